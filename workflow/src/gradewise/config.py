@@ -1,0 +1,588 @@
+"""The configuration as typed models, one a section.
+
+Whatever the user can set is declared here once, with its default and meaning. `load` turns parsed YAML into a
+checked `Config` or raises `ConfigError`, whose text names each key at fault, the value found, and what would do.
+The JSON schema in `workflow/schemas` is generated from these models.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    RootModel,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message says where and what would do."""
+
+
+class Section(BaseModel):
+    """Base of every section: immutable, unknown keys refused with a suggestion."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_unknown_keys(cls, given: Any) -> Any:
+        if isinstance(given, dict):
+            for key, value in given.items():
+                if key not in cls.model_fields:
+                    raise ValueError(_unknown_key(key, value, list(cls.model_fields)))
+        return given
+
+
+def _unknown_key(key: str, value: Any, allowed: list[str]) -> str:
+    return f"unknown key {key!r} (value {_short(value)}).{_suggestion(key, allowed)} Keys here: {', '.join(allowed)}"
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(str(name), known, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+# Views
+
+
+class Resize(Section):
+    """Resample to a fixed size; a single number makes a square and does not keep the aspect ratio."""
+
+    resize: Annotated[int, Field(ge=8, le=4096)] | tuple[int, int] = Field(description="side, or (height, width) [px]")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return (self.resize, self.resize) if isinstance(self.resize, int) else self.resize
+
+
+class CentreCrop(Section):
+    """Cut a square from the middle."""
+
+    centre_crop: int = Field(ge=8, le=4096, description="side [px]")
+
+
+class Box(Section):
+    """A rectangle in pixels, from the top left corner."""
+
+    top: int = Field(ge=0)
+    left: int = Field(ge=0)
+    height: int = Field(ge=1)
+    width: int = Field(ge=1)
+
+
+class Crop(Section):
+    """Cut a rectangle."""
+
+    crop: Box
+
+
+class Tile(Section):
+    """Cut square tiles on a grid without resampling; what does not fill a tile at the right and bottom is left off."""
+
+    tile: int = Field(ge=8, le=4096, description="side [px]")
+    keep: Literal["all", "typical", "centre", "random"] = Field(
+        "all",
+        description="every tile, the tile nearest the image's median statistics, the middle one, or `count` drawn",
+    )
+    count: int = Field(1, ge=1, description="how many tiles to draw where keep = random")
+
+
+def _operation_kind(given: Any) -> str | None:
+    if isinstance(given, str):
+        return "word"
+    keys = given if isinstance(given, dict) else type(given).model_fields if isinstance(given, Section) else ()
+    for kind in ("resize", "centre_crop", "crop", "tile"):
+        if kind in keys:
+            return kind
+    return None
+
+
+Operation = Annotated[
+    Annotated[Literal["grey", "rgb", "polar"], Tag("word")]
+    | Annotated[Resize, Tag("resize")]
+    | Annotated[CentreCrop, Tag("centre_crop")]
+    | Annotated[Crop, Tag("crop")]
+    | Annotated[Tile, Tag("tile")],
+    Discriminator(
+        _operation_kind,
+        custom_error_type="operation",
+        custom_error_message=(
+            "not an operation. Operations: grey, rgb, polar, {resize: 128}, {centre_crop: 224}, "
+            "{crop: {top: 0, left: 0, height: 96, width: 192}}, {tile: 128, keep: all}"
+        ),
+    ),
+]
+
+
+class View(RootModel[tuple[Operation, ...]]):
+    """Operations that turn an image into samples of one fixed size, applied in order."""
+
+    model_config = ConfigDict(frozen=True)
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """The operations in order."""
+        return self.root
+
+    @model_validator(mode="after")
+    def check_order(self) -> View:
+        words = [operation for operation in self.root if isinstance(operation, str)]
+        if words.count("grey") + words.count("rgb") != 1 or self.root[0] not in ("grey", "rgb"):
+            raise ValueError("a view begins with the colour it works in: grey or rgb, once")
+        tiles = [operation for operation in self.root if isinstance(operation, Tile)]
+        if len(tiles) > 1:
+            raise ValueError("a view tiles at most once")
+        sized = (Resize, CentreCrop, Crop, Tile)
+        if not any(isinstance(operation, sized) for operation in self.root):
+            raise ValueError("samples need one fixed size: add resize, centre_crop, crop or tile")
+        if "polar" in words and not any(
+            isinstance(operation, sized) for operation in self.root[: self.root.index("polar")]
+        ):
+            raise ValueError("polar needs a fixed size: put resize, centre_crop, crop or tile before it")
+        return self
+
+
+# Models
+
+
+class Rotate(Section):
+    """Rotate by an angle drawn uniformly up to this many degrees either way."""
+
+    rotate: float = Field(gt=0, le=180)
+
+
+class ColourJitter(Section):
+    """Multiply brightness, contrast and saturation by factors drawn from this interval."""
+
+    colour_jitter: tuple[float, float]
+
+
+def _augmentation_kind(given: Any) -> str | None:
+    if isinstance(given, str):
+        return "word"
+    keys = given if isinstance(given, dict) else type(given).model_fields if isinstance(given, Section) else ()
+    return next((kind for kind in ("rotate", "colour_jitter") if kind in keys), None)
+
+
+Augmentation = Annotated[
+    Annotated[Literal["vertical_flip", "horizontal_flip", "perspective", "d4"], Tag("word")]
+    | Annotated[Rotate, Tag("rotate")]
+    | Annotated[ColourJitter, Tag("colour_jitter")],
+    Discriminator(
+        _augmentation_kind,
+        custom_error_type="augmentation",
+        custom_error_message=(
+            "not an augmentation. Augmentations: vertical_flip, horizontal_flip, d4, perspective, "
+            "{rotate: 30}, {colour_jitter: [0.8, 1.2]}"
+        ),
+    ),
+]
+
+ClassWeight = Annotated[
+    Literal["balanced"] | None, Field(description="balanced: weigh classes by the inverse of their frequency")
+]
+
+
+class Optimiser(Section):
+    """Stochastic gradient descent with momentum, or Adam."""
+
+    name: Literal["sgd", "adam"] = "sgd"
+    lr: float = Field(0.01, gt=0, description="learning rate")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
+    weight_decay: float = Field(0.0, ge=0)
+    schedule: Literal["constant", "cosine"] = Field("constant", description="of the learning rate over training")
+
+
+class CnnSettings(Section):
+    """A convolutional network (blocks of convolutions, then dense layers) and its training."""
+
+    channels: tuple[int, ...] = Field((16, 32, 64, 96, 128), min_length=1, description="filters of each block")
+    convolutions: int = Field(1, ge=1, description="convolutions in a block")
+    kernel: int = Field(3, ge=1, description="side of the filters [px], odd")
+    activation: Literal["relu", "leaky_relu", "prelu"] = "relu"
+    norm: Literal["before", "after", "none"] = Field("before", description="batch norm before or after the activation")
+    pool: Literal["max", "stride"] = Field("max", description="2x2 max pooling, or a 2x2 convolution of stride 2")
+    dense: tuple[int, ...] = Field((40,), description="neurons of each hidden dense layer")
+    dropout: float = Field(0.0, ge=0, lt=1, description="after each hidden dense layer")
+    init_std: float | None = Field(None, gt=0, description="Gaussian initialisation; null: PyTorch's own")
+    augment: tuple[Augmentation, ...] = ()
+    batch_size: int = Field(32, ge=2)
+    epochs: int | None = Field(None, ge=1)
+    iterations: int | None = Field(None, ge=1, description="mini-batches in all, instead of epochs")
+    patience: int | None = Field(
+        None, ge=1, description="stop after this many epochs without a lower validation loss; null: never"
+    )
+    optimiser: Optimiser = Field(default_factory=lambda: Optimiser.model_validate({}))
+    class_weight: ClassWeight = None
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="auto: bf16 arithmetic where the processor has instructions for it"
+    )
+
+    @model_validator(mode="after")
+    def check_length(self) -> CnnSettings:
+        if (self.epochs is None) == (self.iterations is None):
+            raise ValueError("give one of epochs and iterations")
+        if self.kernel % 2 == 0:
+            raise ValueError(f"kernel: {self.kernel} is even; an odd side keeps the size of the maps")
+        return self
+
+
+class SvmSettings(Section):
+    """Principal components, then a support vector classifier with calibrated probabilities."""
+
+    components: int = Field(200, ge=1, description="principal components kept (at most what the data allow)")
+    whiten: bool = False
+    kernel: Literal["rbf", "linear"] = "rbf"
+    C: float = Field(1.0, gt=0)
+    gamma: Annotated[float, Field(gt=0)] | Literal["scale"] = Field(
+        "scale", description="of the rbf kernel on pixels 0..255; scale: 1 / (components x variance)"
+    )
+    class_weight: ClassWeight = None
+
+
+class ForestSettings(Section):
+    """A random forest on pixels."""
+
+    trees: int = Field(500, ge=1)
+    max_features: Annotated[float, Field(gt=0, le=1)] | Literal["sqrt", "log2"] = "sqrt"
+    min_samples_leaf: int = Field(1, ge=1)
+    min_samples_split: int = Field(2, ge=2)
+    max_depth: int | None = Field(None, ge=1)
+    augment: Literal["none", "d4"] = Field("none", description="d4: train on all eight rotations and flips")
+    out_of_bag: tuple[Literal["rows", "groups"], ...] = Field(
+        ("rows", "groups"), description="rows: as scikit-learn does; groups: whole groups are left out of the bag"
+    )
+    class_weight: ClassWeight = None
+
+
+class _NamedModel(BaseModel):
+    """A named model: family, view and settings, each setting a value or `{choose: [..]}`.
+
+    Attributes
+    ----------
+    candidates : tuple of settings
+        Every combination of the values to choose among, one where there is nothing to choose.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    view: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def expand_choices(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "candidates" in given:
+            return given
+        settings = {key: value for key, value in given.items() if key not in ("family", "view")}
+        kept = {key: given[key] for key in ("family", "view") if key in given}
+        return {**kept, "candidates": _combinations(settings)}
+
+
+class CnnModel(_NamedModel):
+    """A convolutional network on a view."""
+
+    family: Literal["cnn"]
+    candidates: tuple[CnnSettings, ...]
+
+
+class SvmModel(_NamedModel):
+    """Principal components and a support vector classifier on a view."""
+
+    family: Literal["pca_svm"]
+    candidates: tuple[SvmSettings, ...]
+
+
+class ForestModel(_NamedModel):
+    """A random forest on a view."""
+
+    family: Literal["forest"]
+    candidates: tuple[ForestSettings, ...]
+
+
+Model = Annotated[CnnModel | SvmModel | ForestModel, Field(discriminator="family")]
+
+
+def _combinations(settings: dict[str, Any]) -> list[dict[str, Any]]:
+    choices = {}
+    for key, value in settings.items():
+        if isinstance(value, dict) and set(value) == {"choose"}:
+            if not isinstance(value["choose"], list) or not value["choose"]:
+                raise ValueError(f"{key}: choose needs a list of values, not {value['choose']!r}")
+            choices[key] = value["choose"]
+    return [{**settings, **dict(zip(choices, values, strict=True))} for values in itertools.product(*choices.values())]
+
+
+# Datasets
+
+
+class NanofibreSimulation(Section):
+    """Made-up SEM micrographs of electrospun nanofibres."""
+
+    kind: Literal["nanofibres"]
+    images: int = Field(160, ge=16, description="spread evenly over the 16 experiments")
+
+
+class MangoSimulation(Section):
+    """Made-up photos of mangoes, graded."""
+
+    kind: Literal["mangoes"]
+    images: int = Field(240, ge=6)
+
+
+class Table(Section):
+    """A label table beside a folder of images."""
+
+    csv: str = Field(description="columns image_id, label and any further ones")
+    images: str = Field(description="the folder that image_id is relative to")
+    role: Literal["train", "validation", "test"] | None = Field(None, description="for evaluation: {predefined: true}")
+
+
+class Pattern(Section):
+    """A regular expression whose first group, found in the file name, is the value."""
+
+    regex: str
+
+    @field_validator("regex")
+    @classmethod
+    def check_pattern(cls, regex: str) -> str:
+        try:
+            groups = re.compile(regex).groups
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+        if groups < 1:
+            raise ValueError('put the part that names the group in parentheses, e.g. "^(.*)_[0-9]+"')
+        return regex
+
+
+class Top(Section):
+    """Mean of the highest tile probabilities of the positive class."""
+
+    top: int = Field(ge=1)
+
+
+class Evaluation(Section):
+    """How images are split: exactly one of holdout, folds and predefined."""
+
+    holdout: float | None = Field(None, gt=0, lt=1, description="share of images for test")
+    folds: int | None = Field(None, ge=2)
+    predefined: bool = Field(False, description="test images are those of the tables with role: test")
+    validation: float = Field(0.1, gt=0, lt=1, description="share of the training images that chooses settings")
+    repeats: int = Field(5, ge=1, description="random draws of the whole procedure")
+
+    @model_validator(mode="after")
+    def check_one(self) -> Evaluation:
+        if (self.holdout is not None) + (self.folds is not None) + self.predefined != 1:
+            raise ValueError("give exactly one of holdout: 0.3, folds: 5 and predefined: true")
+        return self
+
+    @property
+    def runs(self) -> int:
+        """How many times each model is fitted."""
+        return self.repeats * (self.folds or 1)
+
+
+class Dataset(Section):
+    """Labelled images, how they are split and which models are compared on them."""
+
+    simulate: Annotated[NanofibreSimulation | MangoSimulation, Field(discriminator="kind")] | None = None
+    images: str | None = Field(None, description="a folder with a folder of images a class")
+    tables: tuple[Table, ...] | None = None
+    classes: tuple[str, ...] = Field(min_length=2, description="in order, worst last, where ordered")
+    merge: dict[str, tuple[str, ...]] | None = Field(
+        None, description="class: the labels it is made of, e.g. {sound: [A, B], defective: [C, D]}"
+    )
+    ordered: bool = Field(False, description="classes are grades: adds kappa, adjacent accuracy and grade error")
+    positive: str | None = Field(None, description="the class that precision, recall and ROC AUC speak of")
+    group: str | Pattern | None = Field(
+        None, description="a column of the label table, or {regex: ..} on the file name; null: each image alone"
+    )
+    join_duplicates: bool = Field(True, description="images with the same pixels share a group")
+    masks: str | None = Field(None, description="folder of defect masks")
+    mask_suffix: str = Field("", description="mask of a.tif is a<suffix>.png")
+    labels_from: Literal["images", "masks"] = Field(
+        "images", description="masks: a tile is positive where enough of it is masked"
+    )
+    mask_fraction: float = Field(0.02, gt=0, le=1)
+    aggregate: Literal["mean", "max", "vote"] | Top = Field("mean", description="from tiles to a verdict on the image")
+    max_megapixels: float = Field(200.0, gt=0, description="larger images are set aside unread")
+    min_side: int = Field(16, ge=1, description="smaller images are set aside [px]")
+    evaluation: Evaluation
+    models: tuple[str, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def check_consistency(self) -> Dataset:
+        sources = [name for name in ("simulate", "images", "tables") if getattr(self, name) is not None]
+        if len(sources) != 1:
+            raise ValueError(f"give exactly one of simulate, images and tables (found: {', '.join(sources) or 'none'})")
+        for field in ("classes", "models"):
+            values = getattr(self, field)
+            if len(set(values)) < len(values):
+                raise ValueError(f"{field}: {list(values)} names something twice")
+        if self.positive is not None and self.positive not in self.classes:
+            raise ValueError(f"positive: {self.positive!r} is not one of classes {list(self.classes)}")
+        if self.merge is not None:
+            self._check_merge(self.merge)
+        if self.labels_from == "masks":
+            if self.masks is None and self.simulate is None:
+                raise ValueError("labels_from: masks needs masks: the folder that holds them")
+            if self.positive is None or len(self.classes) != 2:
+                raise ValueError("labels_from: masks needs two classes and positive: the one that masks show")
+        if (isinstance(self.aggregate, Top) or self.aggregate == "max") and (
+            self.positive is None or len(self.classes) != 2
+        ):
+            raise ValueError("aggregate: max and {top: n} need two classes and positive")
+        if self.evaluation.predefined:
+            roles = {table.role for table in self.tables or ()}
+            if self.tables is None or not {"train", "test"} <= roles or None in roles:
+                raise ValueError(
+                    "evaluation: {predefined: true} needs tables, each with role: train, validation or test, "
+                    "and at least one each of train and test"
+                )
+        return self
+
+    def _check_merge(self, merge: dict[str, tuple[str, ...]]) -> None:
+        strangers = set(merge) ^ set(self.classes)
+        if strangers:
+            raise ValueError(
+                f"merge: {sorted(strangers)} and classes {list(self.classes)} do not name the same classes"
+            )
+        labels = [label for parts in merge.values() for label in parts]
+        if len(set(labels)) < len(labels):
+            raise ValueError("merge: a label stands under two classes")
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    seed: int = Field(2020, ge=0, lt=2**31)
+    datasets: dict[str, Dataset] = Field(min_length=1)
+    views: dict[str, View] = Field(min_length=1)
+    models: dict[str, Model] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def check_names(self) -> Config:
+        for section in ("datasets", "views", "models"):
+            for name in getattr(self, section):
+                if not NAME.fullmatch(name):
+                    raise ValueError(
+                        f"{section}: {name!r} cannot be a file name; use letters, digits, dot, dash, underscore"
+                    )
+        for name, model in self.models.items():
+            _check_known(f"models.{name}.view", model.view, self.views)
+        for name, dataset in self.datasets.items():
+            for wanted in dataset.models:
+                _check_known(f"datasets.{name}.models", wanted, self.models)
+        return self
+
+
+def _check_known(key: str, name: str, known: dict[str, Any]) -> None:
+    if name not in known:
+        raise ValueError(f"{key}: {name!r} is not defined.{_suggestion(name, known)} Defined: {', '.join(known)}")
+
+
+def load(raw: dict[str, Any]) -> Config:
+    """Check a parsed configuration.
+
+    Parameters
+    ----------
+    raw : dict
+        What the YAML file holds.
+
+    Returns
+    -------
+    Config
+
+    Raises
+    ------
+    ConfigError
+        With a line for each fault: key, value, what would do.
+    """
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError("\n".join(["the configuration cannot be used:", *_fault_lines(error)])) from None
+
+
+def _fault_lines(error: ValidationError) -> list[str]:
+    lines = []
+    for fault in error.errors(include_url=False):
+        where = _key(fault["loc"])
+        message = fault["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
+        if fault["type"] == "missing":
+            lines.append(f"  {where}: missing")
+        elif fault["type"] == "value_error":
+            lines.append(f"  {where}: {message}" if where else f"  {message}")
+        else:
+            lines.append(f"  {where} = {_short(fault['input'])}: {message}")
+    return list(dict.fromkeys(lines))
+
+
+_BRANCHES = {
+    "word",
+    "Pattern",
+    "Top",
+    "int",
+    "float",
+    "str",
+    "nanofibres",
+    "mangoes",
+    "constrained-int",
+    "constrained-float",
+}
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    """The dotted key of a pydantic location, without the parts that name branches of unions."""
+    named, parts = list(location[:2]), list(location[2:])
+    if named[:1] == ["models"]:
+        parts = parts[3:] if "candidates" in parts else parts[1:]
+    kept = [part for part in parts if part not in _BRANCHES and "[" not in str(part)]
+    return ".".join(str(part) for part in named + kept)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def to_json(settings: Any) -> str:
+    """A section, or a tuple of them, as the JSON text that steps take on their command line."""
+    return TypeAdapter(Any).dump_json(settings).decode()
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON schema of the configuration file, for editors: settings stand beside family and view, or under choose."""
+    schema = Config.model_json_schema()
+    definitions = schema["$defs"]
+    for name in ("CnnModel", "SvmModel", "ForestModel"):
+        model = definitions[name]
+        settings = definitions.pop(model["properties"].pop("candidates")["items"]["$ref"].rpartition("/")[2])
+        for key, value in settings["properties"].items():
+            model["properties"][key] = {"anyOf": [value, _choose(value)]}
+        model["required"] = ["family", "view"]
+    return schema
+
+
+def _choose(value: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"choose": {"type": "array", "items": value, "minItems": 1}},
+        "required": ["choose"],
+        "additionalProperties": False,
+    }

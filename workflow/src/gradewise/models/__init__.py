@@ -1,0 +1,1 @@
+"""The model families: training, prediction, storage."""

@@ -1,0 +1,124 @@
+"""What every model family writes beside its model files: `predictions.parquet` and `run.json`.
+
+One writer for all families keeps evaluation and report blind to which family ran.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from gradewise import tables
+from gradewise.provenance import hash_file, peak_memory_mb, versions
+from gradewise.views.samples import Samples
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which run this is.
+
+    Attributes
+    ----------
+    dataset, model, family, view : str
+        Names in the configuration.
+    repeat : int
+        Which split.
+    classes : list of str
+        In the order of the configuration, which is the order of probabilities.
+    seed : int
+        Of this run.
+    """
+
+    dataset: str
+    model: str
+    family: str
+    view: str
+    repeat: int
+    classes: list[str]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a fit took: wall-clock seconds, threads, device ("cpu" or the accelerator's name), number of parameters."""
+
+    seconds_fit: float
+    threads: int
+    device: str
+    parameters: int
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def write_run(
+    output: Path,
+    identity: Identity,
+    samples: Samples,
+    view: Path,
+    settings: BaseModel,
+    cost: Cost,
+    predict_proba: Callable[[np.ndarray], np.ndarray],
+) -> None:
+    """Predict every sample of the repeat and write `predictions.parquet` and `run.json`.
+
+    Parameters
+    ----------
+    output : Path
+        The run's folder; the family's model files are there already.
+    identity : Identity
+    samples : Samples
+    view : Path
+        The cache that the samples were read from; its hash is recorded.
+    settings : BaseModel
+        The settings used, chosen among the candidates where there were several.
+    cost : Cost
+        `extra` is merged into `run.json`: what a family adds.
+    predict_proba : callable
+        From pixels, uint8 (n, height, width, channels), to class probabilities (n, classes).
+    """
+    start = time.perf_counter()
+    probabilities = np.asarray(predict_proba(samples.pixels), dtype=np.float32)
+    seconds = time.perf_counter() - start
+    frame = samples.table.assign(predicted=np.take(identity.classes, probabilities.argmax(axis=1)))
+    for position, name in enumerate(identity.classes):
+        frame[f"p_{name}"] = probabilities[:, position]
+    tables.write(frame, output / "predictions.parquet", tables.predictions(identity.classes))
+    files = [path for path in output.iterdir() if path.name not in ("predictions.parquet", "run.json")]
+    record = {
+        "dataset": identity.dataset,
+        "model": identity.model,
+        "family": identity.family,
+        "view": identity.view,
+        "repeat": identity.repeat,
+        "classes": identity.classes,
+        "settings": settings.model_dump(mode="json"),
+        "seed": identity.seed,
+        "seconds_fit": cost.seconds_fit,
+        "seconds_predict_per_sample": seconds / len(frame),
+        "samples_per_image": len(frame) / frame["image_id"].nunique(),
+        "peak_memory_mb": peak_memory_mb(),
+        "threads": cost.threads,
+        "device": cost.device,
+        "parameters": cost.parameters,
+        "model_bytes": sum(path.stat().st_size for path in files if not path.name.startswith((".", "checkpoint"))),
+        "counts": {
+            role: {"samples": len(part), "images": part["image_id"].nunique(), "groups": part["group"].nunique()}
+            for role, part in frame.groupby("role")
+        },
+        "view_hash": hash_file(view),
+        "versions": versions(),
+        **cost.extra,
+    }
+    write_json(output / "run.json", record)
+
+
+def write_json(path: Path, record: Any) -> None:
+    """Write JSON whole or not at all."""
+    with tables.replacing(path) as partial:
+        partial.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")

@@ -1,0 +1,48 @@
+"""Progress of long loops as log lines: how far, how long, how long still. Fit for log files and parallel jobs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+Item = TypeVar("Item")
+log = logging.getLogger(__name__)
+
+
+def track(items: Iterable[Item], total: int, what: str, every: float = 5.0) -> Iterator[Item]:
+    """Yield items and log progress.
+
+    Parameters
+    ----------
+    items : iterable
+    total : int
+        How many items there will be.
+    what : str
+        Name of the items, for "40/160 images".
+    every : float
+        Seconds between lines.
+    """
+    start = last = time.monotonic()
+    done = 0
+    for done, item in enumerate(items, start=1):
+        yield item
+        now = time.monotonic()
+        if now - last >= every and done < total:
+            last = now
+            left = (now - start) / done * (total - done)
+            log.info("%d/%d %s, %s passed, %s left", done, total, what, duration(now - start), duration(left))
+    log.info("%d %s in %s", done, what, duration(time.monotonic() - start))
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words a person reads at a glance: '0.42 s', '12 s', '3 min 05 s', '2 h 10 min'."""
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
