@@ -1,0 +1,56 @@
+"""Choosing settings on validation images."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+Settings = TypeVar("Settings", bound=BaseModel)
+Fitted = TypeVar("Fitted")
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Choice(Generic[Settings, Fitted]):
+    """The candidate kept.
+
+    Attributes
+    ----------
+    settings : Settings
+    fitted : Fitted
+        What was fitted with them.
+    tried : list of dict
+        Settings and validation accuracy of every candidate in order, for `run.json`; empty where there was one.
+    """
+
+    settings: Settings
+    fitted: Fitted
+    tried: list[dict[str, Any]]
+
+
+def choose(
+    candidates: Sequence[Settings],
+    fit: Callable[[Settings], Fitted],
+    validation_accuracy: Callable[[Fitted], float],
+) -> Choice[Settings, Fitted]:
+    """Fit each candidate and keep the most accurate on validation, the first listed where several tie.
+
+    A single candidate is fitted and kept without being scored.
+    """
+    if len(candidates) == 1:
+        return Choice(candidates[0], fit(candidates[0]), [])
+    best: tuple[float, Settings, Fitted] | None = None
+    tried = []
+    for number, settings in enumerate(candidates, start=1):
+        fitted = fit(settings)
+        accuracy = validation_accuracy(fitted)
+        tried.append({"settings": settings.model_dump(mode="json"), "validation_accuracy": accuracy})
+        log.info("candidate %d of %d: validation accuracy %.3f", number, len(candidates), accuracy)
+        if best is None or accuracy > best[0]:
+            best = (accuracy, settings, fitted)
+    assert best is not None
+    return Choice(best[1], best[2], tried)
