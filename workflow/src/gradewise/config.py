@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import json
 import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
@@ -18,7 +19,6 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
-    RootModel,
     Tag,
     TypeAdapter,
     ValidationError,
@@ -130,29 +130,29 @@ Operation = Annotated[
 ]
 
 
-class View(RootModel[tuple[Operation, ...]]):
-    """Operations that turn an image into samples of one fixed size, applied in order."""
+class View(Section):
+    """Operations that turn an image into samples of one fixed size, applied in order; written as their list."""
 
-    model_config = ConfigDict(frozen=True)
+    operations: tuple[Operation, ...]
 
-    @property
-    def operations(self) -> tuple[Operation, ...]:
-        """The operations in order."""
-        return self.root
+    @model_validator(mode="before")
+    @classmethod
+    def wrap_list(cls, given: Any) -> Any:
+        return {"operations": given} if isinstance(given, list | tuple) else given
 
     @model_validator(mode="after")
     def check_order(self) -> View:
-        words = [operation for operation in self.root if isinstance(operation, str)]
-        if words.count("grey") + words.count("rgb") != 1 or self.root[0] not in ("grey", "rgb"):
+        words = [operation for operation in self.operations if isinstance(operation, str)]
+        if words.count("grey") + words.count("rgb") != 1 or self.operations[0] not in ("grey", "rgb"):
             raise ValueError("a view begins with the colour it works in: grey or rgb, once")
-        tiles = [operation for operation in self.root if isinstance(operation, Tile)]
+        tiles = [operation for operation in self.operations if isinstance(operation, Tile)]
         if len(tiles) > 1:
             raise ValueError("a view tiles at most once")
         sized = (Resize, CentreCrop, Crop, Tile)
-        if not any(isinstance(operation, sized) for operation in self.root):
+        if not any(isinstance(operation, sized) for operation in self.operations):
             raise ValueError("samples need one fixed size: add resize, centre_crop, crop or tile")
         if "polar" in words and not any(
-            isinstance(operation, sized) for operation in self.root[: self.root.index("polar")]
+            isinstance(operation, sized) for operation in self.operations[: self.operations.index("polar")]
         ):
             raise ValueError("polar needs a fixed size: put resize, centre_crop, crop or tile before it")
         return self
@@ -336,6 +336,15 @@ class NanofibreSimulation(Section):
 
     kind: Literal["nanofibres"]
     images: int = Field(160, ge=16, description="spread evenly over the 16 experiments")
+    side: int = Field(1024, ge=128, le=4096, description="height and width; a smaller image shows a smaller area [px]")
+    fibre_diameter: float = Field(12.0, ge=4, le=60, description="mean at 15 wt.% and 15 kV [px]")
+    beads: float = Field(1.2, ge=0, le=20, description="expected per 1000 px of fibre where the jet is unstable")
+    variation: float = Field(1.0, ge=0, le=5, description="of the jet's stability between areas of an experiment")
+    dust: float = Field(0.12, ge=0, le=1, description="share of images with specks of dust")
+    noise: float = Field(9.0, ge=0, le=60, description="of the detector, standard deviation [grey levels]")
+    defect_share: float = Field(
+        0.013, gt=0, lt=1, description="NHNF where beads and dust cover at least this share of the image"
+    )
 
 
 class MangoSimulation(Section):
@@ -397,17 +406,15 @@ class Evaluation(Section):
         return self.repeats * (self.folds or 1)
 
 
-class Dataset(Section):
-    """Labelled images, how they are split and which models are compared on them."""
+class Source(Section):
+    """Where labelled images are and which of them can be used: all that the manifest depends on."""
 
-    simulate: Annotated[NanofibreSimulation | MangoSimulation, Field(discriminator="kind")] | None = None
     images: str | None = Field(None, description="a folder with a folder of images a class")
     tables: tuple[Table, ...] | None = None
     classes: tuple[str, ...] = Field(min_length=2, description="in order, worst last, where ordered")
     merge: dict[str, tuple[str, ...]] | None = Field(
         None, description="class: the labels it is made of, e.g. {sound: [A, B], defective: [C, D]}"
     )
-    ordered: bool = Field(False, description="classes are grades: adds kappa, adjacent accuracy and grade error")
     positive: str | None = Field(None, description="the class that precision, recall and ROC AUC speak of")
     group: str | Pattern | None = Field(
         None, description="a column of the label table, or {regex: ..} on the file name; null: each image alone"
@@ -418,10 +425,17 @@ class Dataset(Section):
     labels_from: Literal["images", "masks"] = Field(
         "images", description="masks: a tile is positive where enough of it is masked"
     )
-    mask_fraction: float = Field(0.02, gt=0, le=1)
-    aggregate: Literal["mean", "max", "vote"] | Top = Field("mean", description="from tiles to a verdict on the image")
     max_megapixels: float = Field(200.0, gt=0, description="larger images are set aside unread")
     min_side: int = Field(16, ge=1, description="smaller images are set aside [px]")
+
+
+class Dataset(Source):
+    """Labelled images, how they are split and which models are compared on them."""
+
+    simulate: Annotated[NanofibreSimulation | MangoSimulation, Field(discriminator="kind")] | None = None
+    ordered: bool = Field(False, description="classes are grades: adds kappa, adjacent accuracy and grade error")
+    mask_fraction: float = Field(0.02, gt=0, le=1, description="masked share that makes a tile positive")
+    aggregate: Literal["mean", "max", "vote"] | Top = Field("mean", description="from tiles to a verdict on the image")
     evaluation: Evaluation
     models: tuple[str, ...] = Field(min_length=1)
 
@@ -456,12 +470,27 @@ class Dataset(Section):
                 )
         return self
 
+    def source(self, simulated: str, min_side: int) -> Source:
+        """Where the images are, of simulated ones too.
+
+        Parameters
+        ----------
+        simulated : str
+            Folder that `simulate` writes to.
+        min_side : int
+            Smallest side that the views can work with [px].
+        """
+        parts = {name: getattr(self, name) for name in Source.model_fields}
+        parts["min_side"] = max(self.min_side, min_side)
+        if self.simulate is not None:
+            parts["tables"] = (Table(csv=f"{simulated}/labels.csv", images=f"{simulated}/images", role=None),)
+            parts["masks"] = f"{simulated}/masks"
+        return Source(**parts)
+
     def _check_merge(self, merge: dict[str, tuple[str, ...]]) -> None:
-        strangers = set(merge) ^ set(self.classes)
+        strangers = sorted(set(merge) ^ set(self.classes))
         if strangers:
-            raise ValueError(
-                f"merge: {sorted(strangers)} and classes {list(self.classes)} do not name the same classes"
-            )
+            raise ValueError(f"merge: {strangers} stand in only one of merge and classes")
         labels = [label for parts in merge.values() for label in parts]
         if len(set(labels)) < len(labels):
             raise ValueError("merge: a label stands under two classes")
@@ -550,6 +579,8 @@ _BRANCHES = {
 def _key(location: tuple[int | str, ...]) -> str:
     """The dotted key of a pydantic location, without the parts that name branches of unions."""
     named, parts = list(location[:2]), list(location[2:])
+    if named[:1] == ["views"]:
+        parts = parts[1:]
     if named[:1] == ["models"]:
         parts = parts[3:] if "candidates" in parts else parts[1:]
     kept = [part for part in parts if part not in _BRANCHES and "[" not in str(part)]
@@ -570,6 +601,7 @@ def json_schema() -> dict[str, Any]:
     """JSON schema of the configuration file, for editors: settings stand beside family and view, or under choose."""
     schema = Config.model_json_schema()
     definitions = schema["$defs"]
+    definitions["View"] = {"description": View.__doc__, **definitions["View"]["properties"]["operations"]}
     for name in ("CnnModel", "SvmModel", "ForestModel"):
         model = definitions[name]
         settings = definitions.pop(model["properties"].pop("candidates")["items"]["$ref"].rpartition("/")[2])
@@ -586,3 +618,7 @@ def _choose(value: dict[str, Any]) -> dict[str, Any]:
         "required": ["choose"],
         "additionalProperties": False,
     }
+
+
+if __name__ == "__main__":
+    print(json.dumps(json_schema(), indent=1))

@@ -14,6 +14,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from gradewise import __version__
+
 PACKAGE = Path(__file__).parent
 LIBRARIES = (
     "torch",
@@ -92,7 +94,7 @@ def derive_seed(seed: int, *names: str | int) -> int:
 
 def versions() -> dict[str, str]:
     """Versions of Python, this package and the libraries that results depend on, as far as installed."""
-    found = {"python": platform.python_version(), "gradewise": metadata.version("gradewise")}
+    found = {"python": platform.python_version(), "gradewise": __version__}
     for name in LIBRARIES:
         try:
             found[name] = metadata.version(name)

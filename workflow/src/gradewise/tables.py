@@ -53,9 +53,12 @@ METRICS = pa.schema(
         pa.field("value", pa.float64()),
         pa.field("low", pa.float64()),
         pa.field("high", pa.float64()),
+        pa.field("images", pa.int64(), nullable=False),
+        pa.field("groups", pa.int64(), nullable=False),
     ]
 )
-"""`repeat` is null in rows that speak of all repeats together; low and high bound the 95 % interval."""
+"""`repeat` is null in rows that speak of all repeats together; low and high bound the 95 % interval; images and groups
+are how many different ones stand behind the row. A null value is undefined, a null bound cannot be known."""
 
 COMPARISONS = pa.schema(
     [
@@ -73,9 +76,17 @@ COMPARISONS = pa.schema(
         pa.field("test", pa.string(), nullable=False),
         pa.field("first_only_right", pa.int64(), nullable=False),
         pa.field("second_only_right", pa.int64(), nullable=False),
+        pa.field("images", pa.int64(), nullable=False),
+        pa.field("groups", pa.int64(), nullable=False),
+        pa.field("repeats", pa.int64(), nullable=False),
+        pa.field("detectable", pa.float64()),
+        pa.field("error_correlation", pa.float64()),
     ]
 )
-"""One row a pair of models: metric of `first` minus metric of `second`."""
+"""One row a pair of models: metric of `first` minus metric of `second`, over all repeats.
+
+`detectable` is the smallest difference that would have been found four times in five, `error_correlation` the
+correlation (phi) between the two models' mistakes."""
 
 
 def predictions(classes: list[str]) -> pa.Schema:
@@ -164,16 +175,13 @@ def write(frame: pd.DataFrame, path: Path, schema: pa.Schema) -> None:
 
     Raises
     ------
-    pyarrow.ArrowInvalid
-        Where a column is missing, of another type, or null against the schema.
+    KeyError, ValueError, pyarrow.ArrowTypeError
+        Where a column is missing, null against the schema, or of another type.
     """
     further = [name for name in frame.columns if name not in schema.names]
     for name in further:
         schema = schema.append(pa.field(name, pa.Array.from_pandas(frame[name]).type))
     table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
-    for field in schema:
-        if not field.nullable and table[field.name].null_count:
-            raise pa.ArrowInvalid(f"{path}: column {field.name} holds nulls")
     with replacing(path) as partial:
         pq.write_table(table, partial)
 

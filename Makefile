@@ -1,0 +1,35 @@
+# make: set up, then run the workflow on config.yaml.  make test: set up, then run the tests.  make setup: only set up.
+PYTHON ?= python3
+CORES ?= all
+BIN := $(CURDIR)/.venv/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint envs/constraints.txt
+export PATH := $(BIN):$(PATH)
+
+run: setup
+	snakemake --cores $(CORES)
+
+setup: .venv/ready
+
+test: .venv/ready-to-test
+	pytest
+
+check: .venv/ready-to-test
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow/rules
+	mypy
+	snakemake --lint
+
+.venv/ready: pyproject.toml envs/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gradewise needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv .venv
+	@echo "installing into .venv, a minute or two"
+	$(PIP) torch
+	$(PIP) --editable .
+	@touch $@
+
+.venv/ready-to-test: .venv/ready
+	$(PIP) --editable '.[dev,slurm]'
+	@touch $@
+
+.PHONY: run setup test check

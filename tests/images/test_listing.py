@@ -1,0 +1,152 @@
+import pytest
+from gradewise.command import UserError
+from gradewise.config import Source
+from gradewise.images.listing import list_images
+
+CLASSES = ["good", "bad"]
+
+
+def tables_source(table, **more):
+    return Source.model_validate(
+        {"tables": [{"csv": str(table), "images": str(table.parent / "data")}], "classes": CLASSES, **more}
+    )
+
+
+def folders_source(folders, **more):
+    return Source.model_validate({"images": str(folders), "classes": CLASSES, **more})
+
+
+def test_a_folder_a_class_gives_labels_and_groups_of_one(folders):
+    frame = list_images(folders_source(folders))
+    assert frame["label"].value_counts().to_dict() == {"good": 6, "bad": 6}
+    assert (frame["group"] == frame["image_id"]).all()
+    assert frame["image_id"].tolist() == sorted(frame["image_id"])
+
+
+def test_a_pattern_on_the_file_name_gives_groups(folders):
+    frame = list_images(folders_source(folders, group={"regex": "^(s[0-9])_"}))
+    assert frame["group"].value_counts().to_dict() == {"s0": 4, "s1": 4, "s2": 4}
+
+
+def test_a_pattern_that_does_not_match_names_the_file(folders):
+    with pytest.raises(UserError, match=r"12 file names do not match .*s0_0.png"):
+        list_images(folders_source(folders, group={"regex": "^(x)_"}))
+
+
+def test_a_table_column_gives_groups_and_further_columns_stay(table):
+    frame = list_images(tables_source(table, group="specimen"))
+    assert frame["group"].nunique() == 4
+    assert frame["specimen"].tolist() == frame["group"].tolist()
+    assert frame["table_width"].tolist() == list(range(12))
+
+
+def test_labels_can_be_merged(folders):
+    source = Source.model_validate(
+        {"images": str(folders), "classes": ["any", "none"], "merge": {"any": ["good"], "none": ["bad"]}}
+    )
+    assert set(list_images(source)["label"]) == {"any", "none"}
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column(table):
+    table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes())
+    assert len(list_images(tables_source(table))) == 12
+
+
+def test_two_tables_keep_images_of_the_same_name_apart(folders):
+    for name in ("train", "dev"):
+        (folders.parent / name).mkdir()
+        (folders.parent / f"{name}.csv").write_text("image_id,label\n1.png,good\n")
+        (folders.parent / name / "1.png").write_bytes((folders / "good" / "s0_0.png").read_bytes())
+    sections = [
+        {"csv": str(folders.parent / f"{name}.csv"), "images": str(folders.parent / name), "role": role}
+        for name, role in (("train", "train"), ("dev", "test"))
+    ]
+    frame = list_images(Source.model_validate({"tables": sections, "classes": CLASSES}))
+    assert frame["image_id"].tolist() == ["dev/1.png", "train/1.png"]
+    assert frame["role"].tolist() == ["test", "train"]
+
+
+def replace(old, new):
+    return lambda text: text.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (replace("image_id,label", "image,label"), r"no column image_id; its columns: \['image', 'label'"),
+        (replace(",", ";"), "no column image_id nor label.*separated by commas"),
+        (replace("bad/s0_1.png,bad", "bad/s0_1.png,"), r"1 rows have no label; the first is line 3"),
+        (replace("bad/s0_1.png,bad", "bad/s0_1.png,ugly"), r"label that is not among \['good', 'bad'\].*ugly"),
+        (replace("bad/s0_1.png", "bad/s0_0.png"), r"stand twice \(image_id\); the first is line 3"),
+        (replace("bad/s0_1.png", "../data/bad/s0_1.png"), "point outside the folder"),
+        (replace("bad/s0_1.png", "/etc/passwd"), "point outside the folder"),
+        (replace("/s", "/x"), r"none of its 12 images is in .*data.* is images: right"),
+        (lambda text: "image_id,label\n", "the table has no rows"),
+        (lambda text: "", "not a CSV table"),
+    ],
+)
+def test_a_label_table_that_cannot_be_right_is_explained(table, change, message):
+    table.write_text(change(table.read_text()))
+    with pytest.raises(UserError, match=message):
+        list_images(tables_source(table))
+
+
+def test_folders_that_are_no_class_are_named(folders):
+    (folders / "ugly").mkdir()
+    with pytest.raises(UserError, match=r"\['ugly'\] that are not among the classes"):
+        list_images(folders_source(folders))
+
+
+def test_a_class_without_folder_is_named(folders):
+    with pytest.raises(UserError, match=r"no folder for \['worst'\]"):
+        list_images(Source.model_validate({"images": str(folders), "classes": [*CLASSES, "worst"]}))
+
+
+def test_a_loop_of_links_ends(folders):
+    (folders / "good" / "loop").symlink_to(folders / "good", target_is_directory=True)
+    assert len(list_images(folders_source(folders))) == 12
+
+
+def test_hidden_files_are_passed_over(folders):
+    (folders / "good" / ".DS_Store").write_text("x")
+    (folders / "good" / "Thumbs.db").write_text("x")
+    assert len(list_images(folders_source(folders))) == 12
+
+
+def test_a_group_column_that_is_missing_is_named_with_those_there_are(table):
+    with pytest.raises(UserError, match=r"no column 'fruit'.*specimen"):
+        list_images(tables_source(table, group="fruit"))
+
+
+def test_masks_are_found_by_place_with_suffix(folders):
+    masks = folders.parent / "masks"
+    for path in folders.glob("bad/*.png"):
+        (masks / "bad").mkdir(parents=True, exist_ok=True)
+        (masks / "bad" / f"{path.stem}_gt.png").touch()
+    frame = list_images(folders_source(folders, masks=str(masks), mask_suffix="_gt"))
+    assert frame.loc[frame["label"] == "bad", "mask"].notna().all()
+    assert frame.loc[frame["label"] == "good", "mask"].isna().all()
+
+
+def test_masks_of_one_stem_for_two_images_are_refused(folders):
+    masks = folders.parent / "masks"
+    masks.mkdir()
+    (masks / "s0_0.png").touch()
+    with pytest.raises(UserError, match=r"would be the mask of \['bad/s0_0.png', 'good/s0_0.png'\]"):
+        list_images(folders_source(folders, masks=str(masks)))
+
+
+def test_a_wrong_mask_suffix_is_explained(folders):
+    masks = folders.parent / "masks"
+    masks.mkdir()
+    (masks / "s0_0_gt.png").touch()
+    with pytest.raises(UserError, match="mask_suffix"):
+        list_images(folders_source(folders, masks=str(masks)))
+
+
+def test_a_positive_image_without_mask_is_refused_where_masks_label_tiles(folders):
+    masks = folders.parent / "masks"
+    (masks / "bad").mkdir(parents=True)
+    (masks / "bad" / "s0_0.png").touch()
+    with pytest.raises(UserError, match="5 images of class bad have no mask"):
+        list_images(folders_source(folders, masks=str(masks), labels_from="masks", positive="bad"))

@@ -1,0 +1,154 @@
+"""The configuration: the documented example is accepted, and each mistake is explained with key, value and remedy."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from gradewise.config import ConfigError, json_schema, load, to_json
+from gradewise.config import View as ViewSection
+
+EXAMPLE = yaml.safe_load("""
+seed: 2020
+datasets:
+  fibres:
+    simulate: {kind: nanofibres, images: 160}
+    classes: [HNF, NHNF]
+    positive: NHNF
+    group: experiment
+    evaluation: {holdout: 0.3, validation: 0.1, repeats: 5}
+    models: [cnn-nanofibre, svm-polar]
+  sem:
+    images: data/sem
+    masks: data/masks
+    labels_from: masks
+    mask_fraction: 0.02
+    aggregate: {top: 3}
+    group: {regex: "^(.*)_[0-9]+"}
+    classes: [Normal, Anomalous]
+    positive: Anomalous
+    evaluation: {folds: 5, repeats: 1}
+    models: [cnn-nanofibre]
+  fruit:
+    tables:
+      - {csv: data/train.csv, images: data/train, role: train}
+      - {csv: data/dev.csv, images: data/dev, role: test}
+    ordered: true
+    classes: [A, B, C]
+    evaluation: {predefined: true, validation: 0.1, repeats: 5}
+    models: [cnn-mango, svm-polar, forest]
+views:
+  tiles-128: [grey, {tile: 128, keep: all}]
+  whole-128: [rgb, {resize: 128}]
+  polar-192-top: [rgb, {resize: 192}, polar, {crop: {top: 0, left: 0, height: 96, width: 192}}]
+  centre-224: [rgb, {resize: 256}, {centre_crop: 224}]
+models:
+  cnn-nanofibre: {family: cnn, view: tiles-128, channels: [16, 32, 64, 96, 128], convolutions: 1, activation: relu,
+                  norm: before, pool: max, dense: [40], dropout: 0.0, augment: [], batch_size: 32, iterations: 300,
+                  init_std: 0.01, optimiser: {name: sgd, lr: 0.001, momentum: 0.9, weight_decay: 1.0e-4}}
+  cnn-mango: {family: cnn, view: centre-224, channels: [32, 64, 128, 256, 512], convolutions: 2, activation: prelu,
+              norm: after, pool: max, dense: [512, 256, 64], dropout: 0.5, epochs: 60,
+              augment: [vertical_flip, horizontal_flip, {rotate: 30}, perspective, {colour_jitter: [0.8, 1.2]}],
+              optimiser: {name: sgd, lr: 0.01, momentum: 0.9}}
+  svm-polar: {family: pca_svm, view: polar-192-top, components: 200, whiten: false, kernel: rbf, C: {choose: [1, 1.5]},
+              gamma: {choose: [scale, 1.0e-5]}}
+  forest: {family: forest, view: whole-128, augment: d4, trees: 1000, out_of_bag: [rows, groups]}
+""")
+
+
+def changed(path, value):
+    raw = copy.deepcopy(EXAMPLE)
+    place = raw
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return raw
+
+
+def test_the_example_is_accepted_with_its_values():
+    config = load(EXAMPLE)
+    assert config.datasets["sem"].evaluation.runs == 5
+    assert config.models["cnn-mango"].candidates[0].augment[2].rotate == 30
+
+
+def test_choices_become_every_combination():
+    candidates = load(EXAMPLE).models["svm-polar"].candidates
+    assert [(each.C, each.gamma) for each in candidates] == [(1, "scale"), (1, 1e-5), (1.5, "scale"), (1.5, 1e-5)]
+
+
+MISTAKES = [
+    (["sed"], 3, "unknown key 'sed' (value 3). Did you mean 'seed'?"),
+    (["seed"], "x", "seed = 'x'"),
+    (["datasets", "fruit", "clases"], [], "datasets.fruit: unknown key 'clases' (value []). Did you mean 'classes'?"),
+    (["datasets", "fruit", "classes"], "A", "datasets.fruit.classes = 'A'"),
+    (["datasets", "fruit", "models"], ["forst"], "'forst' is not defined. Did you mean 'forest'?"),
+    (["datasets", "fruit", "images"], "data", "exactly one of simulate, images and tables (found: images, tables)"),
+    (["datasets", "fibres", "positive"], "NHF", "positive: 'NHF' is not one of classes ['HNF', 'NHNF']"),
+    (["datasets", "fibres", "simulate", "kind"], "x", "datasets.fibres.simulate"),
+    (["datasets", "fibres", "simulate", "image"], 3, "datasets.fibres.simulate: unknown key 'image'"),
+    (["datasets", "fibres", "evaluation", "holdout"], 1.4, "datasets.fibres.evaluation.holdout = 1.4"),
+    (["datasets", "fibres", "evaluation", "folds"], 5, "exactly one of holdout: 0.3, folds: 5 and predefined"),
+    (["datasets", "fibres", "evaluation", "predefind"], True, "Did you mean 'predefined'?"),
+    (["datasets", "fruit", "tables", 0, "role"], "training", "datasets.fruit.tables.0.role = 'training'"),
+    (["datasets", "fruit", "tables", 0, "role"], None, "each with role"),
+    (["datasets", "fruit", "aggregate"], "max", "aggregate: max and {top: n} need two classes"),
+    (["datasets", "sem", "group"], {"regex": "^.*_"}, "put the part that names the group in parentheses"),
+    (["datasets", "sem", "group"], {"regex": "("}, "not a regular expression"),
+    (["datasets", "sem", "masks"], None, "labels_from: masks needs masks"),
+    (["datasets", "sem", "merge"], {"Normal": ["a"]}, "merge: ['Anomalous'] stand in only one of merge and classes"),
+    (["datasets", "../up"], EXAMPLE["datasets"]["fruit"], "'../up' cannot be a file name"),
+    (["views", "x"], ["gray", {"resize": 64}], "views.x.0 = 'gray': Input should be 'grey', 'rgb' or 'polar'"),
+    (["views", "x"], ["grey", {"resiz": 64}], "views.x.1 = {'resiz': 64}: not an operation. Operations: grey"),
+    (["views", "x"], ["grey", {"tile": 64, "kep": "all"}], "Did you mean 'keep'?"),
+    (["views", "x"], [{"resize": 64}], "a view begins with the colour it works in"),
+    (["views", "x"], ["grey"], "samples need one fixed size"),
+    (["views", "x"], ["grey", "polar", {"resize": 64}], "polar needs a fixed size"),
+    (["models", "forest", "tree"], 5, "models.forest: unknown key 'tree' (value 5). Did you mean 'trees'?"),
+    (["models", "forest", "family"], "forrest", "models.forest"),
+    (
+        ["models", "forest", "view"],
+        "whole128",
+        "models.forest.view: 'whole128' is not defined. Did you mean 'whole-128'?",
+    ),
+    (["models", "svm-polar", "C"], {"choose": [1, -1]}, "models.svm-polar.C = -1: Input should be greater than 0"),
+    (["models", "svm-polar", "C"], {"choose": []}, "choose needs a list of values"),
+    (["models", "cnn-mango", "augment"], ["flip"], "models.cnn-mango.augment.0 = 'flip'"),
+    (["models", "cnn-mango", "optimiser", "lrr"], 1, "models.cnn-mango.optimiser: unknown key 'lrr'"),
+    (["models", "cnn-mango", "iterations"], 5, "give one of epochs and iterations"),
+    (["models", "cnn-mango", "kernel"], 4, "kernel: 4 is even"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "message"), MISTAKES, ids=lambda part: str(part)[:40])
+def test_a_mistake_is_explained(path, value, message):
+    with pytest.raises(ConfigError) as caught:
+        load(changed(path, value))
+    assert message in str(caught.value)
+
+
+def test_several_mistakes_are_told_at_once():
+    raw = changed(["models", "forest", "trees"], -1)
+    raw["datasets"]["fruit"]["evaluation"]["repeats"] = 0
+    with pytest.raises(ConfigError) as caught:
+        load(raw)
+    assert "models.forest.trees = -1" in str(caught.value)
+    assert "datasets.fruit.evaluation.repeats = 0" in str(caught.value)
+
+
+def test_sections_survive_the_way_through_the_command_line():
+    config = load(EXAMPLE)
+    for view in config.views.values():
+        assert ViewSection.model_validate_json(to_json(view)) == view
+
+
+def test_simulated_images_have_a_table_and_masks_like_any_others():
+    source = load(EXAMPLE).datasets["fibres"].source("results/fibres/simulated", min_side=128)
+    assert source.tables[0].csv == "results/fibres/simulated/labels.csv"
+    assert source.masks == "results/fibres/simulated/masks"
+    assert source.min_side == 128
+
+
+def test_the_schema_for_editors_is_the_one_shipped():
+    shipped = Path(__file__).parents[1] / "workflow/schemas/config.schema.json"
+    assert json.loads(shipped.read_text()) == json_schema(), "run: python -m gradewise.config > " + str(shipped)

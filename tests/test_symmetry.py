@@ -1,0 +1,40 @@
+"""The eight rotations and flips: exact, distinct, and a group."""
+
+import numpy as np
+import pytest
+from gradewise.symmetry import orbit, permutations
+
+SIDE = 5
+TABLE = permutations(SIDE)
+
+
+def index_of(permutation):
+    return next((k for k, element in enumerate(TABLE) if np.array_equal(element, permutation)), None)
+
+
+def test_the_eight_are_distinct():
+    assert len({element.tobytes() for element in TABLE}) == 8
+
+
+def test_two_of_them_in_a_row_are_one_of_them():
+    assert all(index_of(first[second]) is not None for first in TABLE for second in TABLE)
+
+
+def test_each_has_an_inverse_and_the_first_changes_nothing():
+    identity = np.arange(SIDE * SIDE)
+    assert np.array_equal(TABLE[0], identity)
+    assert all(any(np.array_equal(first[second], identity) for second in TABLE) for first in TABLE)
+
+
+def test_an_orbit_holds_the_rotations_and_flips_of_numpy():
+    image = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3), dtype=np.uint8)
+    eight = orbit(image)
+    assert eight.dtype == np.uint8
+    for turns in range(4):
+        assert np.array_equal(eight[:, turns], np.rot90(image, turns, axes=(1, 2)))
+        assert np.array_equal(eight[:, 4 + turns], np.rot90(image[:, :, ::-1], turns, axes=(1, 2)))
+
+
+def test_oblong_samples_are_refused():
+    with pytest.raises(ValueError, match="square samples, not 3 x 4"):
+        orbit(np.zeros((1, 3, 4, 1)))

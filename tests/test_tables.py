@@ -1,0 +1,34 @@
+"""Tables: checked against their schemas, written whole or not at all."""
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from gradewise import tables
+
+ROWS = pd.DataFrame({"repeat": [0, 0], "image_id": ["a", "b"], "role": ["train", "test"]})
+
+
+def test_what_is_written_is_read_with_further_columns(tmp_path):
+    frame = ROWS.assign(voltage=[10.0, 17.5])
+    tables.write(frame, tmp_path / "s.parquet", tables.SPLITS)
+    pd.testing.assert_frame_equal(tables.read(tmp_path / "s.parquet"), frame, check_dtype=False)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [ROWS.assign(role=["train", None]), ROWS.assign(repeat=["x", "y"])],
+    ids=["null", "type"],
+)
+def test_a_table_against_its_schema_is_refused_and_nothing_is_left_behind(tmp_path, bad):
+    with pytest.raises((ValueError, pa.ArrowTypeError)):
+        tables.write(bad, tmp_path / "s.parquet", tables.SPLITS)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_keeps_the_file_there_was(tmp_path):
+    path = tmp_path / "note"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError), tables.replacing(path) as partial:
+        partial.write_text(str(1 // 0))
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

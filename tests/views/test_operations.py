@@ -1,0 +1,130 @@
+import numpy as np
+import pytest
+from gradewise.config import Tile, View
+from gradewise.views.geometry import minimum_side, sample_shape
+from gradewise.views.operations import make_samples, masked_fractions, polar, select_tiles, tile_grid
+from hypothesis import given
+from hypothesis import strategies as st
+from skimage.transform import warp_polar
+
+RNG = np.random.default_rng(0)
+
+
+def view(*operations):
+    return View.model_validate(list(operations))
+
+
+def samples(pixels, *operations):
+    return make_samples(pixels, view(*operations), np.random.default_rng(0))
+
+
+def test_a_micrograph_of_1024_gives_64_tiles_of_128_with_the_pixels_it_has():
+    image = RNG.integers(0, 256, (1024, 1024), dtype=np.uint8)
+    batch, positions = samples(image, "grey", {"tile": 128})
+    assert batch.shape == (64, 128, 128, 1)
+    assert positions[9] == (1, 1)
+    assert np.array_equal(batch[9, ..., 0], image[128:256, 128:256])
+
+
+@given(st.integers(8, 60), st.integers(8, 60), st.integers(8, 20))
+def test_tiles_put_together_are_the_image_without_its_remainder(height, width, side):
+    image = np.arange(height * width).reshape(height, width, 1)
+    grid = tile_grid(image, side)
+    rows, columns = height // side, width // side
+    assert grid.shape == (rows, columns, side, side, 1)
+    together = grid.transpose(0, 2, 1, 3, 4).reshape(rows * side, columns * side, 1)
+    assert np.array_equal(together, image[: rows * side, : columns * side])
+
+
+def test_the_centre_tile_lies_in_the_middle():
+    _, positions = samples(np.zeros((80, 48), np.uint8), "grey", {"tile": 16, "keep": "centre"})
+    assert positions == [(2, 1)]
+
+
+def test_random_tiles_are_as_many_as_asked_and_different():
+    _, positions = samples(np.zeros((80, 80), np.uint8), "grey", {"tile": 16, "keep": "random", "count": 7})
+    assert len(set(positions)) == 7
+
+
+def test_the_typical_tile_is_not_the_odd_one_out():
+    image = RNG.normal(120, 10, (64, 64)).clip(0, 255).astype(np.uint8)
+    image[:16, :16] = 255
+    grid = tile_grid(image[..., None], 16)
+    assert select_tiles(grid, Tile(tile=16, keep="typical"), RNG) != [(0, 0)]
+
+
+def test_polar_is_the_warp_of_scikit_image_with_the_centre_on_top():
+    image = RNG.integers(0, 256, (6, 6, 3)).astype(np.uint8).repeat(16, axis=0).repeat(16, axis=1)
+    expected = warp_polar(
+        image, center=(47.5, 47.5), radius=np.hypot(96, 96) / 2, output_shape=(96, 96), channel_axis=-1
+    )
+    expected = (expected * 255).transpose(1, 0, 2)
+    assert np.abs(polar(image).astype(float) - expected).mean() < 1.0
+
+
+def test_an_object_in_the_middle_lies_in_the_upper_half_of_the_polar_image():
+    image = np.zeros((192, 192, 1), np.uint8)
+    yy, xx = np.mgrid[:192, :192] - 95.5
+    image[(yy**2 / 60**2 + xx**2 / 45**2 < 1), 0] = 200
+    warped = polar(image)
+    assert warped[0].min() == 200
+    assert warped[96:].max() == 0
+
+
+def test_operations_apply_in_order():
+    image = RNG.integers(0, 256, (100, 300, 3), dtype=np.uint8)
+    first, _ = samples(image, "rgb", {"resize": 64}, {"centre_crop": 32})
+    second, _ = samples(image, "rgb", {"centre_crop": 100}, {"resize": 32})
+    assert first.shape == second.shape == (1, 32, 32, 3)
+    assert not np.array_equal(first, second)
+
+
+def test_crop_keeps_the_rectangle():
+    image = RNG.integers(0, 256, (64, 64), dtype=np.uint8)
+    batch, _ = samples(image, "grey", {"crop": {"top": 3, "left": 5, "height": 20, "width": 30}})
+    assert np.array_equal(batch[0, ..., 0], image[3:23, 5:35])
+
+
+def test_shrinking_averages_instead_of_skipping_pixels():
+    stripes = np.tile(np.array([0, 255], np.uint8), (64, 32))
+    batch, _ = samples(stripes, "grey", {"resize": 16})
+    assert abs(int(batch.mean()) - 127) <= 1
+
+
+def test_grey_and_colour_convert_into_each_other():
+    colour, _ = samples(np.full((16, 16), 9, np.uint8), "rgb", {"resize": 8})
+    assert colour.shape == (1, 8, 8, 3)
+    grey, _ = samples(np.full((16, 16, 3), 9, np.uint8), "grey", {"resize": 8})
+    assert (grey == 9).all()
+
+
+def test_masked_share_follows_the_tiles():
+    mask = np.zeros((64, 64), np.uint8)
+    mask[:16, :8] = 255
+    tiles = view("grey", {"tile": 16})
+    _, positions = make_samples(mask, tiles, RNG)
+    shares = masked_fractions(mask, tiles, positions)
+    assert shares[0] == pytest.approx(0.5)
+    assert shares[1:].max() == 0
+
+
+SHAPES = [
+    (["grey", {"tile": 32}], (32, 32, 1), 32),
+    (["rgb", {"resize": [20, 30]}], (20, 30, 3), 1),
+    (["rgb", {"resize": 64}, {"centre_crop": 32}], (32, 32, 3), 1),
+    (["grey", {"centre_crop": 48}, {"tile": 16}, {"resize": 8}], (8, 8, 1), 48),
+    (["rgb", {"resize": 64}, "polar", {"crop": {"top": 0, "left": 0, "height": 32, "width": 64}}], (32, 64, 3), 1),
+]
+
+
+@pytest.mark.parametrize(("operations", "shape", "side"), SHAPES)
+def test_shape_and_least_side_known_beforehand_are_those_of_the_samples(operations, shape, side):
+    assert sample_shape(view(*operations)) == shape
+    assert minimum_side(view(*operations)) == side
+    batch, _ = samples(np.zeros((max(side, 16),) * 2, np.uint8), *operations)
+    assert batch.shape[1:] == shape
+
+
+def test_a_cut_larger_than_what_is_left_is_refused():
+    with pytest.raises(ValueError, match="needs 128 x 128 pixels of 64 x 64"):
+        sample_shape(view("grey", {"resize": 64}, {"centre_crop": 128}))

@@ -1,0 +1,86 @@
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from gradewise import tables
+from gradewise.config import View
+from gradewise.views.samples import read_samples
+from gradewise.views.view import view
+from PIL import Image
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Twelve grey images of 40 x 48 with masks on half of them, a manifest and splits."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(12):
+        path, mask = tmp_path / f"{number}.png", tmp_path / f"{number}_mask.png"
+        Image.fromarray(rng.integers(0, 256, (40, 48), dtype=np.uint8)).save(path)
+        masked = np.zeros((40, 48), np.uint8)
+        masked[:8, :8] = 255 if number % 2 else 0
+        Image.fromarray(masked).save(mask)
+        rows.append({"image_id": f"{number}", "path": str(path), "label": "AB"[number % 2], "mask": str(mask)})
+    frame = pd.DataFrame(rows).assign(role=None, width=48, height=40, mode="L", bits=8, pixel_hash="x")
+    frame["group"] = frame["image_id"]
+    tables.write(frame, tmp_path / "manifest.parquet", tables.MANIFEST)
+    splits = pd.DataFrame({"repeat": 0, "image_id": frame["image_id"], "role": ["train"] * 6 + ["test"] * 5 + [None]})
+    tables.write(splits.dropna(), tmp_path / "splits.parquet", tables.SPLITS)
+    return tmp_path
+
+
+def cache(dataset, *operations, **more):
+    view(
+        manifest=dataset / "manifest.parquet",
+        operations=View.model_validate(list(operations)),
+        name="v",
+        classes=["A", "B"],
+        seed=1,
+        output=dataset / "v.parquet",
+        **{"threads": 2, **more},
+    )
+    return dataset / "v.parquet"
+
+
+def test_a_cache_holds_every_tile_with_its_place_and_pixels(dataset):
+    path = cache(dataset, "grey", {"tile": 16})
+    table = tables.read(path)
+    assert len(table) == 12 * 2 * 3
+    tile = table[(table["image_id"] == "5") & (table["row"] == 1) & (table["column"] == 2)].iloc[0]
+    expected = np.asarray(Image.open(dataset / "5.png"))[16:32, 32:48]
+    assert np.array_equal(np.frombuffer(tile["pixels"], np.uint8).reshape(16, 16), expected)
+    assert tables.read_metadata(path)["images_with_remainder"] == 12
+
+
+def test_masks_label_tiles_where_asked(dataset):
+    table = tables.read(cache(dataset, "grey", {"tile": 16}, positive="B", mask_fraction=0.2))
+    positive = table[table["label"] == "B"]
+    assert set(positive["image_id"]) == {str(number) for number in range(1, 12, 2)}
+    assert (positive[["row", "column"]] == 0).all(axis=None)
+    assert positive["masked_fraction"].tolist() == pytest.approx([0.25] * 6)
+
+
+def test_threads_do_not_change_a_byte(dataset):
+    operations = ["grey", {"tile": 16, "keep": "random", "count": 2}]
+    first = cache(dataset, *operations, threads=1).read_bytes()
+    assert cache(dataset, *operations, threads=3).read_bytes() == first
+
+
+def test_samples_of_a_repeat_are_read_with_roles_groups_and_pixels(dataset):
+    path = cache(dataset, "rgb", {"resize": 16})
+    samples = read_samples(path, dataset / "splits.parquet", dataset / "manifest.parquet", 0)
+    assert samples.pixels.shape == (11, 16, 16, 3)
+    assert len(samples.of("train")) == 6
+    assert samples.targets(["A", "B"]).tolist() == [0, 1] * 5 + [0]
+    stored = {row.sample_id: row.pixels for row in tables.read(path).itertuples()}
+    for position, sample_id in enumerate(samples.table["sample_id"]):
+        assert samples.pixels[position].tobytes() == stored[sample_id]
+
+
+def test_row_groups_are_small_so_that_caches_stream(dataset, monkeypatch):
+    monkeypatch.setattr("gradewise.views.view.ROW_GROUP_BYTES", 10_000)
+    path = cache(dataset, "rgb", {"resize": 64})
+    assert pq.ParquetFile(path).num_row_groups == 12
+    samples = read_samples(path, dataset / "splits.parquet", dataset / "manifest.parquet", 0)
+    expected = [row.pixels for row in tables.read(path).itertuples() if row.image_id in set(samples.table["image_id"])]
+    assert [pixels.tobytes() for pixels in samples.pixels] == expected

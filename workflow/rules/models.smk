@@ -1,0 +1,206 @@
+# Needs a view's samples, the splits and the manifest. Makes, for each model and repeat, the trained model, its
+# predictions and the record of the run. Principal components are fitted once for all models of a view.
+
+
+def largest_components(wildcards):
+    """Principal components that the models of a view ask for at most; smaller numbers are the first of them."""
+    return max(
+        settings.components
+        for model in dataset_of(wildcards).models
+        if CONFIG.models[model].family == "pca_svm"
+        and CONFIG.models[model].view == wildcards.view
+        for settings in CONFIG.models[model].candidates
+    )
+
+
+def candidates_of(wildcards):
+    return to_json(CONFIG.models[wildcards.model].candidates)
+
+
+def samples_of(wildcards):
+    return f"{RESULTS}/views/{view_of(wildcards)}.parquet"
+
+
+def components_of(wildcards):
+    return f"{RESULTS}/pca/{view_of(wildcards)}/{{repeat}}/pca.safetensors"
+
+
+def scores_of(wildcards):
+    return f"{RESULTS}/pca/{view_of(wildcards)}/{{repeat}}/features.parquet"
+
+
+rule fit_pca:
+    input:
+        samples=f"{RESULTS}/views/{{view}}.parquet",
+        splits=f"{RESULTS}/splits.parquet",
+        manifest=f"{RESULTS}/manifest.parquet",
+    output:
+        scores=f"{RESULTS}/pca/{{view}}/{{repeat}}/features.parquet",
+        components=f"{RESULTS}/pca/{{view}}/{{repeat}}/pca.safetensors",
+    log:
+        "logs/fit_pca/{dataset}/{view}/{repeat}.log",
+    benchmark:
+        "benchmarks/fit_pca/{dataset}/{view}/{repeat}.jsonl"
+    conda:
+        "../../envs/gradewise.yaml"
+    threads: threads_by_size(40)
+    resources:
+        mem_mb=memory(3000, 4),
+        runtime=minutes(60, 30),
+    params:
+        components=largest_components,
+        folder=lambda wildcards, output: Path(output.scores).parent,
+        code=code_version("gradewise.models.fit_pca"),
+    shell:
+        "python -m gradewise.models.fit_pca"
+        " --samples {input.samples}"
+        " --splits {input.splits}"
+        " --manifest {input.manifest}"
+        " --repeat {wildcards.repeat}"
+        " --components {params.components}"
+        " --threads {threads}"
+        " --output {params.folder}"
+        " 2>&1 | tee {log}"
+
+
+rule train_pca_svm:
+    input:
+        samples=samples_of,
+        features=scores_of,
+        pca=components_of,
+        splits=f"{RESULTS}/splits.parquet",
+        manifest=f"{RESULTS}/manifest.parquet",
+    output:
+        model=f"{RUN}/svm.skops",
+        pca=f"{RUN}/pca.safetensors",
+        description=f"{RUN}/model.json",
+        predictions=f"{RUN}/predictions.parquet",
+        run=f"{RUN}/run.json",
+    log:
+        "logs/train_pca_svm/{dataset}/{model}/{repeat}.log",
+    benchmark:
+        "benchmarks/train_pca_svm/{dataset}/{model}/{repeat}.jsonl"
+    wildcard_constraints:
+        model=any_of(models_of("pca_svm")),
+    conda:
+        "../../envs/gradewise.yaml"
+    resources:
+        mem_mb=memory(3000, 2),
+        runtime=minutes(60, 240),
+    params:
+        view=view_of,
+        classes=classes_of,
+        candidates=candidates_of,
+        folder=lambda wildcards, output: Path(output.run).parent,
+        seed=CONFIG.seed,
+        code=code_version("gradewise.models.train_pca_svm"),
+    shell:
+        "python -m gradewise.models.train_pca_svm"
+        " --samples {input.samples}"
+        " --features {input.features}"
+        " --pca {input.pca}"
+        " --splits {input.splits}"
+        " --manifest {input.manifest}"
+        " --repeat {wildcards.repeat}"
+        " --dataset {wildcards.dataset}"
+        " --model {wildcards.model}"
+        " --view {params.view}"
+        " --classes {params.classes:q}"
+        " --candidates {params.candidates:q}"
+        " --seed {params.seed}"
+        " --threads {threads}"
+        " --output {params.folder}"
+        " 2>&1 | tee {log}"
+
+
+rule train_forest:
+    input:
+        samples=samples_of,
+        splits=f"{RESULTS}/splits.parquet",
+        manifest=f"{RESULTS}/manifest.parquet",
+    output:
+        model=f"{RUN}/forest.skops",
+        description=f"{RUN}/model.json",
+        predictions=f"{RUN}/predictions.parquet",
+        run=f"{RUN}/run.json",
+    log:
+        "logs/train_forest/{dataset}/{model}/{repeat}.log",
+    benchmark:
+        "benchmarks/train_forest/{dataset}/{model}/{repeat}.jsonl"
+    wildcard_constraints:
+        model=any_of(models_of("forest")),
+    conda:
+        "../../envs/gradewise.yaml"
+    threads: threads_by_size(10)
+    resources:
+        mem_mb=memory(3000, 40),
+        runtime=minutes(60, 240),
+    params:
+        view=view_of,
+        classes=classes_of,
+        candidates=candidates_of,
+        folder=lambda wildcards, output: Path(output.run).parent,
+        seed=CONFIG.seed,
+        code=code_version("gradewise.models.train_forest"),
+    shell:
+        "python -m gradewise.models.train_forest"
+        " --samples {input.samples}"
+        " --splits {input.splits}"
+        " --manifest {input.manifest}"
+        " --repeat {wildcards.repeat}"
+        " --dataset {wildcards.dataset}"
+        " --model {wildcards.model}"
+        " --view {params.view}"
+        " --classes {params.classes:q}"
+        " --candidates {params.candidates:q}"
+        " --seed {params.seed}"
+        " --threads {threads}"
+        " --output {params.folder}"
+        " 2>&1 | tee {log}"
+
+
+rule train_cnn:
+    input:
+        samples=samples_of,
+        splits=f"{RESULTS}/splits.parquet",
+        manifest=f"{RESULTS}/manifest.parquet",
+    output:
+        model=f"{RUN}/model.safetensors",
+        description=f"{RUN}/model.json",
+        predictions=f"{RUN}/predictions.parquet",
+        run=f"{RUN}/run.json",
+    log:
+        "logs/train_cnn/{dataset}/{model}/{repeat}.log",
+    benchmark:
+        "benchmarks/train_cnn/{dataset}/{model}/{repeat}.jsonl"
+    wildcard_constraints:
+        model=any_of(models_of("cnn")),
+    conda:
+        "../../envs/gradewise-gpu.yaml"
+    threads: threads_by_size(10)
+    resources:
+        mem_mb=memory(4000, 2),
+        runtime=minutes(240, 240),
+        gpu=one_gpu,
+    params:
+        view=view_of,
+        classes=classes_of,
+        candidates=candidates_of,
+        folder=lambda wildcards, output: Path(output.run).parent,
+        seed=CONFIG.seed,
+        code=code_version("gradewise.models.train_cnn"),
+    shell:
+        "python -m gradewise.models.train_cnn"
+        " --samples {input.samples}"
+        " --splits {input.splits}"
+        " --manifest {input.manifest}"
+        " --repeat {wildcards.repeat}"
+        " --dataset {wildcards.dataset}"
+        " --model {wildcards.model}"
+        " --view {params.view}"
+        " --classes {params.classes:q}"
+        " --candidates {params.candidates:q}"
+        " --seed {params.seed}"
+        " --threads {threads}"
+        " --output {params.folder}"
+        " 2>&1 | tee {log}"

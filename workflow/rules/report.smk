@@ -1,0 +1,93 @@
+# Needs everything found out about a dataset. Makes its page with tables and figures, and the index of all pages.
+
+
+def views_of(wildcards):
+    """Caches of the views that a dataset's models use."""
+    views = {CONFIG.models[model].view for model in dataset_of(wildcards).models}
+    return expand(f"{RESULTS}/views/{{view}}.parquet", dataset=wildcards.dataset, view=sorted(views))
+
+
+rule report:
+    input:
+        manifest=f"{RESULTS}/manifest.parquet",
+        quarantine=f"{RESULTS}/quarantine.csv",
+        splits=f"{RESULTS}/splits.parquet",
+        metrics=f"{RESULTS}/metrics.parquet",
+        comparisons=f"{RESULTS}/comparisons.parquet",
+        verdicts=f"{RESULTS}/verdicts.parquet",
+        runs=of_all_runs("run.json"),
+        predictions=of_all_runs("predictions.parquet"),
+        views=views_of,
+        templates=workflow.source_path("../src/gradewise/report/templates/report.html"),
+    output:
+        page=report(
+            "reports/{dataset}.html",
+            caption="../report/page.rst",
+            category="{dataset}",
+        ),
+        assets=report(
+            directory("reports/{dataset}"),
+            patterns=["{figure}.svg"],
+            caption="../report/figure.rst",
+            category="{dataset}",
+            labels={"figure": "{figure}"},
+        ),
+        summary=f"{RESULTS}/summary.json",
+    params:
+        settings=lambda wildcards: to_json(dataset_of(wildcards)),
+        runs=lambda wildcards, input: to_json(list(input.runs)),
+        predictions=lambda wildcards, input: to_json(list(input.predictions)),
+        views=lambda wildcards, input: to_json(list(input.views)),
+        seed=CONFIG.seed,
+        code=code_version("gradewise.report.report"),
+    resources:
+        mem_mb=memory(3000, 5),
+        runtime=minutes(30, 60),
+    log:
+        "logs/report/{dataset}.log",
+    benchmark:
+        "benchmarks/report/{dataset}.jsonl"
+    conda:
+        "../../envs/gradewise.yaml"
+    shell:
+        "python -m gradewise.report.report"
+        " --dataset {wildcards.dataset}"
+        " --settings {params.settings:q}"
+        " --seed {params.seed}"
+        " --manifest {input.manifest}"
+        " --quarantine {input.quarantine}"
+        " --splits {input.splits}"
+        " --metrics {input.metrics}"
+        " --comparisons {input.comparisons}"
+        " --verdicts {input.verdicts}"
+        " --runs {params.runs:q}"
+        " --predictions {params.predictions:q}"
+        " --views {params.views:q}"
+        " --output {output.page}"
+        " --assets {output.assets}"
+        " --summary {output.summary}"
+        " 2>&1 | tee {log}"
+
+
+rule index:
+    input:
+        summaries=expand(f"{RESULTS}/summary.json", dataset=CONFIG.datasets),
+    output:
+        report("reports/index.html", caption="../report/index.rst"),
+    params:
+        summaries=lambda wildcards, input: to_json(list(input.summaries)),
+        code=code_version("gradewise.report.index"),
+    resources:
+        mem_mb=memory(1000, 1),
+        runtime=minutes(5, 0),
+    log:
+        "logs/index.log",
+    benchmark:
+        "benchmarks/index.jsonl"
+    conda:
+        "../../envs/gradewise.yaml"
+    shell:
+        "python -m gradewise.report.index"
+        " --summaries {params.summaries:q}"
+        " --output {output}"
+        " 2>&1 | tee {log}"

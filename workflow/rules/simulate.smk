@@ -1,0 +1,27 @@
+# Needs nothing. Makes the images, labels and masks of an embedded, made-up dataset.
+
+
+rule simulate:
+    output:
+        directory(f"{RESULTS}/simulated"),
+    log:
+        "logs/simulate/{dataset}.log",
+    benchmark:
+        "benchmarks/simulate/{dataset}.jsonl"
+    conda:
+        "../../envs/gradewise.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory(3000, 0),
+        runtime=minutes(30, 0),
+    params:
+        simulation=lambda wildcards: to_json(dataset_of(wildcards).simulate),
+        seed=CONFIG.seed,
+        code="x",
+    shell:
+        "python -m gradewise.simulate.simulate"
+        " --simulation {params.simulation:q}"
+        " --seed {params.seed}"
+        " --threads {threads}"
+        " --output {output}"
+        " 2>&1 | tee {log}"

@@ -1,0 +1,48 @@
+# Needs the manifest. Makes the cache of a view's samples.
+
+
+def tile_labels_of(wildcards):
+    """Flags that make masks decide the labels of tiles, where the dataset asks for it."""
+    dataset = dataset_of(wildcards)
+    if dataset.labels_from == "images":
+        return []
+    return [
+        "--positive",
+        dataset.positive,
+        "--mask_fraction",
+        str(dataset.mask_fraction),
+    ]
+
+
+rule view:
+    input:
+        manifest=f"{RESULTS}/manifest.parquet",
+    output:
+        f"{RESULTS}/views/{{view}}.parquet",
+    log:
+        "logs/view/{dataset}/{view}.log",
+    benchmark:
+        "benchmarks/view/{dataset}/{view}.jsonl"
+    conda:
+        "../../envs/gradewise.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory(2000, 0),
+        runtime=minutes(60, 0),
+    params:
+        operations=lambda wildcards: to_json(CONFIG.views[wildcards.view]),
+        classes=classes_of,
+        tile_labels=tile_labels_of,
+        seed=CONFIG.seed,
+        code=code_version("gradewise.views.view"),
+    shell:
+        "python -m gradewise.views.view"
+        " --manifest {input.manifest}"
+        " --operations {params.operations:q}"
+        " --name {wildcards.view}"
+        " --classes {params.classes:q}"
+        " --seed {params.seed}"
+        " --threads {threads}"
+        " --output {output}"
+        " {params.tile_labels:q}"
+        " 2>&1 | tee {log}"

@@ -1,0 +1,222 @@
+"""Lists a dataset's images with their labels, roles, groups and masks, without opening any.
+
+Whatever is wrong with folders, label tables and names is found here, before any work on pixels.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+
+import pandas as pd
+
+from gradewise import tables
+from gradewise.command import UserError
+from gradewise.config import Pattern, Source, Table
+
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
+
+
+def list_images(source: Source) -> pd.DataFrame:
+    """Every image that the source names.
+
+    Returns
+    -------
+    DataFrame
+        image_id, path, label (a class), role (null unless the table has one), group, mask (null where there is none)
+        and every further column of the label tables, sorted by image_id.
+
+    Raises
+    ------
+    UserError
+        For folders or tables that are missing or contradict the configuration.
+    """
+    frame = _from_folders(Path(source.images), source) if source.images else _from_tables(source.tables or (), source)
+    frame["label"] = _to_classes(frame["label"], source)
+    frame = frame.sort_values("image_id", ignore_index=True)
+    frame["group"] = _groups(frame, source.group)
+    frame["mask"] = _masks(frame, source)
+    return frame
+
+
+def _labels(source: Source) -> list[str]:
+    """Labels that may stand in folders and tables: those merged where classes are merged."""
+    return [label for parts in source.merge.values() for label in parts] if source.merge else list(source.classes)
+
+
+def _to_classes(labels: pd.Series, source: Source) -> pd.Series:
+    if not source.merge:
+        return labels
+    return labels.map({label: name for name, parts in source.merge.items() for label in parts})
+
+
+def _from_folders(folder: Path, source: Source) -> pd.DataFrame:
+    if not folder.is_dir():
+        raise UserError(f"images: the folder {str(folder)!r} does not exist (looked from {Path.cwd()})")
+    labels = _labels(source)
+    found = {entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")}
+    missing = [label for label in labels if label not in found]
+    if missing:
+        raise UserError(f"images: {folder} has no folder for {missing}; its folders: {sorted(found)}")
+    unknown = sorted(found - set(labels))
+    if unknown:
+        raise UserError(
+            f"images: {folder} holds folders {unknown} that are not among the classes {labels}; "
+            "add them to classes (or under merge), or move them elsewhere"
+        )
+    stray = [entry.name for entry in folder.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES]
+    if stray:
+        raise UserError(f"images: {len(stray)} images lie in {folder} outside the class folders, e.g. {stray[0]!r}")
+    rows = [
+        {"image_id": str(path.relative_to(folder)), "path": str(path), "label": label, "role": None}
+        for label in labels
+        for path in _files(folder / label)
+    ]
+    empty = [label for label in labels if not any(row["label"] == label for row in rows)]
+    if empty:
+        raise UserError(f"images: no files in {[str(folder / label) for label in empty]}")
+    return pd.DataFrame(rows)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Files below a folder except hidden ones; links to folders are followed once."""
+    seen = set()
+    for base, folders, names in os.walk(folder, followlinks=True):
+        seen.add(os.path.realpath(base))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and os.path.realpath(os.path.join(base, name)) not in seen
+        )
+        for name in sorted(names):
+            if not name.startswith(".") and name != "Thumbs.db":
+                yield Path(base, name)
+
+
+def _from_tables(sections: tuple[Table, ...], source: Source) -> pd.DataFrame:
+    common = Path(os.path.commonpath([os.path.abspath(section.images) for section in sections]))
+    frames = [_from_table(section, common, source) for section in sections]
+    frame = pd.concat(frames, ignore_index=True)
+    repeated = frame.loc[frame["image_id"].duplicated(), "image_id"]
+    if len(repeated):
+        raise UserError(f"tables: {len(repeated)} images stand in two label tables, e.g. {repeated.iloc[0]!r}")
+    return frame
+
+
+def _from_table(section: Table, common: Path, source: Source) -> pd.DataFrame:
+    csv, folder = Path(section.csv), Path(section.images)
+    if not csv.is_file():
+        raise UserError(f"tables: the label table {section.csv!r} does not exist (looked from {Path.cwd()})")
+    if not folder.is_dir():
+        raise UserError(f"tables: the folder {section.images!r} does not exist (looked from {Path.cwd()})")
+    try:
+        # utf-8-sig also reads files without the byte order mark that spreadsheets write
+        table = pd.read_csv(csv, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise UserError(f"{csv}: not a CSV table in UTF-8 ({error})") from error
+    _check_table(table, csv, source)
+    lost = [name for name in table["image_id"] if not (folder / name).is_file()]
+    if len(lost) == len(table):
+        raise UserError(f"{csv}: none of its {len(table)} images is in {folder}, e.g. {lost[0]!r}; is images: right?")
+    paths = [folder / name for name in table["image_id"]]
+    further = table.drop(columns=["image_id", "label"])
+    further = further.rename(columns={name: f"table_{name}" for name in further if name in tables.MANIFEST.names})
+    return pd.DataFrame(
+        {
+            "image_id": [os.path.relpath(os.path.abspath(path), common) for path in paths],
+            "path": [str(path) for path in paths],
+            "label": table["label"],
+            "role": section.role,
+        }
+    ).join(further.apply(_numeric_if_possible))
+
+
+def _check_table(table: pd.DataFrame, csv: Path, source: Source) -> None:
+    absent = [name for name in ("image_id", "label") if name not in table.columns]
+    if absent:
+        hint = " (columns are separated by commas)" if len(table.columns) == 1 else ""
+        raise UserError(f"{csv}: no column {' nor '.join(absent)}; its columns: {list(table.columns)}{hint}")
+    if table.empty:
+        raise UserError(f"{csv}: the table has no rows")
+    for what, bad in (
+        ("have no label", table["label"].str.strip() == ""),
+        ("have no image_id", table["image_id"].str.strip() == ""),
+        ("stand twice (image_id)", table["image_id"].duplicated()),
+        ("point outside the folder of images", table["image_id"].map(_points_outside)),
+        (f"have a label that is not among {_labels(source)}", ~table["label"].isin(_labels(source))),
+    ):
+        if bad.any():
+            first = table.index[bad][0]
+            row = table.loc[first, ["image_id", "label"]].to_dict()
+            raise UserError(f"{csv}: {int(bad.sum())} rows {what}; the first is line {first + 2}: {row}")
+
+
+def _points_outside(image_id: str) -> bool:
+    path = PurePath(image_id.replace("\\", "/"))
+    return path.is_absolute() or ".." in path.parts
+
+
+def _numeric_if_possible(column: pd.Series) -> pd.Series:
+    """Numbers where every value is one, so that metadata sorts and plots as what it is."""
+    try:
+        return pd.to_numeric(column)
+    except ValueError:
+        return column
+
+
+def _groups(frame: pd.DataFrame, group: str | Pattern | None) -> pd.Series:
+    """Group of each image; its own image_id where none is given."""
+    if group is None:
+        return frame["image_id"]
+    if isinstance(group, Pattern):
+        names = frame["path"].map(lambda path: Path(path).name)
+        values = names.map(lambda name: match[1] if (match := re.search(group.regex, name)) else None)
+        if values.isna().any():
+            name = names[values.isna()].iloc[0]
+            raise UserError(f"group: {int(values.isna().sum())} file names do not match {group.regex!r}, e.g. {name!r}")
+        return values.astype(str)
+    column = f"table_{group}" if f"table_{group}" in frame else group
+    if column not in frame.columns or column in ("image_id", "path", "label", "role"):
+        further = [name for name in frame.columns if name not in ("image_id", "path", "label", "role")]
+        raise UserError(f"group: no column {group!r} in the label table; its further columns: {further}")
+    values = frame[column].astype(str)
+    return values.where(values.str.strip() != "", frame["image_id"])
+
+
+def _masks(frame: pd.DataFrame, source: Source) -> pd.Series:
+    """Path of each image's mask: at the same place below the folder of masks, or else directly in it."""
+    nothing = pd.Series(None, index=frame.index, dtype=object)
+    if source.masks is None:
+        return nothing
+    folder = Path(source.masks)
+    if not folder.is_dir():
+        raise UserError(f"masks: the folder {source.masks!r} does not exist (looked from {Path.cwd()})")
+    masks = {
+        str(path.relative_to(folder).with_suffix("")): str(path)
+        for path in _files(folder)
+        if path.suffix.lower() in IMAGE_SUFFIXES
+    }
+    found = nothing.copy()
+    for position, image_id in frame["image_id"].items():
+        place = PurePath(image_id).with_suffix("")
+        wanted = place.name + source.mask_suffix
+        found[position] = masks.get(str(place.parent / wanted), masks.get(wanted))
+    shared = found[found.notna() & found.duplicated(keep=False)]
+    if len(shared):
+        owners = list(frame.loc[found == shared.iloc[0], "image_id"])
+        raise UserError(f"masks: {shared.iloc[0]} would be the mask of {owners}; put masks in folders as images are")
+    if found.isna().all():
+        raise UserError(
+            f"masks: no file in {folder} is named after an image, as {PurePath(frame['image_id'][0]).stem}"
+            f"{source.mask_suffix}.png would be; is mask_suffix: {source.mask_suffix!r} right?"
+        )
+    if source.labels_from == "masks":
+        unmasked = frame.loc[found.isna() & (frame["label"] == source.positive), "image_id"]
+        if len(unmasked):
+            raise UserError(
+                f"masks: {len(unmasked)} images of class {source.positive} have no mask in {folder}, "
+                f"e.g. {unmasked.iloc[0]!r}; their tiles could not be labelled"
+            )
+    return found

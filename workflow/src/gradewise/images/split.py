@@ -1,0 +1,214 @@
+"""The splits: which images train, validate and test in each repeat; groups are never parted."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+
+from gradewise import command, tables
+from gradewise.command import UserError
+from gradewise.config import Evaluation
+from gradewise.provenance import derive_seed
+
+log = logging.getLogger(__name__)
+
+DRAWS = 32
+
+
+def split(
+    *, manifest: Path, evaluation: Evaluation, classes: list[str], limited_by_class: bool, seed: int, output: Path
+) -> None:
+    """Draw the splits of a dataset.
+
+    Parameters
+    ----------
+    manifest : Path
+        Table of images.
+    evaluation : Evaluation
+        How to split, as JSON.
+    classes : list of str
+        Classes of the dataset.
+    limited_by_class : bool
+        Whether each class needs groups in training, validation and test; false where tiles carry labels of their own.
+    seed : int
+    output : Path
+        `splits.parquet`.
+
+    Raises
+    ------
+    UserError
+        Where a class has too few images or groups.
+    """
+    images = tables.read(manifest)
+    roles = draw_splits(images, evaluation, classes if limited_by_class else [], seed)
+    tables.write(roles, output, tables.SPLITS)
+    for role, part in roles.groupby("role"):
+        per_repeat = part.groupby("repeat").size()
+        log.info("%s: %d to %d images a repeat", role, per_repeat.min(), per_repeat.max())
+
+
+def draw_splits(images: pd.DataFrame, evaluation: Evaluation, classes: list[str], seed: int) -> pd.DataFrame:
+    """Roles of images in every repeat.
+
+    Parameters
+    ----------
+    images : DataFrame
+        image_id, label, group, and role where they are predefined.
+    evaluation : Evaluation
+    classes : list of str
+        Classes that must be present in every role.
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        repeat, image_id, role. Images that share a group with a predefined test (or validation) image and are not
+        of that role themselves have no row: using them would leak.
+
+    Raises
+    ------
+    UserError
+        Where a class has too few groups.
+    """
+    _check_counts(images, evaluation, classes)
+    repeats: list[pd.DataFrame] = []
+    for number in range(evaluation.repeats):
+        rng = np.random.default_rng(derive_seed(seed, "split", number))
+        for roles in _one_draw(images, evaluation, rng):
+            repeat = pd.DataFrame({"repeat": len(repeats), "image_id": images["image_id"], "role": roles})
+            _check_roles(repeat.assign(label=images["label"]), classes, evaluation.predefined)
+            repeats.append(repeat.dropna(subset="role"))
+    return pd.concat(repeats, ignore_index=True)
+
+
+def _one_draw(images: pd.DataFrame, evaluation: Evaluation, rng: np.random.Generator) -> list[np.ndarray]:
+    """Roles of all images, once, or as often as there are folds; None marks images left out."""
+    if evaluation.predefined:
+        return [_predefined(images, evaluation.validation, rng)]
+    if evaluation.folds:
+        tests = _folds(images, evaluation.folds, rng)
+    else:
+        tests = [_draw_groups(images, evaluation.holdout or 0.0, rng)]
+    drawn = []
+    for test in tests:
+        roles = np.full(len(images), "test", dtype=object)
+        rest = images.loc[~test]
+        roles[~test] = np.where(_draw_groups(rest, evaluation.validation, rng), "validation", "train")
+        drawn.append(roles)
+    return drawn
+
+
+def _predefined(images: pd.DataFrame, validation: float, rng: np.random.Generator) -> np.ndarray:
+    roles = images["role"].to_numpy(dtype=object).copy()
+    groups = images["group"].to_numpy()
+    for kept in ("test", "validation"):
+        leaks = np.isin(groups, groups[roles == kept]) & (roles != kept) & (roles != "test") & (roles != None)  # noqa: E711
+        if leaks.any():
+            log.warning("%d images left out: they share a group with %s images", leaks.sum(), kept)
+            roles[leaks] = None
+    if not (roles == "validation").any():
+        train = np.flatnonzero(roles == "train")
+        roles[train[_draw_groups(images.iloc[train], validation, rng)]] = "validation"
+    return roles
+
+
+def _folds(images: pd.DataFrame, folds: int, rng: np.random.Generator) -> list[np.ndarray]:
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=int(rng.integers(2**31)))
+    with warnings.catch_warnings():
+        # of classes with fewer images than folds, which are refused before where they matter
+        warnings.filterwarnings("ignore", message="The least populated class")
+        parts = list(splitter.split(images, images["label"], images["group"]))
+    masks = []
+    for _, test in parts:
+        mask = np.zeros(len(images), dtype=bool)
+        mask[test] = True
+        masks.append(mask)
+    return masks
+
+
+def _draw_groups(images: pd.DataFrame, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Draw whole groups that hold close to a share of the images of every class.
+
+    Groups are visited in random order and taken where that brings the drawn counts nearer to the wanted ones; of
+    several such draws the nearest is kept. With one image a group this is a stratified random draw.
+
+    Returns
+    -------
+    ndarray of bool, shape (len(images),)
+        True for the drawn images; at least one group is drawn and at least one is not.
+    """
+    codes, names = pd.factorize(images["group"])
+    counts = pd.crosstab(codes, images["label"].to_numpy()).to_numpy().astype(float)
+    wanted = counts.sum(axis=0) * share
+    # a class with few images counts as much as one with many
+    scale = np.maximum(counts.sum(axis=0), 1.0)
+    best: tuple[float, np.ndarray] | None = None
+    for _ in range(DRAWS):
+        drawn = np.zeros(len(names), dtype=bool)
+        have = np.zeros_like(wanted)
+        for group in rng.permutation(len(names)):
+            before = np.sum(((have - wanted) / scale) ** 2)
+            after = np.sum(((have + counts[group] - wanted) / scale) ** 2)
+            if after < before:
+                drawn[group] = True
+                have += counts[group]
+        if not drawn.any():
+            drawn[rng.integers(len(names))] = True
+        distance = float(np.sum(((counts[drawn].sum(axis=0) - wanted) / scale) ** 2))
+        lacking = int(((counts[drawn].sum(axis=0) == 0) | (counts[~drawn].sum(axis=0) == 0)).sum())
+        if best is None or lacking + distance < best[0]:
+            best = (lacking + distance, drawn)
+    assert best is not None
+    return best[1][codes]
+
+
+def _check_counts(images: pd.DataFrame, evaluation: Evaluation, classes: list[str]) -> None:
+    """Each class needs enough groups that every role can hold one."""
+    if images["group"].nunique() < (needed := (evaluation.folds or 2) + 1):
+        raise UserError(f"the split needs at least {needed} groups, found {images['group'].nunique()}")
+    for name in classes:
+        of_class = images.loc[images["label"] == name]
+        if evaluation.predefined:
+            _check_predefined(of_class, name)
+            continue
+        needed = max(3, evaluation.folds or 0)
+        groups = of_class["group"].nunique()
+        if groups < needed:
+            how = f"{evaluation.folds} folds" if evaluation.folds else "training, validation and test"
+            raise UserError(
+                f"class {name} has {len(of_class)} usable images in {groups} groups; {how} need at least {needed} "
+                "groups. Add images, merge classes (merge:), or use fewer folds"
+            )
+
+
+def _check_predefined(of_class: pd.DataFrame, name: str) -> None:
+    groups = of_class.groupby("role")["group"].nunique()
+    least = 1 if "validation" in groups else 2
+    if groups.get("train", 0) < least:
+        raise UserError(
+            f"class {name} has {groups.get('train', 0)} groups of usable training images; at least {least} are needed. "
+            "Add images, or take the class out of classes and of the label tables"
+        )
+
+
+def _check_roles(repeat: pd.DataFrame, classes: list[str], predefined: bool) -> None:
+    for role in ("train", "validation", "test"):
+        present = set(repeat.loc[repeat["role"] == role, "label"])
+        lacking = [name for name in classes if name not in present]
+        # a class may be missing where the user's own roles leave it out, or where validation gets few images
+        if lacking and present and (role == "validation" or (role == "test" and predefined)):
+            log.warning("repeat %d: no %s image of %s", repeat["repeat"].iloc[0], role, ", ".join(lacking))
+        elif lacking:
+            raise UserError(
+                f"repeat {repeat['repeat'].iloc[0]}: no group of class {lacking} could be drawn for {role}; "
+                "its groups are too few or too large. Add groups, or change evaluation: (holdout, validation)"
+            )
+
+
+if __name__ == "__main__":
+    command.run(split)

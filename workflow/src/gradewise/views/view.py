@@ -1,0 +1,170 @@
+"""The view step: every image of the manifest through a view's operations into a streamed cache of samples."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gradewise import command, tables
+from gradewise.config import CentreCrop, Crop, Resize, Tile, View
+from gradewise.images.decode import decode, to_uint8
+from gradewise.progress import track
+from gradewise.provenance import derive_seed, hash_file
+from gradewise.views.geometry import sample_shape
+from gradewise.views.operations import make_samples, masked_fractions
+
+log = logging.getLogger(__name__)
+
+ROW_GROUP_BYTES = 4 * 2**20
+
+
+def view(
+    *,
+    manifest: Path,
+    operations: View,
+    name: str,
+    classes: list[str],
+    seed: int,
+    threads: int,
+    output: Path,
+    positive: str | None = None,
+    mask_fraction: float | None = None,
+) -> None:
+    """Write a view's cache.
+
+    Memory stays flat: at most two images a thread and one row group of samples are held.
+
+    Parameters
+    ----------
+    manifest : Path
+        Table of images.
+    operations : View
+        What makes samples, as JSON.
+    name : str
+        The view's name, for messages.
+    classes : list of str
+        Classes of the dataset.
+    seed : int
+        For tiles drawn at random.
+    threads : int
+        How many images are worked on at a time.
+    output : Path
+        `views/{view}.parquet`.
+    positive : str, optional
+        Class of the samples that masks show.
+    mask_fraction : float, optional
+        Masked share from which a sample is positive; without it samples carry the label of their image.
+
+    Raises
+    ------
+    UserError
+        Where an operation cuts more than is left.
+    """
+    try:
+        shape = sample_shape(operations)
+    except ValueError as error:
+        raise command.UserError(f"views.{name}: {error}") from error
+    images = tables.read(manifest)
+    left_off = _count_left_off(images, operations)
+    if left_off:
+        log.warning(
+            "%d images do not divide into whole tiles; the rest at their right and bottom is left off", left_off
+        )
+    metadata = {
+        "view": operations.model_dump(mode="json")["operations"],
+        "shape": list(shape),
+        "images": len(images),
+        "images_with_remainder": left_off,
+        "mask_fraction": mask_fraction,
+        "manifest_hash": hash_file(manifest),
+    }
+    schema = tables.samples(int(np.prod(shape)), metadata)
+    # the depth of the deepest 16-bit image serves all, so that grey levels stay comparable between images
+    bits = int(images["bits"].max())
+    other = next((label for label in classes if label != positive), "")
+
+    def samples_of(image: Any) -> pa.RecordBatch:
+        rng = np.random.default_rng(derive_seed(seed, name, image.image_id))
+        samples, positions = make_samples(to_uint8(decode(Path(image.path)).pixels, bits), operations, rng)
+        masked = _masked(image.mask, operations, positions)
+        if mask_fraction is None:
+            labels = [image.label] * len(samples)
+        else:
+            shares = np.zeros(len(samples)) if masked is None else masked
+            labels = [positive if share >= mask_fraction else other for share in shares]
+        tiled = any(isinstance(operation, Tile) for operation in operations.operations)
+        ids = [f"{image.image_id}#{row},{column}" if tiled else image.image_id for row, column in positions]
+        pixels = pa.py_buffer(np.ascontiguousarray(samples))
+        return pa.record_batch(
+            [
+                pa.array(ids, pa.string()),
+                pa.array([image.image_id] * len(samples), pa.string()),
+                pa.array([row for row, _ in positions], pa.int32()),
+                pa.array([column for _, column in positions], pa.int32()),
+                pa.array(labels, pa.string()),
+                pa.nulls(len(samples), pa.float32()) if masked is None else pa.array(masked, pa.float32()),
+                pa.FixedSizeBinaryArray.from_buffers(schema.field("pixels").type, len(samples), [None, pixels]),
+            ],
+            schema=schema,
+        )
+
+    cv2.setNumThreads(1)
+    # pixels of photographs hardly compress; plain storage reads at the speed of the disk
+    with (
+        ThreadPoolExecutor(threads) as pool,
+        tables.replacing(output) as partial,
+        pq.ParquetWriter(partial, schema, compression="none", use_dictionary=False) as writer,
+    ):
+        batches = track(_windowed(pool, samples_of, images, 2 * threads), len(images), "images")
+        for table in _row_groups(batches, schema):
+            writer.write_table(table, row_group_size=table.num_rows)
+
+
+def _windowed(pool: ThreadPoolExecutor, work: Any, images: pd.DataFrame, window: int) -> Iterator[pa.RecordBatch]:
+    """Map in order with a bounded number of results waiting."""
+    for start in range(0, len(images), window):
+        yield from pool.map(work, images.iloc[start : start + window].itertuples())
+
+
+def _row_groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    waiting: list[pa.RecordBatch] = []
+    size = 0
+    for batch in batches:
+        waiting.append(batch)
+        size += batch.nbytes
+        if size >= ROW_GROUP_BYTES:
+            yield pa.Table.from_batches(waiting, schema)
+            waiting, size = [], 0
+    if waiting:
+        yield pa.Table.from_batches(waiting, schema)
+
+
+def _masked(mask: str | None, operations: View, positions: list[tuple[int, int]]) -> np.ndarray | None:
+    if mask is None or pd.isna(mask):
+        return None
+    pixels = decode(Path(mask)).pixels
+    return masked_fractions(pixels if pixels.ndim == 2 else pixels.max(axis=2), operations, positions)
+
+
+def _count_left_off(images: pd.DataFrame, operations: View) -> int:
+    """Images whose size is no multiple of the tile where nothing before it fixes their size."""
+    for operation in operations.operations:
+        if isinstance(operation, Resize | CentreCrop | Crop):
+            return 0
+        if isinstance(operation, Tile):
+            side = operation.tile
+            return int(((images["width"] % side != 0) | (images["height"] % side != 0)).sum())
+    return 0
+
+
+if __name__ == "__main__":
+    command.run(view)
