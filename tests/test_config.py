@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from gradewise.config import ConfigError, json_schema, load, to_json
 from gradewise.config import View as ViewSection
 

@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+
 from gradewise.progress import duration, track
 
 

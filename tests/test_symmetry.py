@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from gradewise.symmetry import orbit, permutations
 
 SIDE = 5

@@ -3,6 +3,7 @@
 import pandas as pd
 import pyarrow as pa
 import pytest
+
 from gradewise import tables
 
 ROWS = pd.DataFrame({"repeat": [0, 0], "image_id": ["a", "b"], "role": ["train", "test"]})

@@ -1,8 +1,9 @@
 import cv2
 import numpy as np
 import pytest
-from gradewise.images.decode import UnreadableError, decode, to_uint8
 from PIL import Image
+
+from gradewise.images.decode import UnreadableError, decode, to_uint8
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (20, 30), dtype=np.uint8)

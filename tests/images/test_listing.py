@@ -1,4 +1,5 @@
 import pytest
+
 from gradewise.command import UserError
 from gradewise.config import Source
 from gradewise.images.listing import list_images

@@ -4,13 +4,14 @@ import sys
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
 from gradewise import tables
 from gradewise.command import UserError
 from gradewise.config import Source
 from gradewise.images.manifest import join_groups, manifest
-from hypothesis import given
-from hypothesis import strategies as st
-from PIL import Image
 
 
 def run(folders, tmp_path, **more):

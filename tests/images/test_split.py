@@ -1,11 +1,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
 from gradewise.command import UserError
 from gradewise.config import Evaluation
 from gradewise.images.split import draw_splits
-from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
 
 
 def images(groups, labels, roles=None):

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
-from gradewise.config import Tile, View
-from gradewise.views.geometry import minimum_side, sample_shape
-from gradewise.views.operations import make_samples, masked_fractions, polar, select_tiles, tile_grid
 from hypothesis import given
 from hypothesis import strategies as st
 from skimage.transform import warp_polar
+
+from gradewise.config import Tile, View
+from gradewise.views.geometry import minimum_side, sample_shape
+from gradewise.views.operations import make_samples, masked_fractions, polar, select_tiles, tile_grid
 
 RNG = np.random.default_rng(0)
 

@@ -2,11 +2,12 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
+
 from gradewise import tables
 from gradewise.config import View
 from gradewise.views.samples import read_samples
 from gradewise.views.view import view
-from PIL import Image
 
 
 @pytest.fixture

@@ -352,6 +352,18 @@ class MangoSimulation(Section):
 
     kind: Literal["mangoes"]
     images: int = Field(240, ge=6)
+    photos: int = Field(3, ge=1, le=50, description="of each fruit; the last fruit may have fewer")
+    side: int = Field(288, ge=64, le=2048, description="height and width [px]")
+    grades: tuple[
+        Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]
+    ] = Field((0.35, 0.35, 0.30), description="shares of fruits of grade A, B and C")
+    thumb: float = Field(
+        0.04, gt=0, le=0.15, description="share of a fruit's visible face that a thumb covers: B up to here, C beyond"
+    )
+    hands: float = Field(0.25, ge=0, le=1, description="share of photos in which a hand holds the fruit")
+    shadows: float = Field(0.12, ge=0, le=1, description="share of photos with shadows that may pass for blemishes")
+    exposure: float = Field(0.1, ge=0, le=1, description="of the logarithm of brightness between photos")
+    noise: float = Field(4.0, ge=0, le=60, description="of the camera, standard deviation [grey levels]")
 
 
 class Table(Section):
@@ -593,8 +605,8 @@ def _short(value: Any) -> str:
 
 
 def to_json(settings: Any) -> str:
-    """A section, or a tuple of them, as the JSON text that steps take on their command line."""
-    return TypeAdapter(Any).dump_json(settings).decode()
+    """A section, or a tuple of them, as the JSON text that steps take on their command line; a word stays bare."""
+    return settings if isinstance(settings, str) else TypeAdapter(Any).dump_json(settings).decode()
 
 
 def json_schema() -> dict[str, Any]:

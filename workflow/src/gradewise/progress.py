@@ -37,7 +37,9 @@ def track(items: Iterable[Item], total: int, what: str, every: float = 5.0) -> I
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words a person reads at a glance: '0.42 s', '12 s', '3 min 05 s', '2 h 10 min'."""
+    """Seconds in words a person reads at a glance: '11 ms', '0.42 s', '12 s', '3 min 05 s', '2 h 10 min'."""
+    if seconds < 0.095:
+        return f"{1000 * seconds:.2g} ms"
     if seconds < 10:
         return f"{seconds:.2g} s"
     if seconds < 60:

@@ -9,6 +9,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
+from gradewise.command import UserError
+
 Settings = TypeVar("Settings", bound=BaseModel)
 Fitted = TypeVar("Fitted")
 log = logging.getLogger(__name__)
@@ -30,6 +32,21 @@ class Choice(Generic[Settings, Fitted]):
     settings: Settings
     fitted: Fitted
     tried: list[dict[str, Any]]
+
+
+def require_validation(candidates: Sequence[Settings], validation_samples: int) -> None:
+    """Refuse to choose where there is nothing to choose by.
+
+    Raises
+    ------
+    UserError
+        Where there are several candidates and no validation samples.
+    """
+    if len(candidates) > 1 and not validation_samples:
+        raise UserError(
+            f"choose: {len(candidates)} candidates are compared on validation samples, and this repeat has none; "
+            "raise evaluation.validation, or give one value"
+        )
 
 
 def choose(

@@ -1,0 +1,137 @@
+"""Simulated experiments with a known truth, for the checks of intervals and tests.
+
+Two kinds. `outcomes`: no model at all, each image is right or wrong by a coin whose bias its group shares. `Trained`:
+two linear discriminants, really fitted on every split, that see different but equally informative features, so that
+neither is better in truth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradewise.evaluation.compare import Design, Tested
+from gradewise.evaluation.metrics import confusions
+from gradewise.evaluation.totals import Totals, add_up
+
+CLASSES = ["bad", "good"]
+SCHEMES = {
+    "one split": ("holdout", 1),
+    "5 holdouts": ("holdout", 5),
+    "5 folds": ("folds", 5),
+    "2 x 5 folds": ("folds", 10),
+    "5 x same test": ("same", 5),
+}
+
+
+def splits(scheme: str, groups: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Tested groups of each repeat."""
+    kind, repeats = SCHEMES[scheme]
+    size = max(2, round(0.3 * groups))
+    if kind == "folds":
+        return [part for _ in range(repeats // 5) for part in np.array_split(rng.permutation(groups), 5)]
+    if kind == "same":
+        return [np.arange(size)] * repeats
+    return [rng.permutation(groups)[:size] for _ in range(repeats)]
+
+
+def outcomes(
+    accuracy: float, groups: int, size: int, correlation: float, repeats: int, luck: float, rng: np.random.Generator
+) -> list[Totals]:
+    """Totals of repeats that test all groups.
+
+    Each group's chance of being right is drawn from a beta distribution with the given mean and intra-group
+    correlation; in each repeat a share `luck` of the images is drawn anew, the rest repeats itself.
+    """
+    chance = np.full(groups, accuracy)
+    if correlation > 0:
+        scale = (1 - correlation) / correlation
+        chance = rng.beta(accuracy * scale, (1 - accuracy) * scale, size=groups)
+    group = np.repeat(np.arange(groups), size)
+    truth = rng.integers(2, size=len(group))
+    usual = rng.random(len(group))
+    found = []
+    for _ in range(repeats):
+        draw = np.where(rng.random(len(group)) < luck, rng.random(len(group)), usual)
+        predicted = np.where(draw < chance[group], truth, 1 - truth)
+        found.append(add_up(truth, predicted, np.eye(2)[predicted], group, groups, [1]))
+    return found
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Images with features; those of a group share an offset, and a class where `pure`."""
+
+    groups: int
+    size: int
+    shared: float
+    signal: float = 0.45
+    features: int = 5
+
+    def draw(self, groups: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Features (n, 2 x features), truth (n,) and group (n,)."""
+        group = np.repeat(np.arange(groups), self.size)
+        truth = rng.integers(2, size=len(group))
+        noise = rng.normal(size=(len(group), 2 * self.features))
+        offset = rng.normal(scale=self.shared, size=(groups, 2 * self.features))[group]
+        return noise + offset + self.signal * (2 * truth[:, None] - 1), truth, group
+
+    def halves(self) -> tuple[slice, slice]:
+        """Features of the first and of the second model."""
+        return slice(0, self.features), slice(self.features, None)
+
+    def truth(self, training_groups: int, rng: np.random.Generator, sets: int = 400) -> dict[str, float]:
+        """Expected accuracy and ROC AUC of a model fitted on so many groups, over training sets and new groups."""
+        x, truth, group = self.draw(4000 // self.size, rng)
+        found = []
+        for _ in range(sets):
+            seen, labels, _ = self.draw(training_groups, rng)
+            scores = scores_of(seen[:, : self.features], labels, x[:, : self.features])
+            totals = totals_of(scores, truth, group, len(x) // self.size)
+            right = np.trace(totals.confusion[0]) / len(x)
+            found.append((right, totals.won[0, 0] / totals.pairs[0, 0]))
+        return dict(zip(("accuracy", "roc_auc"), np.mean(found, axis=0), strict=True))
+
+    def run(self, scheme: str, rng: np.random.Generator) -> tuple[list[Totals], list[Totals], Design, Tested, Tested]:
+        """Fit and test both models on every split of one data set."""
+        x, truth, group = self.draw(self.groups, rng)
+        parts = splits(scheme, self.groups, rng)
+        same = scheme == "5 x same test"
+        totals: tuple[list[Totals], list[Totals]] = ([], [])
+        counts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+        right: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+        ratios, tested = [], set()
+        for part in parts:
+            test = np.isin(group, part)
+            train = ~test
+            if same:
+                # Fixed test images, and a tenth of the training groups put aside anew each time, for validation.
+                aside = rng.choice(np.setdiff1d(np.arange(self.groups), part), max(1, self.groups // 14), replace=False)
+                train &= ~np.isin(group, aside)
+            ratios.append(test.sum() / train.sum())
+            tested |= set(part.tolist())
+            for model, half in enumerate(self.halves()):
+                scores = scores_of(x[train, half], truth[train], x[test, half])
+                totals[model].append(totals_of(scores, truth[test], group[test], self.groups))
+                called = (scores >= 0.5).astype(np.int64)
+                counts[model].append(confusions(truth[test], called, group[test], self.groups, 2))
+                right[model].append(called == truth[test])
+        seen = sorted(tested)
+        design = Design(len(seen) * self.size, len(seen), same, float(np.mean(ratios)))
+        first, second = (Tested(np.stack(counts[m])[:, seen], np.concatenate(right[m])) for m in (0, 1))
+        return totals[0], totals[1], design, first, second
+
+
+def scores_of(x: np.ndarray, truth: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Probability of class 1 by Fisher's linear discriminant, slightly shrunk."""
+    means = np.stack([x[truth == label].mean(axis=0) for label in (0, 1)])
+    spread = np.cov((x - means[truth]).T) + 0.1 * np.eye(x.shape[1])
+    direction = np.linalg.solve(spread, means[1] - means[0])
+    return 1 / (1 + np.exp(-(new - means.mean(axis=0)) @ direction))
+
+
+def totals_of(scores: np.ndarray, truth: np.ndarray, group: np.ndarray, groups: int) -> Totals:
+    """Totals of one test."""
+    probabilities = np.stack([1 - scores, scores], axis=1)
+    return add_up(truth, (scores >= 0.5).astype(np.int64), probabilities, group, groups, [1])

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as reference
+
+from gradewise import tables
+from gradewise.command import UserError
+from gradewise.evaluation.evaluate import evaluate
+
+CLASSES = ["A", "B", "C"]
+
+
+def run(made: Any, folder: Path, **settings: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    settings = {"classes": CLASSES, "ordered": True, **settings}
+    evaluate(
+        dataset="fruit",
+        predictions=made.predictions,
+        runs=made.runs,
+        manifest=made.manifest,
+        metrics=folder / "metrics.parquet",
+        verdicts=folder / "verdicts.parquet",
+        **settings,
+    )
+    return tables.read(folder / "metrics.parquet"), tables.read(folder / "verdicts.parquet")
+
+
+@pytest.fixture(scope="module")
+def written(graded: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return run(graded, tmp_path_factory.mktemp("evaluated"))
+
+
+def value(metrics: pd.DataFrame, **where: Any) -> pd.Series:
+    chosen = metrics.loc[metrics["class"].isna()] if "class_" not in where else metrics
+    for column, wanted in where.items():
+        column = column.removesuffix("_")
+        chosen = chosen.loc[chosen[column].isna() if wanted is None else chosen[column] == wanted]
+    assert len(chosen) == 1
+    return chosen.iloc[0]
+
+
+def test_every_model_repeat_role_and_level_is_measured(written: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    metrics, _ = written
+    accuracy = metrics.loc[metrics["metric"] == "accuracy"]
+    assert len(accuracy) == 2 * (3 + 1) * 3 * 2
+    assert not accuracy.duplicated(["model", "repeat", "role", "level"]).any()
+
+
+def test_values_agree_with_scikit_learn_on_the_files(graded: Any, written: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    metrics, verdicts = written
+    samples = tables.read(graded.predictions[0])
+    images = verdicts.loc[(verdicts["model"] == "good") & (verdicts["repeat"] == 0)]
+    for level, table in (("sample", samples), ("image", images)):
+        test = table.loc[table["role"] == "test"]
+        where = {"model": "good", "repeat": 0, "role": "test", "level": level}
+        chances = test[[f"p_{name}" for name in CLASSES]].to_numpy(dtype=np.float64)
+        expected = {
+            "accuracy": reference.accuracy_score(test["label"], test["predicted"]),
+            "f1": reference.f1_score(test["label"], test["predicted"], average="macro"),
+            "roc_auc": reference.roc_auc_score(
+                test["label"], chances / chances.sum(axis=1, keepdims=True), multi_class="ovr"
+            ),
+            "quadratic_kappa": reference.cohen_kappa_score(test["label"], test["predicted"], weights="quadratic"),
+        }
+        assert {name: value(metrics, metric=name, **where)["value"] for name in expected} == pytest.approx(expected)
+
+
+def test_intervals_hold_their_values(written: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    metrics = written[0].dropna(subset=["low", "high"])
+    assert len(metrics) > 500
+    assert (metrics["low"] <= metrics["value"] + 1e-9).all()
+    assert (metrics["value"] <= metrics["high"] + 1e-9).all()
+
+
+def test_a_row_says_how_many_images_and_groups_stand_behind_it(written: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    metrics, verdicts = written
+    test = verdicts.loc[(verdicts["model"] == "good") & (verdicts["role"] == "test")]
+    row = value(metrics, model="good", repeat=None, role="test", level="sample", metric="accuracy")
+    assert (row["images"], row["groups"]) == (test["image_id"].nunique(), test["group"].nunique())
+
+
+def test_verdicts_have_one_row_a_model_repeat_and_image(written: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    _, verdicts = written
+    assert len(verdicts) == 2 * 3 * 60
+    assert not verdicts.duplicated(["model", "repeat", "image_id"]).any()
+
+
+def test_a_better_model_scores_higher(written: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    where = {"repeat": None, "role": "test", "level": "image", "metric": "accuracy"}
+    assert value(written[0], model="good", **where)["low"] > value(written[0], model="poor", **where)["high"]
+
+
+def test_metrics_of_grades_are_left_out_of_unordered_classes(graded: Any, tmp_path: Path) -> None:
+    metrics, _ = run(graded, tmp_path, ordered=False)
+    assert not set(metrics["metric"]) & {"quadratic_kappa", "adjacent_accuracy", "grade_error", "far_errors"}
+
+
+def test_an_absent_class_is_null_and_not_zero(make: Callable[..., Any], tmp_path: Path) -> None:
+    made = make({"model": 1.0}, classes=("A", "B"), groups=12, images_per_group=1, repeats=1)
+    for path in made.predictions:
+        frame = tables.read(path)
+        frame = frame.loc[(frame["role"] != "test") | (frame["label"] == "A")]
+        tables.write(frame, path, tables.predictions(["A", "B"]))
+    metrics, _ = run(made, tmp_path, classes=["A", "B"], ordered=False, positive="B")
+    where = {"repeat": 0, "role": "test", "level": "image"}
+    for row in (
+        value(metrics, metric="recall", class_="B", **where),
+        value(metrics, metric="roc_auc", **where),
+        value(metrics, metric="balanced_accuracy", **where),
+    ):
+        assert pd.isna([row["value"], row["low"], row["high"]]).all()
+    assert value(metrics, metric="accuracy", **where)["value"] >= 0
+
+
+def test_files_that_do_not_pair_up_are_refused(graded: Any, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="one of each"):
+        run(type(graded)(graded.manifest, graded.predictions[1:], graded.runs), tmp_path)
+
+
+def test_a_run_with_other_classes_is_refused(graded: Any, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="fit the model again"):
+        run(graded, tmp_path, classes=["A", "B", "D"])
+
+
+def test_an_unknown_positive_class_is_refused(graded: Any, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not one of the classes"):
+        run(graded, tmp_path, positive="Z")
+
+
+def test_an_image_that_the_manifest_lacks_is_named(make: Callable[..., Any], tmp_path: Path) -> None:
+    made = make({"model": 1.0}, groups=10, images_per_group=1, repeats=1)
+    manifest = tables.read(made.manifest)
+    tables.write(manifest.loc[manifest["image_id"] != "i00004.png"], made.manifest, tables.MANIFEST)
+    with pytest.raises(UserError, match=r"i00004\.png"):
+        run(made, tmp_path)
+
+
+def test_both_steps_run_from_the_shell(make: Callable[..., Any], tmp_path: Path) -> None:
+    made = make({"good": 3.0, "poor": 0.0}, classes=("A", "B"), tiles=3, repeats=2)
+    paths = {key: json.dumps([str(path) for path in getattr(made, key)]) for key in ("predictions", "runs")}
+    common = ["--dataset", "d", "--classes", '["A","B"]', "--verdicts", str(tmp_path / "verdicts.parquet")]
+    evaluating = ["--manifest", str(made.manifest), "--positive", "B", "--aggregate", '{"top": 2}']
+    evaluating += ["--predictions", paths["predictions"], "--runs", paths["runs"]]
+    evaluating += ["--metrics", str(tmp_path / "metrics.parquet")]
+    comparing = ["--models", '["good","poor"]', "--seed", "7", "--output", str(tmp_path / "comparisons.parquet")]
+    for step, further in (("evaluate", evaluating), ("compare", comparing)):
+        command = [sys.executable, "-m", f"gradewise.evaluation.{step}", *common, *further]
+        subprocess.run(command, check=True, capture_output=True)
+    assert len(tables.read(tmp_path / "metrics.parquet")) > 100
+    assert tables.read(tmp_path / "comparisons.parquet")["difference"].item() > 0

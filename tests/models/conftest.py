@@ -1,0 +1,92 @@
+"""A small view cache with its splits and manifest, whose classes can be learnt but not without error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gradewise import tables
+
+CLASSES = ["A", "B", "C"]
+
+
+@dataclass(frozen=True)
+class Cache:
+    """Paths of the three tables that a training step reads, and the classes in them."""
+
+    samples: Path
+    splits: Path
+    manifest: Path
+    classes: list[str]
+
+    @property
+    def inputs(self) -> dict[str, Path]:
+        return {"samples": self.samples, "splits": self.splits, "manifest": self.manifest}
+
+
+def write_cache(
+    folder: Path,
+    *,
+    groups: int = 30,
+    images_per_group: int = 2,
+    tiles_per_image: int = 1,
+    shape: tuple[int, int, int] = (8, 8, 1),
+    classes: list[str] = CLASSES,
+    contrast: float = 40.0,
+    seed: int = 0,
+    repeats: int = 1,
+) -> Cache:
+    """Each class has a grey-level pattern of its own; groups shift it, every sample adds noise.
+
+    Of five groups, three are for training, one for validation, one for test; other repeats shift the roles.
+    """
+    generator = np.random.default_rng(seed)
+    patterns = generator.uniform(-1, 1, (len(classes), *shape)) * contrast
+    manifest, splits, samples, pixels = [], [], [], []
+    for group in range(groups):
+        label = group % len(classes)
+        shift = generator.normal(0, 15, shape)
+        for number in range(images_per_group):
+            image_id = f"{classes[label]}/g{group:03d}-{number}.png"
+            manifest.append(
+                {"image_id": image_id, "path": f"data/{image_id}", "label": classes[label], "group": f"g{group:03d}"}
+            )
+            for repeat in range(repeats):
+                turn = (group // len(classes) + repeat) % 5
+                role = {3: "validation", 4: "test"}.get(turn, "train")
+                splits.append({"repeat": repeat, "image_id": image_id, "role": role})
+            for tile in range(tiles_per_image):
+                grey = 128 + patterns[label] + shift + generator.normal(0, 25, shape)
+                pixels.append(np.clip(grey, 0, 255).astype(np.uint8).tobytes())
+                samples.append(
+                    {
+                        "sample_id": f"{image_id}#{tile}",
+                        "image_id": image_id,
+                        "row": 0,
+                        "column": tile,
+                        "label": classes[label],
+                        "masked_fraction": None,
+                    }
+                )
+    cache = Cache(folder / "view.parquet", folder / "splits.parquet", folder / "manifest.parquet", list(classes))
+    constants = {"role": None, "width": 64, "height": 64, "mode": "L", "bits": 8, "pixel_hash": "0", "mask": None}
+    tables.write(pd.DataFrame(manifest).assign(**constants), cache.manifest, tables.MANIFEST)
+    tables.write(pd.DataFrame(splits), cache.splits, tables.SPLITS)
+    schema = tables.samples(int(np.prod(shape)), {"shape": list(shape), "view": ["grey"]})
+    tables.write(pd.DataFrame(samples).assign(pixels=pixels), cache.samples, schema)
+    return cache
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Callable[..., Cache]:
+    """A factory: `cache(groups=.., shape=..)` writes the tables into the test's folder and returns where they are."""
+
+    def make(name: str = "cache", **options) -> Cache:
+        return write_cache(tmp_path / name, **options)
+
+    return make

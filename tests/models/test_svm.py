@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from gradewise.command import UserError
+from gradewise.config import SvmSettings
+from gradewise.models import svm
+
+GRID = [
+    SvmSettings(components=components, whiten=whiten, C=C, **kernel)
+    for components, whiten, C, kernel in itertools.product(
+        (3, 6),
+        (False, True),
+        (0.1, 10.0),
+        ({"kernel": "rbf", "gamma": "scale"}, {"kernel": "rbf", "gamma": 0.01}, {"kernel": "linear"}),
+    )
+]
+
+
+def scores(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Centred scores of falling variance, whose first columns tell three classes apart, with overlap."""
+    generator = np.random.default_rng(seed)
+    targets = np.arange(n) % 3
+    centres = np.random.default_rng(7).normal(size=(3, 8)) * 4
+    return ((centres[targets] + generator.normal(0, 4, (n, 8))) * 0.8 ** np.arange(8)).astype(np.float32), targets
+
+
+@pytest.fixture
+def split():
+    (train, train_targets), (validation, validation_targets) = scores(90, 1), scores(60, 2)
+    return (train, validation), (train_targets, validation_targets), train.var(axis=0, ddof=1)
+
+
+class TestGrid:
+    @pytest.mark.parametrize("largest", [8000, 10], ids=["shared kernels", "kernels of their own"])
+    def test_each_accuracy_is_that_of_a_direct_fit(self, split, largest, monkeypatch):
+        monkeypatch.setattr(svm, "LARGEST_KERNEL", largest)
+        (train, validation), (target, expected), variance = split
+        found = svm.validation_accuracies(GRID, (train, validation), (target, expected), variance, 2)
+        assert set(found) == set(GRID)
+        for settings in GRID:
+            inputs = [part[:, : settings.components].astype(float) for part in (train, validation)]
+            if settings.whiten:
+                inputs = [part / np.sqrt(variance[: settings.components]) for part in inputs]
+            direct = SVC(C=settings.C, kernel=settings.kernel, gamma=settings.gamma).fit(inputs[0], target)
+            assert found[settings] == pytest.approx(direct.score(inputs[1], expected), abs=1e-9)
+        assert len(set(found.values())) > 5
+
+    def test_class_weights_are_part_of_a_candidate(self, split):
+        (train, validation), (target, expected), variance = split
+        kept = np.flatnonzero((target != 2) | (np.arange(len(target)) < 20))
+        grid = [SvmSettings(components=4, C=0.05, class_weight=weight) for weight in (None, "balanced")]
+        found = svm.validation_accuracies(grid, (train[kept], validation), (target[kept], expected), variance, 1)
+        assert found[grid[1]] > found[grid[0]]
+
+
+def test_gamma_scale_is_that_of_scikit_learn(split):
+    (train, validation), (target, _), variance = split
+    settings = SvmSettings(components=5)
+    scaled = svm.scale(train, variance, settings)
+    ours = svm.support_vector_classifier(scaled, settings).fit(scaled, target)
+    theirs = SVC(gamma="scale").fit(scaled, target)
+    assert ours.gamma == pytest.approx(theirs._gamma)
+    unseen = svm.scale(validation, variance, settings)
+    np.testing.assert_allclose(ours.decision_function(unseen), theirs.decision_function(unseen), atol=1e-9)
+
+
+def test_whitened_scores_have_unit_variance(split):
+    (train, _), _, variance = split
+    scaled = svm.scale(train, variance, SvmSettings(components=4, whiten=True))
+    centred = StandardScaler(with_mean=False).fit(scaled)
+    np.testing.assert_allclose(centred.var_ * 90 / 89, 1, rtol=1e-5)
+
+
+class TestCalibration:
+    def test_probabilities_are_those_of_a_classifier_fitted_on_all_training_samples(self, split):
+        (train, _), (target, _), variance = split
+        settings = SvmSettings(components=5)
+        scaled = svm.scale(train, variance, settings)
+        calibrated = svm.calibrate(scaled, target, np.arange(90) // 3, settings, 0, 1)
+        alone = svm.support_vector_classifier(scaled, settings).fit(scaled, target)
+        inner = calibrated.calibrated_classifiers_[0].estimator
+        np.testing.assert_array_equal(inner.support_, alone.support_)
+        probabilities = calibrated.predict_proba(scaled)
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+        assert (probabilities.argmax(axis=1) == target).mean() > 0.7
+
+    def test_probabilities_are_honest_on_new_samples(self):
+        (train, target), (unseen, truth) = scores(300, 3), scores(3000, 4)
+        settings = SvmSettings(components=8, C=100.0)
+        variance = train.var(axis=0, ddof=1)
+        scaled = svm.scale(train, variance, settings)
+        calibrated = svm.calibrate(scaled, target, np.arange(300), settings, 0, 1)
+        probabilities = calibrated.predict_proba(svm.scale(unseen, variance, settings))
+        right = probabilities.argmax(axis=1) == truth
+        assert probabilities.max(axis=1).mean() == pytest.approx(right.mean(), abs=0.06)
+
+    def test_the_number_of_threads_changes_nothing(self, split):
+        (train, _), (target, _), variance = split
+        settings = SvmSettings(components=5)
+        scaled = svm.scale(train, variance, settings)
+        one, two = (svm.calibrate(scaled, target, np.arange(90) // 2, settings, 0, threads) for threads in (1, 2))
+        np.testing.assert_array_equal(one.predict_proba(scaled), two.predict_proba(scaled))
+
+
+class TestFolds:
+    def test_no_group_lies_on_two_sides_and_every_sample_is_left_out_once(self):
+        target, groups = np.arange(60) % 3, np.arange(60) // 4
+        folds = svm.grouped_folds(target, groups, 0)
+        assert len(folds) == 5
+        for inside, left_out in folds:
+            assert not set(groups[inside]) & set(groups[left_out])
+        np.testing.assert_array_equal(np.sort(np.concatenate([left_out for _, left_out in folds])), np.arange(60))
+
+    def test_there_are_no_more_folds_than_groups_of_the_rarest_class(self):
+        target = np.array([0] * 20 + [1] * 6)
+        groups = np.array([*range(20), 100, 100, 101, 101, 102, 102])
+        folds = svm.grouped_folds(target, groups, 0)
+        assert len(folds) == 3
+        assert all(set(target[inside]) == {0, 1} for inside, _ in folds)
+
+    def test_a_class_of_one_group_is_refused(self):
+        with pytest.raises(UserError, match="the class with the fewest groups has 1 of 11"):
+            svm.grouped_folds(np.array([0] * 10 + [1] * 5), np.array([*range(10), *[99] * 5]), 0)

@@ -1,0 +1,409 @@
+"""Synthetic results of two datasets, as the earlier stages leave them: one binary with tiles, one of ordered grades."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image, ImageFilter
+
+from gradewise import tables
+from gradewise.config import Dataset, to_json
+from gradewise.report.report import report
+
+FAMILIES = {"cnn-small": "cnn", "svm-plain": "pca_svm", "forest-d4": "forest"}
+SKILL = {"cnn-small": 1.9, "svm-plain": 1.1, "forest-d4": 1.0}
+
+
+@dataclass(frozen=True)
+class World:
+    """What a made-up dataset is like."""
+
+    dataset: str
+    settings: dict[str, Any]
+    classes: tuple[str, ...]
+    tiles: int
+    models: tuple[str, ...] = tuple(FAMILIES)
+    images: int = 48
+    repeats: int = 3
+    duplicates: bool = False
+    quarantine: tuple[tuple[str, str], ...] = ()
+    changed_settings: dict[str, Any] = field(default_factory=dict)
+    null_metrics: bool = False
+    names: tuple[str, ...] = ()
+
+
+@dataclass
+class Results:
+    """Where a made-up dataset's results lie and what the report on it is called with."""
+
+    folder: Path
+    world: World
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def page(self) -> Path:
+        return self.arguments["output"]
+
+    @property
+    def assets(self) -> Path:
+        return self.arguments["assets"]
+
+    @property
+    def html(self) -> str:
+        return self.page.read_text()
+
+    @property
+    def flags(self) -> list[str]:
+        """The arguments as a shell gives them."""
+        given = []
+        for name, value in self.arguments.items():
+            if name == "settings":
+                text = to_json(value)
+            else:
+                text = json.dumps([str(path) for path in value]) if isinstance(value, list) else str(value)
+            given += [f"--{name}", text]
+        return given
+
+
+FIBRES = World(
+    "fibres",
+    {
+        "simulate": {"kind": "nanofibres", "images": 48},
+        "classes": ["sound", "faulty"],
+        "positive": "faulty",
+        "group": "experiment",
+        "evaluation": {"holdout": 0.3, "repeats": 3},
+        "models": list(FAMILIES),
+    },
+    ("sound", "faulty"),
+    tiles=9,
+)
+GRADES = World(
+    "grades",
+    {
+        "images": "data/grades",
+        "classes": ["A", "B", "C"],
+        "ordered": True,
+        "evaluation": {"holdout": 0.3, "repeats": 3},
+        "models": list(FAMILIES),
+    },
+    ("A", "B", "C"),
+    tiles=1,
+    duplicates=True,
+    quarantine=(("data/grades/A/half.jpg", "truncated or damaged"), ("data/grades/B/empty.png", "the file is empty")),
+)
+
+
+def make(folder: Path, world: World) -> Results:
+    """Write every file that the report reads."""
+    rng = np.random.default_rng(7)
+    results = folder / "results" / world.dataset
+    manifest = _manifest(folder, world, rng)
+    tables.write(manifest, results / "manifest.parquet", tables.MANIFEST)
+    pd.DataFrame(world.quarantine, columns=["path", "reason"]).to_csv(results / "quarantine.csv", index=False)
+    splits = _splits(manifest, world, rng)
+    tables.write(splits, results / "splits.parquet", tables.SPLITS)
+    view = results / "views" / ("tiles-32.parquet" if world.tiles > 1 else "whole-96.parquet")
+    samples = _view(manifest, world, view)
+    runs, predictions, verdicts = [], [], []
+    for model, repeat in itertools.product(world.models, range(world.repeats)):
+        run = results / "models" / model / str(repeat)
+        frame = _predictions(manifest, samples, splits, world, model, repeat, rng)
+        tables.write(frame, run / "predictions.parquet", tables.predictions(list(world.classes)))
+        (run / "run.json").write_text(json.dumps(_record(world, model, repeat, view.stem, frame, rng)))
+        runs.append(run / "run.json")
+        predictions.append(run / "predictions.parquet")
+        verdicts.append(_verdicts(frame, world, model, repeat))
+    verdict = pd.concat(verdicts, ignore_index=True)
+    tables.write(verdict, results / "verdicts.parquet", tables.verdicts(list(world.classes)))
+    tables.write(_metrics(verdict, world), results / "metrics.parquet", tables.METRICS)
+    tables.write(_comparisons(verdict, world), results / "comparisons.parquet", tables.COMPARISONS)
+    return Results(
+        folder,
+        world,
+        {
+            "dataset": world.dataset,
+            "settings": Dataset.model_validate(
+                world.settings | world.changed_settings | {"models": list(world.models)}
+            ),
+            "seed": 2020,
+            **{
+                name: results / f"{name}.parquet"
+                for name in ("manifest", "splits", "metrics", "comparisons", "verdicts")
+            },
+            "quarantine": results / "quarantine.csv",
+            "runs": runs,
+            "predictions": predictions,
+            "views": [view],
+            "output": folder / "reports" / f"{world.dataset}.html",
+            "assets": folder / "reports" / world.dataset,
+            "summary": results / "summary.json",
+        },
+    )
+
+
+def _manifest(folder: Path, world: World, rng: np.random.Generator) -> pd.DataFrame:
+    rows = []
+    for number in range(world.images):
+        label = world.classes[number % len(world.classes)]
+        name = world.names[number] if number < len(world.names) else f"{label}/photo-{number:03d}.png"
+        path = folder / "data" / world.dataset / f"{number:03d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _picture(rng, world.classes.index(label), grey=world.tiles > 1).save(path)
+        twin = world.duplicates and number in (6, 9)
+        rows.append(
+            {
+                "image_id": name,
+                "path": str(path),
+                "label": label,
+                "group": "g-twins" if twin else f"g{number // 2}",
+                "role": None,
+                "width": 96,
+                "height": 96,
+                "mode": "L" if world.tiles > 1 else "RGB",
+                "bits": 8,
+                "pixel_hash": "same" if twin else f"{number:064x}",
+                "mask": None,
+            }
+        )
+    return pd.DataFrame(rows).astype({"width": "int32", "height": "int32", "bits": "int8"})
+
+
+def _picture(rng: np.random.Generator, grade: int, grey: bool) -> Image.Image:
+    noise = Image.fromarray(rng.integers(60, 200, (96, 96, 3), dtype=np.uint8)).filter(ImageFilter.GaussianBlur(2))
+    for _ in range(4 * grade):
+        left, top = rng.integers(0, 84, 2)
+        noise.paste((40, 30, 20), (int(left), int(top), int(left) + 10, int(top) + 10))
+    return noise.convert("L") if grey else noise
+
+
+def _splits(manifest: pd.DataFrame, world: World, rng: np.random.Generator) -> pd.DataFrame:
+    parts = []
+    groups = manifest["group"].unique()
+    for repeat in range(world.repeats):
+        drawn = rng.permutation(groups)
+        cut = round(0.3 * len(drawn))
+        roles = {group: "test" if place < cut else "train" for place, group in enumerate(drawn)}
+        roles |= dict.fromkeys(drawn[cut : cut + 2], "validation")
+        roles_of_images = manifest["group"].map(roles)
+        parts.append(pd.DataFrame({"repeat": repeat, "image_id": manifest["image_id"], "role": roles_of_images}))
+    return pd.concat(parts, ignore_index=True).astype({"repeat": "int32"})
+
+
+def _view(manifest: pd.DataFrame, world: World, path: Path) -> pd.DataFrame:
+    side = 32 if world.tiles > 1 else 96
+    rows = []
+    for image in manifest.itertuples():
+        pixels = np.asarray(Image.open(image.path))
+        pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+        for row, column in np.ndindex(96 // side, 96 // side):
+            cut = pixels[row * side : (row + 1) * side, column * side : (column + 1) * side]
+            rows.append(
+                {
+                    "sample_id": f"{image.image_id}:{row}:{column}",
+                    "image_id": image.image_id,
+                    "row": row,
+                    "column": column,
+                    "label": image.label,
+                    "masked_fraction": None,
+                    "pixels": cut.tobytes(),
+                }
+            )
+    frame = pd.DataFrame(rows).astype({"row": "int32", "column": "int32", "masked_fraction": "float32"})
+    channels = 1 if world.tiles > 1 else 3
+    metadata = {"shape": [side, side, channels], "view": ["grey", {"tile": 32}] if world.tiles > 1 else ["rgb"]}
+    tables.write(frame, path, tables.samples(side * side * channels, metadata))
+    return frame.drop(columns="pixels")
+
+
+def _predictions(
+    manifest: pd.DataFrame,
+    samples: pd.DataFrame,
+    splits: pd.DataFrame,
+    world: World,
+    model: str,
+    repeat: int,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    roles = splits.loc[splits["repeat"] == repeat].set_index("image_id")["role"]
+    frame = samples[["sample_id", "image_id", "row", "column", "label"]].copy()
+    frame["group"] = frame["image_id"].map(manifest.set_index("image_id")["group"])
+    frame["role"] = frame["image_id"].map(roles)
+    right = pd.Categorical(frame["label"], categories=world.classes).codes
+    logits = rng.normal(size=(len(frame), len(world.classes)))
+    logits[np.arange(len(frame)), right] += SKILL[model] * (1.3 if world.tiles == 1 else 0.3)
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    frame["predicted"] = np.take(world.classes, p.argmax(axis=1))
+    for place, name in enumerate(world.classes):
+        frame[f"p_{name}"] = p[:, place].astype(np.float32)
+    return frame
+
+
+def _verdicts(frame: pd.DataFrame, world: World, model: str, repeat: int) -> pd.DataFrame:
+    p = [f"p_{name}" for name in world.classes]
+    found = frame.groupby(["image_id", "group", "role", "label"], as_index=False)[p].mean()
+    found["predicted"] = np.take(world.classes, found[p].to_numpy().argmax(axis=1))
+    return found.assign(model=model, repeat=np.int32(repeat)).astype({"repeat": "int32"})
+
+
+def _record(
+    world: World, model: str, repeat: int, view: str, frame: pd.DataFrame, rng: np.random.Generator
+) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "dataset": world.dataset,
+        "model": model,
+        "family": FAMILIES[model],
+        "view": view,
+        "repeat": repeat,
+        "classes": list(world.classes),
+        "settings": {"trees": 300, "C": [1.5, 10.0][repeat % 2], "class_weight": None},
+        "seed": 17 + repeat,
+        "seconds_fit": {"cnn": 65.0, "pca_svm": 9.1, "forest": 3.2}[FAMILIES[model]] * (1 + 0.1 * repeat),
+        "seconds_predict_per_sample": 0.0012,
+        "samples_per_image": float(world.tiles),
+        "peak_memory_mb": 420.5,
+        "threads": 2,
+        "device": "cpu",
+        "parameters": 123456,
+        "model_bytes": 2_345_678,
+        "counts": {},
+        "view_hash": "ab" * 32,
+        "versions": {"python": "3.11.2", "gradewise": "0.1.0"},
+    }
+    if FAMILIES[model] == "cnn":
+        epochs = np.arange(1, 16)
+        fall = np.exp(-epochs / (4 + repeat))
+        record["curves"] = {
+            "epoch": epochs.tolist(),
+            "iteration": (epochs * 12).tolist(),
+            "train_loss": (0.1 + 0.6 * fall).tolist(),
+            "train_accuracy": (0.97 - 0.4 * fall).tolist(),
+            "validation_loss": (0.25 + 0.5 * fall + rng.normal(0, 0.02, 15)).tolist(),
+            "validation_accuracy": (0.88 - 0.4 * fall).tolist(),
+            "seconds": epochs.tolist(),
+        }
+        record["kept"] = 11
+        record["layers"] = [
+            {"name": "conv1", "input": [32, 32], "output": [32, 32], "filters": 16, "parameters": 160},
+            {"name": "FC1", "input": [1024], "output": [2], "filters": None, "parameters": 2050},
+        ]
+    if FAMILIES[model] == "forest":
+        record |= {"oob_rows": 0.91 + 0.01 * repeat, "oob_groups": 0.74 + 0.01 * repeat, "oob_covered": {"rows": 1.0}}
+    if FAMILIES[model] == "pca_svm":
+        record["tried"] = [
+            {"settings": record["settings"] | {"C": c}, "validation_accuracy": 0.7 + 0.01 * c} for c in (1.5, 10.0)
+        ]
+    return record
+
+
+def _metrics(verdicts: pd.DataFrame, world: World) -> pd.DataFrame:
+    rows = []
+    levels = ("image", "sample")
+    for model, role, level in itertools.product(world.models, ("validation", "test"), levels):
+        mine = verdicts.loc[(verdicts["model"] == model) & (verdicts["role"] == role)]
+        for repeat, part in [(None, mine), *mine.groupby("repeat")]:
+            rows += [
+                {"model": model, "repeat": repeat, "role": role, "level": level, "metric": metric, "class": of_class}
+                | {"images": part["image_id"].nunique(), "groups": part["group"].nunique()}
+                | _interval(value, len(part), world.null_metrics and metric == "roc_auc")
+                for metric, of_class, value in _values(part, world)
+            ]
+    frame = pd.DataFrame(rows).assign(dataset=world.dataset)
+    return frame.astype({"repeat": "Int32"})
+
+
+def _values(part: pd.DataFrame, world: World) -> list[tuple[str, str | None, float]]:
+    hit = part["label"] == part["predicted"]
+    recalls = {name: float(hit[part["label"] == name].mean()) for name in world.classes}
+    values: list[tuple[str, str | None, float]] = [
+        ("accuracy", None, float(hit.mean())),
+        ("balanced_accuracy", None, float(np.mean(list(recalls.values())))),
+        ("roc_auc", None, 0.9),
+        *(("recall", name, recall) for name, recall in recalls.items()),
+    ]
+    return (
+        [*values, ("quadratic_kappa", None, 0.7)]
+        if {**world.settings, **world.changed_settings}.get("ordered")
+        else values
+    )
+
+
+def _interval(value: float, n: int, null: bool) -> dict[str, float | None]:
+    if null:
+        return {"value": None, "low": None, "high": None}
+    half = 1.96 * np.sqrt(max(value * (1 - value), 0.01) / n)
+    return {"value": value, "low": max(0.0, value - half), "high": min(1.0, value + half)}
+
+
+def _comparisons(verdicts: pd.DataFrame, world: World) -> pd.DataFrame:
+    rows = []
+    test = verdicts.loc[verdicts["role"] == "test"].assign(hit=lambda rows: rows["label"] == rows["predicted"])
+    hits = test.pivot_table(index=["repeat", "image_id"], columns="model", values="hit", aggfunc="first")
+    for first, second in itertools.combinations(world.models, 2):
+        difference = float(hits[first].mean() - hits[second].mean())
+        rows.append(
+            {
+                "dataset": world.dataset,
+                "first": first,
+                "second": second,
+                "role": "test",
+                "level": "image",
+                "metric": "accuracy",
+                "difference": difference,
+                "low": difference - 0.12,
+                "high": difference + 0.12,
+                "p_value": 0.01 if abs(difference) > 0.12 else 0.4,
+                "p_holm": 0.03 if abs(difference) > 0.12 else 0.8,
+                "test": "corrected_resampled_t",
+                "first_only_right": int((hits[first] & ~hits[second]).sum()),
+                "second_only_right": int((hits[second] & ~hits[first]).sum()),
+                "images": test["image_id"].nunique(),
+                "groups": test["group"].nunique(),
+                "repeats": world.repeats,
+                "detectable": 0.17,
+                "error_correlation": 0.3,
+            }
+        )
+    return pd.DataFrame(rows, columns=tables.COMPARISONS.names)
+
+
+@pytest.fixture(scope="session")
+def fibres(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """The report on the binary dataset with tiles, written."""
+    results = make(tmp_path_factory.mktemp("fibres"), FIBRES)
+    report(**results.arguments)
+    return results
+
+
+@pytest.fixture(scope="session")
+def grades(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """The report on the ordered dataset, written."""
+    results = make(tmp_path_factory.mktemp("grades"), GRADES)
+    report(**results.arguments)
+    return results
+
+
+@pytest.fixture
+def make_fibres(tmp_path: Path) -> Callable[..., Results]:
+    """Makes results like those of `fibres`, changed in the fields of `World` that are given."""
+    return lambda **changes: make(tmp_path, replace(FIBRES, **changes))
+
+
+@pytest.fixture
+def make_grades(tmp_path: Path) -> Callable[..., Results]:
+    """Makes results like those of `grades`, changed in the fields of `World` that are given."""
+    return lambda **changes: make(tmp_path, replace(GRADES, **changes))
+
+
+@pytest.fixture
+def bare(make_grades: Callable[..., Results]) -> Results:
+    """Results of one model that is neither CNN nor forest, with nothing set aside and metrics that are null."""
+    return make_grades(models=("svm-plain",), quarantine=(), duplicates=False, null_metrics=True, repeats=1)

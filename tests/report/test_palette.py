@@ -1,0 +1,18 @@
+from gradewise.report.palette import styles
+
+
+def test_models_of_one_family_share_a_colour_and_differ_in_marker_and_line():
+    first, second = styles({"a": "forest", "b": "forest"}).values()
+    assert first.colour == second.colour
+    assert first.marker != second.marker
+    assert first.line != second.line
+
+
+def test_a_family_has_the_same_colour_whatever_stands_beside_it():
+    alone, among = styles({"svm": "pca_svm"}), styles({"net": "cnn", "x": "unheard-of", "svm": "pca_svm"})
+    assert alone["svm"].colour == among["svm"].colour
+
+
+def test_families_differ_in_colour():
+    chosen = styles({name: name for name in ("cnn", "pca_svm", "forest", "blend", "other")})
+    assert len({style.colour for style in chosen.values()}) == 5

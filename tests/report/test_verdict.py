@@ -1,0 +1,176 @@
+from gradewise.report import numbers, verdict
+from gradewise.report.numbers import Estimate
+from gradewise.report.verdict import Ground, Pair, Standing
+
+NET = Standing("net", Estimate(0.90, 0.82, 0.95), 120.0, 0.02, 512.0, 2_500_000)
+FOREST = Standing("forest", Estimate(0.86, 0.78, 0.92), 4.0, 0.005, 300.0, 9_000_000)
+SVM = Standing("svm", Estimate(0.60, 0.50, 0.70), 1.0)
+GROUND = Ground(images=48, groups=16, repeats=5, commonest="sound", share=0.55)
+TIE = Pair("forest", "net", Estimate(-0.04, -0.11, 0.03), 0.31, "exact McNemar", 0.12)
+LEAD = Pair("net", "forest", Estimate(0.04, 0.01, 0.07), 0.012, "exact McNemar", 0.03)
+FAR = Pair("net", "svm", Estimate(0.30, 0.20, 0.40), 0.0002, "exact McNemar")
+
+
+def plain(text: str | None) -> str | None:
+    return None if text is None else text.replace(numbers.SPACE, " ")
+
+
+def test_the_most_accurate_model_is_recommended_where_it_leads_beyond_chance():
+    found = verdict.recommend([FOREST, NET], [LEAD])
+    assert (found.leader, found.choice, found.tied, found.beaten) == (NET, NET, (), (FOREST,))
+
+
+def test_of_models_that_tie_the_fastest_to_train_is_recommended():
+    found = verdict.recommend([NET, FOREST, SVM], [TIE, FAR])
+    assert (found.leader, found.choice, found.tied, found.beaten) == (NET, FOREST, (FOREST,), (SVM,))
+
+
+def test_a_cheaper_model_that_is_worse_beyond_chance_is_not_recommended():
+    assert verdict.recommend([NET, SVM], [FAR]).choice == NET
+
+
+def test_models_never_compared_tie():
+    assert verdict.recommend([NET, FOREST], []).tied == (FOREST,)
+
+
+def test_a_comparison_without_p_value_tells_nothing_apart():
+    unknown = Pair("net", "forest", Estimate(0.04), None, "exact McNemar")
+    assert verdict.recommend([NET, FOREST], [unknown]).tied == (FOREST,)
+
+
+def test_a_p_value_of_exactly_one_in_twenty_is_a_tie():
+    edge = Pair("net", "forest", Estimate(0.04, 0.0, 0.08), 0.05, "exact McNemar")
+    assert verdict.recommend([NET, FOREST], [edge]).tied == (FOREST,)
+
+
+def test_models_without_accuracy_are_not_considered():
+    unknown = Standing("unknown", Estimate(None), 0.1)
+    assert verdict.recommend([unknown, NET], []).choice == NET
+    assert verdict.recommend([unknown], []) is None
+
+
+def test_a_tie_without_training_times_goes_to_the_most_accurate():
+    timeless = [Standing("a", Estimate(0.8)), Standing("b", Estimate(0.9))]
+    found = verdict.recommend(timeless, [])
+    assert found.choice.model == "b"
+    assert plain(verdict.headline(found, GROUND)) == (
+        "b and a tie: there is no difference that 48 images could show. "
+        "Use b: it is the most accurate, and gets 90.0 % of test images right."
+    )
+
+
+def test_the_headline_of_a_lead():
+    assert plain(verdict.headline(verdict.recommend([NET, FOREST], [LEAD]), GROUND)) == (
+        "Use net: it gets 90.0 % of test images right, more than any other model, and chance does not explain the lead."
+    )
+
+
+def test_the_headline_of_a_tie():
+    assert plain(verdict.headline(verdict.recommend([NET, FOREST], [TIE]), GROUND)) == (
+        "net and forest tie: there is no difference that 48 images could show. "
+        "Use forest: it is the fastest to train of them, and gets 86.0 % of test images right (net 90.0 %)."
+    )
+
+
+def test_the_headline_of_a_model_alone():
+    assert plain(verdict.headline(verdict.recommend([NET], []), GROUND)) == (
+        "net is the only model here; it gets 90.0 % of test images right."
+    )
+
+
+def test_accuracy_comes_with_its_interval_and_what_stands_behind_it():
+    assert plain(verdict.accuracy_sentence(NET, GROUND)) == (
+        "net judges 90.0 % of test images rightly; the 95 % interval reaches from 82.0 % to 95.0 % "
+        "(48 test images in 16 groups, over 5 repeats)."
+    )
+
+
+def test_accuracy_without_interval_claims_none():
+    once = Ground(images=2, groups=1, repeats=1, commonest="sound", share=1.0)
+    assert plain(verdict.accuracy_sentence(Standing("net", Estimate(0.9)), once)) == (
+        "net judges 90.0 % of test images rightly (2 test images in 1 group, one split)."
+    )
+
+
+def test_groups_are_not_counted_where_each_image_is_its_own():
+    assert plain(verdict.basis(48, 48, "image")) == "48 images"
+
+
+def test_the_lead_that_a_test_confirms():
+    found = verdict.recommend([NET, FOREST], [LEAD])
+    assert plain(verdict.lead_sentence(found, [LEAD], GROUND)) == (
+        "The most accurate, net, is 4.0 percentage points ahead of the next, forest (95 % interval +1.0 to +7.0, "
+        "adjusted p = 0.012, exact McNemar): chance alone does not explain that."
+    )
+
+
+def test_the_lead_that_is_too_small_is_seen_from_the_leader_and_says_what_could_have_been_seen():
+    found = verdict.recommend([NET, FOREST], [TIE])
+    assert plain(verdict.lead_sentence(found, [TIE], GROUND)) == (
+        "The most accurate, net, is 4.0 percentage points ahead of the next, forest (95 % interval −3.0 to +11.0, "
+        "adjusted p = 0.31, exact McNemar): no difference that 48 images could show. "
+        "One of 12.0 points or more would have been found four times in five."
+    )
+
+
+def test_the_lead_over_a_model_that_was_not_compared():
+    found = verdict.recommend([NET, FOREST], [])
+    assert plain(verdict.lead_sentence(found, [], GROUND)) == (
+        "The most accurate, net, is 4.0 percentage points ahead of the next, forest; "
+        "the two were not tested against each other."
+    )
+
+
+def test_a_model_alone_leads_nobody():
+    assert verdict.lead_sentence(verdict.recommend([NET], []), [], GROUND) is None
+
+
+def test_what_the_cheaper_choice_saves_and_may_cost():
+    found = verdict.recommend([NET, FOREST], [TIE])
+    assert plain(verdict.trade_sentence(found, [TIE])) == (
+        "Choosing forest over net saves training time (4 s against 2 min 00 s) and may cost accuracy: net got 4.0 "
+        "points more (95 % interval −3.0 to +11.0). Where accuracy matters more than time, take net."
+    )
+
+
+def test_there_is_nothing_to_trade_where_the_most_accurate_is_the_choice():
+    assert verdict.trade_sentence(verdict.recommend([NET, FOREST], [LEAD]), [LEAD]) is None
+
+
+def test_beaten_models_are_named_with_their_distance():
+    found = verdict.recommend([NET, FOREST, SVM], [LEAD, FAR])
+    assert plain(verdict.beaten_sentence(found, [LEAD, FAR])) == (
+        "Less accurate than net beyond chance: forest (by 4.0 points) and svm (by 30.0 points)."
+    )
+
+
+def test_costs_are_told_with_their_units():
+    assert plain(verdict.cost_sentence(NET)) == (
+        "net takes 2 min 00 s to train once, 20 ms to judge an image, 537 MB of memory at most and 2.5 MB on disk."
+    )
+
+
+def test_costs_that_were_not_measured_are_not_told():
+    assert plain(verdict.cost_sentence(SVM)) == "svm takes 1 s to train once."
+    assert verdict.cost_sentence(Standing("net", Estimate(0.9))) is None
+
+
+def test_a_model_above_guessing_beyond_chance():
+    assert plain(verdict.baseline_sentence(NET, GROUND)) == (
+        "Always answering sound, the commonest class, would be right for 55.0 % of test images; "
+        "net is 35.0 points above that, beyond chance."
+    )
+
+
+def test_a_model_whose_interval_holds_guessing_is_not_shown_to_be_better():
+    assert plain(verdict.baseline_sentence(SVM, GROUND)) == (
+        "Always answering sound, the commonest class, would be right for 55.0 % of test images, "
+        "which lies within the interval of svm: it is not shown to be better than guessing."
+    )
+
+
+def test_a_model_below_guessing_is_advised_against():
+    poor = Standing("poor", Estimate(0.3, 0.2, 0.4))
+    assert plain(verdict.baseline_sentence(poor, GROUND)).endswith(
+        "better than poor, which should not be used as it is."
+    )

@@ -1,0 +1,34 @@
+"""Runs of the workflow in a folder of their own."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def snakemake():
+    """Run Snakemake on the project's Snakefile; returns the finished process with its output in `stdout`."""
+
+    def run(*arguments, check=True):
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *map(str, arguments)]
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert done.returncode == 0 or not check, done.stdout[-5000:]
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def planned():
+    """Which jobs a dry run's output plans: names of rules and their number."""
+
+    def parse(output):
+        table = output.split("Job stats:")[1] if "Job stats:" in output else ""
+        return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, flags=re.M) if name != "total"}
+
+    return parse

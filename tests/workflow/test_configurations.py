@@ -1,0 +1,47 @@
+"""Shipped configurations and profiles: each is valid and plans its jobs; mistakes stop before any job."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gradewise.config import load
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = [ROOT / "config.yaml", *sorted((ROOT / "studies").glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_configuration_is_valid(path):
+    assert load(yaml.safe_load(path.read_text())).datasets
+
+
+@pytest.mark.parametrize("profile", ["default", "slurm"])
+def test_the_embedded_example_plans_under_every_profile(snakemake, planned, tmp_path, profile):
+    arguments = ["-n", "--directory", tmp_path, "--configfile", ROOT / "config.yaml"]
+    jobs = planned(snakemake(*arguments, "--workflow-profile", ROOT / "profiles" / profile).stdout)
+    config = load(yaml.safe_load((ROOT / "config.yaml").read_text()))
+    runs = sum(len(each.models) * each.evaluation.runs for each in config.datasets.values())
+    assert sum(count for name, count in jobs.items() if name.startswith("train_")) == runs
+    assert jobs["report"] == len(config.datasets)
+
+
+def test_a_users_configuration_replaces_the_example_and_single_values_can_be_set(snakemake, planned, tmp_path):
+    small = ROOT / "tests/workflow/small.yaml"
+    done = snakemake("-n", "-p", "--directory", tmp_path, "--configfile", small, "--config", "seed=77")
+    assert "nanofibres/" not in done.stdout
+    assert "--seed 77" in done.stdout
+
+
+def test_a_mistake_in_the_configuration_stops_before_any_job(snakemake, tmp_path):
+    small = ROOT / "tests/workflow/small.yaml"
+    done = snakemake("-n", "--directory", tmp_path, "--configfile", small, "--config", "sed=77", check=False)
+    assert done.returncode != 0
+    assert "unknown key 'sed' (value 77). Did you mean 'seed'?" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_missing_images_stop_before_any_job(snakemake, tmp_path):
+    done = snakemake("-n", "--directory", tmp_path, "--configfile", ROOT / "studies/nanotwice.yaml", check=False)
+    assert done.returncode != 0
+    assert "data/nanotwice/images" in done.stdout

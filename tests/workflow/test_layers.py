@@ -1,0 +1,44 @@
+"""Who may import whom: a stage imports from itself, the ground floor and earlier stages; no circle exists."""
+
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import gradewise
+from gradewise.provenance import first_party_imports
+
+PACKAGE = Path(gradewise.__file__).parent
+STAGES = ["simulate", "images", "views", "models", "studies", "evaluation", "report"]
+MODULES = sorted(
+    ".".join(["gradewise", *path.relative_to(PACKAGE).with_suffix("").parts])
+    for path in PACKAGE.rglob("*.py")
+    if path.name != "__init__.py"
+)
+
+
+def stage(module):
+    parts = module.split(".")
+    return STAGES.index(parts[1]) if len(parts) > 1 and parts[1] in STAGES else -1
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_nothing_from_later_stages(module):
+    later = [name for name in first_party_imports(module) if stage(name) > stage(module)]
+    assert later == []
+
+
+def test_no_circle_exists():
+    order = TopologicalSorter({module: set(first_party_imports(module)) - {"gradewise"} for module in MODULES})
+    assert len(list(order.static_order())) >= len(MODULES)
+
+
+def test_parsing_the_workflow_imports_nothing_heavy():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, gradewise.config, gradewise.provenance, gradewise.views.geometry, gradewise.images.state;"
+        "print(sorted({'numpy', 'pandas', 'torch', 'sklearn', 'cv2', 'pyarrow'} & set(sys.modules)))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

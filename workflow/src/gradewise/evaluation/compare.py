@@ -1,0 +1,260 @@
+"""The step `compare`: how much any two models differ on test images, how sure that is, and what could have been seen.
+
+The test follows the design. One split: exact McNemar where each image stands alone, else an exchange of whole groups.
+Repeated random splits or folds: the corrected resampled t test. Repeats that all test the same images: a t test whose
+standard error knows groups and repeats.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from gradewise import command, tables
+from gradewise.command import UserError
+from gradewise.evaluation import metrics, power, significance
+from gradewise.evaluation.intervals import Deletions, Spread, difference_interval, effective, spread
+from gradewise.evaluation.significance import Statistic
+from gradewise.provenance import derive_seed
+
+Metric = Literal[
+    "accuracy",
+    "balanced_accuracy",
+    "f1",
+    "quadratic_kappa",
+    "adjacent_accuracy",
+    "grade_error",
+    "far_errors",
+]
+
+
+@dataclass(frozen=True)
+class Tested:
+    """Verdicts of one model on the test images of every repeat.
+
+    Attributes
+    ----------
+    confusion : ndarray, shape (r, g, k, k)
+        Counts by repeat and group; all models of a comparison share repeats and groups.
+    right : ndarray of bool, shape (n,)
+        Of every repeat and image, in one order for all models.
+    """
+
+    confusion: np.ndarray
+    right: np.ndarray
+
+
+@dataclass(frozen=True)
+class Design:
+    """How the models were tested.
+
+    Attributes
+    ----------
+    images, groups : int
+        Different ones tested, over all repeats.
+    same_images : bool
+        Whether every repeat tests the same images.
+    test_to_train : float
+        Test images for each training image, on average over repeats.
+    """
+
+    images: int
+    groups: int
+    same_images: bool
+    test_to_train: float
+
+
+def compare(
+    *,
+    dataset: str,
+    verdicts: Path,
+    models: list[str],
+    classes: list[str],
+    ordered: bool = False,
+    metric: Metric = "accuracy",
+    seed: int,
+    output: Path,
+) -> None:
+    """Compare every pair of models on test images, over all repeats.
+
+    Parameters
+    ----------
+    dataset : str
+        Its name, for the table.
+    verdicts : Path
+        `verdicts.parquet`, as `evaluate` wrote it.
+    models : list of str
+        Which to compare; pairs follow this order.
+    classes : list of str
+        In the order of the configuration.
+    ordered : bool
+        Whether classes are grades.
+    metric : str
+        What is compared; a name of `metrics.parquet` that speaks of all classes and rests on verdicts alone.
+    seed : int
+        Of permutation tests.
+    output : Path
+        `comparisons.parquet`; empty where there is just one model.
+
+    Raises
+    ------
+    UserError
+        Where a model has no verdicts, models were tested differently, or the metric needs grades.
+    """
+    if metric in metrics.ORDERED and not ordered:
+        raise UserError(f"--metric {metric} needs grades; set ordered: true, or compare by accuracy")
+    table = tables.read(verdicts, columns=["model", "repeat", "role", "image_id", "group", "label", "predicted"])
+    design, tested = collect(table, models, classes, verdicts)
+    rows = [
+        {"dataset": dataset, "first": first, "second": second, "role": "test", "level": "image", "metric": metric}
+        | compare_pair(
+            tested[first], tested[second], design, metric, classes, ordered, derive_seed(seed, "compare", first, second)
+        )
+        for first, second in itertools.combinations(models, 2)
+    ]
+    frame = pd.DataFrame(rows, columns=tables.COMPARISONS.names)
+    frame["p_holm"] = significance.holm(frame["p_value"].to_numpy(dtype=np.float64))
+    tables.write(frame, output, tables.COMPARISONS)
+
+
+def collect(
+    table: pd.DataFrame, models: list[str], classes: list[str], source: Path
+) -> tuple[Design, dict[str, Tested]]:
+    """Order the test verdicts of each model alike and count them.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns model, repeat, role, image_id, group, label, predicted.
+    models, classes : list of str
+    source : Path
+        Named in messages.
+    """
+    trained = table.loc[table["role"] == "train"].groupby(["model", "repeat"]).size()
+    table = table.loc[table["role"] == "test"].sort_values(["repeat", "image_id"], kind="stable")
+    by_model = dict(list(table.groupby("model", sort=False)))
+    missing = [name for name in models if name not in by_model]
+    if missing:
+        raise UserError(f"{source}: no test verdicts of {', '.join(missing)}; it has {', '.join(by_model) or 'none'}")
+    reference = by_model[models[0]]
+    for name in models[1:]:
+        for column in ("repeat", "image_id"):
+            if not np.array_equal(by_model[name][column].to_numpy(), reference[column].to_numpy()):
+                raise UserError(
+                    f"{source}: {models[0]} and {name} were not tested on the same images; "
+                    "evaluate runs of the same repeats"
+                )
+    repeat, repeats = pd.factorize(reference["repeat"])
+    group, groups = pd.factorize(reference["group"])
+    images = reference["image_id"].nunique()
+    cells = repeat * len(groups) + group
+    truth = pd.Categorical(reference["label"], categories=classes).codes.astype(np.int64)
+    tested = {}
+    for name in models:
+        called = pd.Categorical(by_model[name]["predicted"], categories=classes).codes.astype(np.int64)
+        counts = metrics.confusions(truth, called, cells, len(repeats) * len(groups), len(classes))
+        tested[name] = Tested(counts.reshape(len(repeats), len(groups), *counts.shape[1:]), truth == called)
+    ratio = len(reference) / float(trained[models[0]].sum()) if models[0] in trained else np.nan
+    return Design(images, len(groups), len(reference) == images * len(repeats), ratio), tested
+
+
+def compare_pair(
+    first: Tested, second: Tested, design: Design, metric: Metric, classes: list[str], ordered: bool, seed: int
+) -> dict[str, object]:
+    """One row of `comparisons.parquet`, but for names and Holm's correction.
+
+    Parameters
+    ----------
+    first, second : Tested
+    design : Design
+    metric : str
+    classes : list of str
+    ordered : bool
+    seed : int
+        Of a permutation test.
+    """
+
+    def statistic(confusion: np.ndarray) -> np.ndarray:
+        return metrics.from_confusion(confusion, classes, ordered)[metric, None]
+
+    deletions = _leave_out(first, statistic) - _leave_out(second, statistic)
+    groups = effective(first.confusion.sum(axis=(0, 2, 3)))
+    least, greatest = metrics.bounds(metric, len(classes))
+    scale = greatest - least
+    wide = _with_rare_images(spread(deletions, groups), scale, design.images)
+    low, high = difference_interval(deletions.value, wide, scale)
+    test, p_value = _test(first, second, design, metric, statistic, deletions, wide, seed)
+    return {
+        "difference": deletions.value,
+        "low": low,
+        "high": high,
+        "p_value": p_value,
+        "test": test,
+        "first_only_right": int(np.sum(first.right & ~second.right)),
+        "second_only_right": int(np.sum(~first.right & second.right)),
+        "images": design.images,
+        "groups": design.groups,
+        "repeats": len(first.confusion),
+        "detectable": power.detectable(wide),
+        "error_correlation": _phi(first.right, second.right),
+    }
+
+
+def _leave_out(tested: Tested, statistic: Statistic) -> Deletions:
+    """The statistic over all repeats, and without each group, repeat, and group in one repeat."""
+    by_cell = tested.confusion
+    everything = by_cell.sum(axis=(0, 1))
+    repeats, groups = by_cell.shape[:2]
+    value = statistic(everything[None])
+    cells = statistic((everything - by_cell).reshape(repeats * groups, *everything.shape)).reshape(repeats, groups)
+    without_repeat = statistic(everything - by_cell.sum(axis=1)) - value if repeats > 1 else np.zeros(1)
+    return Deletions(
+        float(value[0]), statistic(everything - by_cell.sum(axis=0)) - value, without_repeat, cells - value
+    )
+
+
+def _with_rare_images(spread: Spread, scale: float, images: int) -> Spread:
+    """Add two images on which the models differ, once each way, as Bonett & Price (2012), Journal of Educational and
+    Behavioral Statistics 37:479, do: few or no differing images must not look like certainty."""
+    return replace(spread, error=float(np.hypot(spread.error, np.sqrt(2) * scale / (images + 2))))
+
+
+def _test(
+    first: Tested,
+    second: Tested,
+    design: Design,
+    metric: Metric,
+    statistic: Statistic,
+    deletions: Deletions,
+    wide: Spread,
+    seed: int,
+) -> tuple[str, float]:
+    repeats = len(first.confusion)
+    if repeats > 1 and design.same_images:
+        return "clustered_t", significance.clustered_t(deletions.value, wide)
+    if repeats > 1:
+        by_repeat = statistic(first.confusion.sum(axis=1)) - statistic(second.confusion.sum(axis=1))
+        p_value = significance.corrected_resampled_t(by_repeat, design.test_to_train)
+        if np.isfinite(p_value):
+            return "corrected_resampled_t", p_value
+        return "clustered_t", significance.clustered_t(deletions.value, wide)
+    if metric == "accuracy" and design.images == design.groups:
+        only_first, only_second = first.right & ~second.right, second.right & ~first.right
+        return "mcnemar", significance.mcnemar(int(only_first.sum()), int(only_second.sum()))
+    return "group_swap", significance.group_swap(first.confusion[0], second.confusion[0], statistic, seed)
+
+
+def _phi(first: np.ndarray, second: np.ndarray) -> float:
+    """Correlation of two models' mistakes; NaN where one makes none, or nothing else."""
+    if first.all() or second.all() or not first.any() or not second.any():
+        return float("nan")
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+if __name__ == "__main__":
+    command.run(compare)

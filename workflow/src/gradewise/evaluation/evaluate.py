@@ -1,0 +1,166 @@
+"""The step `evaluate`: from the predictions of every run to verdicts on images and metrics with intervals."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gradewise import command, tables
+from gradewise.command import UserError
+from gradewise.evaluation.estimates import estimate
+from gradewise.evaluation.totals import Totals, add_up
+from gradewise.evaluation.verdicts import Aggregate, check_labels, gather
+from gradewise.progress import track
+
+ROLES = ("train", "validation", "test")
+LEVELS = ("sample", "image")
+log = logging.getLogger(__name__)
+
+
+def evaluate(
+    *,
+    dataset: str,
+    predictions: list[Path],
+    runs: list[Path],
+    manifest: Path,
+    classes: list[str],
+    positive: str | None = None,
+    ordered: bool = False,
+    aggregate: Aggregate = "mean",
+    metrics: Path,
+    verdicts: Path,
+) -> None:
+    """Measure every run, and every model over all its repeats.
+
+    Metrics stand for samples and for images, for each role, with 95 % intervals by groups (see `intervals`). What does
+    not apply is left out; what is undefined (a class without images, say) is null.
+
+    Parameters
+    ----------
+    dataset : str
+        Its name, for the tables.
+    predictions : list of Path
+        `predictions.parquet` of each run; read one at a time.
+    runs : list of Path
+        `run.json` of each run, in the same order; says model and repeat.
+    manifest : Path
+        `manifest.parquet`; its label is the truth about an image.
+    classes : list of str
+        In the order of the configuration.
+    positive : str, optional
+        The class that ROC AUC speaks of where there are two.
+    ordered : bool
+        Whether classes are grades.
+    aggregate : {"mean", "max", "vote"} or Top
+        From samples to a verdict on their image.
+    metrics, verdicts : Path
+        Tables written.
+
+    Raises
+    ------
+    UserError
+        Where files do not belong together.
+    """
+    if len(predictions) != len(runs):
+        raise UserError(f"--predictions names {len(predictions)} files and --runs {len(runs)}; give one of each a run")
+    if positive is not None and positive not in classes:
+        raise UserError(f"--positive {positive}: not one of the classes {classes}")
+    images = tables.read(manifest, columns=["image_id", "label", "group"])
+    labels = images.set_index("image_id")["label"]
+    groups = pd.Index(images["group"].unique())
+    targets = _targets(classes, positive)
+    gathered: list[pd.DataFrame] = []
+    measured: list[dict[str, Any]] = []
+    parts: dict[tuple[str, str, str], list[_Part]] = defaultdict(list)
+    for path, run in track(zip(predictions, runs, strict=True), len(runs), "prediction files"):
+        model, repeat = _identity(run, classes)
+        samples = tables.read(path)
+        check_labels(path, labels, samples["image_id"], classes)
+        by_image = gather(samples, labels, classes, positive, aggregate)
+        gathered.append(by_image.assign(model=model, repeat=repeat))
+        for level, table in zip(LEVELS, (samples, by_image), strict=True):
+            for role, chosen in table.groupby("role"):
+                part = _part(chosen, classes, groups, targets)
+                measured += _rows([part], repeat, classes, ordered, (dataset, model, str(role), level))
+                parts[model, str(role), level].append(part)
+    for (model, role, level), repeats in parts.items():
+        measured += _rows(repeats, None, classes, ordered, (dataset, model, role, level))
+    tables.write(pd.concat(gathered, ignore_index=True), verdicts, tables.verdicts(classes))
+    frame = pd.DataFrame(measured)
+    frame["repeat"] = frame["repeat"].astype("Int32")
+    order = {name: position for position, name in enumerate((*ROLES, *LEVELS))}
+    models = {name: position for position, name in enumerate(dict.fromkeys(frame["model"]))}
+    ranks = [
+        frame["model"].map(models),
+        frame["repeat"].fillna(-1),
+        frame["role"].map(order),
+        frame["level"].map(order),
+    ]
+    frame = frame.iloc[np.lexsort([rank.to_numpy(dtype=np.int64) for rank in reversed(ranks)])]
+    tables.write(frame, metrics, tables.METRICS)
+    log.info("%s: %d models, %d runs, %d rows", metrics, len(models), len(runs), len(frame))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Totals of one run in one role at one level, with the images and groups they come from."""
+
+    totals: Totals
+    images: set[str]
+    groups: set[str]
+
+
+def _part(table: pd.DataFrame, classes: list[str], groups: pd.Index, targets: list[int]) -> _Part:
+    totals = add_up(
+        truth=pd.Categorical(table["label"], categories=classes).codes.astype(np.int64),
+        predicted=pd.Categorical(table["predicted"], categories=classes).codes.astype(np.int64),
+        probabilities=table[[f"p_{name}" for name in classes]].to_numpy(dtype=np.float64),
+        group=groups.get_indexer(table["group"]),
+        groups=len(groups),
+        targets=targets,
+    )
+    return _Part(totals, set(table["image_id"]), set(table["group"]))
+
+
+def _rows(
+    parts: list[_Part], repeat: int | None, classes: list[str], ordered: bool, names: tuple[str, str, str, str]
+) -> list[dict[str, Any]]:
+    dataset, model, role, level = names
+    known = {
+        "dataset": dataset,
+        "model": model,
+        "repeat": repeat,
+        "role": role,
+        "level": level,
+        "images": len(set.union(*(part.images for part in parts))),
+        "groups": len(set.union(*(part.groups for part in parts))),
+    }
+    return [
+        {**known, "metric": name, "class": which, "value": found.value, "low": found.low, "high": found.high}
+        for (name, which), found in estimate([part.totals for part in parts], classes, ordered).items()
+    ]
+
+
+def _targets(classes: list[str], positive: str | None) -> list[int]:
+    """Classes whose ROC curves count: the positive one of two (either gives the same area), each of more."""
+    if len(classes) > 2:
+        return list(range(len(classes)))
+    return [1 if positive is None else classes.index(positive)]
+
+
+def _identity(run: Path, classes: list[str]) -> tuple[str, int]:
+    record = json.loads(run.read_text())
+    if record["classes"] != classes:
+        raise UserError(f"{run}: has the classes {record['classes']}, not {classes}; fit the model again")
+    return record["model"], record["repeat"]
+
+
+if __name__ == "__main__":
+    command.run(evaluate)

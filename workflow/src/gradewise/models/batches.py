@@ -1,0 +1,84 @@
+"""Which training samples come when, and what their pixels are like: the data side of training a network.
+
+The order is a pure function of seed and iteration, so that a resumed training sees what it would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+
+from gradewise.provenance import derive_seed
+
+Item = TypeVar("Item")
+BLOCK_BYTES = 2**24
+
+
+def batches_per_epoch(samples: int, batch_size: int) -> int:
+    """How many mini-batches an epoch has; a single sample left over is left out, since batch norm needs two."""
+    return samples // batch_size + (samples % batch_size >= 2)
+
+
+def shuffled_batches(positions: np.ndarray, batch_size: int, seed: int, start: int, stop: int) -> Iterator[np.ndarray]:
+    """Mini-batches `start` to `stop` - 1 of an endless row of epochs, each shuffled anew.
+
+    Parameters
+    ----------
+    positions : ndarray of int
+        Of the training samples, at least two.
+    batch_size : int
+    seed : int
+    start, stop : int
+        Iterations, counted from 0 over all epochs.
+
+    Yields
+    ------
+    ndarray of int
+        Positions of one mini-batch.
+    """
+    per_epoch = batches_per_epoch(len(positions), batch_size)
+    for epoch in range(start // per_epoch, -(-stop // per_epoch)):
+        order = np.random.default_rng(derive_seed(seed, "order", epoch)).permutation(positions)
+        first = epoch * per_epoch
+        for number in range(max(start - first, 0), min(stop - first, per_epoch)):
+            yield order[number * batch_size : (number + 1) * batch_size]
+
+
+def prefetch(items: Iterator[Item]) -> Iterator[Item]:
+    """Yield items, the next one being made in another thread while the caller works on this one."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
+
+
+def pixel_statistics(pixels: np.ndarray, positions: np.ndarray) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel over samples, in 0..1.
+
+    Read in blocks and summed in integers: exact, and flat in memory.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (n, height, width, channels)
+    positions : ndarray of int
+        The samples that count.
+
+    Returns
+    -------
+    mean, std : list of float
+        One a channel; the standard deviation of a channel without any variation is given as 1.
+    """
+    sums, squares = np.zeros((2, pixels.shape[3]), dtype=np.uint64)
+    block = max(1, BLOCK_BYTES // pixels[0].size)
+    for start in range(0, len(positions), block):
+        values = pixels[positions[start : start + block]].reshape(-1, pixels.shape[3])
+        sums += values.sum(axis=0, dtype=np.uint64)
+        squares += np.square(values, dtype=np.uint16).sum(axis=0, dtype=np.uint64)
+    count = len(positions) * pixels.shape[1] * pixels.shape[2]
+    mean = sums / count
+    std = np.sqrt(np.maximum(squares / count - mean**2, 0))
+    return (mean / 255).tolist(), np.where(std > 0, std / 255, 1.0).tolist()

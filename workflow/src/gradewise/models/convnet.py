@@ -1,0 +1,196 @@
+"""The convolutional network that settings describe: blocks of convolutions, then dense layers.
+
+One class covers both published networks, the nanofibre paper's (its Table 2) and the mango report's ("Architecture and
+Hyperparameters"). `layer_table` lists a network the way the nanofibre paper does.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from gradewise.config import CnnSettings
+
+
+class ConvNet(nn.Module):
+    """Class scores of normalised samples.
+
+    Parameters
+    ----------
+    settings : CnnSettings
+        Those of the architecture count here: `channels` to `init_std`.
+    shape : tuple of int
+        Height, width and channels of a sample.
+    classes : int
+        How many there are.
+
+    Attributes
+    ----------
+    features : nn.Sequential
+        The blocks, layers named conv1, norm1, relu1, pool1 ..; ends in maps of (n, channels[-1], height, width).
+    head : nn.Sequential
+        The dense layers, named FC1, FC2 ..; the last gives the scores.
+
+    Raises
+    ------
+    ValueError
+        Where the samples are too small to be halved once a block.
+    """
+
+    def __init__(self, settings: CnnSettings, shape: tuple[int, int, int], classes: int) -> None:
+        super().__init__()
+        blocks = len(settings.channels)
+        height, width = (side >> blocks for side in shape[:2])
+        if min(height, width) < 1:
+            raise ValueError(
+                f"samples of {shape[0]} x {shape[1]} px are too small for {blocks} blocks that halve them each: "
+                f"the smaller side needs {2**blocks} px; use a view of larger samples or fewer `channels`"
+            )
+        self.features = _blocks(settings, shape[2])
+        self.head = _dense_layers(settings, settings.channels[-1] * height * width, classes)
+        if settings.init_std is not None:
+            _draw_weights(self, settings.init_std)
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Scores before softmax, shape (n, classes), of samples (n, channels, height, width)."""
+        return self.head(self.features(batch).flatten(1))
+
+
+def _blocks(settings: CnnSettings, channels: int) -> nn.Sequential:
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    number = 0
+    for block, filters in enumerate(settings.channels, start=1):
+        tail: list[tuple[str, nn.Module]] = []
+        for _ in range(settings.convolutions):
+            layers.update(tail)
+            number += 1
+            layers[f"conv{number}"] = nn.Conv2d(channels, filters, settings.kernel, padding=settings.kernel // 2)
+            tail = _norm_and_activation(settings, nn.BatchNorm2d(filters), f"{number}", slopes=filters)
+            channels = filters
+        pool = nn.Conv2d(filters, filters, 2, stride=2) if settings.pool == "stride" else nn.MaxPool2d(2)
+        # A rising activation and a maximum can change places; after pooling it has a quarter of the work.
+        rising = settings.norm != "after" and settings.activation != "prelu" and settings.pool == "max"
+        at = len(tail) - 1 if rising else len(tail)
+        layers.update([*tail[:at], (f"pool{block}", pool), *tail[at:]])
+    return nn.Sequential(layers)
+
+
+def _dense_layers(settings: CnnSettings, inputs: int, classes: int) -> nn.Sequential:
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    for number, neurons in enumerate(settings.dense, start=1):
+        layers[f"FC{number}"] = nn.Linear(inputs, neurons)
+        layers.update(_norm_and_activation(settings, nn.BatchNorm1d(neurons), f"{number}", slopes=1))
+        if settings.dropout:
+            layers[f"dropout{number}"] = nn.Dropout(settings.dropout)
+        inputs = neurons
+    layers[f"FC{len(settings.dense) + 1}"] = nn.Linear(inputs, classes)
+    return nn.Sequential(layers)
+
+
+def _norm_and_activation(
+    settings: CnnSettings, norm: nn.Module, number: str, slopes: int
+) -> list[tuple[str, nn.Module]]:
+    activation = {
+        "relu": nn.ReLU(),
+        "leaky_relu": nn.LeakyReLU(),
+        "prelu": nn.PReLU(slopes),
+    }[settings.activation]
+    pair = [(f"norm{number}", norm), (f"{settings.activation}{number}", activation)]
+    return {"before": pair, "after": pair[::-1], "none": pair[1:]}[settings.norm]
+
+
+def _draw_weights(network: nn.Module, std: float) -> None:
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.normal_(layer.weight, 0.0, std)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One row of a table of layers.
+
+    Attributes
+    ----------
+    name : str
+        conv1, pool1 .. FC1 ..
+    input, output : tuple of int
+        Height and width of the maps, or number of values.
+    filters : int or None
+        Maps that come out; None for dense layers.
+    filter_size : tuple of int or None
+    stride, padding : int or None
+    parameters : int
+        Trainable ones, with those of the batch norm and activation that follow the layer, so that a column sums to
+        the whole network's.
+    """
+
+    name: str
+    input: tuple[int, ...]
+    filters: int | None
+    filter_size: tuple[int, int] | None
+    stride: int | None
+    padding: int | None
+    output: tuple[int, ...]
+    parameters: int
+
+
+def layer_table(network: ConvNet, shape: tuple[int, int, int]) -> list[Layer]:
+    """Layers of a network in the form of Table 2 of the nanofibre paper, as one sample passes through it.
+
+    Parameters
+    ----------
+    network : ConvNet
+    shape : tuple of int
+        Height, width and channels of a sample.
+
+    Returns
+    -------
+    list of Layer
+        Convolutions, poolings and dense layers in order.
+    """
+    own: dict[str, int] = {}
+    rows: list[Layer] = []
+    hooks = []
+    counted = ""
+
+    def add_row(name: str, layer: nn.Module, inputs: Tensor, output: Tensor) -> None:
+        if isinstance(layer, nn.Linear):
+            rows.append(
+                Layer(name, tuple(inputs.shape[1:]), None, None, None, None, tuple(output.shape[1:]), own[name])
+            )
+            return
+        assert isinstance(layer, nn.Conv2d | nn.MaxPool2d)
+        side, stride = _number(layer.kernel_size), _number(layer.stride)
+        padding = _number(layer.padding) if isinstance(layer, nn.Conv2d) else None
+        sizes = tuple(inputs.shape[2:]), tuple(output.shape[2:])
+        rows.append(Layer(name, sizes[0], output.shape[1], (side, side), stride, padding, sizes[1], own.get(name, 0)))
+
+    for name, layer in [*network.features.named_children(), *network.head.named_children()]:
+        if isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.Linear):
+            hooks.append(
+                layer.register_forward_hook(
+                    lambda layer, inputs, output, name=name: add_row(name, layer, inputs[0], output)
+                )
+            )
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            counted = name
+        own[counted] = own.get(counted, 0) + sum(value.numel() for value in layer.parameters())
+    training = network.training
+    with torch.inference_mode():
+        network.eval()(torch.zeros(1, shape[2], shape[0], shape[1], device=next(network.parameters()).device))
+    network.train(training)
+    for hook in hooks:
+        hook.remove()
+    return rows
+
+
+def _number(value: object) -> int:
+    """The one number of a square kernel, stride or padding."""
+    found = value[0] if isinstance(value, tuple) else value
+    assert isinstance(found, int)
+    return found

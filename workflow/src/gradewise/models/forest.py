@@ -1,0 +1,133 @@
+"""Random forests whose bootstrap draws whole groups, and honest out-of-bag estimates from them.
+
+scikit-learn's forests draw rows. Where rows have siblings (tiles of one image, photos of one fruit, the eight
+rotations and flips of a sample), nearly every tree has seen a sibling of the rows it is judged on. Here all rows of a
+group enter a tree's bag together, so that the trees left to judge a row have seen nothing of its group. With one
+row a group this is scikit-learn's forest, tree for tree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils import check_random_state, compute_sample_weight
+
+from gradewise.config import ForestSettings
+from gradewise.progress import track
+
+
+def grow_forest(
+    X: np.ndarray, y: np.ndarray, groups: np.ndarray, settings: ForestSettings, seed: int, threads: int
+) -> RandomForestClassifier:
+    """Grow a forest on bootstraps over groups.
+
+    Each tree draws as many groups as there are, with replacement, and counts a row as often as its group was drawn.
+    `class_weight: balanced` weighs classes within each bag and leaves the draw alone (scikit-learn's
+    `balanced_subsample`; its `balanced` would draw rare classes more often and so distort what is out of bag).
+
+    Parameters
+    ----------
+    X : ndarray of float32, shape (n, features)
+        Used as it is, without a copy, by all threads.
+    y : ndarray of int64, shape (n,)
+        Classes 0 .. k - 1, each of them present.
+    groups : ndarray of int64, shape (n,)
+        Groups 0 .. m - 1; ``np.arange(n)`` for a bootstrap over rows.
+    settings : ForestSettings
+    seed : int
+        The result depends on it and not on `threads`.
+    threads : int
+
+    Returns
+    -------
+    RandomForestClassifier
+        Fitted; scikit-learn's own methods work on it.
+    """
+    common = {
+        "max_features": settings.max_features,
+        "min_samples_leaf": settings.min_samples_leaf,
+        "min_samples_split": settings.min_samples_split,
+        "max_depth": settings.max_depth,
+    }
+    forest = RandomForestClassifier(settings.trees, **common, random_state=seed)
+    # The very draws that scikit-learn makes, so that the two forests agree where they should.
+    seeds = check_random_state(seed).randint(np.iinfo(np.int32).max, size=settings.trees)
+    target = y.astype(np.float64)[:, None]
+
+    def grow(tree_seed: int) -> DecisionTreeClassifier:
+        counts = _bag(tree_seed, groups)
+        weights = counts.astype(np.float64)
+        if settings.class_weight == "balanced":
+            weights *= compute_sample_weight("balanced", y, indices=np.repeat(np.arange(len(y)), counts))
+        return DecisionTreeClassifier(**common, random_state=tree_seed).fit(X, target, weights, check_input=False)
+
+    trees = _parallel(threads)(delayed(grow)(int(tree_seed)) for tree_seed in seeds)
+    forest.estimators_ = list(track(trees, settings.trees, "trees"))
+    forest.estimator_ = DecisionTreeClassifier()
+    forest.classes_ = np.unique(y)
+    forest.n_classes_ = len(forest.classes_)
+    forest.n_outputs_ = 1
+    forest.n_features_in_ = X.shape[1]
+    return forest
+
+
+@dataclass(frozen=True)
+class Votes:
+    """What the trees of a forest say of its own training rows.
+
+    Attributes
+    ----------
+    out_of_bag : ndarray of float64, shape (n, k)
+        Mean class probabilities over the trees that did not see the row's group; zeros where all did.
+    covered : ndarray of bool, shape (n,)
+        Whether any tree did not.
+    training : ndarray of float64, shape (n, k)
+        Mean over all trees.
+    """
+
+    out_of_bag: np.ndarray
+    covered: np.ndarray
+    training: np.ndarray
+
+
+def collect_votes(forest: RandomForestClassifier, X: np.ndarray, groups: np.ndarray, threads: int) -> Votes:
+    """Let the trees of a forest judge its training rows, in the bag and out of it.
+
+    Parameters
+    ----------
+    forest : RandomForestClassifier
+        From `grow_forest` with the same `X` and `groups`.
+    X : ndarray of float32, shape (n, features)
+    groups : ndarray of int64, shape (n,)
+    threads : int
+    """
+
+    def judge(tree: DecisionTreeClassifier) -> tuple[np.ndarray, np.ndarray]:
+        return _bag(tree.random_state, groups) == 0, tree.predict_proba(X, check_input=False)
+
+    out_of_bag = np.zeros((len(X), forest.n_classes_))
+    training = np.zeros_like(out_of_bag)
+    judges = np.zeros(len(X), dtype=np.int64)
+    verdicts = _parallel(threads)(delayed(judge)(tree) for tree in forest.estimators_)
+    for outside, probabilities in track(verdicts, len(forest.estimators_), "trees judged"):
+        out_of_bag[outside] += probabilities[outside]
+        judges += outside
+        training += probabilities
+    covered = judges > 0
+    out_of_bag /= np.maximum(judges, 1)[:, None]
+    return Votes(out_of_bag, covered, training / len(forest.estimators_))
+
+
+def _bag(tree_seed: int, groups: np.ndarray) -> np.ndarray:
+    """How often a tree counts each row."""
+    m = int(groups.max()) + 1
+    return np.bincount(check_random_state(tree_seed).randint(0, m, m), minlength=m)[groups]
+
+
+def _parallel(threads: int) -> Parallel:
+    """Workers that share memory and hand over results in order, so that sums do not depend on their number."""
+    return Parallel(threads, require="sharedmem", return_as="generator")

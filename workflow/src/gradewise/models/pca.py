@@ -1,0 +1,183 @@
+"""Exact principal components of samples, raw pixels 0..255, with memory that does not grow with the pixel matrix.
+
+The Gram matrix (samples x samples) or the covariance matrix (pixels x pixels), whichever is smaller, is accumulated
+block by block from the memory-mapped samples and decomposed once. One fit at the largest number of components serves
+every smaller one, since components are independent of how many are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
+from scipy.linalg import eigh
+from scipy.linalg.blas import ssyrk
+from sklearn.utils import gen_batches
+
+from gradewise import tables
+from gradewise.command import UserError
+from gradewise.progress import track
+
+BLOCK_BYTES = 2**26
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pca:
+    """Fitted principal components.
+
+    Attributes
+    ----------
+    mean : ndarray of float32, shape (d,)
+        Of the training samples; d = height x width x channels.
+    components : ndarray of float32, shape (k, d)
+        Orthonormal rows by descending variance; the entry of largest magnitude in each is positive.
+    explained_variance : ndarray of float64, shape (k,)
+        Variance of the training samples along each component [grey level squared], with n - 1 in the denominator.
+    total_variance : float
+        Summed over all d pixels.
+    shape : tuple of int
+        Height, width and channels of a sample.
+    """
+
+    mean: np.ndarray
+    components: np.ndarray
+    explained_variance: np.ndarray
+    total_variance: float
+    shape: tuple[int, ...]
+
+    def first(self, components: int) -> Pca:
+        """The same with the first components alone, as many as there are at most."""
+        return replace(
+            self, components=self.components[:components], explained_variance=self.explained_variance[:components]
+        )
+
+    def project(self, pixels: np.ndarray) -> np.ndarray:
+        """Scores of samples along the components, computed in blocks.
+
+        Parameters
+        ----------
+        pixels : ndarray of uint8, shape (n, height, width, channels)
+
+        Returns
+        -------
+        ndarray of float32, shape (n, k)
+        """
+        flat = pixels.reshape(len(pixels), -1)
+        scores = np.empty((len(flat), len(self.components)), dtype=np.float32)
+        for part in _batches(len(flat), flat.shape[1]):
+            np.matmul(flat[part] - self.mean, self.components.T, out=scores[part])
+        return scores
+
+    def write(self, path: Path, **notes: Any) -> None:
+        """Write to a safetensors file; shape, total variance and `notes` go into its metadata as JSON."""
+        tensors = {
+            "mean": self.mean,
+            "components": np.ascontiguousarray(self.components),
+            "explained_variance": np.ascontiguousarray(self.explained_variance),
+        }
+        facts = {**notes, "shape": list(self.shape), "total_variance": self.total_variance}
+        with tables.replacing(path) as partial:
+            save_file(tensors, partial, metadata={"gradewise": json.dumps(facts)})
+
+
+def read_pca(path: Path) -> tuple[Pca, dict[str, Any]]:
+    """Read what `Pca.write` wrote: the components and the notes."""
+    with safe_open(path, framework="numpy") as stored:
+        facts = json.loads(stored.metadata()["gradewise"])
+        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    total_variance = facts.pop("total_variance")
+    return Pca(**tensors, total_variance=total_variance, shape=tuple(facts.pop("shape"))), facts
+
+
+def fit(pixels: np.ndarray, rows: np.ndarray, components: int) -> Pca:
+    """Principal components of some of the samples.
+
+    Takes 8 min(n, d)^2 bytes and the components themselves, 4 k d bytes, beyond a block of pixels.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (all samples, height, width, channels)
+        May be memory-mapped.
+    rows : ndarray of int, shape (n,)
+        Positions of the samples to fit on.
+    components : int
+        How many are wanted; at most min(n - 1, d), and no more than the samples vary in, are found.
+
+    Raises
+    ------
+    UserError
+        Where there are fewer than two samples or they are all alike.
+    """
+    flat = pixels.reshape(len(pixels), -1)
+    n, d = len(rows), flat.shape[1]
+    wanted = min(components, n - 1, d)
+    if wanted < 1:
+        raise UserError(f"principal components need at least two training samples, not {n}")
+    mean = _mean(flat, rows)
+    matrix = _gram(flat, rows, mean) if n <= d else _scatter(flat, rows, mean)
+    total = float(np.trace(matrix))
+    side = len(matrix)
+    log.info("%d components from the %d x %d %s matrix", wanted, side, side, "Gram" if n <= d else "covariance")
+    values, vectors = eigh(matrix, subset_by_index=[side - wanted, side - 1], overwrite_a=True, check_finite=False)
+    values, vectors = values[::-1], vectors[:, ::-1]
+    kept = int((values > 10 * np.finfo(np.float32).eps * values[0]).sum())
+    if kept < 1:
+        raise UserError(f"the {n} training samples are all alike, so that they have no principal components")
+    if kept < components:
+        log.info("%d components instead of %d: %d training samples of %d pixels have no more", kept, components, n, d)
+    values, vectors = values[:kept], vectors[:, :kept]
+    axes = _axes(flat, rows, mean, vectors / np.sqrt(values)) if n <= d else vectors.T.astype(np.float32, order="C")
+    for axis in axes:
+        if axis[np.abs(axis).argmax()] < 0:
+            axis *= -1
+    return Pca(mean, axes, values / (n - 1), total / (n - 1), pixels.shape[1:])
+
+
+def _batches(count: int, length: int) -> Iterator[slice]:
+    """Slices of `count` vectors of `length` float32 each that fill a block of memory."""
+    return gen_batches(count, max(16, BLOCK_BYTES // (4 * length)))
+
+
+def _mean(flat: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    total = np.zeros(flat.shape[1], dtype=np.int64)
+    for part in _batches(len(rows), flat.shape[1]):
+        total += flat[rows[part]].sum(axis=0, dtype=np.uint32)
+    return (total / len(rows)).astype(np.float32)
+
+
+def _gram(flat: np.ndarray, rows: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Lower triangle of the inner products of centred samples, shape (n, n)."""
+    n, d = len(rows), flat.shape[1]
+    parts = list(_batches(d, n))
+    matrix = np.zeros((n, n), order="F")
+    for part in track(parts, len(parts), "blocks of the Gram matrix"):
+        matrix += ssyrk(1.0, (flat[rows, part] - mean[part]).T, trans=1, lower=1)
+    return matrix
+
+
+def _scatter(flat: np.ndarray, rows: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Lower triangle of the covariance matrix times n - 1, shape (d, d)."""
+    n, d = len(rows), flat.shape[1]
+    parts = list(_batches(n, d))
+    matrix = np.zeros((d, d), order="F")
+    for part in track(parts, len(parts), "blocks of the covariance matrix"):
+        matrix += ssyrk(1.0, (flat[rows[part]] - mean).T, lower=1)
+    return matrix
+
+
+def _axes(flat: np.ndarray, rows: np.ndarray, mean: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Components as weighted sums of centred samples, shape (k, d), from weights of shape (n, k)."""
+    d = flat.shape[1]
+    axes = np.empty((weights.shape[1], d), dtype=np.float32)
+    turned = np.ascontiguousarray(weights.T, dtype=np.float32)
+    for part in _batches(d, len(rows)):
+        axes[:, part] = turned @ (flat[rows, part] - mean[part])
+    return axes

@@ -1,0 +1,39 @@
+"""Training samples and their labels as the scikit-learn families take them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradewise.command import UserError
+from gradewise.views.samples import Samples
+
+
+def training_targets(samples: Samples, classes: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the training samples and their labels.
+
+    Parameters
+    ----------
+    samples : Samples
+    classes : list of str
+
+    Returns
+    -------
+    positions : ndarray of int64, shape (n,)
+        Ascending, into `samples`.
+    targets : ndarray of int64, shape (n,)
+        Positions in `classes`; every class occurs.
+
+    Raises
+    ------
+    UserError
+        Where a class has no training sample, so that nothing can be learnt about it.
+    """
+    positions = samples.of("train")
+    targets = samples.targets(classes)[positions]
+    missing = [name for code, name in enumerate(classes) if not (targets == code).any()]
+    if missing:
+        raise UserError(
+            f"no training sample of class {', '.join(missing)} among {len(positions)}; "
+            "take it out of `classes`, add images of it, or change `evaluation`"
+        )
+    return positions, targets

@@ -1,0 +1,179 @@
+"""Step `train_pca_svm`: a support vector classifier with calibrated probabilities on principal component scores.
+
+Takes the components and scores that `fit_pca` made; what it writes is complete without them.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from gradewise import command, tables
+from gradewise.config import SvmSettings
+from gradewise.models.choose import choose, require_validation
+from gradewise.models.pca import read_pca
+from gradewise.models.pca_svm import PcaSvm
+from gradewise.models.run import Cost, Identity, write_run
+from gradewise.models.svm import calibrate, scale, validation_accuracies
+from gradewise.models.targets import training_targets
+from gradewise.provenance import derive_seed
+from gradewise.views.samples import read_samples
+
+log = logging.getLogger(__name__)
+
+
+def train_pca_svm(
+    *,
+    samples: Path,
+    splits: Path,
+    manifest: Path,
+    features: Path,
+    pca: Path,
+    repeat: int,
+    dataset: str,
+    model: str,
+    view: str,
+    classes: list[str],
+    candidates: list[SvmSettings],
+    seed: int,
+    threads: int,
+    output: Path,
+) -> None:
+    """Train a classifier and write it, its predictions and `run.json`.
+
+    The recorded time to fit includes that of the principal components.
+
+    Parameters
+    ----------
+    samples : Path
+        The view's cache.
+    splits : Path
+        The dataset's roles.
+    manifest : Path
+        The dataset's images and groups.
+    features : Path
+        `features.parquet` of `fit_pca`, same view and repeat.
+    pca : Path
+        `pca.safetensors` of `fit_pca`, same view and repeat.
+    repeat : int
+        Which split.
+    dataset : str
+        Its name in the configuration.
+    model : str
+        Its name in the configuration.
+    view : str
+        Its name in the configuration.
+    classes : list of str
+        In the order of the configuration.
+    candidates : list of SvmSettings
+        Settings to choose among by accuracy on the validation samples; one for no choice.
+    seed : int
+        Of the configuration.
+    threads : int
+        The result does not depend on it.
+    output : Path
+        The run's folder.
+
+    Raises
+    ------
+    UserError
+        Where a class has no training sample, settings need validation samples and there are none, groups are too few
+        to calibrate, or the features are of other samples.
+    """
+    with threadpool_limits(threads):
+        data = read_samples(samples, splits, manifest, repeat)
+        at, targets = training_targets(data, classes)
+        fitted_pca, notes = read_pca(pca)
+        scores = read_scores(features, data.table["sample_id"].to_numpy(), repeat)
+        groups = data.table["group"].to_numpy()[at]
+        validation = data.of("validation")
+        require_validation(candidates, len(validation))
+        expected = data.targets(classes)[validation]
+        own_seed = derive_seed(seed, dataset, model, repeat)
+        largest = max(settings.components for settings in candidates)
+        if largest > scores.shape[1]:
+            log.info("%d components instead of %d: there are no more in %s", scores.shape[1], largest, features)
+
+        start = time.perf_counter()
+        accuracies = {}
+        if len(candidates) > 1:
+            accuracies = validation_accuracies(
+                candidates,
+                (scores[at], scores[validation]),
+                (targets, expected),
+                fitted_pca.explained_variance,
+                threads,
+            )
+        choice = choose(candidates, lambda settings: settings, accuracies.__getitem__)
+        settings = choice.settings
+        scaled = scale(scores[at], fitted_pca.explained_variance, settings)
+        svm = calibrate(scaled, targets, groups, settings, own_seed, threads)
+        seconds = time.perf_counter() - start
+
+        fitted = PcaSvm(fitted_pca.first(settings.components), svm, settings, classes)
+        fitted.write(output)
+        predicted = fitted.predict_proba_of_scores(scores).argmax(axis=1)
+        kept_variance = fitted.pca.explained_variance.sum() / fitted.pca.total_variance
+        facts = {
+            "seconds_pca": notes["seconds_fit"],
+            "components": len(fitted.pca.components),
+            "explained_variance_ratio": float(kept_variance),
+            "gamma": float(fitted.classifier.gamma) if settings.kernel == "rbf" else None,
+            "support_vectors": int(fitted.classifier.n_support_.sum()),
+            "calibration_folds": svm.cv,
+            "train_accuracy": float((predicted[at] == targets).mean()),
+            "validation_accuracy": float((predicted[validation] == expected).mean()) if len(validation) else None,
+            "tried": choice.tried,
+        }
+        cost = Cost(seconds + notes["seconds_fit"], threads, "cpu", count_parameters(fitted), facts)
+        identity = Identity(dataset, model, "pca_svm", view, repeat, classes, own_seed)
+        write_run(output, identity, data, samples, settings, cost, fitted.predict_proba)
+
+
+def read_scores(features: Path, sample_ids: np.ndarray, repeat: int) -> np.ndarray:
+    """Scores of samples from a feature cache, in the order asked for.
+
+    Parameters
+    ----------
+    features : Path
+    sample_ids : ndarray of str, shape (n,)
+    repeat : int
+
+    Returns
+    -------
+    ndarray of float32, shape (n, k)
+
+    Raises
+    ------
+    UserError
+        Where the cache was made for another repeat or lacks samples.
+    """
+    made_for = tables.read_metadata(features)["repeat"]
+    if made_for != repeat:
+        raise command.UserError(
+            f"{features}: components of repeat {made_for}, not of repeat {repeat}; run fit_pca for it"
+        )
+    stored = tables.read(features).set_index("sample_id")["scores"]
+    missing = np.setdiff1d(sample_ids, stored.index.to_numpy())
+    if len(missing):
+        raise command.UserError(
+            f"{features}: lacks {len(missing)} of {len(sample_ids)} samples, e.g. {missing[0]}; "
+            "run fit_pca on the same view and splits"
+        )
+    return np.stack(stored.loc[sample_ids].to_list())
+
+
+def count_parameters(fitted: PcaSvm) -> int:
+    """Numbers that make up the model: mean, components, support vectors, their coefficients and the sigmoids."""
+    svc = fitted.classifier
+    sigmoids = 2 * len(fitted.svm.calibrated_classifiers_[0].calibrators)
+    arrays = (fitted.pca.mean, fitted.pca.components, svc.support_vectors_, svc.dual_coef_, svc.intercept_)
+    return sum(array.size for array in arrays) + sigmoids
+
+
+if __name__ == "__main__":
+    command.run(train_pca_svm)

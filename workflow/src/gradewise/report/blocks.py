@@ -1,0 +1,130 @@
+"""What a page is made of: sections that hold text, tables, figures and galleries of pictures.
+
+Sections are built from results without knowing about HTML; `page` turns them into a page and into the files beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import pandas as pd
+from PIL import Image
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph; `tone` is plain, lead (larger), small or notice (a banner)."""
+
+    kind: ClassVar[str] = "text"
+    text: str
+    tone: str = "plain"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A few numbers that stand out: (name, value, remark) each."""
+
+    kind: ClassVar[str] = "facts"
+    facts: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its heading and the text of its cell in a row of the data.
+
+    `kind` is number (to the right), name (kept on one line) or text (may run over several).
+    """
+
+    heading: str
+    cell: Callable[[Any], str]
+    kind: str = "number"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: the numbers in full precision, which the CSV file holds, and the columns shown, made from them.
+
+    Attributes
+    ----------
+    name : str
+        Of the CSV file, without its ending.
+    caption : str
+    data : DataFrame
+        Its rows, as named tuples, are what each column's `cell` is given.
+    columns : tuple of Column
+        The first heads the rows.
+    limit : int or None
+        Show no more rows than this; the CSV file holds all.
+    folded : bool
+        Shown only when the reader asks.
+    """
+
+    kind: ClassVar[str] = "table"
+    name: str
+    caption: str
+    data: pd.DataFrame
+    columns: tuple[Column, ...]
+    limit: int | None = None
+    folded: bool = False
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """Text of the cells shown."""
+        shown = self.data if self.limit is None else self.data.head(self.limit)
+        return [[column.cell(row) for column in self.columns] for row in shown.itertuples(index=False)]
+
+    @property
+    def hidden(self) -> int:
+        """Number of rows that only the CSV file holds."""
+        return 0 if self.limit is None else max(0, len(self.data) - self.limit)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing as SVG, with a caption to read beside it and an alternative text to read instead of it."""
+
+    kind: ClassVar[str] = "figure"
+    name: str
+    caption: str
+    alt: str
+    svg: bytes
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A thumbnail with the lines under it; `detail` is a second picture that stands beside it."""
+
+    image: Image.Image
+    alt: str
+    lines: tuple[str, ...]
+    detail: Image.Image | None = None
+    detail_alt: str = ""
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Pictures in a row or in several."""
+
+    kind: ClassVar[str] = "gallery"
+    name: str
+    caption: str
+    pictures: tuple[Picture, ...]
+
+
+Block = Text | Facts | Table | Figure | Gallery
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page with a heading; `name` is its anchor."""
+
+    name: str
+    title: str
+    blocks: tuple[Block, ...] = ()
+    parts: tuple[Section, ...] = field(default=())
+
+    def walk(self) -> list[Block]:
+        """The blocks of this section and of its parts, in order."""
+        return [*self.blocks, *(block for part in self.parts for block in part.walk())]

@@ -1,0 +1,117 @@
+"""Section: the test images that a model got wrong with the highest probability."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from gradewise.report import numbers, pictures
+from gradewise.report.blocks import Block, Column, Gallery, Picture, Section, Table, Text
+from gradewise.report.evidence import Evidence, Run
+
+MOST = 8
+
+
+def section(evidence: Evidence) -> Section:
+    """A gallery and a table for each model."""
+    parts = []
+    for model in evidence.models:
+        worst = most_confident(evidence, model)
+        blocks: tuple[Block, ...] = (
+            (_gallery(evidence, model, worst), _table(model, worst))
+            if len(worst)
+            else (Text(f"{model} made no mistake on test images."),)
+        )
+        parts.append(Section(f"mistakes-of-{model}", model, blocks))
+    opening = Text(
+        f"Up to {MOST} test images a model, each judged wrongly with the highest probability. They may show labels "
+        f"worth a second look, what the model overlooks, and pictures unlike those it was trained on."
+        + (
+            " Beside an image that was cut into samples stands the sample that argued most for the wrong class."
+            if evidence.tiled
+            else ""
+        )
+    )
+    return Section("mistakes", "Most confident mistakes", (opening,), tuple(parts))
+
+
+def most_confident(evidence: Evidence, model: str) -> pd.DataFrame:
+    """The worst test verdicts of a model, each image once, with the probability given to the wrong class."""
+    mine = evidence.test.loc[evidence.test["model"] == model]
+    wrong = mine.loc[mine["predicted"] != mine["label"]]
+    confident = [float(row[f"p_{row['predicted']}"]) for _, row in wrong.iterrows()]
+    wrong = wrong.assign(probability=confident).sort_values(
+        ["probability", "image_id", "repeat"], ascending=[False, True, True]
+    )
+    columns = ["repeat", "image_id", "group", "label", "predicted", "probability"]
+    return wrong.drop_duplicates("image_id").head(MOST)[columns].reset_index(drop=True)
+
+
+def _table(model: str, worst: pd.DataFrame) -> Table:
+    return Table(
+        f"mistakes-{model}",
+        f"{model}: the mistakes shown above",
+        worst,
+        (
+            Column("Image", lambda row: row.image_id, kind="text"),
+            Column("True class", lambda row: row.label, kind="name"),
+            Column("Predicted", lambda row: row.predicted, kind="name"),
+            Column("Probability", lambda row: numbers.percent(row.probability)),
+            Column("Repeat", lambda row: numbers.count(row.repeat)),
+        ),
+        folded=True,
+    )
+
+
+def _gallery(evidence: Evidence, model: str, worst: pd.DataFrame) -> Gallery:
+    files = evidence.manifest.set_index("image_id")[["path", "bits"]]
+    runs = {run.repeat: run for run in evidence.runs_of(model)}
+    loudest = [_loudest_sample(runs.get(row.repeat), row) for row in worst.itertuples(index=False)]
+    view = next((str(run.record["view"]) for run in runs.values()), "")
+    wanted = {sample.sample_id for sample in loudest if sample is not None}
+    details = pictures.samples(evidence.views[view], wanted) if wanted and view in evidence.views else {}
+    shown = []
+    for row, sample in zip(worst.itertuples(index=False), loudest, strict=True):
+        file = files.loc[row.image_id]
+        lines = [
+            row.image_id,
+            f"true {row.label}, predicted {row.predicted}",
+            f"probability {numbers.percent(row.probability)}",
+        ]
+        if sample is not None:
+            lines.append(f"sample in row {sample.row + 1}, column {sample.column + 1}: {numbers.percent(sample.p)}")
+        shown.append(
+            Picture(
+                pictures.thumbnail(Path(file["path"]), int(file["bits"])),
+                f"Image {row.image_id}: {row.label}, taken for {row.predicted}",
+                tuple(lines),
+                details.get(sample.sample_id) if sample is not None else None,
+                f"The sample of {row.image_id} that argued most for {row.predicted}",
+            )
+        )
+    return Gallery(f"mistakes-{model}", f"{model}: test images judged wrongly, most confident first", tuple(shown))
+
+
+@dataclass(frozen=True)
+class _Sample:
+    sample_id: str
+    row: int
+    column: int
+    p: float
+
+
+def _loudest_sample(run: Run | None, mistake: Any) -> _Sample | None:
+    """The image's sample with the highest probability of the wrong class; None for undivided images."""
+    if run is None or run.predictions is None:
+        return None
+    p = f"p_{mistake.predicted}"
+    of_image = [("image_id", "==", mistake.image_id)]
+    rows = pq.read_table(run.predictions, columns=["sample_id", "row", "column", p], filters=of_image).to_pandas()
+    if len(rows) < 2:
+        return None
+    loudest = rows.loc[rows[p].idxmax()]
+    return _Sample(str(loudest["sample_id"]), int(loudest["row"]), int(loudest["column"]), float(loudest[p]))

@@ -1,0 +1,131 @@
+"""How numbers are written for people: one function a kind of quantity, an en dash where there is no number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gradewise import progress
+
+NONE = "–"
+MINUS = "−"
+SPACE = "\u00a0"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value and the bounds of its 95 % interval, each None where unknown."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Both bounds; None where either is unknown."""
+        if self.low is None or self.high is None or not (known(self.low) and known(self.high)):
+            return None
+        return self.low, self.high
+
+
+def known(value: float | None) -> bool:
+    """Whether there is a finite number."""
+    return value is not None and math.isfinite(value)
+
+
+def percent(share: float | None) -> str:
+    """0.842 as '84.2 %'."""
+    return f"{_tenths(share)}{SPACE}%" if share is not None and known(share) else NONE
+
+
+def percent_interval(estimate: Estimate) -> str:
+    """A share with its interval: '84.2 % (78.1 to 88.9)'."""
+    return f"{percent(estimate.value)}{_bounds(estimate, _tenths)}" if known(estimate.value) else NONE
+
+
+def score(value: float | None) -> str:
+    """A dimensionless score with three decimals: '0.812'."""
+    return f"{value:.3f}".replace("-", MINUS) if value is not None and known(value) else NONE
+
+
+def score_interval(estimate: Estimate) -> str:
+    """A score with its interval: '0.812 (0.744 to 0.871)'."""
+    return f"{score(estimate.value)}{_bounds(estimate, score)}" if known(estimate.value) else NONE
+
+
+def points(difference: float | None) -> str:
+    """A difference of two shares in percentage points: '+3.1', '−0.8'."""
+    return _signed(100 * difference) if difference is not None and known(difference) else NONE
+
+
+def points_interval(estimate: Estimate) -> str:
+    """A difference with its interval: '+3.1 (−0.8 to +7.0)'."""
+    return f"{points(estimate.value)}{_bounds(estimate, points)}" if known(estimate.value) else NONE
+
+
+def p_value(p: float | None) -> str:
+    """'0.032', '0.41', '< 0.001'."""
+    if p is None or not known(p):
+        return NONE
+    if p < 0.001:
+        return f"<{SPACE}0.001"
+    return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def time(seconds: float | None) -> str:
+    """Seconds as `progress.duration` writes them."""
+    return progress.duration(seconds).replace(" ", SPACE) if seconds is not None and known(seconds) else NONE
+
+
+def axis_time(seconds: float) -> str:
+    """A round time as a tick label: '20 ms', '5 s', '10 min', '2 h'."""
+    for unit, length in (("h", 3600), ("min", 60), ("s", 1), ("ms", 0.001)):
+        if seconds >= length * 0.999 or unit == "ms":
+            return f"{seconds / length:.4g}{SPACE}{unit}"
+    raise AssertionError
+
+
+def size(count: float | None) -> str:
+    """Bytes in the largest unit of 1000 that leaves at least one: '12.4 MB'."""
+    if count is None or not known(count):
+        return NONE
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 999.5 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:.0f}{SPACE}{unit}" if unit == "bytes" or count >= 99.5 else f"{count:.1f}{SPACE}{unit}"
+
+
+def memory(mebibytes: float | None) -> str:
+    """Memory given in MiB, as `size` writes bytes."""
+    return size(mebibytes * 2**20) if mebibytes is not None and known(mebibytes) else NONE
+
+
+def count(number: float | None) -> str:
+    """A whole number with its thousands set apart: '12 345'."""
+    return f"{number:,.0f}".replace(",", "\u202f") if number is not None and known(number) else NONE
+
+
+def many(number: int, noun: str) -> str:
+    """A number with its noun: '1 image', '48 images'."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}es" if noun.endswith("ss") else f"{noun}s"
+    return f"{count(number)}{SPACE}{noun if number == 1 else plural}"
+
+
+def listed(names: list[str]) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _tenths(share: float | None) -> str:
+    return f"{100 * share:.1f}".replace("-", MINUS) if share is not None and known(share) else NONE
+
+
+def _signed(value: float) -> str:
+    text = f"{value:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", MINUS)
+
+
+def _bounds(estimate: Estimate, write: Callable[[float | None], str]) -> str:
+    return f" ({write(estimate.bounds[0])} to {write(estimate.bounds[1])})" if estimate.bounds else ""

@@ -1,0 +1,95 @@
+"""Section: every pair of models compared on the same test images."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure as Canvas
+
+from gradewise.report import drawing, metric_names, numbers
+from gradewise.report.blocks import Block, Column, Figure, Section, Table, Text
+from gradewise.report.evidence import Evidence, row_estimate
+from gradewise.report.palette import INK, QUIET, Style
+from gradewise.report.verdict import SIGNIFICANT
+
+
+def section(evidence: Evidence) -> Section | None:
+    """Figure and table of differences; None where no pair was compared."""
+    rows = evidence.comparisons
+    rows = rows.loc[(rows["role"] == "test") & rows["level"].isin(evidence.levels)]
+    if rows.empty:
+        return None
+    blocks: list[Block] = [
+        Text(
+            "Two models are compared on the same test images, so what counts is where they differ. The p value says "
+            "how often a difference at least this large would come about if the two were equally good; it is adjusted "
+            "(Holm) for the number of pairs compared. An interval that holds zero leaves open which is better."
+        ),
+        Text(
+            "Detectable is the difference that these images would have shown four times in five. Only one right counts "
+            "images that the first alone and the second alone got right. Errors correlate from 0 (the models err on "
+            "different images) to 1 (on the same ones).",
+            "small",
+        ),
+    ]
+    drawn = rows.loc[(rows["level"] == "image") & (rows["metric"] == "accuracy") & rows["difference"].notna()]
+    if len(drawn):
+        blocks.append(_figure(drawn))
+    blocks.append(_table(rows))
+    return Section("pairs", "Comparison of pairs", tuple(blocks))
+
+
+def _table(rows: pd.DataFrame) -> Table:
+    several = rows["level"].nunique() > 1 or rows["metric"].nunique() > 1
+    tests = [metric_names.test_name(test) for test in dict.fromkeys(rows["test"])]
+    what = (
+        (Column("Metric", lambda row: f"{metric_names.name(row.metric)}, {row.level}s", kind="name"),)
+        if several
+        else ()
+    )
+    return Table(
+        "comparisons",
+        "Differences between models on test, first minus second, in percentage points of "
+        + ("each metric" if several else metric_names.name(rows["metric"].iloc[0]).lower())
+        + (f" ({tests[0]})" if len(tests) == 1 else ""),
+        rows.reset_index(drop=True),
+        (
+            Column("Pair", lambda row: f"{row.first} − {row.second}", kind="name"),
+            *what,
+            Column("Difference", lambda row: numbers.points_interval(row_estimate(row, "difference"))),
+            Column("Adjusted p", lambda row: numbers.p_value(row.p_holm)),
+            Column(
+                "Only one right",
+                lambda row: f"{row.first_only_right}{numbers.SPACE}:{numbers.SPACE}{row.second_only_right}",
+            ),
+            Column("Detectable", lambda row: numbers.points(row.detectable).removeprefix("+")),
+            Column("Errors correlate", lambda row: numbers.score(row.error_correlation)),
+            *([Column("Test", lambda row: metric_names.test_name(row.test), kind="name")] if len(tests) > 1 else []),
+        ),
+    )
+
+
+def _figure(rows: pd.DataFrame) -> Figure:
+    with drawing.style():
+        canvas = Canvas(figsize=(drawing.WIDTH, 0.62 + 0.34 * len(rows)))
+        axes = canvas.subplots()
+        told = []
+        for place, row in enumerate(rows.itertuples(index=False)):
+            estimate = row_estimate(row, "difference")
+            apart = pd.notna(row.p_holm) and row.p_holm < SIGNIFICANT
+            drawing.interval(axes, estimate, place, Style(INK if apart else QUIET, "o", "-"), hollow=not apart)
+            told.append(f"{row.first} minus {row.second} {numbers.points_interval(estimate)}")
+        axes.axvline(0, color=INK, linewidth=0.8)
+        axes.set_yticks(range(len(rows)), [f"{row.first} − {row.second}" for row in rows.itertuples(index=False)])
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x")
+        drawing.percent_axis(axes)
+        axes.set_xlabel("Difference in image-level accuracy on test [percentage points]")
+        svg = drawing.to_svg(canvas)
+    return Figure(
+        "comparisons",
+        f"Differences with 95 % intervals. Filled dark marks: adjusted p below {SIGNIFICANT}; hollow grey marks: no "
+        f"difference shown. To the right of zero the first model is better.",
+        f"Differences in percentage points: {'; '.join(told)}.",
+        svg,
+    )

@@ -1,0 +1,120 @@
+"""Small pictures for the page: thumbnails of original images, and samples out of a view's cache."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pyarrow.parquet as pq
+from matplotlib.figure import Figure
+from PIL import Image
+
+from gradewise import tables
+from gradewise.command import UserError
+from gradewise.images.decode import UnreadableError, decode, to_uint8
+from gradewise.report import drawing
+
+SIDE = 220
+"""Longest side of a thumbnail [px]."""
+
+
+def thumbnail(path: Path, bits: int) -> Image.Image:
+    """An original image, upright, downscaled to at most `SIDE` pixels on its longer side.
+
+    Parameters
+    ----------
+    path : Path
+    bits : int
+        Bits that its grey levels use, as the manifest says.
+
+    Raises
+    ------
+    UserError
+        Where the image is no longer there or can no longer be read.
+    """
+    try:
+        pixels = to_uint8(decode(path).pixels, bits)
+    except UnreadableError as error:
+        raise UserError(f"{path}: {error}; it was read before, so put it back or make the manifest anew") from None
+    return _fit(Image.fromarray(pixels))
+
+
+def samples(view: Path, wanted: Collection[str]) -> dict[str, Image.Image]:
+    """Pictures of some samples; only the row groups that hold one are read.
+
+    Parameters
+    ----------
+    view : Path
+        A view's cache.
+    wanted : collection of str
+        Values of sample_id.
+    """
+    shape = tables.read_metadata(view)["shape"]
+    cache = pq.ParquetFile(view)
+    found: dict[str, Image.Image] = {}
+    for group in range(cache.num_row_groups):
+        names = cache.read_row_group(group, columns=["sample_id"])["sample_id"].to_pylist()
+        places = [place for place, name in enumerate(names) if name in wanted]
+        if places:
+            pixels = cache.read_row_group(group, columns=["pixels"])["pixels"]
+            for place in places:
+                array = np.frombuffer(pixels[place].as_py(), dtype=np.uint8).reshape(shape)
+                found[names[place]] = _fit(Image.fromarray(array[..., 0] if shape[2] == 1 else array))
+    return found
+
+
+def to_jpeg(picture: Image.Image) -> bytes:
+    """A picture as it is embedded in the page."""
+    stream = io.BytesIO()
+    picture.save(stream, format="JPEG", quality=82, optimize=True)
+    return stream.getvalue()
+
+
+def contact_sheet(pictures: list[tuple[Image.Image, Image.Image | None, tuple[str, ...]]]) -> bytes:
+    """Pictures with their lines of text on one sheet, as PNG.
+
+    Parameters
+    ----------
+    pictures : list of (picture, detail or None, lines)
+        A detail stands to the right of its picture.
+    """
+    across = min(4, len(pictures))
+    down = -(-len(pictures) // across)
+    with drawing.style(), mpl.rc_context({"figure.constrained_layout.use": False}):
+        figure = Figure(figsize=(1.9 * across, 2.2 * down))
+        for place, (picture, detail, lines) in enumerate(pictures):
+            axes = figure.add_subplot(down, across, place + 1)
+            axes.imshow(_beside(picture, detail), cmap="gray", vmin=0, vmax=255)
+            axes.set_axis_off()
+            axes.set_title("\n".join(_shortened(line) for line in lines), fontsize=5.5, fontweight="normal", pad=3)
+        figure.subplots_adjust(left=0, right=1, bottom=0, top=1, hspace=0.2, wspace=0.1)
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png", dpi=150, metadata={"Software": None}, bbox_inches="tight", pad_inches=0.05)
+    return stream.getvalue()
+
+
+def _fit(picture: Image.Image) -> Image.Image:
+    scale = SIDE / max(picture.size)
+    if scale >= 1:
+        return picture
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def _beside(picture: Image.Image, detail: Image.Image | None) -> np.ndarray:
+    colour = picture.convert("RGB")
+    if detail is None:
+        return np.asarray(colour)
+    half = detail.convert("RGB")
+    half = half.resize((max(1, round(half.width * colour.height / 2 / half.height)), max(1, colour.height // 2)))
+    sheet = Image.new("RGB", (colour.width + 6 + half.width, colour.height), "white")
+    sheet.paste(colour, (0, 0))
+    sheet.paste(half, (colour.width + 6, 0))
+    return np.asarray(sheet)
+
+
+def _shortened(line: str, most: int = 40) -> str:
+    return line if len(line) <= most else f"{line[: most // 2]}…{line[-most // 2 + 1 :]}"
