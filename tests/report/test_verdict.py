@@ -78,6 +78,21 @@ def test_the_headline_of_a_model_alone():
     )
 
 
+def test_the_headline_recommends_nothing_that_guessing_beats():
+    poor = Standing("poor", Estimate(0.3, 0.2, 0.4))
+    assert plain(verdict.headline(verdict.recommend([poor], []), GROUND)) == (
+        "Use none of these models as it is: the best, poor, gets 30.0 % of test images right, "
+        "always answering sound 55.0 %."
+    )
+
+
+def test_the_headline_admits_that_a_model_may_be_no_better_than_guessing():
+    assert plain(verdict.headline(verdict.recommend([SVM], []), GROUND)) == (
+        "svm is the only model here; it gets 60.0 % of test images right. "
+        "That is not shown to be better than always answering sound."
+    )
+
+
 def test_accuracy_comes_with_its_interval_and_what_stands_behind_it():
     assert plain(verdict.accuracy_sentence(NET, GROUND)) == (
         "net judges 90.0 % of test images rightly; the 95 % interval reaches from 82.0 % to 95.0 % "
@@ -123,6 +138,18 @@ def test_the_lead_over_a_model_that_was_not_compared():
 
 def test_a_model_alone_leads_nobody():
     assert verdict.lead_sentence(verdict.recommend([NET], []), [], GROUND) is None
+
+
+def test_samples_are_compared_with_guessing_too():
+    assert plain(verdict.sample_sentence(NET, Estimate(0.814, 0.732, 0.875), "sound", 0.8)) == (
+        "Of single samples, before they are gathered to a verdict on their image, net judges 81.4 % (73.2 to 87.5) "
+        "rightly; always answering sound would be right for 80.0 %."
+    )
+
+
+def test_the_way_samples_are_gathered_is_named_where_masks_give_the_labels():
+    assert "(here aggregate: mean)" in verdict.gathering_sentence("mean")
+    assert "aggregate: max or {top: n}" in verdict.gathering_sentence("mean")
 
 
 def test_what_the_cheaper_choice_saves_and_may_cost():

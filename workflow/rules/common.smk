@@ -77,7 +77,10 @@ def threads_by_size(mb_per_thread, most=8):
 
     def threads(wildcards, input):
         # threads must be a number even where a dry run plans with files that are not there yet
-        size_mb = sum(Path(file).stat().st_size for file in input if Path(file).exists()) / 1e6
+        size_mb = (
+            sum(Path(file).stat().st_size for file in input if Path(file).exists())
+            / 1e6
+        )
         return max(1, min(most, int(size_mb / mb_per_thread)))
 
     return threads

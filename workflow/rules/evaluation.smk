@@ -10,6 +10,15 @@ rule evaluate:
     output:
         metrics=f"{RESULTS}/metrics.parquet",
         verdicts=f"{RESULTS}/verdicts.parquet",
+    log:
+        "logs/evaluate/{dataset}.log",
+    benchmark:
+        "benchmarks/evaluate/{dataset}.jsonl"
+    conda:
+        "../../envs/gradewise.yaml"
+    resources:
+        mem_mb=memory(2000, 10),
+        runtime=minutes(30, 60),
     params:
         predictions=lambda wildcards, input: to_json(list(input.predictions)),
         runs=lambda wildcards, input: to_json(list(input.runs)),
@@ -18,15 +27,6 @@ rule evaluate:
         ordered=lambda wildcards: dataset_of(wildcards).ordered,
         aggregate=lambda wildcards: to_json(dataset_of(wildcards).aggregate),
         code=code_version("gradewise.evaluation.evaluate"),
-    resources:
-        mem_mb=memory(2000, 10),
-        runtime=minutes(30, 60),
-    log:
-        "logs/evaluate/{dataset}.log",
-    benchmark:
-        "benchmarks/evaluate/{dataset}.jsonl"
-    conda:
-        "../../envs/gradewise.yaml"
     shell:
         "python -m gradewise.evaluation.evaluate"
         " --dataset {wildcards.dataset}"
@@ -47,21 +47,21 @@ rule compare:
         verdicts=f"{RESULTS}/verdicts.parquet",
     output:
         f"{RESULTS}/comparisons.parquet",
-    params:
-        models=lambda wildcards: to_json(dataset_of(wildcards).models),
-        classes=classes_of,
-        ordered=lambda wildcards: dataset_of(wildcards).ordered,
-        seed=CONFIG.seed,
-        code=code_version("gradewise.evaluation.compare"),
-    resources:
-        mem_mb=memory(2000, 10),
-        runtime=minutes(30, 60),
     log:
         "logs/compare/{dataset}.log",
     benchmark:
         "benchmarks/compare/{dataset}.jsonl"
     conda:
         "../../envs/gradewise.yaml"
+    resources:
+        mem_mb=memory(2000, 10),
+        runtime=minutes(30, 60),
+    params:
+        models=lambda wildcards: to_json(dataset_of(wildcards).models),
+        classes=classes_of,
+        ordered=lambda wildcards: dataset_of(wildcards).ordered,
+        seed=CONFIG.seed,
+        code=code_version("gradewise.evaluation.compare"),
     shell:
         "python -m gradewise.evaluation.compare"
         " --dataset {wildcards.dataset}"

@@ -1,10 +1,19 @@
 # Needs everything found out about a dataset. Makes its page with tables and figures, and the index of all pages.
 
+TEMPLATES = [
+    workflow.source_path(f"../src/gradewise/report/templates/{name}")
+    for name in ("base.html", "blocks.html", "index.html", "report.html", "style.css")
+]
+
 
 def views_of(wildcards):
     """Caches of the views that a dataset's models use."""
     views = {CONFIG.models[model].view for model in dataset_of(wildcards).models}
-    return expand(f"{RESULTS}/views/{{view}}.parquet", dataset=wildcards.dataset, view=sorted(views))
+    return expand(
+        f"{RESULTS}/views/{{view}}.parquet",
+        dataset=wildcards.dataset,
+        view=sorted(views),
+    )
 
 
 rule report:
@@ -18,7 +27,7 @@ rule report:
         runs=of_all_runs("run.json"),
         predictions=of_all_runs("predictions.parquet"),
         views=views_of,
-        templates=workflow.source_path("../src/gradewise/report/templates/report.html"),
+        templates=TEMPLATES,
     output:
         page=report(
             "reports/{dataset}.html",
@@ -33,6 +42,15 @@ rule report:
             labels={"figure": "{figure}"},
         ),
         summary=f"{RESULTS}/summary.json",
+    log:
+        "logs/report/{dataset}.log",
+    benchmark:
+        "benchmarks/report/{dataset}.jsonl"
+    conda:
+        "../../envs/gradewise.yaml"
+    resources:
+        mem_mb=memory(3000, 5),
+        runtime=minutes(30, 60),
     params:
         settings=lambda wildcards: to_json(dataset_of(wildcards)),
         runs=lambda wildcards, input: to_json(list(input.runs)),
@@ -40,15 +58,6 @@ rule report:
         views=lambda wildcards, input: to_json(list(input.views)),
         seed=CONFIG.seed,
         code=code_version("gradewise.report.report"),
-    resources:
-        mem_mb=memory(3000, 5),
-        runtime=minutes(30, 60),
-    log:
-        "logs/report/{dataset}.log",
-    benchmark:
-        "benchmarks/report/{dataset}.jsonl"
-    conda:
-        "../../envs/gradewise.yaml"
     shell:
         "python -m gradewise.report.report"
         " --dataset {wildcards.dataset}"
@@ -72,20 +81,21 @@ rule report:
 rule index:
     input:
         summaries=expand(f"{RESULTS}/summary.json", dataset=CONFIG.datasets),
+        templates=TEMPLATES,
     output:
         report("reports/index.html", caption="../report/index.rst"),
-    params:
-        summaries=lambda wildcards, input: to_json(list(input.summaries)),
-        code=code_version("gradewise.report.index"),
-    resources:
-        mem_mb=memory(1000, 1),
-        runtime=minutes(5, 0),
     log:
         "logs/index.log",
     benchmark:
         "benchmarks/index.jsonl"
     conda:
         "../../envs/gradewise.yaml"
+    resources:
+        mem_mb=memory(1000, 1),
+        runtime=minutes(5, 0),
+    params:
+        summaries=lambda wildcards, input: to_json(list(input.summaries)),
+        code=code_version("gradewise.report.index"),
     shell:
         "python -m gradewise.report.index"
         " --summaries {params.summaries:q}"

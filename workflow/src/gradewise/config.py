@@ -354,9 +354,9 @@ class MangoSimulation(Section):
     images: int = Field(240, ge=6)
     photos: int = Field(3, ge=1, le=50, description="of each fruit; the last fruit may have fewer")
     side: int = Field(288, ge=64, le=2048, description="height and width [px]")
-    grades: tuple[
-        Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]
-    ] = Field((0.35, 0.35, 0.30), description="shares of fruits of grade A, B and C")
+    grades: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = Field(
+        (0.35, 0.35, 0.30), description="shares of fruits of grade A, B and C"
+    )
     thumb: float = Field(
         0.04, gt=0, le=0.15, description="share of a fruit's visible face that a thumb covers: B up to here, C beyond"
     )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pandas as pd
+
+from gradewise import tables
 from gradewise.report import metric_names, numbers, verdict
 from gradewise.report.blocks import Block, Facts, Section, Text
 from gradewise.report.evidence import Evidence, row_estimate
@@ -84,9 +87,7 @@ def section(evidence: Evidence) -> Section:
         blocks.append(Facts(found.facts))
         sentences = [
             verdict.accuracy_sentence(chosen.choice, found.ground),
-            verdict.sample_sentence(chosen.choice, evidence.estimate(chosen.choice.model, "accuracy", "sample"))
-            if evidence.tiled
-            else None,
+            *_of_samples(evidence, chosen.choice),
             verdict.lead_sentence(chosen, found.pairs, found.ground),
             verdict.trade_sentence(chosen, found.pairs),
             verdict.beaten_sentence(chosen, found.pairs),
@@ -96,6 +97,21 @@ def section(evidence: Evidence) -> Section:
         blocks += [Text(sentence) for sentence in sentences if sentence]
     blocks.append(Text(verdict.RULE, "small"))
     return Section("verdict", "Verdict", tuple(blocks))
+
+
+def _of_samples(evidence: Evidence, choice: Standing) -> list[str | None]:
+    files = [run.predictions for run in evidence.runs_of(choice.model) if run.predictions is not None]
+    if not evidence.tiled or not files:
+        return []
+    samples = pd.concat([tables.read(path, columns=["role", "label"]) for path in files])
+    shares = samples.loc[samples["role"] == "test", "label"].value_counts(normalize=True)
+    accuracy = evidence.estimate(choice.model, "accuracy", "sample")
+    sentences = [verdict.sample_sentence(choice, accuracy, str(shares.index[0]), float(shares.iloc[0]))]
+    if evidence.settings.labels_from == "masks":
+        aggregate = evidence.settings.aggregate
+        words = aggregate if isinstance(aggregate, str) else aggregate.model_dump_json()
+        sentences.append(verdict.gathering_sentence(words))
+    return sentences
 
 
 def _standing(evidence: Evidence, model: str) -> Standing:

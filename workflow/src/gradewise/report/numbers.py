@@ -80,10 +80,9 @@ def time(seconds: float | None) -> str:
 
 def axis_time(seconds: float) -> str:
     """A round time as a tick label: '20 ms', '5 s', '10 min', '2 h'."""
-    for unit, length in (("h", 3600), ("min", 60), ("s", 1), ("ms", 0.001)):
-        if seconds >= length * 0.999 or unit == "ms":
-            return f"{seconds / length:.4g}{SPACE}{unit}"
-    raise AssertionError
+    units = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
+    unit, length = next(((unit, length) for unit, length in units if seconds >= 0.999 * length), ("ms", 0.001))
+    return f"{seconds / length:.4g}{SPACE}{unit}"
 
 
 def size(count: float | None) -> str:

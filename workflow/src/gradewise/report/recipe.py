@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from typing import Any
 
 import pandas as pd
@@ -84,37 +85,31 @@ def _tried(model: str, runs: list[Run]) -> Table:
 
 
 def _layers(model: str, record: Mapping[str, Any]) -> Table:
-    layers = pd.DataFrame(record.get("layers") or [])
-    layers = layers.map(lambda value: " x ".join(map(str, value)) if isinstance(value, list) else value)
-
-    def cell(place: int) -> Callable[[Any], str]:
-        return lambda row: (
-            numbers.NONE if pd.isna(row[place]) else f"{row[place]:.0f}" if _is_number(row[place]) else row[place]
-        )
-
+    layers = pd.DataFrame(record.get("layers") or []).map(_size_or_number)
     return Table(
         f"layers-{model}",
         f"{model}: layers",
         layers,
         tuple(
-            Column(name.replace("_", " ").capitalize(), cell(place), kind="name" if place == 0 else "number")
+            Column(name.replace("_", " ").capitalize(), itemgetter(place), kind="name" if place == 0 else "number")
             for place, name in enumerate(layers)
         ),
         folded=True,
     )
 
 
+def _size_or_number(value: Any) -> str:
+    if isinstance(value, list):
+        return " x ".join(map(str, value))
+    return value if isinstance(value, str) else numbers.count(value)
+
+
 def _notes(model: str, runs: list[Run]) -> Table:
     """Single values that a family adds to what every run records."""
     found: dict[str, list[tuple[int, Any]]] = {}
     for run in runs:
-        for key, value in run.record.items():
-            if key in _OF_EVERY_RUN:
-                continue
-            nested = value.items() if isinstance(value, dict) else [("", value)]
-            for part, single in nested:
-                if isinstance(single, int | float | str) or single is None:
-                    found.setdefault(f"{key} {part}".strip().replace("_", " "), []).append((run.repeat, single))
+        for name, value in _single_values(run.record):
+            found.setdefault(name, []).append((run.repeat, value))
     rows = [{"what": name, "value": _over_repeats(values)} for name, values in found.items()]
     return Table(
         f"notes-{model}",
@@ -128,8 +123,14 @@ def _notes(model: str, runs: list[Run]) -> Table:
     )
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float)
+def _single_values(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in record.items():
+        if key in _OF_EVERY_RUN:
+            continue
+        parts = value.items() if isinstance(value, dict) else [("", value)]
+        for part, single in parts:
+            if single is None or isinstance(single, int | float | str):
+                yield f"{key} {part}".strip().replace("_", " "), single
 
 
 def _over_repeats(values: list[tuple[int, Any]]) -> str:
@@ -156,6 +157,7 @@ def _differences(settings: dict[str, Any], others: list[dict[str, Any]]) -> str:
 def _origin(evidence: Evidence) -> tuple[Block, ...]:
     origins = [
         ("Seed of the configuration", str(evidence.seed)),
+        ("Configuration of the dataset", evidence.settings.model_dump_json(exclude_defaults=True)),
         ("SHA-256 of the manifest", evidence.manifest_hash),
     ]
     hashes = {
@@ -176,8 +178,7 @@ def _origin(evidence: Evidence) -> tuple[Block, ...]:
         Text(
             f"To get these results again, run snakemake with the same images, configuration and seed: "
             f"snakemake --cores all reports/{evidence.dataset}.html. Equal versions on an equal processor give equal "
-            f"numbers; times vary. The configuration of the dataset as it was used: "
-            f"{evidence.settings.model_dump_json(exclude_defaults=True)}"
+            f"numbers; times vary."
         ),
         Table(
             "origin",

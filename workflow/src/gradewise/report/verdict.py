@@ -16,7 +16,8 @@ SIGNIFICANT = 0.05
 RULE = (
     "How the recommendation is made: the model with the highest image-level accuracy on test images leads. Models "
     "whose difference from it has a Holm-adjusted p value of 0.05 or more tie with it, and among those that tie the "
-    "one that trains fastest is the reasonable choice. Test images were used for no decision before this one."
+    "one that trains fastest is the reasonable choice; none is recommended where guessing beats "
+    "it. Test images were used for no decision before this one."
 )
 
 
@@ -142,19 +143,17 @@ def find(pairs: Sequence[Pair], first: str, second: str) -> Pair | None:
 
 
 def headline(recommendation: Recommendation, ground: Ground) -> str:
-    """The answer in one or two sentences."""
+    """The answer in one to three sentences; no model is recommended where guessing beats the best of them."""
     choice, leader = recommendation.choice, recommendation.leader
-    right = f"{numbers.percent(choice.accuracy.value)} of test images right"
-    if not recommendation.tied and not recommendation.beaten:
-        return f"{choice.model} is the only model here; it gets {right}."
-    if not recommendation.tied:
-        return f"Use {choice.model}: it gets {right}, more than any other model, and chance does not explain the lead."
-    rivals = numbers.listed([standing.model for standing in (leader, *recommendation.tied)])
-    opening = f"{rivals} tie: there is no difference that {numbers.many(ground.images, 'image')} could show."
-    reason = "it is the fastest to train of them" if numbers.known(choice.seconds_fit) else "it is the most accurate"
-    if choice is not leader:
-        right += f" ({leader.model} {numbers.percent(leader.accuracy.value)})"
-    return f"{opening} Use {choice.model}: {reason}, and gets {right}."
+    if leader.accuracy.bounds and leader.accuracy.bounds[1] < ground.share:
+        return (
+            f"Use none of these models as it is: the best, {leader.model}, gets "
+            f"{numbers.percent(leader.accuracy.value)} of test images right, always answering {ground.commonest} "
+            f"{numbers.percent(ground.share)}."
+        )
+    doubtful = choice.accuracy.bounds is not None and choice.accuracy.bounds[0] <= ground.share
+    doubt = f" That is not shown to be better than always answering {ground.commonest}." if doubtful else ""
+    return f"{_advice(recommendation, ground)}{doubt}"
 
 
 def basis(images: int, groups: int, noun: str) -> str:
@@ -176,12 +175,34 @@ def accuracy_sentence(standing: Standing, ground: Ground) -> str:
     )
 
 
-def sample_sentence(standing: Standing, accuracy: Estimate) -> str | None:
-    """How good the model is on single samples, where images are cut into several; None where that is unknown."""
+def sample_sentence(standing: Standing, accuracy: Estimate, commonest: str, share: float) -> str | None:
+    """How good the model is on single samples, where images are cut into several; None where that is unknown.
+
+    Parameters
+    ----------
+    standing : Standing
+    accuracy : Estimate
+        Of single samples, on test.
+    commonest : str
+        The commonest class of the test samples.
+    share : float
+        Its share among them.
+    """
     if not numbers.known(accuracy.value):
         return None
-    return f"Of single samples, before they are gathered to a verdict on their image, {standing.model} judges " + (
-        f"{numbers.percent_interval(accuracy)} rightly."
+    return (
+        f"Of single samples, before they are gathered to a verdict on their image, {standing.model} judges "
+        f"{numbers.percent_interval(accuracy)} rightly; always answering {commonest} would be right for "
+        f"{numbers.percent(share)}."
+    )
+
+
+def gathering_sentence(aggregate: str) -> str:
+    """What to know about image verdicts where samples carry labels of their own, from masks."""
+    return (
+        f"Labels come from masks, so models learn to judge samples, and the verdict on an image depends on how its "
+        f"samples are gathered (here aggregate: {aggregate}). Where defects cover little of an image, aggregate: max "
+        f"or {{top: n}} lets few samples decide."
     )
 
 
@@ -277,6 +298,21 @@ def baseline_sentence(standing: Standing, ground: Ground) -> str:
     if high < ground.share:
         return f"{guess}: better than {standing.model}, which should not be used as it is."
     return f"{guess}, which lies within the interval of {standing.model}: it is not shown to be better than guessing."
+
+
+def _advice(recommendation: Recommendation, ground: Ground) -> str:
+    choice, leader = recommendation.choice, recommendation.leader
+    right = f"{numbers.percent(choice.accuracy.value)} of test images right"
+    if not recommendation.tied and not recommendation.beaten:
+        return f"{choice.model} is the only model here; it gets {right}."
+    if not recommendation.tied:
+        return f"Use {choice.model}: it gets {right}, more than any other model, and chance does not explain the lead."
+    rivals = numbers.listed([standing.model for standing in (leader, *recommendation.tied)])
+    opening = f"{rivals} tie: there is no difference that {numbers.many(ground.images, 'image')} could show."
+    reason = "it is the fastest to train of them" if numbers.known(choice.seconds_fit) else "it is the most accurate"
+    if choice is not leader:
+        right += f" ({leader.model} {numbers.percent(leader.accuracy.value)})"
+    return f"{opening} Use {choice.model}: {reason}, and gets {right}."
 
 
 def _told_apart(pair: Pair | None) -> bool:
