@@ -1,10 +1,11 @@
-# What every rule file uses: the checked configuration, constraints on wildcards, where things lie, and what jobs need.
+# Shared by the rules of all stages (the checked configuration, wildcards, input functions, what jobs need).
 
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 from gradewise.config import ConfigError, load, to_json
+from gradewise.images.state import files_state
 from gradewise.provenance import code_version
 from gradewise.views.geometry import minimum_side
 
@@ -63,9 +64,88 @@ def of_all_runs(file):
     return paths
 
 
-def or_null(value):
-    """An optional setting as it stands on a command line."""
-    return "null" if value is None else value
+def source_of(wildcards):
+    """Where a dataset's images are; they must be large enough for every view that its models use."""
+    dataset = dataset_of(wildcards)
+    views = {CONFIG.models[model].view for model in dataset.models}
+    side = max(minimum_side(CONFIG.views[view]) for view in views)
+    return dataset.source(
+        simulated=f"results/{wildcards.dataset}/simulated", min_side=side
+    )
+
+
+def manifest_input(wildcards):
+    """Label tables and folders; for simulated images what `simulate` makes."""
+    if dataset_of(wildcards).simulate is not None:
+        return {"simulated": f"results/{wildcards.dataset}/simulated"}
+    source = source_of(wildcards)
+    tables = source.tables or ()
+    folders = [source.images, source.masks, *(table.images for table in tables)]
+    return {
+        "tables": [table.csv for table in tables],
+        "folders": sorted({folder for folder in folders if folder}),
+    }
+
+
+def manifest_state(wildcards):
+    """Names, sizes and times of the files, since a folder's own time says nothing of what lies deeper."""
+    return files_state(manifest_input(wildcards).get("folders", []))
+
+
+def tile_labels_of(wildcards):
+    """Flags that make masks decide the labels of tiles, where the dataset asks for it."""
+    dataset = dataset_of(wildcards)
+    if dataset.labels_from == "images":
+        return []
+    return [
+        "--positive",
+        dataset.positive,
+        "--mask_fraction",
+        str(dataset.mask_fraction),
+    ]
+
+
+def largest_components(wildcards):
+    """Principal components that the models of a view ask for at most; smaller numbers are the first of them."""
+    return max(
+        settings.components
+        for model in dataset_of(wildcards).models
+        if CONFIG.models[model].family == "pca_svm"
+        and CONFIG.models[model].view == wildcards.view
+        for settings in CONFIG.models[model].candidates
+    )
+
+
+def candidates_of(wildcards):
+    return to_json(CONFIG.models[wildcards.model].candidates)
+
+
+def samples_of(wildcards):
+    return f"{RESULTS}/views/{view_of(wildcards)}.parquet"
+
+
+def components_of(wildcards):
+    return f"{RESULTS}/pca/{view_of(wildcards)}/{{repeat}}/pca.safetensors"
+
+
+def scores_of(wildcards):
+    return f"{RESULTS}/pca/{view_of(wildcards)}/{{repeat}}/features.parquet"
+
+
+TEMPLATES = [
+    workflow.source_path(f"../src/gradewise/report/templates/{name}")
+    for name in ("base.html", "blocks.html", "index.html", "report.html", "style.css")
+]
+
+
+def views_of(wildcards):
+    """Caches of the views that a dataset's models use."""
+    views = {CONFIG.models[model].view for model in dataset_of(wildcards).models}
+    return expand(
+        f"{RESULTS}/views/{{view}}.parquet",
+        dataset=wildcards.dataset,
+        view=sorted(views),
+    )
 
 
 # Resources, as functions of the input and the attempt: a job killed for memory or time asks for more when retried.

@@ -1,36 +1,6 @@
 # Needs folders of images and label tables (or the simulated ones). Makes the manifest, the quarantine list and the
 # splits.
 
-from gradewise.images.state import files_state
-
-
-def source_of(wildcards):
-    """Where a dataset's images are; they must be large enough for every view that its models use."""
-    dataset = dataset_of(wildcards)
-    views = {CONFIG.models[model].view for model in dataset.models}
-    side = max(minimum_side(CONFIG.views[view]) for view in views)
-    return dataset.source(
-        simulated=f"results/{wildcards.dataset}/simulated", min_side=side
-    )
-
-
-def manifest_input(wildcards):
-    """Label tables and folders; for simulated images what `simulate` makes."""
-    if dataset_of(wildcards).simulate is not None:
-        return {"simulated": f"results/{wildcards.dataset}/simulated"}
-    source = source_of(wildcards)
-    tables = source.tables or ()
-    folders = [source.images, source.masks, *(table.images for table in tables)]
-    return {
-        "tables": [table.csv for table in tables],
-        "folders": sorted({folder for folder in folders if folder}),
-    }
-
-
-def manifest_state(wildcards):
-    """Names, sizes and times of the files, since a folder's own time says nothing of what lies deeper."""
-    return files_state(manifest_input(wildcards).get("folders", []))
-
 
 rule manifest:
     input:

@@ -2,33 +2,6 @@
 # predictions and the record of the run. Principal components are fitted once for all models of a view.
 
 
-def largest_components(wildcards):
-    """Principal components that the models of a view ask for at most; smaller numbers are the first of them."""
-    return max(
-        settings.components
-        for model in dataset_of(wildcards).models
-        if CONFIG.models[model].family == "pca_svm"
-        and CONFIG.models[model].view == wildcards.view
-        for settings in CONFIG.models[model].candidates
-    )
-
-
-def candidates_of(wildcards):
-    return to_json(CONFIG.models[wildcards.model].candidates)
-
-
-def samples_of(wildcards):
-    return f"{RESULTS}/views/{view_of(wildcards)}.parquet"
-
-
-def components_of(wildcards):
-    return f"{RESULTS}/pca/{view_of(wildcards)}/{{repeat}}/pca.safetensors"
-
-
-def scores_of(wildcards):
-    return f"{RESULTS}/pca/{view_of(wildcards)}/{{repeat}}/features.parquet"
-
-
 rule fit_pca:
     input:
         samples=f"{RESULTS}/views/{{view}}.parquet",

@@ -1,20 +1,5 @@
 # Needs everything found out about a dataset. Makes its page with tables and figures, and the index of all pages.
 
-TEMPLATES = [
-    workflow.source_path(f"../src/gradewise/report/templates/{name}")
-    for name in ("base.html", "blocks.html", "index.html", "report.html", "style.css")
-]
-
-
-def views_of(wildcards):
-    """Caches of the views that a dataset's models use."""
-    views = {CONFIG.models[model].view for model in dataset_of(wildcards).models}
-    return expand(
-        f"{RESULTS}/views/{{view}}.parquet",
-        dataset=wildcards.dataset,
-        view=sorted(views),
-    )
-
 
 rule report:
     input:

@@ -1,19 +1,6 @@
 # Needs the manifest. Makes the cache of a view's samples.
 
 
-def tile_labels_of(wildcards):
-    """Flags that make masks decide the labels of tiles, where the dataset asks for it."""
-    dataset = dataset_of(wildcards)
-    if dataset.labels_from == "images":
-        return []
-    return [
-        "--positive",
-        dataset.positive,
-        "--mask_fraction",
-        str(dataset.mask_fraction),
-    ]
-
-
 rule view:
     input:
         manifest=f"{RESULTS}/manifest.parquet",
