@@ -13,11 +13,13 @@ from gradewise.report.numbers import Estimate
 
 SIGNIFICANT = 0.05
 
+CLOSE = 0.01
+
 RULE = (
     "How the recommendation is made: the model with the highest image-level accuracy on test images leads. Models "
-    "whose difference from it has a Holm-adjusted p value of 0.05 or more tie with it, and among those that tie the "
-    "one that trains fastest is the reasonable choice; none is recommended where guessing beats "
-    "it. Test images were used for no decision before this one."
+    "whose difference from it has a Holm-adjusted p value of 0.05 or more are not told apart from it. One of those is "
+    "preferred to the leader only where it trains faster and was measured at most one percentage point behind; none "
+    "is recommended where guessing beats it. Test images were used for no decision before this one."
 )
 
 
@@ -102,7 +104,7 @@ class Recommendation:
     tied : tuple of Standing
         Others that no test tells from the leader, most accurate first.
     choice : Standing
-        The leader, or the cheapest to train of those that tie.
+        The leader, or the fastest to train of those that tie and are at most `CLOSE` behind.
     beaten : tuple of Standing
         The rest, most accurate first.
     """
@@ -128,8 +130,11 @@ def recommend(standings: Sequence[Standing], pairs: Sequence[Pair]) -> Recommend
     leader, others = ranked[0], ranked[1:]
     told = {standing.model: _told_apart(find(pairs, leader.model, standing.model)) for standing in others}
     tied = tuple(standing for standing in others if not told[standing.model])
+    best = leader.accuracy.value or 0.0
+    close = [standing for standing in tied if best - (standing.accuracy.value or 0.0) <= CLOSE]
     cheapest = min(
-        (leader, *tied), key=lambda standing: standing.seconds_fit if standing.seconds_fit is not None else float("inf")
+        (leader, *close),
+        key=lambda standing: standing.seconds_fit if standing.seconds_fit is not None else float("inf"),
     )
     return Recommendation(leader, tied, cheapest, tuple(standing for standing in others if told[standing.model]))
 
@@ -307,12 +312,16 @@ def _advice(recommendation: Recommendation, ground: Ground) -> str:
         return f"{choice.model} is the only model here; it gets {right}."
     if not recommendation.tied:
         return f"Use {choice.model}: it gets {right}, more than any other model, and chance does not explain the lead."
-    rivals = numbers.listed([standing.model for standing in (leader, *recommendation.tied)])
-    opening = f"{rivals} tie: there is no difference that {numbers.many(ground.images, 'image')} could show."
-    reason = "it is the fastest to train of them" if numbers.known(choice.seconds_fit) else "it is the most accurate"
-    if choice is not leader:
-        right += f" ({leader.model} {numbers.percent(leader.accuracy.value)})"
-    return f"{opening} Use {choice.model}: {reason}, and gets {right}."
+    if choice is leader:
+        rivals = numbers.listed([standing.model for standing in recommendation.tied])
+        return (
+            f"Use {choice.model}: it gets {right}, more than any other model. But there is no difference from {rivals} "
+            f"that {numbers.many(ground.images, 'image')} could show."
+        )
+    return (
+        f"Use {choice.model}: it gets {right}, {leader.model} {numbers.percent(leader.accuracy.value)}, which is no "
+        f"difference that {numbers.many(ground.images, 'image')} could show, and it is faster to train."
+    )
 
 
 def _told_apart(pair: Pair | None) -> bool:
