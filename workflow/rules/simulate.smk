@@ -17,7 +17,7 @@ rule simulate:
     params:
         simulation=lambda wildcards: to_json(dataset_of(wildcards).simulate),
         seed=CONFIG.seed,
-        code="x",
+        code=code_version("gradewise.simulate.simulate"),
     shell:
         "python -m gradewise.simulate.simulate"
         " --simulation {params.simulation:q}"
