@@ -118,6 +118,17 @@ MISTAKES = [
     (["models", "cnn-mango", "optimiser", "lrr"], 1, "models.cnn-mango.optimiser: unknown key 'lrr'"),
     (["models", "cnn-mango", "iterations"], 5, "give one of epochs and iterations"),
     (["models", "cnn-mango", "kernel"], 4, "kernel: 4 is even"),
+    (["datasets", "fruit", "costs"], {"A": {"D": 1}}, "costs: 'D' is not one of classes ['A', 'B', 'C']"),
+    (["datasets", "fibres", "costs"], {"HNF": {"NHNF": 1}}, "costs.NHNF.HNF: missing; say what taking NHNF for HNF"),
+    (["datasets", "fibres", "costs"], {"HNF": {"NHNF": -1}}, "datasets.fibres.costs.HNF.NHNF = -1"),
+    (["datasets", "fibres", "decide_by"], "cost", "decide_by: cost needs costs"),
+    (["datasets", "fibres", "decide_by"], "quadratic_kappa", "decide_by: quadratic_kappa needs grades"),
+    (["datasets", "fibres", "decide_by"], "acuracy", "datasets.fibres.decide_by = 'acuracy'"),
+    (["datasets", "fibres", "equivalence"], 0, "datasets.fibres.equivalence = 0"),
+    (["models", "both"], {"family": "blend", "members": ["forest"]}, "name at least two models"),
+    (["models", "both"], {"family": "blend", "members": ["forest", "forst"]}, "Did you mean 'forest'?"),
+    (["models", "both"], {"family": "blend", "members": ["forest", "forest"]}, "names something twice"),
+    (["models", "both"], {"family": "blend", "members": ["forest", "svm-polar"], "view": "x"}, "unknown key 'view'"),
 ]
 
 
@@ -153,3 +164,45 @@ def test_simulated_images_have_a_table_and_masks_like_any_others():
 def test_the_schema_for_editors_is_the_one_shipped():
     shipped = Path(__file__).parents[1] / "workflow/schemas/config.schema.json"
     assert json.loads(shipped.read_text()) == json_schema(), "run: python -m gradewise.config > " + str(shipped)
+
+
+def with_blend(dataset, **blend):
+    raw = changed(["models", "both"], {"family": "blend", **blend})
+    raw["datasets"][dataset]["models"] = [*raw["datasets"][dataset]["models"], "both"]
+    return raw
+
+
+def test_a_blend_needs_no_view_and_is_not_fitted():
+    names = EXAMPLE["datasets"]["fruit"]["models"]
+    config = load(with_blend("fruit", members=names[:2]))
+    assert "both" in config.datasets["fruit"].models
+    assert list(config.fitted("fruit")) == names
+
+
+def test_members_must_be_among_the_models_of_the_dataset():
+    outside = next(name for name in EXAMPLE["models"] if name not in EXAMPLE["datasets"]["fruit"]["models"])
+    with pytest.raises(ConfigError, match=f"'both' blends {outside}, not among the models of fruit"):
+        load(with_blend("fruit", members=[EXAMPLE["datasets"]["fruit"]["models"][0], outside]))
+
+
+def test_a_blend_of_blends_is_refused():
+    names = EXAMPLE["datasets"]["fruit"]["models"]
+    raw = with_blend("fruit", members=names[:2])
+    raw["models"]["all"] = {"family": "blend", "members": ["both", names[0]]}
+    with pytest.raises(ConfigError, match="'both' is a blend itself"):
+        load(raw)
+
+
+def test_only_predefined_roles_allow_a_blend_over_repeats():
+    member = EXAMPLE["datasets"]["fruit"]["models"][:1]
+    assert load(with_blend("fruit", members=member, over="repeats")).models["both"].over == "repeats"
+    with pytest.raises(ConfigError, match="blends over: repeats, which needs evaluation"):
+        load(with_blend("fibres", members=EXAMPLE["datasets"]["fibres"]["models"][:1], over="repeats"))
+
+
+def test_costs_become_a_matrix_in_the_order_of_the_classes():
+    raw = changed(["datasets", "fibres", "costs"], {"NHNF": {"HNF": 5}, "HNF": {"NHNF": 1}})
+    raw["datasets"]["fibres"]["decide_by"] = "cost"
+    dataset = load(raw).datasets["fibres"]
+    assert dataset.cost_matrix == ((0, 1), (5, 0))
+    assert dataset.deciding_metric == "cost_per_100"

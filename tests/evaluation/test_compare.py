@@ -139,3 +139,22 @@ def test_models_tested_on_other_images_are_refused(tmp_path: Path) -> None:
     gone = (verdicts["model"] == "b") & (verdicts["role"] == "test") & (verdicts.index % 2 == 0)
     with pytest.raises(UserError, match="not tested on the same images"):
         compared(verdicts.loc[~gone], tmp_path)
+
+
+def test_costs_are_compared_where_they_decide(tmp_path: Path) -> None:
+    table = verdicts_of({"a": coin(1, 0.8), "b": coin(2, 0.6)}, repeats=3)
+    costs = [
+        [0.0 if true == called else 1.0 + 4 * true for called in range(len(CLASSES))] for true in range(len(CLASSES))
+    ]
+    row = compared(table, tmp_path, metric="cost_per_100", costs=costs).iloc[0]
+    test = table.loc[table["role"] == "test"]
+    price = {(CLASSES[i], CLASSES[j]): cost for i, line in enumerate(costs) for j, cost in enumerate(line)}
+    paid = pd.Series([price[pair] for pair in zip(test["label"], test["predicted"], strict=True)], index=test.index)
+    mean = paid.groupby(test["model"]).mean()
+    assert row["difference"] == pytest.approx(100 * (mean["a"] - mean["b"]))
+    assert row["low"] < row["difference"] < row["high"]
+
+
+def test_costs_that_are_not_given_are_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="needs --costs"):
+        compared(verdicts_of({"a": coin(1, 0.8), "b": coin(2, 0.6)}), tmp_path, metric="cost_per_100")

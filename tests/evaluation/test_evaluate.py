@@ -28,6 +28,8 @@ def run(made: Any, folder: Path, **settings: Any) -> tuple[pd.DataFrame, pd.Data
         manifest=made.manifest,
         metrics=folder / "metrics.parquet",
         verdicts=folder / "verdicts.parquet",
+        calibration=folder / "calibration.parquet",
+        subgroups=folder / "subgroups.parquet",
         **settings,
     )
     return tables.read(folder / "metrics.parquet"), tables.read(folder / "verdicts.parquet")
@@ -149,10 +151,22 @@ def test_both_steps_run_from_the_shell(make: Callable[..., Any], tmp_path: Path)
     common = ["--dataset", "d", "--classes", '["A","B"]', "--verdicts", str(tmp_path / "verdicts.parquet")]
     evaluating = ["--manifest", str(made.manifest), "--positive", "B", "--aggregate", '{"top": 2}']
     evaluating += ["--predictions", paths["predictions"], "--runs", paths["runs"]]
-    evaluating += ["--metrics", str(tmp_path / "metrics.parquet")]
-    comparing = ["--models", '["good","poor"]', "--seed", "7", "--output", str(tmp_path / "comparisons.parquet")]
+    for name in ("metrics", "calibration", "subgroups"):
+        evaluating += [f"--{name}", str(tmp_path / f"{name}.parquet")]
+    common += ["--costs", "[[0,1],[5,0]]"]
+    comparing = [
+        "--models",
+        '["good","poor"]',
+        "--seed",
+        "7",
+        "--metric",
+        "cost_per_100",
+        "--output",
+        str(tmp_path / "comparisons.parquet"),
+    ]
     for step, further in (("evaluate", evaluating), ("compare", comparing)):
         command = [sys.executable, "-m", f"gradewise.evaluation.{step}", *common, *further]
         subprocess.run(command, check=True, capture_output=True)
     assert len(tables.read(tmp_path / "metrics.parquet")) > 100
-    assert tables.read(tmp_path / "comparisons.parquet")["difference"].item() > 0
+    assert tables.read(tmp_path / "comparisons.parquet")["difference"].item() < 0
+    assert set(tables.read(tmp_path / "calibration.parquet")["part"]) == {"bin", "coverage"}

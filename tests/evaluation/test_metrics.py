@@ -110,3 +110,17 @@ def test_f_score_of_the_papers_precision_and_recall() -> None:
     confusion = np.array([[1000.0, 820 * 16 / 84], [180.0, 820.0]])
     found = metrics.from_confusion(confusion, ["HNF", "NHNF"], ordered=False)
     assert [round(float(found[name, "NHNF"]), 2) for name in ("precision", "recall", "f1")] == [0.84, 0.82, 0.83]
+
+
+def test_the_cost_of_a_hundred_images_worked_by_hand():
+    """Elkan (2001): expected cost is the sum over cells of count times cost, here 3 x 0 + 2 x 1 + 1 x 10 + 4 x 0."""
+    confusion, costs = np.array([[3.0, 2.0], [1.0, 4.0]]), np.array([[0.0, 1.0], [10.0, 0.0]])
+    found = metrics.from_confusion(confusion, ["A", "B"], False, costs)
+    assert found["cost_per_100", None] == pytest.approx(100 * 12 / 10)
+    assert metrics.bounds("cost_per_100", 2, costs) == (0.0, 1000.0)
+
+
+def test_equal_costs_are_errors_in_per_cent():
+    confusion = np.array([[3.0, 2.0, 1.0], [1.0, 4.0, 0.0], [0.0, 2.0, 5.0]])
+    found = metrics.from_confusion(confusion, CLASSES[:3], False, 1.0 - np.eye(3))
+    assert found["cost_per_100", None] == pytest.approx(100 * (1 - found["accuracy", None]))

@@ -16,7 +16,14 @@ from gradewise.images.manifest import join_groups, manifest
 
 def run(folders, tmp_path, **more):
     source = Source.model_validate({"images": str(folders), "classes": ["good", "bad"], **more})
-    manifest(source=source, threads=2, output=tmp_path / "m.parquet", quarantine=tmp_path / "q.csv")
+    manifest(
+        source=source,
+        threads=2,
+        output=tmp_path / "m.parquet",
+        quarantine=tmp_path / "q.csv",
+        fingerprints=tmp_path / "f.parquet",
+        duplicates=tmp_path / "d.parquet",
+    )
     with (tmp_path / "q.csv").open() as stream:
         return tables.read(tmp_path / "m.parquet"), list(csv.DictReader(stream))
 
@@ -53,7 +60,7 @@ def test_no_usable_image_at_all_is_an_error(folders, tmp_path):
 
 def test_exact_copies_share_a_group_unless_told_otherwise(folders, tmp_path):
     (folders / "bad" / "copy.png").write_bytes((folders / "good" / "s0_0.png").read_bytes())
-    for join, expected in ((True, 12), (False, 13)):
+    for join, expected in ((True, 12), ("exact", 12), (False, 13)):
         images, _ = run(folders, tmp_path, join_duplicates=join)
         assert images["group"].nunique() == expected
 
@@ -88,7 +95,8 @@ def test_joined_groups_are_the_finest_that_part_neither_groups_nor_twins(pairs):
 def test_the_command_reports_a_users_mistake_without_a_traceback(tmp_path):
     command = [sys.executable, "-m", "gradewise.images.manifest", "--threads", "1"]
     command += ["--source", '{"images": "nowhere", "classes": ["a", "b"]}']
-    command += ["--output", str(tmp_path / "m"), "--quarantine", str(tmp_path / "q")]
+    for name in ("output", "quarantine", "fingerprints", "duplicates"):
+        command += [f"--{name}", str(tmp_path / name)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert "the folder 'nowhere' does not exist" in done.stderr

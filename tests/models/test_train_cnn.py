@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -149,3 +150,25 @@ def test_the_step_runs_from_the_shell(cache, tmp_path: Path) -> None:
     assert "epoch 3/3" in done.stderr
     settings = json.loads((tmp_path / "run" / "run.json").read_text())["settings"]
     assert settings == CnnSettings.model_validate(candidate).model_dump(mode="json")
+
+
+def test_probabilities_are_tempered_on_validation_samples_and_answers_stay(cache, tmp_path: Path) -> None:
+    made = cache()
+    record = run(made, tmp_path)
+    samples = read_samples(made.samples, made.splits, made.manifest, 0)
+    loaded = load_cnn(tmp_path)
+    assert loaded.temperature == record["temperature"] != 1
+    validation = samples.of("validation")
+    expected = samples.targets(made.classes)[validation]
+    plain = dataclasses.replace(loaded, temperature=1.0)
+    chances = [each.predict_proba(samples.pixels[validation]) for each in (loaded, plain)]
+    loss, plain_loss = (-np.log(each[np.arange(len(expected)), expected]).mean() for each in chances)
+    assert loss < plain_loss
+    assert np.array_equal(*(each.argmax(axis=1) for each in chances))
+
+
+def test_without_validation_samples_the_temperature_is_one(cache, tmp_path: Path) -> None:
+    made = cache()
+    splits = tables.read(made.splits)
+    tables.write(splits[splits["role"] != "validation"], made.splits, tables.SPLITS)
+    assert run(made, tmp_path)["temperature"] == 1

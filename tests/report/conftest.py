@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from PIL import Image, ImageFilter
 
 from gradewise import tables
 from gradewise.config import Dataset, to_json
+from gradewise.evaluation.calibration import calibrate
+from gradewise.evaluation.subgroups import describe, measure_subgroups
 from gradewise.report.report import report
 
 FAMILIES = {"cnn-small": "cnn", "svm-plain": "pca_svm", "forest-d4": "forest"}
@@ -124,7 +126,8 @@ def make(folder: Path, world: World) -> Results:
         verdicts.append(_verdicts(frame, world, model, repeat))
     verdict = pd.concat(verdicts, ignore_index=True)
     tables.write(verdict, results / "verdicts.parquet", tables.verdicts(list(world.classes)))
-    tables.write(_metrics(verdict, world), results / "metrics.parquet", tables.METRICS)
+    measured = pd.concat([_metrics(verdict, world), _further(verdict, manifest, world, results)], ignore_index=True)
+    tables.write(measured, results / "metrics.parquet", tables.METRICS)
     tables.write(_comparisons(verdict, world), results / "comparisons.parquet", tables.COMPARISONS)
     return Results(
         folder,
@@ -137,7 +140,7 @@ def make(folder: Path, world: World) -> Results:
             "seed": 2020,
             **{
                 name: results / f"{name}.parquet"
-                for name in ("manifest", "splits", "metrics", "comparisons", "verdicts")
+                for name in ("manifest", "splits", "metrics", "comparisons", "verdicts", "calibration", "subgroups")
             },
             "quarantine": results / "quarantine.csv",
             "runs": runs,
@@ -172,6 +175,7 @@ def _manifest(folder: Path, world: World, rng: np.random.Generator) -> pd.DataFr
                 "bits": 8,
                 "pixel_hash": "same" if twin else f"{number:064x}",
                 "mask": None,
+                "camera": ("old", "new", "phone")[number % 7 % 3],
             }
         )
     return pd.DataFrame(rows).astype({"width": "int32", "height": "int32", "bits": "int8"})
@@ -318,6 +322,30 @@ def _metrics(verdicts: pd.DataFrame, world: World) -> pd.DataFrame:
             ]
     frame = pd.DataFrame(rows).assign(dataset=world.dataset)
     return frame.astype({"repeat": "Int32"})
+
+
+def _further(verdicts: pd.DataFrame, manifest: pd.DataFrame, world: World, results: Path) -> pd.DataFrame:
+    """Write calibration and subgroups as `evaluate` does; the metrics that come with them."""
+    curves, parts, rows = [], [], []
+    for model in world.models:
+        mine = verdicts.loc[(verdicts["model"] == model) & (verdicts["role"] == "test")]
+        found = calibrate(mine, list(world.classes))
+        names = {"dataset": world.dataset, "model": model}
+        curves.append(found.curves.assign(**names))
+        parts += [names | row for row in measure_subgroups(mine, describe(manifest))]
+        known = names | {"repeat": None, "role": "test", "level": "image", "class": None}
+        known |= {"images": mine["image_id"].nunique(), "groups": mine["group"].nunique()}
+        rows += [
+            known | {"metric": "calibration_error", **asdict(found.error)},
+            known | {"metric": "calibration_error_by_chance", "value": found.by_chance, "low": None, "high": None},
+            known | {"metric": "accuracy_at_90_coverage", **asdict(found.kept)},
+            known | {"metric": "brier_score", **_interval(0.21, len(mine), world.null_metrics)},
+            known | {"metric": "cost_per_100", "value": 30.0 + len(rows), "low": 20.0, "high": 50.0},
+        ]
+    tables.write(pd.concat(curves), results / "calibration.parquet", tables.CALIBRATION)
+    frame = pd.DataFrame(parts, columns=tables.SUBGROUPS.names)
+    tables.write(frame, results / "subgroups.parquet", tables.SUBGROUPS)
+    return pd.DataFrame(rows).astype({"repeat": "Int32", "low": "float64", "high": "float64"})
 
 
 def _values(part: pd.DataFrame, world: World) -> list[tuple[str, str | None, float]]:

@@ -111,6 +111,8 @@ def test_sections_follow_the_order_of_the_questions(written):
         "Accuracy",
         "Confusion matrices",
         "Comparison of pairs",
+        "Probabilities",
+        "Subgroups",
         "Efficiency",
         "Training curves",
         "Out-of-bag accuracy",

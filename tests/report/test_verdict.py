@@ -1,6 +1,6 @@
 from gradewise.report import numbers, verdict
 from gradewise.report.numbers import Estimate
-from gradewise.report.verdict import Ground, Pair, Standing
+from gradewise.report.verdict import Ground, Measure, Pair, Standing
 
 NET = Standing("net", Estimate(0.90, 0.82, 0.95), 120.0, 0.02, 512.0, 2_500_000)
 FOREST = Standing("forest", Estimate(0.86, 0.78, 0.92), 4.0, 0.005, 300.0, 9_000_000)
@@ -208,3 +208,72 @@ def test_a_model_below_guessing_is_advised_against():
     assert plain(verdict.baseline_sentence(poor, GROUND)).endswith(
         "better than poor, which should not be used as it is."
     )
+
+
+COST = Measure("cost_per_100")
+CHEAP = Standing("net", Estimate(31.0, 20.0, 45.0), 120.0)
+DEAR = Standing("forest", Estimate(52.0, 40.0, 70.0), 4.0)
+LOTTERY = Ground(images=48, groups=16, repeats=5, commonest="faulty", share=90.0)
+
+
+def test_the_cheapest_leads_where_cost_decides():
+    found = verdict.recommend([DEAR, CHEAP], [Pair("net", "forest", Estimate(21.0, 9.0, 33.0), 0.01, "t test")], COST)
+    assert (found.leader, found.beaten) == (CHEAP, (DEAR,))
+    assert plain(verdict.headline(found, LOTTERY, COST)) == (
+        "Use net: it gets a cost of 31.0 for 100 images, better than any other model, "
+        "and chance does not explain the lead."
+    )
+    assert plain(verdict.baseline_sentence(found.choice, LOTTERY, COST)) == (
+        "Always answering faulty would reach a cost of 90.0 for 100 images; net is 59.0 better, beyond chance."
+    )
+
+
+def test_no_model_is_recommended_where_one_answer_is_cheaper():
+    found = verdict.recommend([DEAR], [], COST)
+    text = plain(verdict.headline(found, Ground(48, 16, 5, "faulty", 30.0), COST))
+    assert text == (
+        "Use none of these models as it is: the best, forest, gets a cost of 52.0 for 100 images, "
+        "always answering faulty 30.0."
+    )
+
+
+def test_the_lead_is_told_in_the_unit_of_what_decides():
+    kappa = Measure("quadratic_kappa")
+    pair = Pair("net", "forest", Estimate(0.04, -0.03, 0.11), 0.31, "t test", 0.12)
+    found = verdict.recommend([NET, FOREST], [pair], kappa)
+    assert plain(verdict.lead_sentence(found, [pair], GROUND, kappa)) == (
+        "The best by quadratic weighted kappa, net, is 0.040 ahead of the next, forest (95 % interval −0.030 to "
+        "+0.110, adjusted p = 0.31, t test): no difference that 48 images could show. "
+        "One of 0.120 or more would have been found four times in five."
+    )
+
+
+NARROW = Pair("net", "forest", Estimate(0.015, 0.002, 0.028), 0.02, "t test", 0.02)
+
+
+def test_a_real_difference_within_the_margin_is_equivalence_and_the_faster_is_chosen():
+    margin = Measure(margin=0.03)
+    near = Standing("forest", Estimate(0.885, 0.80, 0.93), 4.0)
+    found = verdict.recommend([NET, near], [NARROW], margin)
+    assert (found.tied, found.equivalent, found.choice) == ((near,), ("forest",), near)
+    assert plain(verdict.headline(found, GROUND, margin)) == (
+        "Use forest: it gets 88.5 % of test images right, net 90.0 %; the two are equivalent within 3.0 points, "
+        "and it is faster to train."
+    )
+    assert plain(verdict.lead_sentence(found, [NARROW], GROUND, margin)).endswith(
+        "the two are equivalent within 3.0 points."
+    )
+    assert "lies within 3.0 points" in plain(verdict.rule(margin))
+
+
+def test_a_wide_interval_shows_no_equivalence():
+    margin = Measure(margin=0.02)
+    found = verdict.recommend([NET, FOREST], [TIE], margin)
+    assert found.equivalent == ()
+    assert plain(verdict.lead_sentence(found, [TIE], GROUND, margin)).endswith(
+        "Nor is it shown that the two are equivalent within 2.0 points."
+    )
+
+
+def test_without_a_margin_the_same_difference_decides():
+    assert verdict.recommend([NET, FOREST], [NARROW]).beaten == (FOREST,)

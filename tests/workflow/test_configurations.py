@@ -1,7 +1,10 @@
 """Shipped configurations and profiles: each is valid and plans its jobs; mistakes stop before any job."""
 
+import json
+import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 
@@ -16,14 +19,33 @@ def test_a_shipped_configuration_is_valid(path):
     assert load(yaml.safe_load(path.read_text())).datasets
 
 
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_the_schema_for_editors_accepts_a_shipped_configuration(path):
+    schema = json.loads((ROOT / "workflow/schemas/config.schema.json").read_text())
+    jsonschema.validate(yaml.safe_load(path.read_text()), schema)
+
+
 @pytest.mark.parametrize("profile", ["default", "slurm"])
 def test_the_embedded_example_plans_under_every_profile(snakemake, planned, tmp_path, profile):
     arguments = ["-n", "--directory", tmp_path, "--configfile", ROOT / "config.yaml"]
     jobs = planned(snakemake(*arguments, "--workflow-profile", ROOT / "profiles" / profile).stdout)
     config = load(yaml.safe_load((ROOT / "config.yaml").read_text()))
-    runs = sum(len(each.models) * each.evaluation.runs for each in config.datasets.values())
-    assert sum(count for name, count in jobs.items() if name.startswith("train_")) == runs
+    runs = sum(
+        (len(each.models) + len(each.leak_models) + len(each.shares) * len(each.curve_models)) * each.evaluation.runs
+        for each in config.datasets.values()
+    )
+    assert sum(count for name, count in jobs.items() if name.startswith("train_") or name == "blend") == runs
     assert jobs["report"] == len(config.datasets)
+
+
+def test_the_configurations_in_the_readme_are_valid():
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
+    raw = yaml.safe_load(blocks[0])
+    assert load(raw).datasets
+    (dataset,) = raw["datasets"].values()
+    del dataset["images"], dataset["group"]
+    dataset.update(yaml.safe_load(blocks[1]))
+    assert load(raw).datasets
 
 
 def test_a_users_configuration_replaces_the_example_and_single_values_can_be_set(snakemake, planned, tmp_path):

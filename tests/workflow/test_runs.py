@@ -34,9 +34,9 @@ def replan(finished, snakemake, planned, tmp_path):
 
 
 def test_every_promised_file_is_there(finished):
-    for dataset, models in (("fibres", ["cnn", "svm", "forest"]), ("fruit", ["svm-colour", "forest-colour"])):
+    for dataset, models in (("fibres", ["cnn", "svm", "forest"]), ("fruit", ["svm-colour", "forest-colour", "both"])):
         results = finished / "results" / dataset
-        for name in ("manifest", "splits", "metrics", "comparisons"):
+        for name in ("manifest", "splits", "metrics", "comparisons", "calibration", "subgroups"):
             assert len(tables.read(results / f"{name}.parquet"))
         assert (results / "quarantine.csv").read_text().startswith("path,reason")
         for model in models:
@@ -57,8 +57,17 @@ def test_a_setting_of_one_model_reruns_that_model_evaluation_and_report_alone(re
 
 def test_a_new_view_reruns_what_looks_through_it_alone(replan):
     jobs = replan(lambda raw: raw["views"].update(photos=["rgb", {"resize": 40}]))
-    expected = {"view": 1, "train_forest": 2, "evaluate": 1, "compare": 1, "report": 1, "index": 1, "all": 1}
-    assert jobs == expected
+    assert jobs == {
+        "view": 1,
+        "train_forest": 2,
+        "blend": 2,
+        "evaluate": 1,
+        "compare": 1,
+        "leak": 1,
+        "report": 1,
+        "index": 1,
+        "all": 1,
+    }
 
 
 def test_the_same_configuration_gives_the_same_tables(finished, snakemake, tmp_path):

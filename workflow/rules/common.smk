@@ -15,7 +15,10 @@ except ConfigError as error:
     raise WorkflowError(str(error))
 
 RESULTS = "results/{dataset}"
-RUN = f"{RESULTS}/models/{{model}}/{{repeat}}"
+# what depends on the splits: of the dataset's own where `variant` is empty, of others derived from them elsewhere
+VARIANT = "results/{dataset}{variant}"
+RUN = f"{VARIANT}/models/{{model}}/{{repeat}}"
+CARELESS = "/variants/careless"
 
 
 def any_of(names):
@@ -32,6 +35,7 @@ wildcard_constraints:
     view=any_of(CONFIG.views),
     model=any_of(CONFIG.models),
     repeat=r"\d+",
+    variant=r"(/variants/[a-z0-9-]+)?",
 
 
 def dataset_of(wildcards):
@@ -42,12 +46,29 @@ def classes_of(wildcards):
     return to_json(dataset_of(wildcards).classes)
 
 
+def costs_of(wildcards):
+    return to_json(dataset_of(wildcards).cost_matrix)
+
+
 def view_of(wildcards):
     return CONFIG.models[wildcards.model].view
 
 
 def repeats_of(wildcards):
     return range(dataset_of(wildcards).evaluation.runs)
+
+
+def variant_of(wildcards):
+    """Which splits a job goes by: empty for the dataset's own, which is all that some rules know."""
+    return wildcards.get("variant", "")
+
+
+def compared_models(wildcards):
+    """Models that are fitted on a dataset's splits, or on the variant of them that a job goes by."""
+    dataset, variant = dataset_of(wildcards), variant_of(wildcards)
+    if not variant:
+        return dataset.models
+    return dataset.leak_models if variant == CARELESS else dataset.curve_models
 
 
 def of_all_runs(file):
@@ -57,8 +78,26 @@ def of_all_runs(file):
         return expand(
             f"{RUN}/{file}",
             dataset=wildcards.dataset,
-            model=dataset_of(wildcards).models,
+            variant=variant_of(wildcards),
+            model=compared_models(wildcards),
             repeat=repeats_of(wildcards),
+        )
+
+    return paths
+
+
+def of_members(file):
+    """Input function: a file of every run that a blend is made of."""
+
+    def paths(wildcards):
+        blend = CONFIG.models[wildcards.model]
+        over = repeats_of(wildcards) if blend.over == "repeats" else [wildcards.repeat]
+        return expand(
+            f"{RUN}/{file}",
+            dataset=wildcards.dataset,
+            variant=variant_of(wildcards),
+            model=blend.members,
+            repeat=over,
         )
 
     return paths
@@ -67,7 +106,7 @@ def of_all_runs(file):
 def source_of(wildcards):
     """Where a dataset's images are; they must be large enough for every view that its models use."""
     dataset = dataset_of(wildcards)
-    views = {CONFIG.models[model].view for model in dataset.models}
+    views = {model.view for model in CONFIG.fitted(wildcards.dataset).values()}
     side = max(minimum_side(CONFIG.views[view]) for view in views)
     return dataset.source(
         simulated=f"results/{wildcards.dataset}/simulated", min_side=side
@@ -109,10 +148,9 @@ def largest_components(wildcards):
     """Principal components that the models of a view ask for at most; smaller numbers are the first of them."""
     return max(
         settings.components
-        for model in dataset_of(wildcards).models
-        if CONFIG.models[model].family == "pca_svm"
-        and CONFIG.models[model].view == wildcards.view
-        for settings in CONFIG.models[model].candidates
+        for model in CONFIG.fitted(wildcards.dataset).values()
+        if model.family == "pca_svm" and model.view == wildcards.view
+        for settings in model.candidates
     )
 
 
@@ -125,11 +163,57 @@ def samples_of(wildcards):
 
 
 def components_of(wildcards):
-    return f"{RESULTS}/pca/{view_of(wildcards)}/{{repeat}}/pca.safetensors"
+    return f"{VARIANT}/pca/{view_of(wildcards)}/{{repeat}}/pca.safetensors"
 
 
 def scores_of(wildcards):
-    return f"{RESULTS}/pca/{view_of(wildcards)}/{{repeat}}/features.parquet"
+    return f"{VARIANT}/pca/{view_of(wildcards)}/{{repeat}}/features.parquet"
+
+
+def share_variants(wildcards):
+    """Variants with shares of the training groups, smallest first."""
+    return [f"/variants/{name}" for name in reversed(dataset_of(wildcards).share_names)]
+
+
+def shares_down_to(wildcards):
+    """Shares of the training groups that are drawn one within the other to make a variant; none for other variants."""
+    shares = dataset_of(wildcards).share_names
+    name = wildcards.variant.removeprefix("/variants/")
+    if wildcards.variant == CARELESS:
+        return []
+    if name not in shares:
+        raise WorkflowError(
+            f"no variant {name!r} of dataset {wildcards.dataset!r}; there are careless, {', '.join(shares)}"
+        )
+    return [share for share in shares.values() if share >= shares[name]]
+
+
+def verdicts_of_shares(wildcards):
+    return expand(
+        f"{VARIANT}/verdicts.parquet",
+        dataset=wildcards.dataset,
+        variant=[*share_variants(wildcards), ""],
+    )
+
+
+def further_evidence(wildcards):
+    """What a report shows where the configuration asks for it."""
+    dataset = dataset_of(wildcards)
+    found = {}
+    if dataset.leak_models:
+        found["leaks"] = f"{RESULTS}/leaks.parquet"
+    if dataset.curve_models:
+        found["curves"] = f"{RESULTS}/learning_curve.parquet"
+        found["extrapolations"] = f"{RESULTS}/extrapolations.parquet"
+    return found
+
+
+def further_flags(wildcards, input):
+    return [
+        part
+        for name in further_evidence(wildcards)
+        for part in (f"--{name}", input[name])
+    ]
 
 
 TEMPLATES = [
@@ -140,7 +224,7 @@ TEMPLATES = [
 
 def views_of(wildcards):
     """Caches of the views that a dataset's models use."""
-    views = {CONFIG.models[model].view for model in dataset_of(wildcards).models}
+    views = {model.view for model in CONFIG.fitted(wildcards.dataset).values()}
     return expand(
         f"{RESULTS}/views/{{view}}.parquet",
         dataset=wildcards.dataset,
@@ -173,6 +257,15 @@ def memory(base, factor):
         return int((base + factor * input.size_mb) * attempt)
 
     return mem_mb
+
+
+def forest_memory(wildcards, input, attempt):
+    """Pixels of the training rows as 32-bit numbers, eight rows a sample where they are rotated and flipped."""
+    turned = any(
+        settings.augment == "d4"
+        for settings in CONFIG.models[wildcards.model].candidates
+    )
+    return memory(1200, 40 if turned else 6)(wildcards, input, attempt)
 
 
 def one_gpu(wildcards, input, attempt):

@@ -1,25 +1,26 @@
 # Needs a view's samples, the splits and the manifest. Makes, for each model and repeat, the trained model, its
-# predictions and the record of the run. Principal components are fitted once for all models of a view.
+# predictions and the record of the run. Principal components are fitted once for all models of a view. A variant is the
+# same on splits derived from the dataset's own.
 
 
 rule fit_pca:
     input:
         samples=f"{RESULTS}/views/{{view}}.parquet",
-        splits=f"{RESULTS}/splits.parquet",
+        splits=f"{VARIANT}/splits.parquet",
         manifest=f"{RESULTS}/manifest.parquet",
     output:
-        scores=f"{RESULTS}/pca/{{view}}/{{repeat}}/features.parquet",
-        components=f"{RESULTS}/pca/{{view}}/{{repeat}}/pca.safetensors",
+        scores=f"{VARIANT}/pca/{{view}}/{{repeat}}/features.parquet",
+        components=f"{VARIANT}/pca/{{view}}/{{repeat}}/pca.safetensors",
     log:
-        "logs/fit_pca/{dataset}/{view}/{repeat}.log",
+        "logs/fit_pca/{dataset}{variant}/{view}/{repeat}.log",
     benchmark:
-        "benchmarks/fit_pca/{dataset}/{view}/{repeat}.jsonl"
+        "benchmarks/fit_pca/{dataset}{variant}/{view}/{repeat}.jsonl"
     conda:
         "../../envs/gradewise.yaml"
     threads: threads_by_size(40)
     resources:
-        mem_mb=memory(3000, 4),
-        runtime=minutes(60, 30),
+        mem_mb=memory(1000, 4),
+        runtime=minutes(15, 60),
     params:
         components=largest_components,
         folder=lambda wildcards, output: Path(output.scores).parent,
@@ -41,7 +42,7 @@ rule train_pca_svm:
         samples=samples_of,
         features=scores_of,
         pca=components_of,
-        splits=f"{RESULTS}/splits.parquet",
+        splits=f"{VARIANT}/splits.parquet",
         manifest=f"{RESULTS}/manifest.parquet",
     output:
         model=f"{RUN}/svm.skops",
@@ -50,16 +51,16 @@ rule train_pca_svm:
         predictions=f"{RUN}/predictions.parquet",
         run=f"{RUN}/run.json",
     log:
-        "logs/train_pca_svm/{dataset}/{model}/{repeat}.log",
+        "logs/train_pca_svm/{dataset}{variant}/{model}/{repeat}.log",
     benchmark:
-        "benchmarks/train_pca_svm/{dataset}/{model}/{repeat}.jsonl"
+        "benchmarks/train_pca_svm/{dataset}{variant}/{model}/{repeat}.jsonl"
     wildcard_constraints:
         model=any_of(models_of("pca_svm")),
     conda:
         "../../envs/gradewise.yaml"
     resources:
-        mem_mb=memory(3000, 2),
-        runtime=minutes(60, 240),
+        mem_mb=memory(1200, 2),
+        runtime=minutes(20, 240),
     params:
         view=view_of,
         classes=classes_of,
@@ -89,7 +90,7 @@ rule train_pca_svm:
 rule train_forest:
     input:
         samples=samples_of,
-        splits=f"{RESULTS}/splits.parquet",
+        splits=f"{VARIANT}/splits.parquet",
         manifest=f"{RESULTS}/manifest.parquet",
     output:
         model=f"{RUN}/forest.skops",
@@ -97,17 +98,17 @@ rule train_forest:
         predictions=f"{RUN}/predictions.parquet",
         run=f"{RUN}/run.json",
     log:
-        "logs/train_forest/{dataset}/{model}/{repeat}.log",
+        "logs/train_forest/{dataset}{variant}/{model}/{repeat}.log",
     benchmark:
-        "benchmarks/train_forest/{dataset}/{model}/{repeat}.jsonl"
+        "benchmarks/train_forest/{dataset}{variant}/{model}/{repeat}.jsonl"
     wildcard_constraints:
         model=any_of(models_of("forest")),
     conda:
         "../../envs/gradewise.yaml"
     threads: threads_by_size(10)
     resources:
-        mem_mb=memory(3000, 40),
-        runtime=minutes(60, 240),
+        mem_mb=forest_memory,
+        runtime=minutes(20, 240),
     params:
         view=view_of,
         classes=classes_of,
@@ -135,7 +136,7 @@ rule train_forest:
 rule train_cnn:
     input:
         samples=samples_of,
-        splits=f"{RESULTS}/splits.parquet",
+        splits=f"{VARIANT}/splits.parquet",
         manifest=f"{RESULTS}/manifest.parquet",
     output:
         model=f"{RUN}/model.safetensors",
@@ -143,17 +144,17 @@ rule train_cnn:
         predictions=f"{RUN}/predictions.parquet",
         run=f"{RUN}/run.json",
     log:
-        "logs/train_cnn/{dataset}/{model}/{repeat}.log",
+        "logs/train_cnn/{dataset}{variant}/{model}/{repeat}.log",
     benchmark:
-        "benchmarks/train_cnn/{dataset}/{model}/{repeat}.jsonl"
+        "benchmarks/train_cnn/{dataset}{variant}/{model}/{repeat}.jsonl"
     wildcard_constraints:
         model=any_of(models_of("cnn")),
     conda:
         "../../envs/gradewise-gpu.yaml"
     threads: threads_by_size(10)
     resources:
-        mem_mb=memory(4000, 2),
-        runtime=minutes(240, 240),
+        mem_mb=memory(1800, 2),
+        runtime=minutes(30, 600),
         gpu=one_gpu,
     params:
         view=view_of,

@@ -3,12 +3,16 @@
 
 rule report:
     input:
+        unpack(further_evidence),
         manifest=f"{RESULTS}/manifest.parquet",
         quarantine=f"{RESULTS}/quarantine.csv",
         splits=f"{RESULTS}/splits.parquet",
         metrics=f"{RESULTS}/metrics.parquet",
         comparisons=f"{RESULTS}/comparisons.parquet",
         verdicts=f"{RESULTS}/verdicts.parquet",
+        calibration=f"{RESULTS}/calibration.parquet",
+        subgroups=f"{RESULTS}/subgroups.parquet",
+        audit=f"{RESULTS}/audit.parquet",
         runs=of_all_runs("run.json"),
         predictions=of_all_runs("predictions.parquet"),
         views=views_of,
@@ -34,13 +38,14 @@ rule report:
     conda:
         "../../envs/gradewise.yaml"
     resources:
-        mem_mb=memory(3000, 5),
-        runtime=minutes(30, 60),
+        mem_mb=memory(1000, 2),
+        runtime=minutes(10, 30),
     params:
         settings=lambda wildcards: to_json(dataset_of(wildcards)),
         runs=lambda wildcards, input: to_json(list(input.runs)),
         predictions=lambda wildcards, input: to_json(list(input.predictions)),
         views=lambda wildcards, input: to_json(list(input.views)),
+        further=further_flags,
         seed=CONFIG.seed,
         code=code_version("gradewise.report.report"),
     shell:
@@ -54,12 +59,16 @@ rule report:
         " --metrics {input.metrics}"
         " --comparisons {input.comparisons}"
         " --verdicts {input.verdicts}"
+        " --calibration {input.calibration}"
+        " --subgroups {input.subgroups}"
+        " --findings {input.audit}"
         " --runs {params.runs:q}"
         " --predictions {params.predictions:q}"
         " --views {params.views:q}"
         " --output {output.page}"
         " --assets {output.assets}"
         " --summary {output.summary}"
+        " {params.further:q}"
         " 2>&1 | tee {log}"
 
 
@@ -76,7 +85,7 @@ rule index:
     conda:
         "../../envs/gradewise.yaml"
     resources:
-        mem_mb=memory(1000, 1),
+        mem_mb=memory(500, 1),
         runtime=minutes(5, 0),
     params:
         summaries=lambda wildcards, input: to_json(list(input.summaries)),

@@ -12,8 +12,8 @@ rule simulate:
         "../../envs/gradewise.yaml"
     threads: 8
     resources:
-        mem_mb=memory(3000, 0),
-        runtime=minutes(30, 0),
+        mem_mb=memory(1500, 0),
+        runtime=minutes(15, 0),
     params:
         simulation=lambda wildcards: to_json(dataset_of(wildcards).simulate),
         seed=CONFIG.seed,

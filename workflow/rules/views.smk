@@ -14,8 +14,8 @@ rule view:
         "../../envs/gradewise.yaml"
     threads: 8
     resources:
-        mem_mb=memory(2000, 0),
-        runtime=minutes(60, 0),
+        mem_mb=memory(1200, 0),
+        runtime=minutes(30, 0),
     params:
         operations=lambda wildcards: to_json(CONFIG.views[wildcards.view]),
         classes=classes_of,

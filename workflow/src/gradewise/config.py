@@ -11,7 +11,7 @@ import difflib
 import itertools
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -103,14 +103,16 @@ class Tile(Section):
     count: int = Field(1, ge=1, description="how many tiles to draw where keep = random")
 
 
-def _operation_kind(given: Any) -> str | None:
-    if isinstance(given, str):
-        return "word"
-    keys = given if isinstance(given, dict) else type(given).model_fields if isinstance(given, Section) else ()
-    for kind in ("resize", "centre_crop", "crop", "tile"):
-        if kind in keys:
-            return kind
-    return None
+def _kind_among(*kinds: str) -> Callable[[Any], str | None]:
+    """Tells which branch of a union is meant: a bare word, or a section by the first of `kinds` among its keys."""
+
+    def kind(given: Any) -> str | None:
+        if isinstance(given, str):
+            return "word"
+        keys = given if isinstance(given, dict) else type(given).model_fields if isinstance(given, Section) else ()
+        return next((kind for kind in kinds if kind in keys), None)
+
+    return kind
 
 
 Operation = Annotated[
@@ -120,7 +122,7 @@ Operation = Annotated[
     | Annotated[Crop, Tag("crop")]
     | Annotated[Tile, Tag("tile")],
     Discriminator(
-        _operation_kind,
+        _kind_among("resize", "centre_crop", "crop", "tile"),
         custom_error_type="operation",
         custom_error_message=(
             "not an operation. Operations: grey, rgb, polar, {resize: 128}, {centre_crop: 224}, "
@@ -173,19 +175,12 @@ class ColourJitter(Section):
     colour_jitter: tuple[float, float]
 
 
-def _augmentation_kind(given: Any) -> str | None:
-    if isinstance(given, str):
-        return "word"
-    keys = given if isinstance(given, dict) else type(given).model_fields if isinstance(given, Section) else ()
-    return next((kind for kind in ("rotate", "colour_jitter") if kind in keys), None)
-
-
 Augmentation = Annotated[
     Annotated[Literal["vertical_flip", "horizontal_flip", "perspective", "d4"], Tag("word")]
     | Annotated[Rotate, Tag("rotate")]
     | Annotated[ColourJitter, Tag("colour_jitter")],
     Discriminator(
-        _augmentation_kind,
+        _kind_among("rotate", "colour_jitter"),
         custom_error_type="augmentation",
         custom_error_message=(
             "not an augmentation. Augmentations: vertical_flip, horizontal_flip, d4, perspective, "
@@ -315,7 +310,32 @@ class ForestModel(_NamedModel):
     candidates: tuple[ForestSettings, ...]
 
 
-Model = Annotated[CnnModel | SvmModel | ForestModel, Field(discriminator="family")]
+class BlendModel(Section):
+    """Other models together: the mean of their probabilities, or their votes."""
+
+    family: Literal["blend"]
+    members: tuple[str, ...] = Field(min_length=1, description="models of the same dataset, blended with equal weight")
+    by: Literal["probability", "vote"] = Field(
+        "probability", description="mean probability, or number of members whose most probable class it is"
+    )
+    over: Literal["members", "repeats"] = Field(
+        "members",
+        description="members: those of the same repeat; repeats: the members of all repeats, which needs "
+        "evaluation: {predefined: true}, as other test images were trained on in another repeat",
+    )
+
+    @model_validator(mode="after")
+    def check_members(self) -> BlendModel:
+        if len(set(self.members)) < len(self.members):
+            raise ValueError(f"members: {list(self.members)} names something twice")
+        if self.over == "members" and len(self.members) < 2:
+            raise ValueError("members: name at least two models, or blend one over: repeats")
+        return self
+
+
+FittedModel = CnnModel | SvmModel | ForestModel
+
+Model = Annotated[FittedModel | BlendModel, Field(discriminator="family")]
 
 
 def _combinations(settings: dict[str, Any]) -> list[dict[str, Any]]:
@@ -431,7 +451,9 @@ class Source(Section):
     group: str | Pattern | None = Field(
         None, description="a column of the label table, or {regex: ..} on the file name; null: each image alone"
     )
-    join_duplicates: bool = Field(True, description="images with the same pixels share a group")
+    join_duplicates: bool | Literal["exact"] = Field(
+        True, description="copies share a group: also changed ones (true), only those of the same pixels, or none"
+    )
     masks: str | None = Field(None, description="folder of defect masks")
     mask_suffix: str = Field("", description="mask of a.tif is a<suffix>.png")
     labels_from: Literal["images", "masks"] = Field(
@@ -441,6 +463,9 @@ class Source(Section):
     min_side: int = Field(16, ge=1, description="smaller images are set aside [px]")
 
 
+_OF_GRADES = ("quadratic_kappa", "adjacent_accuracy", "grade_error", "far_errors")
+
+
 class Dataset(Source):
     """Labelled images, how they are split and which models are compared on them."""
 
@@ -448,8 +473,71 @@ class Dataset(Source):
     ordered: bool = Field(False, description="classes are grades: adds kappa, adjacent accuracy and grade error")
     mask_fraction: float = Field(0.02, gt=0, le=1, description="masked share that makes a tile positive")
     aggregate: Literal["mean", "max", "vote"] | Top = Field("mean", description="from tiles to a verdict on the image")
+    costs: dict[str, dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]] | None = Field(
+        None,
+        description="what a mistake costs: {true class: {predicted class: cost}}, every pair of different classes; a "
+        "right answer costs 0 unless given",
+    )
+    decide_by: Literal[
+        "accuracy",
+        "balanced_accuracy",
+        "f1",
+        "quadratic_kappa",
+        "adjacent_accuracy",
+        "grade_error",
+        "far_errors",
+        "cost",
+    ] = Field("accuracy", description="what the verdict ranks models by; cost needs costs, grades need ordered: true")
+    equivalence: float | None = Field(
+        None,
+        gt=0,
+        description="differences smaller than this do not matter in practice, e.g. 0.02 for two percentage points of "
+        "accuracy; in units of decide_by (costs: of 100 images); null: every difference matters",
+    )
     evaluation: Evaluation
     models: tuple[str, ...] = Field(min_length=1)
+    leak_test: tuple[str, ...] | bool = Field(
+        (), description="models to fit again on a split that ignores groups; true: all of them"
+    )
+    learning_curve: tuple[str, ...] | bool = Field(
+        (), description="models to fit again on parts of the training groups; true: all of them"
+    )
+    shares: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        (0.125, 0.25, 0.5), min_length=1, description="of the training groups, for the learning curve"
+    )
+
+    @property
+    def leak_models(self) -> tuple[str, ...]:
+        """Models of the leak test."""
+        return self._chosen(self.leak_test)
+
+    @property
+    def curve_models(self) -> tuple[str, ...]:
+        """Models that get a learning curve."""
+        return self._chosen(self.learning_curve)
+
+    def _chosen(self, models: tuple[str, ...] | bool) -> tuple[str, ...]:
+        if isinstance(models, bool):
+            return self.models if models else ()
+        return models
+
+    @property
+    def share_names(self) -> dict[str, float]:
+        """Shares of the learning curve by name, in whole per cent, largest first: share-50, share-25, share-12."""
+        return {f"share-{int(round(100 * share, 6))}": share for share in sorted(self.shares, reverse=True)}
+
+    @model_validator(mode="after")
+    def check_further_runs(self) -> Dataset:
+        for field in ("leak_test", "learning_curve"):
+            for name in self._chosen(getattr(self, field)):
+                if name not in self.models:
+                    raise ValueError(
+                        f"{field}: {name!r} is not one of the dataset's models.{_suggestion(name, self.models)} "
+                        f"Its models: {', '.join(self.models)}"
+                    )
+        if len(self.share_names) < len(self.shares):
+            raise ValueError(f"shares: {list(self.shares)} must differ in whole per cent")
+        return self
 
     @model_validator(mode="after")
     def check_consistency(self) -> Dataset:
@@ -464,6 +552,12 @@ class Dataset(Source):
             raise ValueError(f"positive: {self.positive!r} is not one of classes {list(self.classes)}")
         if self.merge is not None:
             self._check_merge(self.merge)
+        if self.costs is not None:
+            self._check_costs(self.costs)
+        if self.decide_by == "cost" and self.costs is None:
+            raise ValueError("decide_by: cost needs costs: {true class: {predicted class: cost}}")
+        if self.decide_by in _OF_GRADES and not self.ordered:
+            raise ValueError(f"decide_by: {self.decide_by} needs grades; set ordered: true, or decide by accuracy")
         if self.labels_from == "masks":
             if self.masks is None and self.simulate is None:
                 raise ValueError("labels_from: masks needs masks: the folder that holds them")
@@ -499,6 +593,28 @@ class Dataset(Source):
             parts["masks"] = f"{simulated}/masks"
         return Source(**parts)
 
+    @property
+    def deciding_metric(self) -> str:
+        """The metric that the verdict ranks by, under its name in `metrics.parquet`."""
+        return "cost_per_100" if self.decide_by == "cost" else self.decide_by
+
+    @property
+    def cost_matrix(self) -> tuple[tuple[float, ...], ...] | None:
+        """Cost of each answer, rows true class, columns predicted class, in the order of `classes`; None without."""
+        if self.costs is None:
+            return None
+        return tuple(tuple(self.costs[true].get(called, 0.0) for called in self.classes) for true in self.classes)
+
+    def _check_costs(self, costs: dict[str, dict[str, float]]) -> None:
+        for name in [*costs, *(called for row in costs.values() for called in row)]:
+            if name not in self.classes:
+                raise ValueError(
+                    f"costs: {name!r} is not one of classes {list(self.classes)}.{_suggestion(name, self.classes)}"
+                )
+        for true, called in itertools.permutations(self.classes, 2):
+            if called not in costs.get(true, {}):
+                raise ValueError(f"costs.{true}.{called}: missing; say what taking {true} for {called} costs")
+
     def _check_merge(self, merge: dict[str, tuple[str, ...]]) -> None:
         strangers = sorted(set(merge) ^ set(self.classes))
         if strangers:
@@ -525,11 +641,42 @@ class Config(Section):
                         f"{section}: {name!r} cannot be a file name; use letters, digits, dot, dash, underscore"
                     )
         for name, model in self.models.items():
-            _check_known(f"models.{name}.view", model.view, self.views)
+            if isinstance(model, BlendModel):
+                self._check_blend(name, model)
+            else:
+                _check_known(f"models.{name}.view", model.view, self.views)
         for name, dataset in self.datasets.items():
             for wanted in dataset.models:
                 _check_known(f"datasets.{name}.models", wanted, self.models)
+                self._check_blended(name, dataset, wanted)
         return self
+
+    def _check_blend(self, name: str, blend: BlendModel) -> None:
+        for member in blend.members:
+            _check_known(f"models.{name}.members", member, self.models)
+            if isinstance(self.models[member], BlendModel):
+                raise ValueError(f"models.{name}.members: {member!r} is a blend itself; name its members instead")
+
+    def _check_blended(self, name: str, dataset: Dataset, wanted: str) -> None:
+        blend = self.models[wanted]
+        if not isinstance(blend, BlendModel):
+            return
+        missing = [member for member in blend.members if member not in dataset.models]
+        if missing:
+            raise ValueError(
+                f"datasets.{name}.models: {wanted!r} blends {', '.join(missing)}, not among the models of {name}; "
+                "add them there"
+            )
+        if blend.over == "repeats" and not dataset.evaluation.predefined:
+            raise ValueError(
+                f"datasets.{name}.models: {wanted!r} blends over: repeats, which needs evaluation: "
+                "{predefined: true}: elsewhere a test image of one repeat was trained on in another"
+            )
+
+    def fitted(self, dataset: str) -> dict[str, FittedModel]:
+        """The models of a dataset that are fitted to samples, by name: all but blends."""
+        named = {name: self.models[name] for name in self.datasets[dataset].models}
+        return {name: model for name, model in named.items() if not isinstance(model, BlendModel)}
 
 
 def _check_known(key: str, name: str, known: dict[str, Any]) -> None:
@@ -580,6 +727,7 @@ _BRANCHES = {
     "Top",
     "int",
     "float",
+    "bool",
     "str",
     "nanofibres",
     "mangoes",

@@ -33,6 +33,57 @@ MANIFEST = pa.schema(
 )
 """One row an image; further columns of the label table follow. `bits` is the number of bits its grey levels use."""
 
+FINGERPRINTS = pa.schema(
+    [
+        pa.field("image_id", pa.string(), nullable=False),
+        pa.field("thumbnail", pa.binary(), nullable=False),
+        *(
+            pa.field(name, pa.float64(), nullable=False)
+            for name in (
+                *("brightness", "contrast", "sharpness", "black_share", "saturated_share"),
+                *("border_red", "border_green", "border_blue"),
+            )
+        ),
+        pa.field("file_format", pa.string(), nullable=False),
+        pa.field("file_bytes", pa.int64(), nullable=False),
+        *(pa.field(name, pa.string()) for name in ("camera_make", "camera_model", "software", "taken")),
+    ]
+)
+"""One row an image of the manifest: a small grey picture (`thumbnail`, rows of a square) and facts that say nothing of
+what the image shows."""
+
+DUPLICATES = pa.schema(
+    [
+        pa.field("image_id", pa.string(), nullable=False),
+        pa.field("other_image_id", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("symmetry", pa.int32(), nullable=False),
+        pa.field("cropped", pa.float64(), nullable=False),
+        pa.field("similarity", pa.float64(), nullable=False),
+    ]
+)
+"""One row a pair of copies: `kind` is exact (equal pixels) or near, `symmetry` the element of `symmetry.permutations`
+that turns the first into the other, `cropped` the share of the area that the other lacks (below zero where the first
+lacks it), `similarity` the correlation of their fine structure once aligned."""
+
+AUDIT = pa.schema(
+    [
+        pa.field("check", pa.string(), nullable=False),
+        pa.field("severity", pa.string(), nullable=False),
+        pa.field("subject", pa.string()),
+        pa.field("image_id", pa.string()),
+        pa.field("other_image_id", pa.string()),
+        pa.field("value", pa.float64()),
+        pa.field("low", pa.float64()),
+        pa.field("high", pa.float64()),
+        pa.field("baseline", pa.float64()),
+        pa.field("text", pa.string(), nullable=False),
+    ]
+)
+"""One row a finding. `severity` is fact (neutral), notice (worth a look, or dealt with) or warning (may spoil results);
+`subject` the class, column or clue spoken of; low and high bound the 95 % interval of `value`, which is to be compared
+with `baseline`."""
+
 SPLITS = pa.schema(
     [
         pa.field("repeat", pa.int32(), nullable=False),
@@ -87,6 +138,104 @@ COMPARISONS = pa.schema(
 
 `detectable` is the smallest difference that would have been found four times in five, `error_correlation` the
 correlation (phi) between the two models' mistakes."""
+
+LEAKS = pa.schema(
+    [
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("metric", pa.string(), nullable=False),
+        *(
+            pa.field(f"{what}{bound}", pa.float64())
+            for what in ("grouped", "careless", "gap")
+            for bound in ("", "_low", "_high")
+        ),
+        pa.field("siblings", pa.float64()),
+        pa.field("images", pa.int64(), nullable=False),
+        pa.field("groups", pa.int64(), nullable=False),
+        pa.field("repeats", pa.int64(), nullable=False),
+    ]
+)
+"""One row a model: a metric on test images under the dataset's split (`grouped`), under one that ignores groups
+(`careless`), and careless minus grouped (`gap`), each with its 95 % interval. `siblings` is the share of careless test
+images of whose group some image trains or validates; images and groups are those tested in either."""
+
+LEARNING_CURVE = pa.schema(
+    [
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("share", pa.float64(), nullable=False),
+        pa.field("groups", pa.float64(), nullable=False),
+        pa.field("images", pa.float64(), nullable=False),
+        *(
+            pa.field(f"{what}{bound}", pa.float64())
+            for what in ("accuracy", "fitted")
+            for bound in ("", "_low", "_high")
+        ),
+    ]
+)
+"""One row a model and size of the training set: `share` of all training groups, their number and that of their images
+(means over repeats). `accuracy` is that measured on test images and null at sizes that were not fitted, beyond 1 above
+all; `fitted` is that of the fitted curve. Bounds are of 95 % intervals."""
+
+EXTRAPOLATIONS = pa.schema(
+    [
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("groups", pa.float64(), nullable=False),
+        pa.field("images", pa.float64(), nullable=False),
+        *(pa.field(name, pa.float64()) for name in ("asymptote", "scale", "exponent")),
+        *(
+            pa.field(f"{what}{bound}", pa.float64())
+            for what in ("slope", "doubled", "groups_for_a_point")
+            for bound in ("", "_low", "_high")
+        ),
+        pa.field("finding", pa.string(), nullable=False),
+        pa.field("repeats", pa.int64(), nullable=False),
+    ]
+)
+"""One row a model: what its learning curve says about more data of the same kind.
+
+The fitted error is asymptote + scale x (training groups) ** -exponent. `slope` is the accuracy gained for each doubling
+of the training groups within the data, `doubled` the gain to expect of twice as many as there are,
+`groups_for_a_point` how many more would gain one percentage point; infinite where the curve never gets there. `finding`
+is grows, flat or undetermined."""
+
+
+CALIBRATION = pa.schema(
+    [
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("part", pa.string(), nullable=False),
+        pa.field("share", pa.float64(), nullable=False),
+        pa.field("confidence", pa.float64(), nullable=False),
+        pa.field("accuracy", pa.float64()),
+        pa.field("low", pa.float64()),
+        pa.field("high", pa.float64()),
+        pa.field("verdicts", pa.float64(), nullable=False),
+    ]
+)
+"""Verdicts on test images over all repeats. `part` bin: a row a bin of confidence, with its share of the verdicts and
+its mean confidence. `part` coverage: a row a share of verdicts kept, the most confident ones, with the lowest
+confidence among them."""
+
+SUBGROUPS = pa.schema(
+    [
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("column", pa.string(), nullable=False),
+        pa.field("value", pa.string(), nullable=False),
+        pa.field("images", pa.int64(), nullable=False),
+        pa.field("groups", pa.int64(), nullable=False),
+        pa.field("accuracy", pa.float64()),
+        pa.field("low", pa.float64()),
+        pa.field("high", pa.float64()),
+        pa.field("difference", pa.float64()),
+        pa.field("p_value", pa.float64()),
+        pa.field("p_holm", pa.float64()),
+    ]
+)
+"""Accuracy on test images over all repeats where a column of the manifest has a value; `difference` from all other test
+images, p values for it, `p_holm` corrected for the number of subgroups of the model."""
 
 
 def predictions(classes: list[str]) -> pa.Schema:

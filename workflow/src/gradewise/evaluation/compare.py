@@ -18,7 +18,7 @@ import pandas as pd
 from gradewise import command, tables
 from gradewise.command import UserError
 from gradewise.evaluation import metrics, power, significance
-from gradewise.evaluation.intervals import Deletions, Spread, difference_interval, effective, spread
+from gradewise.evaluation.intervals import Deletions, Spread, delete_each, difference_interval, effective, spread
 from gradewise.evaluation.significance import Statistic
 from gradewise.provenance import derive_seed
 
@@ -30,6 +30,7 @@ Metric = Literal[
     "adjacent_accuracy",
     "grade_error",
     "far_errors",
+    "cost_per_100",
 ]
 
 
@@ -77,6 +78,7 @@ def compare(
     classes: list[str],
     ordered: bool = False,
     metric: Metric = "accuracy",
+    costs: list[list[float]] | None = None,
     seed: int,
     output: Path,
 ) -> None:
@@ -96,6 +98,8 @@ def compare(
         Whether classes are grades.
     metric : str
         What is compared; a name of `metrics.parquet` that speaks of all classes and rests on verdicts alone.
+    costs : list of list of float, optional
+        Cost of each answer, a row a true class; what `cost_per_100` needs.
     seed : int
         Of permutation tests.
     output : Path
@@ -104,16 +108,26 @@ def compare(
     Raises
     ------
     UserError
-        Where a model has no verdicts, models were tested differently, or the metric needs grades.
+        Where a model has no verdicts, models were tested differently, or the metric needs grades or costs.
     """
     if metric in metrics.ORDERED and not ordered:
         raise UserError(f"--metric {metric} needs grades; set ordered: true, or compare by accuracy")
+    if metric == "cost_per_100" and costs is None:
+        raise UserError("--metric cost_per_100 needs --costs; give the cost of each answer, or compare by accuracy")
+    matrix = None if costs is None else np.array(costs)
     table = tables.read(verdicts, columns=["model", "repeat", "role", "image_id", "group", "label", "predicted"])
     design, tested = collect(table, models, classes, verdicts)
     rows = [
         {"dataset": dataset, "first": first, "second": second, "role": "test", "level": "image", "metric": metric}
         | compare_pair(
-            tested[first], tested[second], design, metric, classes, ordered, derive_seed(seed, "compare", first, second)
+            tested[first],
+            tested[second],
+            design,
+            metric,
+            classes,
+            ordered,
+            derive_seed(seed, "compare", first, second),
+            matrix,
         )
         for first, second in itertools.combinations(models, 2)
     ]
@@ -164,7 +178,14 @@ def collect(
 
 
 def compare_pair(
-    first: Tested, second: Tested, design: Design, metric: Metric, classes: list[str], ordered: bool, seed: int
+    first: Tested,
+    second: Tested,
+    design: Design,
+    metric: Metric,
+    classes: list[str],
+    ordered: bool,
+    seed: int,
+    costs: np.ndarray | None = None,
 ) -> dict[str, object]:
     """One row of `comparisons.parquet`, but for names and Holm's correction.
 
@@ -177,14 +198,16 @@ def compare_pair(
     ordered : bool
     seed : int
         Of a permutation test.
+    costs : ndarray, shape (k, k), optional
+        Cost of each answer.
     """
 
     def statistic(confusion: np.ndarray) -> np.ndarray:
-        return metrics.from_confusion(confusion, classes, ordered)[metric, None]
+        return metrics.from_confusion(confusion, classes, ordered, costs)[metric, None]
 
-    deletions = _leave_out(first, statistic) - _leave_out(second, statistic)
+    deletions = delete_each(first.confusion, statistic) - delete_each(second.confusion, statistic)
     groups = effective(first.confusion.sum(axis=(0, 2, 3)))
-    least, greatest = metrics.bounds(metric, len(classes))
+    least, greatest = metrics.bounds(metric, len(classes), costs)
     scale = greatest - least
     wide = _with_rare_images(spread(deletions, groups), scale, design.images)
     low, high = difference_interval(deletions.value, wide, scale)
@@ -203,19 +226,6 @@ def compare_pair(
         "detectable": power.detectable(wide),
         "error_correlation": _phi(first.right, second.right),
     }
-
-
-def _leave_out(tested: Tested, statistic: Statistic) -> Deletions:
-    """The statistic over all repeats, and without each group, repeat, and group in one repeat."""
-    by_cell = tested.confusion
-    everything = by_cell.sum(axis=(0, 1))
-    repeats, groups = by_cell.shape[:2]
-    value = statistic(everything[None])
-    cells = statistic((everything - by_cell).reshape(repeats * groups, *everything.shape)).reshape(repeats, groups)
-    without_repeat = statistic(everything - by_cell.sum(axis=1)) - value if repeats > 1 else np.zeros(1)
-    return Deletions(
-        float(value[0]), statistic(everything - by_cell.sum(axis=0)) - value, without_repeat, cells - value
-    )
 
 
 def _with_rare_images(spread: Spread, scale: float, images: int) -> Spread:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradewise.evaluation import metrics, totals
-from gradewise.evaluation.intervals import effective, interval, spread
+from gradewise.evaluation.intervals import delete_each, effective, interval, spread
 from gradewise.evaluation.totals import Totals
 
 
@@ -20,7 +20,9 @@ class Estimate:
     high: float
 
 
-def estimate(by_repeat: list[Totals], classes: list[str], ordered: bool) -> dict[metrics.Key, Estimate]:
+def estimate(
+    by_repeat: list[Totals], classes: list[str], ordered: bool, costs: np.ndarray | None = None
+) -> dict[metrics.Key, Estimate]:
     """Every metric over the given repeats.
 
     Shares of images that each stand alone, in a single test set, get Wilson's interval; all else that of
@@ -32,18 +34,40 @@ def estimate(by_repeat: list[Totals], classes: list[str], ordered: bool) -> dict
         One a repeat, as `totals.add_up` made them.
     classes : list of str
     ordered : bool
+    costs : ndarray, shape (k, k), optional
+        Cost of each answer; row: truth, column: prediction.
     """
     confusion = np.sum([one.confusion[0] - one.confusion[1:] for one in by_repeat], axis=0)
     alone = len(by_repeat) == 1 and bool(np.all(confusion.sum(axis=(1, 2)) <= 1))
     found = {}
-    for key, deletions in totals.leave_out(by_repeat, classes, ordered).items():
+    for key, deletions in totals.leave_out(by_repeat, classes, ordered, costs).items():
         groups = min(effective(sizes) for sizes in _relevant(key, confusion, classes))
         singletons = _trials(key, confusion, classes) if alone else None
-        ends = interval(
-            deletions.value, spread(deletions, groups), metrics.bounds(key[0], len(classes)), groups, singletons
-        )
+        limits = metrics.bounds(key[0], len(classes), costs)
+        ends = interval(deletions.value, spread(deletions, groups), limits, groups, singletons)
         found[key] = Estimate(deletions.value, *ends)
     return found
+
+
+def share(by_cell: np.ndarray) -> Estimate:
+    """A share over all repeats, with the interval that `estimate` gives to accuracy.
+
+    Parameters
+    ----------
+    by_cell : ndarray, shape (repeats, groups, 2)
+        Hits and trials of each repeat and group, as `intervals.cells` sums them.
+    """
+    deletions = delete_each(by_cell, hit_rate)
+    trials = by_cell[..., 1].sum(axis=0)
+    groups = effective(trials)
+    singletons = int(trials.sum()) if len(by_cell) == 1 and bool(np.all(trials <= 1)) else None
+    ends = interval(deletions.value, spread(deletions, groups), (0.0, 1.0), groups, singletons)
+    return Estimate(deletions.value, *ends)
+
+
+def hit_rate(sums: np.ndarray) -> np.ndarray:
+    """Hits over trials, shape (b,), of sums with shape (b, 2); NaN without trials."""
+    return np.divide(sums[:, 0], sums[:, 1], out=np.full(len(sums), np.nan), where=sums[:, 1] > 0)
 
 
 def _relevant(key: metrics.Key, confusion: np.ndarray, classes: list[str]) -> list[np.ndarray]:

@@ -1,4 +1,7 @@
-"""The step `evaluate`: from the predictions of every run to verdicts on images and metrics with intervals."""
+"""The step `evaluate`: from the predictions of every run to verdicts on images and what can be said about them.
+
+That is metrics with intervals, how far probabilities can be believed, and accuracy in subgroups of the images.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ import pandas as pd
 
 from gradewise import command, tables
 from gradewise.command import UserError
-from gradewise.evaluation.estimates import estimate
+from gradewise.evaluation.calibration import calibrate
+from gradewise.evaluation.estimates import Estimate, estimate
+from gradewise.evaluation.subgroups import describe, measure_subgroups
 from gradewise.evaluation.totals import Totals, add_up
 from gradewise.evaluation.verdicts import Aggregate, check_labels, gather
 from gradewise.progress import track
@@ -34,8 +39,11 @@ def evaluate(
     positive: str | None = None,
     ordered: bool = False,
     aggregate: Aggregate = "mean",
+    costs: list[list[float]] | None = None,
     metrics: Path,
     verdicts: Path,
+    calibration: Path,
+    subgroups: Path,
 ) -> None:
     """Measure every run, and every model over all its repeats.
 
@@ -60,7 +68,9 @@ def evaluate(
         Whether classes are grades.
     aggregate : {"mean", "max", "vote"} or Top
         From samples to a verdict on their image.
-    metrics, verdicts : Path
+    costs : list of list of float, optional
+        Cost of each answer, a row a true class, both in the order of the classes; adds the cost of 100 images.
+    metrics, verdicts, calibration, subgroups : Path
         Tables written.
 
     Raises
@@ -72,7 +82,8 @@ def evaluate(
         raise UserError(f"--predictions names {len(predictions)} files and --runs {len(runs)}; give one of each a run")
     if positive is not None and positive not in classes:
         raise UserError(f"--positive {positive}: not one of the classes {classes}")
-    images = tables.read(manifest, columns=["image_id", "label", "group"])
+    images = tables.read(manifest)
+    matrix = None if costs is None else np.array(costs)
     labels = images.set_index("image_id")["label"]
     groups = pd.Index(images["group"].unique())
     targets = _targets(classes, positive)
@@ -88,11 +99,15 @@ def evaluate(
         for level, table in zip(LEVELS, (samples, by_image), strict=True):
             for role, chosen in table.groupby("role"):
                 part = _part(chosen, classes, groups, targets)
-                measured += _rows([part], repeat, classes, ordered, (dataset, model, str(role), level))
+                measured += _rows([part], repeat, classes, ordered, matrix, (dataset, model, str(role), level))
                 parts[model, str(role), level].append(part)
     for (model, role, level), repeats in parts.items():
-        measured += _rows(repeats, None, classes, ordered, (dataset, model, role, level))
-    tables.write(pd.concat(gathered, ignore_index=True), verdicts, tables.verdicts(classes))
+        measured += _rows(repeats, None, classes, ordered, matrix, (dataset, model, role, level))
+    verdict = pd.concat(gathered, ignore_index=True)
+    tables.write(verdict, verdicts, tables.verdicts(classes))
+    of_test = verdict.loc[verdict["role"] == "test"]
+    measured += _write_calibration(of_test, dataset, classes, calibration)
+    _write_subgroups(of_test, dataset, describe(images), subgroups)
     frame = pd.DataFrame(measured)
     frame["repeat"] = frame["repeat"].astype("Int32")
     order = {name: position for position, name in enumerate((*ROLES, *LEVELS))}
@@ -129,8 +144,43 @@ def _part(table: pd.DataFrame, classes: list[str], groups: pd.Index, targets: li
     return _Part(totals, set(table["image_id"]), set(table["group"]))
 
 
+def _write_calibration(verdicts: pd.DataFrame, dataset: str, classes: list[str], output: Path) -> list[dict[str, Any]]:
+    """Write the curves; the numbers are further rows of the metrics."""
+    curves, measured = [], []
+    for model, mine in verdicts.groupby("model", sort=False):
+        found = calibrate(mine, classes)
+        curves.append(found.curves.assign(dataset=dataset, model=model))
+        known = {"dataset": dataset, "model": model, "repeat": None, "role": "test", "level": "image", "class": None}
+        known |= {"images": mine["image_id"].nunique(), "groups": mine["group"].nunique()}
+        measured += [
+            {**known, "metric": name, "value": one.value, "low": one.low, "high": one.high}
+            for name, one in (
+                ("calibration_error", found.error),
+                ("calibration_error_by_chance", Estimate(found.by_chance, np.nan, np.nan)),
+                ("accuracy_at_90_coverage", found.kept),
+            )
+        ]
+    columns = tables.CALIBRATION.names
+    tables.write(pd.concat(curves) if curves else pd.DataFrame(columns=columns), output, tables.CALIBRATION)
+    return measured
+
+
+def _write_subgroups(verdicts: pd.DataFrame, dataset: str, described: pd.DataFrame, output: Path) -> None:
+    rows = [
+        {"dataset": dataset, "model": model, **row}
+        for model, mine in verdicts.groupby("model", sort=False)
+        for row in measure_subgroups(mine, described)
+    ]
+    tables.write(pd.DataFrame(rows, columns=tables.SUBGROUPS.names), output, tables.SUBGROUPS)
+
+
 def _rows(
-    parts: list[_Part], repeat: int | None, classes: list[str], ordered: bool, names: tuple[str, str, str, str]
+    parts: list[_Part],
+    repeat: int | None,
+    classes: list[str],
+    ordered: bool,
+    costs: np.ndarray | None,
+    names: tuple[str, str, str, str],
 ) -> list[dict[str, Any]]:
     dataset, model, role, level = names
     known = {
@@ -144,7 +194,7 @@ def _rows(
     }
     return [
         {**known, "metric": name, "class": which, "value": found.value, "low": found.low, "high": found.high}
-        for (name, which), found in estimate([part.totals for part in parts], classes, ordered).items()
+        for (name, which), found in estimate([part.totals for part in parts], classes, ordered, costs).items()
     ]
 
 

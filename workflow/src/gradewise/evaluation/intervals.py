@@ -11,6 +11,7 @@ Machine Learning Research 5:1089).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,48 @@ class Deletions:
             self.repeats - other.repeats,
             self.cells - other.cells,
         )
+
+
+def cells(repeat: np.ndarray, group: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Sums of each repeat and group.
+
+    Parameters
+    ----------
+    repeat, group : ndarray of int, shape (n,)
+        Positions; every one below the highest occurs.
+    values : ndarray, shape (n, m)
+
+    Returns
+    -------
+    ndarray, shape (repeats, groups, m)
+    """
+    shape = (int(repeat.max()) + 1, int(group.max()) + 1)
+    at = repeat * shape[1] + group
+    sums = [np.bincount(at, weights=column, minlength=shape[0] * shape[1]) for column in values.T]
+    return np.stack(sums, axis=1).reshape(*shape, -1)
+
+
+def delete_each(by_cell: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray]) -> Deletions:
+    """A statistic over all repeats, and how it changes without each group, repeat, and group in one repeat.
+
+    Parameters
+    ----------
+    by_cell : ndarray, shape (repeats, groups, ...)
+        Sums of each repeat and group.
+    statistic : callable
+        From sums, shape (b, ...), to values, shape (b,).
+    """
+    everything = by_cell.sum(axis=(0, 1))
+    repeats, groups = by_cell.shape[:2]
+    value = statistic(everything[None])
+    without_cell = statistic((everything - by_cell).reshape(repeats * groups, *everything.shape))
+    without_repeat = statistic(everything - by_cell.sum(axis=1)) - value if repeats > 1 else np.zeros(1)
+    return Deletions(
+        float(value[0]),
+        statistic(everything - by_cell.sum(axis=0)) - value,
+        without_repeat,
+        without_cell.reshape(repeats, groups) - value,
+    )
 
 
 @dataclass(frozen=True)

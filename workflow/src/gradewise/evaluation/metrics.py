@@ -37,14 +37,17 @@ def confusions(truth: np.ndarray, predicted: np.ndarray, group: np.ndarray, grou
     return counts.reshape(groups, classes, classes)
 
 
-def from_confusion(confusion: np.ndarray, classes: list[str], ordered: bool) -> dict[Key, np.ndarray]:
+def from_confusion(
+    confusion: np.ndarray, classes: list[str], ordered: bool, costs: np.ndarray | None = None
+) -> dict[Key, np.ndarray]:
     """Metrics of confusion counts.
 
     Precision, recall, F score and accuracy are Equations 1 to 4 of the nanofibre paper, taken
     for each class in turn as the positive one, and averaged without weights (macro) as in the last line of its Table 4.
     Quadratic weighted kappa is Cohen (1968), Psychological Bulletin 70:213. Grades are positions in `classes`:
     `adjacent_accuracy` is the share at most one grade away, `grade_error` the mean absolute difference in grades, and
-    `far_errors` the share two or more grades away.
+    `far_errors` the share two or more grades away. `cost_per_100` is the mean cost of an answer (the empirical risk
+    under a cost matrix; Elkan 2001, IJCAI 973) times 100.
 
     Parameters
     ----------
@@ -54,6 +57,8 @@ def from_confusion(confusion: np.ndarray, classes: list[str], ordered: bool) -> 
         Names of the k classes.
     ordered : bool
         Adds the metrics of `ORDERED`.
+    costs : ndarray, shape (k, k), optional
+        Cost of each answer, laid out as the counts; adds `cost_per_100`.
 
     Returns
     -------
@@ -79,11 +84,15 @@ def from_confusion(confusion: np.ndarray, classes: list[str], ordered: bool) -> 
         found["adjacent_accuracy", None] = _ratio((confusion * (distance <= 1)).sum(axis=(-2, -1)), total)
         found["grade_error", None] = _ratio((confusion * distance).sum(axis=(-2, -1)), total)
         found["far_errors", None] = _ratio((confusion * (distance >= 2)).sum(axis=(-2, -1)), total)
+    if costs is not None:
+        found["cost_per_100", None] = 100 * _ratio((confusion * costs).sum(axis=(-2, -1)), total)
     return found
 
 
-def bounds(name: str, classes: int) -> tuple[float, float]:
+def bounds(name: str, classes: int, costs: np.ndarray | None = None) -> tuple[float, float]:
     """Least and greatest value that a metric can take."""
+    if name == "cost_per_100" and costs is not None:
+        return 100 * float(costs.min()), 100 * float(costs.max())
     limits = {
         "quadratic_kappa": (-1.0, 1.0),
         "grade_error": (0.0, classes - 1.0),

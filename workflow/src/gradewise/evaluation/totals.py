@@ -90,7 +90,9 @@ def _without_each(by_group: np.ndarray) -> np.ndarray:
     return np.concatenate([total, total - by_group])
 
 
-def measure(totals: Totals, classes: list[str], ordered: bool) -> dict[metrics.Key, np.ndarray]:
+def measure(
+    totals: Totals, classes: list[str], ordered: bool, costs: np.ndarray | None = None
+) -> dict[metrics.Key, np.ndarray]:
     """Every metric of each entry of totals.
 
     ROC AUC is that of the one target class, or the plain average of each class against the rest. Pairs are counted
@@ -103,12 +105,14 @@ def measure(totals: Totals, classes: list[str], ordered: bool) -> dict[metrics.K
     classes : list of str
     ordered : bool
         Whether classes are grades.
+    costs : ndarray, shape (k, k), optional
+        Cost of each answer; row: truth, column: prediction.
 
     Returns
     -------
     dict of ndarray, shape (m,)
     """
-    found = metrics.from_confusion(totals.confusion, classes, ordered)
+    found = metrics.from_confusion(totals.confusion, classes, ordered, costs)
     samples = totals.samples
     with np.errstate(invalid="ignore", divide="ignore"):
         found["roc_auc", None] = np.where(totals.pairs > 0, totals.won / totals.pairs, np.nan).mean(axis=1)
@@ -117,7 +121,9 @@ def measure(totals: Totals, classes: list[str], ordered: bool) -> dict[metrics.K
     return found
 
 
-def leave_out(by_repeat: list[Totals], classes: list[str], ordered: bool) -> dict[metrics.Key, Deletions]:
+def leave_out(
+    by_repeat: list[Totals], classes: list[str], ordered: bool, costs: np.ndarray | None = None
+) -> dict[metrics.Key, Deletions]:
     """Every metric over all repeats, and how it changes without a group, a repeat, or a group in one repeat.
 
     Parameters
@@ -127,20 +133,25 @@ def leave_out(by_repeat: list[Totals], classes: list[str], ordered: bool) -> dic
         answer.
     classes : list of str
     ordered : bool
+    costs : ndarray, shape (k, k), optional
     """
+
+    def of(part: Totals) -> dict[metrics.Key, np.ndarray]:
+        return measure(part, classes, ordered, costs)
+
     pooled = by_repeat[0]
     for totals in by_repeat[1:]:
         pooled = pooled + totals
     tested = 1 + np.flatnonzero(pooled.samples[1:] != pooled.samples[0])
     everything, groups = pooled[:1], pooled[tested]
-    value, without_group = measure(everything, classes, ordered), measure(groups, classes, ordered)
+    value, without_group = of(everything), of(groups)
     if len(by_repeat) == 1:
         return {
             key: Deletions(float(value[key][0]), change := without_group[key] - value[key], np.zeros(1), change[None])
             for key in value
         }
-    without_repeat = [measure(everything - totals[:1], classes, ordered) for totals in by_repeat]
-    without_cell = [measure(everything - (totals[:1] - totals[tested]), classes, ordered) for totals in by_repeat]
+    without_repeat = [of(everything - totals[:1]) for totals in by_repeat]
+    without_cell = [of(everything - (totals[:1] - totals[tested])) for totals in by_repeat]
     return {
         key: Deletions(
             float(value[key][0]),

@@ -1,4 +1,8 @@
-"""The manifest: every usable image of a dataset, read fully once; what cannot be used goes to the quarantine list."""
+"""The manifest: every usable image of a dataset, read fully once; what cannot be used goes to the quarantine list.
+
+Copies are found here, before any split, so that they can share a group; what is kept of each image to find them by, and
+to audit the dataset, is written beside the manifest.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import csv
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,13 +21,17 @@ from scipy.sparse.csgraph import connected_components
 from gradewise import command, tables
 from gradewise.config import Source
 from gradewise.images.decode import UnreadableError, decode
+from gradewise.images.duplicates import find_duplicates
+from gradewise.images.fingerprints import SIDE, fingerprint
 from gradewise.images.listing import list_images
 from gradewise.progress import track
 
 log = logging.getLogger(__name__)
 
 
-def manifest(*, source: Source, threads: int, output: Path, quarantine: Path) -> None:
+def manifest(
+    *, source: Source, threads: int, output: Path, quarantine: Path, fingerprints: Path, duplicates: Path
+) -> None:
     """List and check a dataset's images.
 
     Parameters
@@ -36,6 +44,10 @@ def manifest(*, source: Source, threads: int, output: Path, quarantine: Path) ->
         Table of usable images, `manifest.parquet`.
     quarantine : Path
         Table of files set aside and why, `quarantine.csv`.
+    fingerprints : Path
+        Table of small pictures and facts that say nothing of what images show, `fingerprints.parquet`.
+    duplicates : Path
+        Table of pairs of copies, `duplicates.parquet`.
 
     Raises
     ------
@@ -53,6 +65,7 @@ def manifest(*, source: Source, threads: int, output: Path, quarantine: Path) ->
 
     with ThreadPoolExecutor(threads) as pool:
         facts = list(track(pool.map(inspect, listed.itertuples()), len(listed), "images read"))
+    prints = pd.DataFrame([fact.pop("fingerprint", None) or {} for fact in facts], index=listed.index)
     frame = listed.join(pd.DataFrame(facts, index=listed.index, columns=_FACTS))
     aside = frame["reason"].notna()
     _write_quarantine(frame.loc[aside, ["path", "reason"]], quarantine)
@@ -61,8 +74,14 @@ def manifest(*, source: Source, threads: int, output: Path, quarantine: Path) ->
     usable = frame.loc[~aside].drop(columns="reason").reset_index(drop=True)
     if usable.empty:
         raise command.UserError(f"none of {len(frame)} files can be used, see {quarantine}")
-    if source.join_duplicates:
-        usable["group"] = join_groups(usable["group"], usable["pixel_hash"])
+    prints = prints.loc[~aside].reset_index(drop=True)
+    thumbnails = np.frombuffer(b"".join(prints["thumbnail"]), dtype=np.uint8).reshape(-1, SIDE, SIDE)
+    copies = find_duplicates(usable, thumbnails, threads)
+    log.info("%d pairs of copies, %d of them changed", len(copies), (copies["kind"] == "near").sum())
+    usable["group"] = join_groups(usable["group"], _twins(usable["image_id"], copies, source.join_duplicates))
+    prints = prints.assign(image_id=usable["image_id"]).astype({"file_bytes": "int64"})
+    tables.write(prints, fingerprints, tables.FINGERPRINTS)
+    tables.write(copies, duplicates, tables.DUPLICATES)
     tables.write(usable, output, tables.MANIFEST)
 
 
@@ -82,6 +101,7 @@ def _inspect(path: Path, mask: str | None, source: Source) -> dict[str, Any]:
         "mode": decoded.mode,
         "bits": decoded.bits,
         "pixel_hash": decoded.pixel_hash(),
+        "fingerprint": fingerprint(decoded, path),
     }
 
 
@@ -93,6 +113,16 @@ def _check_mask(path: Path, size: tuple[int, int]) -> None:
         raise UnreadableError(f"its mask {path} cannot be read ({error})") from error
     if found != size:
         raise UnreadableError(f"its mask {path} is {found[0]} x {found[1]} pixels, the image {size[0]} x {size[1]}")
+
+
+def _twins(images: pd.Series, copies: pd.DataFrame, join: bool | Literal["exact"]) -> pd.Series:
+    """A name for each image that its copies share, as far as they are to be joined."""
+    kinds = {True: ("exact", "near"), "exact": ("exact",), False: ()}[join]
+    joined = copies.loc[copies["kind"].isin(kinds)]
+    ends = [pd.Index(images).get_indexer(joined[end]) for end in ("image_id", "other_image_id")]
+    edges = coo_array((np.ones(len(joined)), ends), shape=(len(images),) * 2)
+    _, component = connected_components(edges, directed=False)
+    return pd.Series(component, index=images.index)
 
 
 def join_groups(groups: pd.Series, twins: pd.Series) -> pd.Series:

@@ -93,12 +93,12 @@ def _one_draw(images: pd.DataFrame, evaluation: Evaluation, rng: np.random.Gener
     if evaluation.folds:
         tests = _folds(images, evaluation.folds, rng)
     else:
-        tests = [_draw_groups(images, evaluation.holdout or 0.0, rng)]
+        tests = [draw_groups(images, evaluation.holdout or 0.0, rng)]
     drawn = []
     for test in tests:
         roles = np.full(len(images), "test", dtype=object)
         rest = images.loc[~test]
-        roles[~test] = np.where(_draw_groups(rest, evaluation.validation, rng), "validation", "train")
+        roles[~test] = np.where(draw_groups(rest, evaluation.validation, rng), "validation", "train")
         drawn.append(roles)
     return drawn
 
@@ -113,7 +113,7 @@ def _predefined(images: pd.DataFrame, validation: float, rng: np.random.Generato
             roles[leaks] = None
     if not (roles == "validation").any():
         train = np.flatnonzero(roles == "train")
-        roles[train[_draw_groups(images.iloc[train], validation, rng)]] = "validation"
+        roles[train[draw_groups(images.iloc[train], validation, rng)]] = "validation"
     return roles
 
 
@@ -131,7 +131,7 @@ def _folds(images: pd.DataFrame, folds: int, rng: np.random.Generator) -> list[n
     return masks
 
 
-def _draw_groups(images: pd.DataFrame, share: float, rng: np.random.Generator) -> np.ndarray:
+def draw_groups(images: pd.DataFrame, share: float, rng: np.random.Generator) -> np.ndarray:
     """Draw whole groups that hold close to a share of the images of every class.
 
     Groups are visited in random order and taken where that brings the drawn counts nearer to the wanted ones; of

@@ -40,6 +40,8 @@ class CnnClassifier:
     classes : list of str
     mean, std : list of float
         Of each channel of the training samples, in 0..1.
+    temperature : float
+        Divides class scores before softmax, see `temperature`; 1 leaves them as they are.
     """
 
     network: ConvNet
@@ -48,6 +50,7 @@ class CnnClassifier:
     classes: list[str]
     mean: list[float]
     std: list[float]
+    temperature: float = 1.0
 
     @property
     def device(self) -> torch.device:
@@ -60,7 +63,7 @@ class CnnClassifier:
         return (batch - mean) / std
 
     def predict_scores(self, pixels: np.ndarray, positions: np.ndarray | None = None) -> Iterator[Tensor]:
-        """Class scores before softmax, batch by batch, in 32-bit arithmetic.
+        """Class scores before temperature and softmax, batch by batch, in 32-bit arithmetic.
 
         Parameters
         ----------
@@ -83,7 +86,7 @@ class CnnClassifier:
 
     def predict_proba(self, pixels: np.ndarray) -> np.ndarray:
         """Class probabilities, float32 (n, classes), of uint8 samples (n, height, width, channels)."""
-        parts = [scores.softmax(1).cpu().numpy() for scores in self.predict_scores(pixels)]
+        parts = [(scores / self.temperature).softmax(1).cpu().numpy() for scores in self.predict_scores(pixels)]
         return np.concatenate([np.empty((0, len(self.classes)), np.float32), *parts])
 
     def write(self, directory: Path) -> None:
@@ -98,6 +101,7 @@ class CnnClassifier:
                 "classes": self.classes,
                 "mean": self.mean,
                 "std": self.std,
+                "temperature": self.temperature,
             },
         )
 
@@ -110,7 +114,13 @@ def load_cnn(directory: Path) -> CnnClassifier:
     network = ConvNet(settings, (height, width, channels), len(record["classes"]))
     network.load_state_dict(load_file(directory / "model.safetensors"))
     return CnnClassifier(
-        place(network), settings, (height, width, channels), record["classes"], record["mean"], record["std"]
+        place(network),
+        settings,
+        (height, width, channels),
+        record["classes"],
+        record["mean"],
+        record["std"],
+        record["temperature"],
     )
 
 

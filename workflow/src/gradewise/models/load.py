@@ -44,4 +44,6 @@ def load(directory: Path) -> Classifier:
         from gradewise.models.pixel_forest import read_forest
 
         return read_forest(directory)
+    if family == "blend":
+        raise UserError(f"{record}: a blend has no files of its own; load its members, named under settings")
     raise UserError(f"{record}: family {family!r} is none of cnn, pca_svm, forest")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from pydantic import BaseModel
 
 from gradewise import tables
@@ -107,15 +108,20 @@ def write_run(
         "device": cost.device,
         "parameters": cost.parameters,
         "model_bytes": sum(path.stat().st_size for path in files if not path.name.startswith((".", "checkpoint"))),
-        "counts": {
-            role: {"samples": len(part), "images": part["image_id"].nunique(), "groups": part["group"].nunique()}
-            for role, part in frame.groupby("role")
-        },
+        "counts": count_roles(frame),
         "view_hash": hash_file(view),
         "versions": versions(),
         **cost.extra,
     }
     write_json(output / "run.json", record)
+
+
+def count_roles(frame: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Samples, images and groups of each role in a table of predictions."""
+    return {
+        str(role): {"samples": len(part), "images": part["image_id"].nunique(), "groups": part["group"].nunique()}
+        for role, part in frame.groupby("role")
+    }
 
 
 def write_json(path: Path, record: Any) -> None:

@@ -1,8 +1,8 @@
 """Step `train_forest`: a random forest on raw pixels, with out-of-bag accuracy both ways.
 
 Out-of-bag over rows is what scikit-learn reports, and what the mango report reported for training sets enlarged by
-rotations and flips; over groups it is an estimate for new groups. The two need two forests. The one over rows is kept
-as the model unless only groups are asked for.
+rotations and flips; over groups it is an estimate for new groups. Where groups hold several rows, the two need two
+forests. The one over rows is kept as the model unless only groups are asked for.
 """
 
 from __future__ import annotations
@@ -53,6 +53,11 @@ class TrainingRows:
     groups: np.ndarray
     siblings: int
     repeated: int
+
+    @property
+    def grouped(self) -> bool:
+        """Whether any group holds several rows; if none does, bootstraps over rows and over groups are the same."""
+        return len(np.unique(self.groups)) < len(self.groups)
 
     def bags(self, unit: str) -> np.ndarray:
         """What the bootstrap draws: each row for itself (`rows`) or whole groups (`groups`)."""
@@ -214,7 +219,7 @@ def estimate_out_of_bag(
         "oob_covered": {},
     }
     for unit in settings.out_of_bag:
-        if unit != kept:
+        if unit != kept and rows.grouped:
             log.info("a second forest, on bootstraps over %s, for its out-of-bag accuracy", unit)
             other = grow_forest(rows.X, rows.y, rows.bags(unit), settings, seed, threads)
             votes = collect_votes(other, rows.X, rows.bags(unit), threads)

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from gradewise import tables
+from gradewise.evaluation import metrics
 from gradewise.report import metric_names, numbers, verdict
 from gradewise.report.blocks import Block, Facts, Section, Text
 from gradewise.report.evidence import Evidence, row_estimate
-from gradewise.report.verdict import Ground, Pair, Recommendation, Standing
+from gradewise.report.verdict import ACCURACY, Ground, Measure, Pair, Recommendation, Standing
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The verdict and what it was drawn from; `recommendation` is None where no model has an accuracy."""
+    """The verdict and what it was drawn from; `recommendation` is None where no model has a score."""
 
     recommendation: Recommendation | None
     pairs: tuple[Pair, ...]
     ground: Ground
+    measure: Measure = ACCURACY
 
     @property
     def headline(self) -> str:
         """The answer in one or two sentences."""
         if self.recommendation is None:
-            return "No model could be judged: there is no accuracy on test images."
-        return verdict.headline(self.recommendation, self.ground)
+            return f"No model could be judged: there is no {self.measure.words} on test images."
+        return verdict.headline(self.recommendation, self.ground, self.measure)
 
     @property
     def facts(self) -> tuple[tuple[str, str, str], ...]:
@@ -34,11 +37,16 @@ class Answer:
         if self.recommendation is None:
             return ()
         choice = self.recommendation.choice
-        whole = numbers.percent_interval(choice.accuracy)
+        metric = self.measure.metric
+        whole = metric_names.interval(metric, choice.score)
         bounds = whole.partition("(")[2].removesuffix(")")
         return (
-            ("Test accuracy", numbers.percent(choice.accuracy.value), f"{bounds}, 95 % interval" if bounds else ""),
-            ("Always guessing", numbers.percent(self.ground.share), f"answering {self.ground.commonest}"),
+            (
+                "Test accuracy" if metric == "accuracy" else metric_names.name(metric),
+                metric_names.value(metric, choice.score.value),
+                f"{bounds}, 95 % interval" if bounds else "",
+            ),
+            ("Always guessing", metric_names.value(metric, self.ground.share), f"answering {self.ground.commonest}"),
             ("Time to train", numbers.time(choice.seconds_fit), "once, here"),
             ("Time per image", numbers.time(choice.seconds_per_image), "to predict, here"),
             ("Model on disk", numbers.size(choice.model_bytes), f"{numbers.memory(choice.memory_mb)} of memory"),
@@ -46,36 +54,60 @@ class Answer:
 
 
 def answer(evidence: Evidence) -> Answer:
-    """Draw the verdict from the results."""
-    standings = [_standing(evidence, model) for model in evidence.models]
+    """Draw the verdict from the results, by the metric that the configuration names."""
+    settings = evidence.settings
+    measure = Measure(settings.deciding_metric, settings.equivalence)
+    turned = metric_names.lower_is_better(measure.metric)
+    standings = [_standing(evidence, model, measure) for model in evidence.models]
     pairs = tuple(
         Pair(
             row.first,
             row.second,
-            row_estimate(row, "difference"),
+            _turned(row_estimate(row, "difference")) if turned else row_estimate(row, "difference"),
             _number(row.p_holm),
             metric_names.test_name(row.test),
             _number(row.detectable),
         )
         for row in evidence.comparisons.itertuples(index=False)
-        if (row.role, row.level, row.metric) == ("test", "image", "accuracy")
+        if (row.role, row.level, row.metric) == ("test", "image", measure.metric)
     )
-    return Answer(verdict.recommend(standings, pairs), pairs, ground(evidence))
+    return Answer(verdict.recommend(standings, pairs, measure), pairs, ground(evidence, measure), measure)
 
 
-def ground(evidence: Evidence) -> Ground:
-    """What the verdict stands on: test images, groups, repeats, and the commonest class among them."""
+def _turned(difference: numbers.Estimate) -> numbers.Estimate:
+    """The same difference seen from the other side."""
+    return numbers.Estimate(
+        *(None if part is None else -part for part in (difference.value, difference.high, difference.low))
+    )
+
+
+def ground(evidence: Evidence, measure: Measure = ACCURACY) -> Ground:
+    """What the verdict stands on: test images, groups, repeats, and the best of always giving the same answer."""
     test = evidence.test
     one_model = test.loc[test["model"] == evidence.models[0]]
-    shares = one_model["label"].value_counts(normalize=True)
-    commonest = max(evidence.classes, key=lambda name: shares.get(name, 0.0))
+    guesses = _guesses(evidence, one_model["label"], measure)
+    commonest = min(guesses, key=lambda name: measure.advantage(0.0, guesses[name]))
     return Ground(
         images=one_model["image_id"].nunique(),
         groups=one_model["group"].nunique(),
         repeats=one_model["repeat"].nunique(),
         commonest=commonest,
-        share=float(shares.get(commonest, 0.0)),
+        share=guesses[commonest],
     )
+
+
+def _guesses(evidence: Evidence, labels: pd.Series, measure: Measure) -> dict[str, float]:
+    """What always answering a class gets, for each class, the commonest first."""
+    counts = labels.value_counts().reindex(evidence.classes, fill_value=0).to_numpy(dtype=np.float64)
+    costs = evidence.settings.cost_matrix
+    matrix = None if costs is None else np.array(costs)
+    guesses = {}
+    for place in np.argsort(-counts, kind="stable"):
+        confusion = np.zeros((len(counts), len(counts)))
+        confusion[:, place] = counts
+        found = metrics.from_confusion(confusion, evidence.classes, evidence.settings.ordered, matrix)
+        guesses[evidence.classes[place]] = float(np.nan_to_num(found[measure.metric, None]))
+    return guesses
 
 
 def section(evidence: Evidence) -> Section:
@@ -86,16 +118,16 @@ def section(evidence: Evidence) -> Section:
         chosen = found.recommendation
         blocks.append(Facts(found.facts))
         sentences = [
-            verdict.accuracy_sentence(chosen.choice, found.ground),
+            verdict.accuracy_sentence(chosen.choice, found.ground, found.measure),
             *_of_samples(evidence, chosen.choice),
-            verdict.lead_sentence(chosen, found.pairs, found.ground),
-            verdict.trade_sentence(chosen, found.pairs),
-            verdict.beaten_sentence(chosen, found.pairs),
-            verdict.baseline_sentence(chosen.choice, found.ground),
+            verdict.lead_sentence(chosen, found.pairs, found.ground, found.measure),
+            verdict.trade_sentence(chosen, found.pairs, found.measure),
+            verdict.beaten_sentence(chosen, found.pairs, found.measure),
+            verdict.baseline_sentence(chosen.choice, found.ground, found.measure),
             verdict.cost_sentence(chosen.choice),
         ]
         blocks += [Text(sentence) for sentence in sentences if sentence]
-    blocks.append(Text(verdict.RULE, "small"))
+    blocks.append(Text(verdict.rule(found.measure), "small"))
     return Section("verdict", "Verdict", tuple(blocks))
 
 
@@ -114,12 +146,12 @@ def _of_samples(evidence: Evidence, choice: Standing) -> list[str | None]:
     return sentences
 
 
-def _standing(evidence: Evidence, model: str) -> Standing:
+def _standing(evidence: Evidence, model: str, measure: Measure) -> Standing:
     per_image = [run.seconds_per_image for run in evidence.runs_of(model)]
     known = [seconds for seconds in per_image if seconds is not None]
     return Standing(
         model=model,
-        accuracy=evidence.estimate(model, "accuracy"),
+        score=evidence.estimate(model, measure.metric),
         seconds_fit=evidence.mean(model, "seconds_fit"),
         seconds_per_image=sum(known) / len(known) if known else None,
         memory_mb=evidence.mean(model, "peak_memory_mb"),

@@ -52,7 +52,7 @@ class Evidence:
     dataset : str
     settings : Dataset
     seed : int
-    manifest, quarantine, splits, metrics, comparisons, verdicts : DataFrame
+    manifest, quarantine, splits, metrics, comparisons, verdicts, calibration, subgroups : DataFrame
         The tables of that name.
     manifest_hash : str
         SHA-256 of the manifest's file.
@@ -60,6 +60,10 @@ class Evidence:
         By model, in the order of the configuration, then by repeat.
     views : dict of str to Path
         Cache of each view.
+    leaks, learning_curve, extrapolations : DataFrame or None
+        The tables of that name, where the configuration asks for them.
+    audit : DataFrame or None
+        The findings of the data audit, where it was made.
     """
 
     dataset: str
@@ -72,8 +76,14 @@ class Evidence:
     metrics: pd.DataFrame
     comparisons: pd.DataFrame
     verdicts: pd.DataFrame
+    calibration: pd.DataFrame
+    subgroups: pd.DataFrame
     runs: tuple[Run, ...]
     views: Mapping[str, Path]
+    leaks: pd.DataFrame | None = None
+    learning_curve: pd.DataFrame | None = None
+    extrapolations: pd.DataFrame | None = None
+    audit: pd.DataFrame | None = None
 
     @property
     def classes(self) -> list[str]:
@@ -151,6 +161,12 @@ def row_estimate(row: Any, value: str = "value") -> Estimate:
     return Estimate(*(None if pd.isna(number) else float(number) for number in numbers))
 
 
+def bounded(row: Any, what: str) -> Estimate:
+    """The estimate in the columns `what`, `what`_low and `what`_high of a row."""
+    found = (getattr(row, f"{what}{end}") for end in ("", "_low", "_high"))
+    return Estimate(*(None if pd.isna(number) else float(number) for number in found))
+
+
 def read(
     dataset: str,
     settings: Dataset,
@@ -161,9 +177,15 @@ def read(
     metrics: Path,
     comparisons: Path,
     verdicts: Path,
+    calibration: Path,
+    subgroups: Path,
     runs: Sequence[Path],
     predictions: Sequence[Path],
     views: Sequence[Path],
+    leaks: Path | None = None,
+    learning_curve: Path | None = None,
+    extrapolations: Path | None = None,
+    audit: Path | None = None,
 ) -> Evidence:
     """Read all results of a dataset.
 
@@ -191,6 +213,12 @@ def read(
         metrics=measured,
         comparisons=tables.read(comparisons),
         verdicts=tables.read(verdicts),
+        calibration=tables.read(calibration),
+        subgroups=tables.read(subgroups),
         runs=tuple(records),
         views={path.stem: path for path in views},
+        leaks=None if leaks is None else tables.read(leaks),
+        learning_curve=None if learning_curve is None else tables.read(learning_curve),
+        extrapolations=None if extrapolations is None else tables.read(extrapolations),
+        audit=None if audit is None else tables.read(audit),
     )

@@ -18,10 +18,25 @@ _NAMES = {
     "grade_error": "Mean grade error",
     "log_loss": "Log loss",
     "brier_score": "Brier score",
+    "calibration_error": "Calibration error",
+    "calibration_error_by_chance": "Calibration error by chance alone",
+    "accuracy_at_90_coverage": "Accuracy without the doubtful 10 %",
+    "cost_per_100": "Cost of 100 images",
 }
-_SHARES = {"accuracy", "balanced_accuracy", "precision", "recall", "f1", "adjacent_accuracy", "far_errors"}
+_SHARES = {
+    *("accuracy", "balanced_accuracy", "precision", "recall", "f1", "adjacent_accuracy", "far_errors"),
+    *("calibration_error", "calibration_error_by_chance", "accuracy_at_90_coverage"),
+}
+_AMOUNTS = {"cost_per_100"}
+_REACHED = {
+    "accuracy": "{} of test images right",
+    "adjacent_accuracy": "{} of test images at most one grade off",
+    "far_errors": "{} of test images two or more grades off",
+    "f1": "an F1 of {}",
+    "cost_per_100": "a cost of {} for 100 images",
+}
 _OF_A_CLASS = {"precision", "recall", "f1"}
-_LOWER_IS_BETTER = {"far_errors", "grade_error", "log_loss", "brier_score"}
+_LOWER_IS_BETTER = {"far_errors", "grade_error", "log_loss", "brier_score", "calibration_error", "cost_per_100"}
 _TESTS = {
     "mcnemar": "exact McNemar test",
     "group_swap": "test by exchanging groups",
@@ -42,6 +57,11 @@ def is_share(metric: str) -> bool:
     return metric in _SHARES
 
 
+def is_amount(metric: str) -> bool:
+    """Whether values are amounts in a unit of the user's own."""
+    return metric in _AMOUNTS
+
+
 def lower_is_better(metric: str) -> bool:
     """Whether small values are good."""
     return metric in _LOWER_IS_BETTER
@@ -52,9 +72,45 @@ def test_name(test: str) -> str:
     return _TESTS.get(test, test.replace("_", " "))
 
 
+def value(metric: str, number: float | None) -> str:
+    """A value of a metric: '84.2 %', '0.812', '31.5'."""
+    if is_amount(metric):
+        return numbers.amount(number)
+    return numbers.percent(number) if is_share(metric) else numbers.score(number)
+
+
+def in_words(metric: str) -> str:
+    """A metric inside a sentence: 'accuracy', 'quadratic weighted kappa', 'F1'."""
+    written = name(metric)
+    return written if written[1:2].isupper() or written[1:2].isdigit() else written[0].lower() + written[1:]
+
+
+def reached(metric: str, number: float | None) -> str:
+    """What a model gets: '90.0 % of test images right', 'a quadratic weighted kappa of 0.812'."""
+    return _REACHED.get(metric, f"a {in_words(metric)} of {{}}").format(value(metric, number))
+
+
 def interval(metric: str, estimate: Estimate) -> str:
     """A value of a metric with its interval."""
+    if is_amount(metric):
+        return numbers.amount_interval(estimate)
     return numbers.percent_interval(estimate) if is_share(metric) else numbers.score_interval(estimate)
+
+
+def difference(metric: str, number: float | None) -> str:
+    """A difference of two values with its sign, shares in percentage points: '+3.1', '−0.042'."""
+    if number is None or not numbers.known(number) or is_share(metric):
+        return numbers.points(number)
+    written = value(metric, number)
+    return f"+{written}" if number > 0 else written
+
+
+def difference_interval(metric: str, estimate: Estimate) -> str:
+    """A difference with its interval."""
+    found = difference(metric, estimate.value)
+    if estimate.bounds is None or not numbers.known(estimate.value):
+        return found
+    return f"{found} ({difference(metric, estimate.low)} to {difference(metric, estimate.high)})"
 
 
 def order(metrics: list[str]) -> list[str]:

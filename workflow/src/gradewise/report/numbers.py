@@ -54,6 +54,18 @@ def score_interval(estimate: Estimate) -> str:
     return f"{score(estimate.value)}{_bounds(estimate, score)}" if known(estimate.value) else NONE
 
 
+def amount(value: float | None) -> str:
+    """An amount with one decimal and its thousands set apart: '31.5', '1 204.0'."""
+    if value is None or not known(value):
+        return NONE
+    return f"{value:,.1f}".replace(",", "\u202f").replace("-", MINUS)
+
+
+def amount_interval(estimate: Estimate) -> str:
+    """An amount with its interval: '31.5 (20.1 to 48.0)'."""
+    return f"{amount(estimate.value)}{_bounds(estimate, amount)}" if known(estimate.value) else NONE
+
+
 def points(difference: float | None) -> str:
     """A difference of two shares in percentage points: '+3.1', '−0.8'."""
     return _signed(100 * difference) if difference is not None and known(difference) else NONE

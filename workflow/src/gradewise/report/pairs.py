@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
+from gradewise.evaluation import power
 from gradewise.report import drawing, metric_names, numbers
 from gradewise.report.blocks import Block, Column, Figure, Section, Table, Text
 from gradewise.report.evidence import Evidence, row_estimate
 from gradewise.report.palette import INK, QUIET, Style
-from gradewise.report.verdict import SIGNIFICANT
+from gradewise.report.verdict import SIGNIFICANT, Measure
 
 
 def section(evidence: Evidence) -> Section | None:
@@ -31,14 +34,34 @@ def section(evidence: Evidence) -> Section | None:
             "small",
         ),
     ]
-    drawn = rows.loc[(rows["level"] == "image") & (rows["metric"] == "accuracy") & rows["difference"].notna()]
+    metric, margin = evidence.settings.deciding_metric, evidence.settings.equivalence
+    if margin is not None:
+        within = Measure(metric, margin).gap(margin)
+        blocks.append(
+            Text(
+                f"Differences within {within} do not matter in practice (equivalence in the configuration). Two models "
+                f"are equivalent where the whole interval lies within that, one is better where p is below "
+                f"{SIGNIFICANT} and the interval excludes zero; everything else is undecided, which is not the same as "
+                f"equal."
+            )
+        )
+    drawn = rows.loc[(rows["level"] == "image") & (rows["metric"] == metric) & rows["difference"].notna()]
     if len(drawn):
-        blocks.append(_figure(drawn))
-    blocks.append(_table(rows))
+        blocks.append(_figure(drawn, metric, margin))
+    blocks.append(_table(rows, metric, margin))
     return Section("pairs", "Comparison of pairs", tuple(blocks))
 
 
-def _table(rows: pd.DataFrame) -> Table:
+def judgement(row: Any, margin: float) -> str:
+    """What may be said of a pair, in words: 'equivalent', 'net better', 'undecided'; a dash without an interval."""
+    if pd.isna(row.low) or pd.isna(row.high):
+        return numbers.NONE
+    low, high = (-row.high, -row.low) if metric_names.lower_is_better(row.metric) else (row.low, row.high)
+    found = power.judge(low, high, 1.0 if pd.isna(row.p_holm) else row.p_holm, margin)
+    return found.replace("first", row.first).replace("second", row.second)
+
+
+def _table(rows: pd.DataFrame, metric: str, margin: float | None) -> Table:
     several = rows["level"].nunique() > 1 or rows["metric"].nunique() > 1
     tests = [metric_names.test_name(test) for test in dict.fromkeys(rows["test"])]
     what = (
@@ -48,27 +71,32 @@ def _table(rows: pd.DataFrame) -> Table:
     )
     return Table(
         "comparisons",
-        "Differences between models on test, first minus second, in percentage points of "
-        + ("each metric" if several else metric_names.name(rows["metric"].iloc[0]).lower())
+        "Differences between models on test, first minus second, "
+        + ("in percentage points of " if metric_names.is_share(metric) else "of ")
+        + ("each metric" if several else Measure(metric).words)
         + (f" ({tests[0]})" if len(tests) == 1 else ""),
         rows.reset_index(drop=True),
         (
             Column("Pair", lambda row: f"{row.first} − {row.second}", kind="name"),
             *what,
-            Column("Difference", lambda row: numbers.points_interval(row_estimate(row, "difference"))),
+            Column(
+                "Difference", lambda row: metric_names.difference_interval(row.metric, row_estimate(row, "difference"))
+            ),
             Column("Adjusted p", lambda row: numbers.p_value(row.p_holm)),
             Column(
                 "Only one right",
                 lambda row: f"{row.first_only_right}{numbers.SPACE}:{numbers.SPACE}{row.second_only_right}",
             ),
-            Column("Detectable", lambda row: numbers.points(row.detectable).removeprefix("+")),
+            Column("Detectable", lambda row: metric_names.difference(row.metric, row.detectable).removeprefix("+")),
             Column("Errors correlate", lambda row: numbers.score(row.error_correlation)),
+            *([Column("Judgement", lambda row: judgement(row, margin), kind="name")] if margin is not None else []),
             *([Column("Test", lambda row: metric_names.test_name(row.test), kind="name")] if len(tests) > 1 else []),
         ),
     )
 
 
-def _figure(rows: pd.DataFrame) -> Figure:
+def _figure(rows: pd.DataFrame, metric: str, margin: float | None) -> Figure:
+    measure = Measure(metric, margin)
     with drawing.style():
         canvas = Canvas(figsize=(drawing.WIDTH, 0.62 + 0.34 * len(rows)))
         axes = canvas.subplots()
@@ -77,19 +105,25 @@ def _figure(rows: pd.DataFrame) -> Figure:
             estimate = row_estimate(row, "difference")
             apart = pd.notna(row.p_holm) and row.p_holm < SIGNIFICANT
             drawing.interval(axes, estimate, place, Style(INK if apart else QUIET, "o", "-"), hollow=not apart)
-            told.append(f"{row.first} minus {row.second} {numbers.points_interval(estimate)}")
+            told.append(f"{row.first} minus {row.second} {metric_names.difference_interval(metric, estimate)}")
+        if margin is not None:
+            axes.axvspan(-margin, margin, color=QUIET, alpha=0.14, linewidth=0)
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.set_yticks(range(len(rows)), [f"{row.first} − {row.second}" for row in rows.itertuples(index=False)])
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x")
-        drawing.percent_axis(axes)
-        axes.set_xlabel("Difference in image-level accuracy on test [percentage points]")
+        if metric_names.is_share(metric):
+            drawing.percent_axis(axes)
+        unit = " [percentage points]" if metric_names.is_share(metric) else ""
+        axes.set_xlabel(f"Difference in image-level {measure.words} on test{unit}")
         svg = drawing.to_svg(canvas)
+    side = "left" if metric_names.lower_is_better(metric) else "right"
+    band = "" if margin is None else " In the grey band differences are too small to matter."
     return Figure(
         "comparisons",
         f"Differences with 95 % intervals. Filled dark marks: adjusted p below {SIGNIFICANT}; hollow grey marks: no "
-        f"difference shown. To the right of zero the first model is better.",
-        f"Differences in percentage points: {'; '.join(told)}.",
+        f"difference shown. To the {side} of zero the first model is better.{band}",
+        f"Differences{' in percentage points' if metric_names.is_share(metric) else ''}: {'; '.join(told)}.",
         svg,
     )

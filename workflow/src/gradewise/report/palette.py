@@ -14,8 +14,8 @@ QUIET = "#6b7480"
 RULE = "#d9dde2"
 SEQUENTIAL = "Blues"
 
-_FAMILIES = {"cnn": "#0072b2", "pca_svm": "#d55e00", "forest": "#009e73"}
-_FURTHER = ("#cc79a7", "#e69f00", "#56b4e9", "#000000")
+_FAMILIES = {"cnn": "#0072b2", "pca_svm": "#d55e00", "forest": "#009e73", "blend": "#cc79a7"}
+_FURTHER = ("#e69f00", "#56b4e9", "#000000")
 _MARKERS = "osD^vPX*"
 _LINES: tuple[str | tuple[int, tuple[int, ...]], ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 

@@ -11,19 +11,40 @@ from gradewise.models.run import write_json
 from gradewise.report import (
     accuracy,
     answer,
+    audit,
     card,
     confusion,
     efficiency,
     evidence,
+    leak,
+    learning_curve,
     mistakes,
     out_of_bag,
     page,
     pairs,
+    probabilities,
     recipe,
+    subgroups,
     training,
 )
 
-SECTIONS = (answer, card, accuracy, confusion, pairs, efficiency, training, out_of_bag, mistakes, recipe)
+SECTIONS = (
+    answer,
+    card,
+    audit,
+    accuracy,
+    confusion,
+    pairs,
+    leak,
+    learning_curve,
+    probabilities,
+    subgroups,
+    efficiency,
+    training,
+    out_of_bag,
+    mistakes,
+    recipe,
+)
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +60,15 @@ def report(
     metrics: Path,
     comparisons: Path,
     verdicts: Path,
+    calibration: Path,
+    subgroups: Path,
     runs: list[Path],
     predictions: list[Path],
     views: list[Path],
+    leaks: Path | None = None,
+    curves: Path | None = None,
+    extrapolations: Path | None = None,
+    findings: Path | None = None,
     output: Path,
     assets: Path,
     summary: Path,
@@ -56,7 +83,7 @@ def report(
         Its section of the configuration.
     seed : int
         The configured seed; draws the example pictures.
-    manifest, quarantine, splits, metrics, comparisons, verdicts : Path
+    manifest, quarantine, splits, metrics, comparisons, verdicts, calibration, subgroups : Path
         The tables of that name.
     runs : list of Path
         `run.json` of every run.
@@ -64,6 +91,10 @@ def report(
         `predictions.parquet` of the runs, each in the folder of its `run.json`.
     views : list of Path
         Caches of the views that the models use, `{view}.parquet`.
+    leaks, curves, extrapolations : Path, optional
+        `leaks.parquet`, `learning_curve.parquet` and `extrapolations.parquet`, where the configuration asks for them.
+    findings : Path, optional
+        `audit.parquet`, what the data audit found.
     output : Path
         The page.
     assets : Path
@@ -86,9 +117,15 @@ def report(
         metrics=metrics,
         comparisons=comparisons,
         verdicts=verdicts,
+        calibration=calibration,
+        subgroups=subgroups,
         runs=runs,
         predictions=predictions,
         views=views,
+        leaks=leaks,
+        learning_curve=curves,
+        extrapolations=extrapolations,
+        audit=findings,
     )
     sections = [section for module in SECTIONS if (section := module.section(found)) is not None]
     page.write_assets(sections, assets)

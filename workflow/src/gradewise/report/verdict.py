@@ -8,19 +8,84 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gradewise.report import numbers
+from gradewise.evaluation import power
+from gradewise.report import metric_names, numbers
 from gradewise.report.numbers import Estimate
 
 SIGNIFICANT = 0.05
 
 CLOSE = 0.01
 
-RULE = (
-    "How the recommendation is made: the model with the highest image-level accuracy on test images leads. Models "
-    "whose difference from it has a Holm-adjusted p value of 0.05 or more are not told apart from it. One of those is "
-    "preferred to the leader only where it trains faster and was measured at most one percentage point behind; none "
-    "is recommended where guessing beats it. Test images were used for no decision before this one."
-)
+
+@dataclass(frozen=True)
+class Measure:
+    """What the verdict ranks models by, and how it is put into words.
+
+    Attributes
+    ----------
+    metric : str
+        Its name in `metrics.parquet`.
+    margin : float or None
+        Differences smaller than this do not matter in practice; None: every difference matters.
+    """
+
+    metric: str = "accuracy"
+    margin: float | None = None
+
+    @property
+    def words(self) -> str:
+        """The metric in words: 'accuracy', 'quadratic weighted kappa'."""
+        return metric_names.in_words(self.metric)
+
+    @property
+    def close(self) -> float:
+        """How far behind the leader a faster model may be: `CLOSE`; for costs, whose unit is the user's, nothing."""
+        return 0.0 if metric_names.is_amount(self.metric) else CLOSE
+
+    def advantage(self, first: float, second: float) -> float:
+        """How much better `first` is than `second`."""
+        return second - first if metric_names.lower_is_better(self.metric) else first - second
+
+    def reached(self, value: float | None) -> str:
+        """What a model gets: '90.0 % of test images right', 'a quadratic weighted kappa of 0.812'."""
+        return metric_names.reached(self.metric, value)
+
+    def gap(self, difference: float | None, points: str = "points") -> str:
+        """A difference without its sign: '4.0 points', '0.042'."""
+        written = metric_names.difference(self.metric, difference).removeprefix("+")
+        return f"{written} {points}" if metric_names.is_share(self.metric) else written
+
+    def bounds(self, difference: Estimate) -> str:
+        """The interval of a difference: '−3.0 to +11.0'; empty where unknown."""
+        return " to ".join(metric_names.difference(self.metric, bound) for bound in difference.bounds or ())
+
+
+ACCURACY = Measure()
+
+
+def rule(measure: Measure = ACCURACY) -> str:
+    """How the recommendation is made, for the reader."""
+    accuracy = measure.metric == "accuracy"
+    leads = "highest image-level accuracy" if accuracy else f"best image-level {measure.words}"
+    close = "no further behind" if not measure.close else f"at most {_one(measure)} behind"
+    text = (
+        f"How the recommendation is made: the model with the {leads} on test images leads. Models whose difference "
+        f"from it has a Holm-adjusted p value of 0.05 or more are not told apart from it"
+    )
+    if measure.margin is not None:
+        text += (
+            f", nor are those that are equivalent to it: the whole 95 % interval of the difference lies within "
+            f"{measure.gap(measure.margin)}"
+        )
+        close += ", or is equivalent"
+    return (
+        f"{text}. One of those is preferred to the leader only where it trains faster and was measured {close}; none "
+        f"is recommended where guessing beats it. Test images were used for no decision before this one."
+    )
+
+
+def _one(measure: Measure) -> str:
+    return "one percentage point" if metric_names.is_share(measure.metric) else measure.gap(measure.close)
 
 
 @dataclass(frozen=True)
@@ -30,8 +95,8 @@ class Standing:
     Attributes
     ----------
     model : str
-    accuracy : Estimate
-        Image level, on test, over all repeats.
+    score : Estimate
+        What the verdict ranks by: image level, on test, over all repeats.
     seconds_fit, seconds_per_image : float or None
         Time to train once, and to predict one image [s].
     memory_mb : float or None
@@ -41,7 +106,7 @@ class Standing:
     """
 
     model: str
-    accuracy: Estimate
+    score: Estimate
     seconds_fit: float | None = None
     seconds_per_image: float | None = None
     memory_mb: float | None = None
@@ -50,7 +115,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Pair:
-    """Image-level accuracy of `first` minus that of `second` on the same test images, tested.
+    """How much better `first` is than `second` on the same test images, by what the verdict ranks by, tested.
 
     `detectable` is the smallest difference that would have been found four times in five.
     """
@@ -81,9 +146,9 @@ class Ground:
     repeats : int
         Number of splits.
     commonest : str
-        The commonest class of the test images.
+        The class that is best always answered: for accuracy the commonest class of the test images.
     share : float
-        Its share, which is the accuracy of always answering it.
+        What always answering it gets: its share, for accuracy.
     """
 
     images: int
@@ -100,43 +165,66 @@ class Recommendation:
     Attributes
     ----------
     leader : Standing
-        Highest accuracy.
+        Best score.
     tied : tuple of Standing
-        Others that no test tells from the leader, most accurate first.
+        Others that no test tells from the leader, or that are equivalent to it, best first.
     choice : Standing
         The leader, or the fastest to train of those that tie and are at most `CLOSE` behind.
     beaten : tuple of Standing
-        The rest, most accurate first.
+        The rest, best first.
+    equivalent : tuple of str
+        Those of the tied that are shown to be equivalent to the leader.
     """
 
     leader: Standing
     tied: tuple[Standing, ...]
     choice: Standing
     beaten: tuple[Standing, ...]
+    equivalent: tuple[str, ...] = ()
 
 
-def recommend(standings: Sequence[Standing], pairs: Sequence[Pair]) -> Recommendation | None:
-    """Apply `RULE`; None where no model has an accuracy.
+def recommend(
+    standings: Sequence[Standing], pairs: Sequence[Pair], measure: Measure = ACCURACY
+) -> Recommendation | None:
+    """Apply `rule`; None where no model has a score.
 
     A model that was never compared with the leader, or whose comparison gave no p value, ties: nothing shows that it
     is worse.
     """
     ranked = sorted(
-        (standing for standing in standings if numbers.known(standing.accuracy.value)),
-        key=lambda standing: -(standing.accuracy.value or 0.0),
+        (standing for standing in standings if numbers.known(standing.score.value)),
+        key=lambda standing: measure.advantage(0.0, standing.score.value or 0.0),
     )
     if not ranked:
         return None
     leader, others = ranked[0], ranked[1:]
-    told = {standing.model: _told_apart(find(pairs, leader.model, standing.model)) for standing in others}
+    compared = {standing.model: find(pairs, leader.model, standing.model) for standing in others}
+    told = {model: _told_apart(pair, measure) for model, pair in compared.items()}
+    equivalent = tuple(model for model, pair in compared.items() if is_equivalent(pair, measure))
     tied = tuple(standing for standing in others if not told[standing.model])
-    best = leader.accuracy.value or 0.0
-    close = [standing for standing in tied if best - (standing.accuracy.value or 0.0) <= CLOSE]
+    close = [
+        standing
+        for standing in tied
+        if standing.model in equivalent or _behind(leader, standing, measure) <= measure.close
+    ]
     cheapest = min(
         (leader, *close),
         key=lambda standing: standing.seconds_fit if standing.seconds_fit is not None else float("inf"),
     )
-    return Recommendation(leader, tied, cheapest, tuple(standing for standing in others if told[standing.model]))
+    beaten = tuple(standing for standing in others if told[standing.model])
+    return Recommendation(leader, tied, cheapest, beaten, equivalent)
+
+
+def is_equivalent(pair: Pair | None, measure: Measure) -> bool:
+    """Whether the whole interval of a difference lies within the margin, as `power.judge` has it."""
+    if pair is None or pair.difference.bounds is None or measure.margin is None:
+        return False
+    low, high = pair.difference.bounds
+    return power.judge(low, high, 1.0 if pair.p_holm is None else pair.p_holm, measure.margin) == "equivalent"
+
+
+def _behind(leader: Standing, standing: Standing, measure: Measure) -> float:
+    return measure.advantage(leader.score.value or 0.0, standing.score.value or 0.0)
 
 
 def find(pairs: Sequence[Pair], first: str, second: str) -> Pair | None:
@@ -147,18 +235,26 @@ def find(pairs: Sequence[Pair], first: str, second: str) -> Pair | None:
     return None
 
 
-def headline(recommendation: Recommendation, ground: Ground) -> str:
+def headline(recommendation: Recommendation, ground: Ground, measure: Measure = ACCURACY) -> str:
     """The answer in one to three sentences; no model is recommended where guessing beats the best of them."""
     choice, leader = recommendation.choice, recommendation.leader
-    if leader.accuracy.bounds and leader.accuracy.bounds[1] < ground.share:
+    if _surely_worse(leader.score, ground.share, measure):
         return (
             f"Use none of these models as it is: the best, {leader.model}, gets "
-            f"{numbers.percent(leader.accuracy.value)} of test images right, always answering {ground.commonest} "
-            f"{numbers.percent(ground.share)}."
+            f"{measure.reached(leader.score.value)}, always answering {ground.commonest} "
+            f"{metric_names.value(measure.metric, ground.share)}."
         )
-    doubtful = choice.accuracy.bounds is not None and choice.accuracy.bounds[0] <= ground.share
+    doubtful = choice.score.bounds is not None and not _surely_better(choice.score, ground.share, measure)
     doubt = f" That is not shown to be better than always answering {ground.commonest}." if doubtful else ""
-    return f"{_advice(recommendation, ground)}{doubt}"
+    return f"{_advice(recommendation, ground, measure)}{doubt}"
+
+
+def _surely_better(score: Estimate, value: float, measure: Measure) -> bool:
+    return score.bounds is not None and all(measure.advantage(bound, value) > 0 for bound in score.bounds)
+
+
+def _surely_worse(score: Estimate, value: float, measure: Measure) -> bool:
+    return score.bounds is not None and all(measure.advantage(bound, value) < 0 for bound in score.bounds)
 
 
 def basis(images: int, groups: int, noun: str) -> str:
@@ -167,11 +263,17 @@ def basis(images: int, groups: int, noun: str) -> str:
     return counted if images == groups else f"{counted} in {numbers.many(groups, 'group')}"
 
 
-def accuracy_sentence(standing: Standing, ground: Ground) -> str:
+def accuracy_sentence(standing: Standing, ground: Ground, measure: Measure = ACCURACY) -> str:
     """How good the model is on images it has not seen."""
-    estimate = standing.accuracy
+    estimate = standing.score
     stands_on = basis(ground.images, ground.groups, "test image")
     stands_on += f", over {numbers.many(ground.repeats, 'repeat')}" if ground.repeats > 1 else ", one split"
+    if measure.metric != "accuracy":
+        text = f"{standing.model} reaches {measure.reached(estimate.value)}"
+        if estimate.bounds:
+            low, high = (metric_names.value(measure.metric, bound) for bound in estimate.bounds)
+            text += f"; the 95 % interval reaches from {low} to {high}"
+        return f"{text} ({stands_on})."
     if not estimate.bounds:
         return f"{standing.model} judges {numbers.percent(estimate.value)} of test images rightly ({stands_on})."
     return (
@@ -211,57 +313,64 @@ def gathering_sentence(aggregate: str) -> str:
     )
 
 
-def lead_sentence(recommendation: Recommendation, pairs: Sequence[Pair], ground: Ground) -> str | None:
+def lead_sentence(
+    recommendation: Recommendation, pairs: Sequence[Pair], ground: Ground, measure: Measure = ACCURACY
+) -> str | None:
     """By how much the leader is better than the next model, and how sure that is; None where it is alone."""
-    others = sorted((*recommendation.tied, *recommendation.beaten), key=lambda other: -(other.accuracy.value or 0.0))
+    leader = recommendation.leader
+    others = sorted((*recommendation.tied, *recommendation.beaten), key=lambda other: _behind(leader, other, measure))
     if not others:
         return None
-    leader, second = recommendation.leader, others[0]
+    second = others[0]
+    first = f"The {'most accurate' if measure.metric == 'accuracy' else f'best by {measure.words}'}, {leader.model}"
     pair = find(pairs, leader.model, second.model)
     if pair is None or not numbers.known(pair.difference.value):
-        gap = _unsigned((leader.accuracy.value or 0.0) - (second.accuracy.value or 0.0))
-        return (
-            f"The most accurate, {leader.model}, is {gap} percentage points ahead of the next, {second.model}; the two "
-            f"were not tested against each other."
-        )
-    gap = _unsigned(pair.difference.value)
-    ahead = f"The most accurate, {leader.model}, is {gap} percentage points ahead of the next, {second.model}"
+        gap = measure.gap(_behind(leader, second, measure), "percentage points")
+        return f"{first}, is {gap} ahead of the next, {second.model}; the two were not tested against each other."
+    gap = measure.gap(pair.difference.value, "percentage points")
+    ahead = f"{first}, is {gap} ahead of the next, {second.model}"
     if pair.difference.bounds:
-        ahead += (
-            f" (95 % interval {numbers.points(pair.difference.low)} to {numbers.points(pair.difference.high)}"
-            f"{_p_clause(pair.p_holm, pair.test)})"
-        )
+        ahead += f" (95 % interval {measure.bounds(pair.difference)}{_p_clause(pair.p_holm, pair.test)})"
     elif numbers.known(pair.p_holm):
         ahead += f" ({_p_clause(pair.p_holm, pair.test).removeprefix(', ')})"
-    if _told_apart(pair):
+    if is_equivalent(pair, measure):
+        return f"{ahead}: the two are equivalent within {measure.gap(measure.margin)}."
+    if _told_apart(pair, measure):
         return f"{ahead}: chance alone does not explain that."
     found = f"{ahead}: no difference that {numbers.many(ground.images, 'image')} could show."
     if numbers.known(pair.detectable):
-        found += f" One of {_unsigned(pair.detectable)} points or more would have been found four times in five."
+        found += f" One of {measure.gap(pair.detectable)} or more would have been found four times in five."
+    if measure.margin is not None:
+        found += f" Nor is it shown that the two are equivalent within {measure.gap(measure.margin)}."
     return found
 
 
-def trade_sentence(recommendation: Recommendation, pairs: Sequence[Pair]) -> str | None:
+def trade_sentence(recommendation: Recommendation, pairs: Sequence[Pair], measure: Measure = ACCURACY) -> str | None:
     """What choosing another model than the most accurate saves and may cost; None where that one is the choice."""
     leader, choice = recommendation.leader, recommendation.choice
     if choice is leader:
         return None
     pair = find(pairs, leader.model, choice.model)
-    measured = Estimate((leader.accuracy.value or 0.0) - (choice.accuracy.value or 0.0))
+    measured = Estimate(_behind(leader, choice, measure))
     behind = pair.difference if pair and numbers.known(pair.difference.value) else measured
-    bounds = f" (95 % interval {' to '.join(map(numbers.points, behind.bounds))})" if behind.bounds else ""
+    bounds = f" (95 % interval {measure.bounds(behind)})" if behind.bounds else ""
     saved = (
         f" saves training time ({numbers.time(choice.seconds_fit)} against {numbers.time(leader.seconds_fit)}) and"
         if numbers.known(choice.seconds_fit) and numbers.known(leader.seconds_fit)
         else ""
     )
+    if measure.metric != "accuracy":
+        return (
+            f"Choosing {choice.model} over {leader.model}{saved} may be worse by {measure.words}: {leader.model} is "
+            f"{measure.gap(behind.value)} better{bounds}. Where that matters more than time, take {leader.model}."
+        )
     return (
         f"Choosing {choice.model} over {leader.model}{saved} may cost accuracy: {leader.model} got "
-        f"{_unsigned(behind.value)} points more{bounds}. Where accuracy matters more than time, take {leader.model}."
+        f"{measure.gap(behind.value)} more{bounds}. Where accuracy matters more than time, take {leader.model}."
     )
 
 
-def beaten_sentence(recommendation: Recommendation, pairs: Sequence[Pair]) -> str | None:
+def beaten_sentence(recommendation: Recommendation, pairs: Sequence[Pair], measure: Measure = ACCURACY) -> str | None:
     """Which models are worse than the leader beyond chance; None where there are none."""
     if not recommendation.beaten:
         return None
@@ -269,8 +378,9 @@ def beaten_sentence(recommendation: Recommendation, pairs: Sequence[Pair]) -> st
     for standing in recommendation.beaten:
         pair = find(pairs, recommendation.leader.model, standing.model)
         behind = None if pair is None else pair.difference.value
-        parts.append(f"{standing.model} (by {_unsigned(behind)} points)")
-    return f"Less accurate than {recommendation.leader.model} beyond chance: {numbers.listed(parts)}."
+        parts.append(f"{standing.model} (by {measure.gap(behind)})")
+    worse = "Less accurate" if measure.metric == "accuracy" else f"Worse by {measure.words}"
+    return f"{worse} than {recommendation.leader.model} beyond chance: {numbers.listed(parts)}."
 
 
 def cost_sentence(standing: Standing) -> str | None:
@@ -288,43 +398,59 @@ def cost_sentence(standing: Standing) -> str | None:
     return f"{standing.model} takes {numbers.listed(parts)}." if parts else None
 
 
-def baseline_sentence(standing: Standing, ground: Ground) -> str:
-    """How the model compares with always answering the commonest class."""
-    guess = (
-        f"Always answering {ground.commonest}, the commonest class, would be right for "
-        f"{numbers.percent(ground.share)} of test images"
-    )
-    value = standing.accuracy.value or 0.0
-    if standing.accuracy.bounds is None:
-        return f"{guess}; {standing.model} is right for {numbers.percent(value)}."
-    low, high = standing.accuracy.bounds
-    if low > ground.share:
-        return f"{guess}; {standing.model} is {_unsigned(value - ground.share)} points above that, beyond chance."
-    if high < ground.share:
+def baseline_sentence(standing: Standing, ground: Ground, measure: Measure = ACCURACY) -> str:
+    """How the model compares with always giving the same answer, the best one."""
+    value = standing.score.value or 0.0
+    accuracy = measure.metric == "accuracy"
+    if accuracy:
+        guess = (
+            f"Always answering {ground.commonest}, the commonest class, would be right for "
+            f"{numbers.percent(ground.share)} of test images"
+        )
+    else:
+        guess = f"Always answering {ground.commonest} would reach {measure.reached(ground.share)}"
+    if standing.score.bounds is None:
+        verb = "is right for" if accuracy else "reaches"
+        return f"{guess}; {standing.model} {verb} {metric_names.value(measure.metric, value)}."
+    if _surely_better(standing.score, ground.share, measure):
+        above = "above that" if accuracy else "better"
+        gap = measure.gap(measure.advantage(value, ground.share))
+        return f"{guess}; {standing.model} is {gap} {above}, beyond chance."
+    if _surely_worse(standing.score, ground.share, measure):
         return f"{guess}: better than {standing.model}, which should not be used as it is."
     return f"{guess}, which lies within the interval of {standing.model}: it is not shown to be better than guessing."
 
 
-def _advice(recommendation: Recommendation, ground: Ground) -> str:
+def _advice(recommendation: Recommendation, ground: Ground, measure: Measure) -> str:
     choice, leader = recommendation.choice, recommendation.leader
-    right = f"{numbers.percent(choice.accuracy.value)} of test images right"
+    right = measure.reached(choice.score.value)
+    more = "more than any other model" if measure.metric == "accuracy" else "better than any other model"
+    images = numbers.many(ground.images, "image")
     if not recommendation.tied and not recommendation.beaten:
         return f"{choice.model} is the only model here; it gets {right}."
     if not recommendation.tied:
-        return f"Use {choice.model}: it gets {right}, more than any other model, and chance does not explain the lead."
+        return f"Use {choice.model}: it gets {right}, {more}, and chance does not explain the lead."
     if choice is leader:
-        rivals = numbers.listed([standing.model for standing in recommendation.tied])
-        return (
-            f"Use {choice.model}: it gets {right}, more than any other model. But there is no difference from {rivals} "
-            f"that {numbers.many(ground.images, 'image')} could show."
-        )
-    return (
-        f"Use {choice.model}: it gets {right}, {leader.model} {numbers.percent(leader.accuracy.value)}, which is no "
-        f"difference that {numbers.many(ground.images, 'image')} could show, and it is faster to train."
+        tied = [standing.model for standing in recommendation.tied]
+        open_still = [model for model in tied if model not in recommendation.equivalent]
+        text = f"Use {choice.model}: it gets {right}, {more}."
+        if open_still:
+            text += f" But there is no difference from {numbers.listed(open_still)} that {images} could show."
+        if recommendation.equivalent:
+            same = numbers.listed(list(recommendation.equivalent))
+            text += f" Equivalent to it within {measure.gap(measure.margin)}: {same}."
+        return text
+    beside = (
+        f"Use {choice.model}: it gets {right}, {leader.model} {metric_names.value(measure.metric, leader.score.value)}"
     )
+    if choice.model in recommendation.equivalent:
+        return f"{beside}; the two are equivalent within {measure.gap(measure.margin)}, and it is faster to train."
+    return f"{beside}, which is no difference that {images} could show, and it is faster to train."
 
 
-def _told_apart(pair: Pair | None) -> bool:
+def _told_apart(pair: Pair | None, measure: Measure) -> bool:
+    if is_equivalent(pair, measure):
+        return False
     return pair is not None and pair.p_holm is not None and numbers.known(pair.p_holm) and pair.p_holm < SIGNIFICANT
 
 
@@ -334,10 +460,6 @@ def _p_clause(p: float | None, test: str) -> str:
     text = numbers.p_value(p)
     equals = "" if text.startswith("<") else "= "
     return f", adjusted p {equals}{text}, {test}"
-
-
-def _unsigned(difference: float | None) -> str:
-    return numbers.points(difference).removeprefix("+")
 
 
 def _outer(estimate: Estimate) -> tuple[float | None, float | None]:

@@ -1,0 +1,105 @@
+"""Which parts of the images are told apart, and how accurate a model is in each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gradewise.evaluation.intervals import wilson
+from gradewise.evaluation.subgroups import describe, measure_subgroups
+
+
+def manifest(**columns: object) -> pd.DataFrame:
+    length = max(len(values) for values in columns.values())
+    return pd.DataFrame({"image_id": [f"i{place}" for place in range(length)], "label": "A", **columns})
+
+
+def verdicts(right: np.ndarray, groups: np.ndarray | None = None, repeats: int = 1) -> pd.DataFrame:
+    images = len(right) // repeats
+    at = np.tile(np.arange(images), repeats)
+    group = at if groups is None else np.tile(groups, repeats)
+    return pd.DataFrame(
+        {
+            "repeat": np.repeat(np.arange(repeats), images),
+            "image_id": [f"i{place}" for place in at],
+            "group": [f"g{place}" for place in group],
+            "label": "A",
+            "predicted": np.where(right, "A", "B"),
+        }
+    )
+
+
+def test_only_columns_with_few_values_tell_parts_apart() -> None:
+    given = manifest(
+        camera=["x", "y"] * 30, serial=[f"s{place}" for place in range(60)], same=["z"] * 60, empty=[None] * 60
+    )
+    assert list(describe(given).columns) == ["camera"]
+
+
+def test_numbers_with_many_values_are_cut_into_quarters() -> None:
+    found = describe(manifest(power=np.arange(80.0)))["power"]
+    assert found.value_counts().tolist() == [20, 20, 20, 20]
+
+
+def test_numbers_are_told_without_needless_digits() -> None:
+    assert sorted(describe(manifest(voltage=["10.0", "12.5"] * 5))["voltage"].unique()) == ["10", "12.5"]
+
+
+def test_accuracy_and_interval_of_single_images_are_wilsons() -> None:
+    right = np.arange(60) % 3 > 0
+    given = describe(manifest(camera=["x"] * 20 + ["y"] * 40))
+    found = {row["value"]: row for row in measure_subgroups(verdicts(right), given)}
+    assert found["x"]["accuracy"] == right[:20].mean()
+    assert (found["x"]["low"], found["x"]["high"]) == pytest.approx(wilson(right[:20].mean(), 20, 1.959964))
+    assert found["x"]["difference"] == pytest.approx(right[:20].mean() - right[20:].mean())
+
+
+def test_a_part_with_fewer_than_five_test_images_is_left_out() -> None:
+    given = describe(manifest(camera=["x"] * 4 + ["y"] * 20 + ["z"] * 20))
+    assert [row["value"] for row in measure_subgroups(verdicts(np.arange(44) % 2 == 0), given)] == ["y", "z"]
+
+
+def test_a_column_of_which_one_part_is_large_enough_is_left_out() -> None:
+    given = describe(manifest(camera=["x"] * 4 + ["y"] * 20))
+    assert measure_subgroups(verdicts(np.arange(24) % 2 == 0), given) == []
+
+
+def test_a_part_that_is_one_group_is_measured_by_its_images() -> None:
+    groups = np.repeat(np.arange(6), 10)
+    row = measure_subgroups(verdicts(np.arange(60) % 4 > 0, groups), describe(manifest(run=[f"r{g}" for g in groups])))[
+        0
+    ]
+    assert (row["groups"], row["images"]) == (1, 10)
+    assert row["low"] < row["accuracy"] < row["high"]
+
+
+def test_groups_widen_the_interval_of_a_part_they_make_up() -> None:
+    rng = np.random.default_rng(1)
+    groups = np.repeat(np.arange(20), 10)
+    right = (rng.random(20) < 0.6)[groups]
+    given = describe(manifest(camera=np.where(groups % 2, "x", "y")))
+    together = measure_subgroups(verdicts(right, groups), given)[0]
+    alone = measure_subgroups(verdicts(right), given)[0]
+    assert together["high"] - together["low"] > 2 * (alone["high"] - alone["low"])
+
+
+def test_a_part_that_is_truly_worse_is_found() -> None:
+    rng = np.random.default_rng(2)
+    camera = np.array(["x", "y", "z"])[np.arange(300) % 3]
+    right = rng.random(300) < np.where(camera == "x", 0.5, 0.95)
+    found = {row["value"]: row for row in measure_subgroups(verdicts(right), describe(manifest(camera=camera)))}
+    assert found["x"]["p_holm"] < 0.001
+    assert found["x"]["difference"] < 0
+
+
+def test_parts_that_do_not_differ_are_seldom_called_different() -> None:
+    called = 0
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        groups = np.repeat(np.arange(24), 3)
+        chance = np.clip(rng.normal(0.75, 0.15, 24), 0, 1)[groups]
+        right = np.concatenate([rng.random(72) < chance for _ in range(3)])
+        given = describe(manifest(camera=np.array(["u", "v", "w"])[groups % 3]))
+        called += any(row["p_holm"] < 0.05 for row in measure_subgroups(verdicts(right, groups, 3), given))
+    assert called / 150 <= 0.08

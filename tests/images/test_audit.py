@@ -1,0 +1,172 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image, ImageFilter
+
+from gradewise import tables
+from gradewise.config import Source
+from gradewise.images.audit import audit
+from gradewise.images.manifest import manifest
+from gradewise.simulate.drawing import smooth_noise
+
+NAMES = ("quarantine", "fingerprints", "duplicates")
+
+
+class World:
+    """Sixty made-up pictures of two classes, differing in content alone, that a test may spoil."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        (folder / "images").mkdir()
+        self.rows = []
+        for number in range(60):
+            rng = np.random.default_rng(number)
+            field = smooth_noise(rng, 96, 16)
+            levels = 128 + 45 * (field - field.mean()) / field.std() + rng.normal(0, 0.5, field.shape)
+            self.add(f"{number:02}.png", "ab"[number % 2], Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8)))
+
+    def add(self, name, label, image, **options):
+        image.save(self.folder / "images" / name, **options)
+        self.rows.append({"image_id": name, "label": label})
+
+    def open(self, name):
+        return Image.open(self.folder / "images" / name)
+
+    def audit(self, joined=True, **columns):
+        frame = pd.DataFrame(self.rows).assign(**columns)
+        frame.to_csv(self.folder / "labels.csv", index=False)
+        source = {
+            "tables": [{"csv": str(self.folder / "labels.csv"), "images": str(self.folder / "images")}],
+            "classes": ["a", "b"],
+            "join_duplicates": joined,
+            "group": "group" if "group" in columns else None,
+        }
+        return self.check(source, joined)
+
+    def check(self, source, joined=True):
+        files = {name: self.folder / name for name in NAMES}
+        listed = self.folder / "manifest"
+        manifest(source=Source.model_validate(source), threads=1, output=listed, **files)
+        output = self.folder / "audit"
+        audit(manifest=listed, classes=["a", "b"], joined=joined, seed=1, output=output, **files)
+        return tables.read(output)
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def of(found, check):
+    return found.loc[found["check"] == check]
+
+
+def test_clean_images_give_neutral_facts_only(world):
+    found = world.audit(operator=["x", "y", "z"] * 20, number=np.arange(60))
+    assert set(found["severity"]) == {"fact"}
+    assert set(found["check"]) == {"class balance", "clue"}
+
+
+def test_copies_under_another_label_are_listed_and_not_dropped(world):
+    world.add("copy.png", "b", world.open("00.png"))
+    world.add("turned.jpg", "a", world.open("01.png").rotate(90), quality=80)
+    found = world.audit()
+    conflicts = of(found, "conflicting labels")
+    assert conflicts[["image_id", "other_image_id"]].to_numpy().tolist() == [
+        ["00.png", "copy.png"],
+        ["01.png", "turned.jpg"],
+    ]
+    assert set(conflicts["severity"]) == {"warning"}
+    assert list(of(found, "exact duplicate")["severity"]) == ["notice"]
+    assert "rotated by 90°" in of(found, "near duplicate")["text"].iloc[0]
+    assert len(tables.read(world.folder / "manifest")) == 62
+
+
+def test_copies_that_are_not_joined_are_a_warning(world):
+    world.add("copy.png", "a", world.open("00.png"))
+    found = world.audit(joined=False)
+    assert list(of(found, "exact duplicate")["severity"]) == ["warning"]
+
+
+def test_a_class_photographed_at_another_size_is_a_warning(world):
+    for row in world.rows:
+        if row["label"] == "b":
+            world.open(row["image_id"]).resize((104, 104)).save(world.folder / "images" / row["image_id"])
+    clue = of(world.audit(), "clue").set_index("subject").loc["size"]
+    assert clue["severity"] == "warning"
+    assert clue["value"] == 1.0
+    assert clue["baseline"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_class_taken_with_another_camera_is_a_warning(world):
+    for row in world.rows:
+        exif = Image.Exif()
+        exif[272] = "north" if row["label"] == "a" else "south"
+        world.open(row["image_id"]).save(world.folder / "images" / row["image_id"], exif=exif)
+    assert of(world.audit(), "clue").set_index("subject").loc["camera", "severity"] == "warning"
+
+
+def test_a_class_with_another_border_is_a_notice(world):
+    for row in world.rows:
+        if row["label"] == "b":
+            image = np.array(world.open(row["image_id"]))
+            image[:2] = image[-2:] = 250
+            Image.fromarray(image).save(world.folder / "images" / row["image_id"])
+    assert of(world.audit(), "clue").set_index("subject").loc["border colour", "severity"] == "notice"
+
+
+def test_a_column_that_equals_the_label_is_a_warning(world):
+    codes = [{"a": 1, "b": 2}[row["label"]] for row in world.rows]
+    found = of(world.audit(grade_code=codes), "column equals label")
+    assert found[["subject", "severity"]].to_numpy().tolist() == [["grade_code", "warning"]]
+
+
+def test_a_column_that_nearly_determines_the_label_is_noticed(world):
+    codes = [{"a": "u", "b": "v"}[row["label"]] for row in world.rows]
+    codes[3] = "u"
+    assert list(of(world.audit(code=codes), "column predicts label")["subject"]) == ["code"]
+
+
+def test_a_class_of_few_groups_that_hold_nothing_else_is_noticed(world):
+    groups = [f"{row['label']}{number % 3}" for number, row in enumerate(world.rows)]
+    found = world.audit(group=groups)
+    assert list(of(found, "few groups of a class")["subject"]) == ["a", "b"]
+    assert of(found, "groups of one class")["value"].iloc[0] == 1.0
+
+
+def test_blurred_and_dark_pictures_are_noticed(world):
+    blurred = world.open("04.png").filter(ImageFilter.GaussianBlur(8))
+    blurred.save(world.folder / "images" / "04.png")
+    Image.fromarray(np.asarray(world.open("09.png")) // 8).save(world.folder / "images" / "09.png")
+    found = of(world.audit(), "outlier")
+    assert set(zip(found["subject"], found["image_id"], strict=True)) >= {("blurred", "04.png"), ("dark", "09.png")}
+    assert set(found["image_id"]) == {"04.png", "09.png"}
+
+
+def test_a_copy_of_a_training_image_among_test_images_is_told(world):
+    world.add("copy.jpg", "a", world.open("00.png"), quality=70)
+    rows = pd.DataFrame(world.rows)
+    rows.iloc[:40].to_csv(world.folder / "train.csv", index=False)
+    rows.iloc[40:].to_csv(world.folder / "test.csv", index=False)
+    parts = [
+        {"csv": str(world.folder / f"{role}.csv"), "images": str(world.folder / "images"), "role": role}
+        for role in ("train", "test")
+    ]
+    source = {"tables": parts, "classes": ["a", "b"], "join_duplicates": False}
+    found = of(world.check(source, joined=False), "copy across roles")
+    assert list(found["severity"]) == ["warning"]
+    assert {"test", "train"} <= set(found["text"].iloc[0].split())
+
+
+def test_the_command_writes_the_audit(world):
+    world.audit()
+    command = [sys.executable, "-m", "gradewise.images.audit", "--seed", "1", "--classes", json.dumps(["a", "b"])]
+    for name in ("manifest", *NAMES):
+        command += [f"--{name}", str(world.folder / name)]
+    output = world.folder / "audit-exact"
+    subprocess.run([*command, "--joined", "exact", "--output", str(output)], check=True, capture_output=True)
+    assert tables.read(output).columns.tolist() == tables.AUDIT.names

@@ -1,0 +1,50 @@
+import html
+import re
+
+import pandas as pd
+import pytest
+
+from gradewise import tables
+from gradewise.report.report import report
+
+
+@pytest.fixture
+def told(make_grades):
+    """Text of the page, and the page, written with given findings."""
+
+    def write(*findings):
+        results = make_grades()
+        path = results.folder / "audit.parquet"
+        frame = pd.DataFrame(findings, columns=tables.AUDIT.names)
+        numbers = dict.fromkeys(("value", "low", "high", "baseline"), "float64")
+        tables.write(frame.astype(numbers), path, tables.AUDIT)
+        report(**results.arguments, findings=path)
+        return " ".join(
+            html.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", results.html, flags=re.S)).split()
+        ), results
+
+    return write
+
+
+def test_without_copies_the_report_says_so(told):
+    text, _ = told({"check": "class balance", "severity": "fact", "subject": "A", "value": 0.3, "text": "-"})
+    assert "No image is a copy of another" in text
+
+
+def test_copies_are_shown_side_by_side_and_conflicts_told(told):
+    names = {"image_id": "A/photo-000.png", "other_image_id": "B/photo-001.png", "value": 0.999}
+    text, results = told(
+        {"check": "near duplicate", "severity": "notice", "subject": "rotated by 90°", "text": "-"} | names,
+        {"check": "conflicting labels", "severity": "warning", "text": "one must be wrong"} | names,
+    )
+    assert "the labels differ, so at least one is wrong" in text
+    assert "rotated by 90°" in text
+    assert (results.assets / "copies.png").is_file()
+    assert list(pd.read_csv(results.assets / "audit.csv")["severity"]) == ["warning", "notice"]
+
+
+@pytest.mark.parametrize(("value", "warned"), [(0.95, True), (0.4, False)])
+def test_a_clue_that_comes_near_the_models_is_warned_of(told, value, warned):
+    clue = {"check": "clue", "severity": "warning", "subject": "size", "text": "-", "value": value}
+    text, _ = told(clue | {"low": value - 0.03, "high": value + 0.03, "baseline": 0.36})
+    assert ("Without looking at the images, size alone" in text) == warned

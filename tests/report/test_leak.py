@@ -1,0 +1,81 @@
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from gradewise import tables
+from gradewise.report import evidence, leak
+from gradewise.report.report import report
+
+NO_BREAK = "\u00a0"
+
+
+@pytest.fixture(scope="module")
+def known(fibres):
+    left_out = ("output", "assets", "summary")
+    return evidence.read(**{name: value for name, value in fibres.arguments.items() if name not in left_out})
+
+
+def rows(gap, low, high, model="forest-d4", grouped=0.623):
+    careless = grouped + gap
+    return pd.DataFrame(
+        [
+            {
+                "dataset": "fibres",
+                "model": model,
+                "metric": "accuracy",
+                "grouped": grouped,
+                "grouped_low": grouped - 0.1,
+                "grouped_high": grouped + 0.1,
+                "careless": careless,
+                "careless_low": careless - 0.05,
+                "careless_high": careless + 0.05,
+                "gap": gap,
+                "gap_low": low,
+                "gap_high": high,
+                "siblings": 0.93,
+                "images": 48,
+                "groups": 24,
+                "repeats": 3,
+            }
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("gap", "low", "high", "words"),
+    [
+        (0.218, 0.15, 0.28, "21.8 points (15.0 to 28.0) of the claim were memory of the same experiment, not skill"),
+        (0.005, 0.001, 0.009, "a real but small difference of 0.5 points (0.1 to 0.9)"),
+        (0.002, -0.004, 0.008, "no leak to speak of; the interval of the gap reaches up to +0.8 points"),
+        (0.03, -0.05, 0.11, "cannot be told from 48 images in 24 groups"),
+        (-0.1, -0.15, -0.05, "which memory cannot explain"),
+        (0.03, None, None, "too few groups to say how sure that is"),
+    ],
+)
+def test_the_words_follow_the_interval_of_the_gap(known, gap, low, high, words):
+    found = leak.section(replace(known, leaks=rows(gap, low, high)))
+    lead = found.blocks[0].text.replace(NO_BREAK, " ")
+    assert lead.startswith(f"Split at random, forest-d4 would have claimed {100 * (0.623 + gap):.1f} %; on new groups")
+    assert words in lead
+
+
+def test_without_groups_there_is_nothing_to_find_and_no_table_that_suggests_it(known):
+    alone = known.manifest.assign(group=known.manifest["image_id"])
+    found = leak.section(replace(known, manifest=alone, leaks=rows(0.1, 0.05, 0.15)))
+    assert len(found.blocks) == 1
+    assert "Each image is a group of its own" in found.blocks[0].text
+
+
+def test_without_a_leak_test_there_is_no_section(known):
+    assert leak.section(known) is None
+
+
+def test_the_page_and_its_table_hold_the_leak_test(make_fibres):
+    results = make_fibres(models=("forest-d4",))
+    path = results.folder / "leaks.parquet"
+    tables.write(rows(0.218, 0.15, 0.28), path, tables.LEAKS)
+    report(**results.arguments, leaks=path)
+    assert "What a careless split would have claimed" in results.html
+    assert pd.read_csv(results.assets / "leak.csv")["gap"].tolist() == [0.218]
+    assert (results.assets / "leak.svg").exists()

@@ -1,0 +1,96 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gradewise import tables
+from gradewise.report import evidence, learning_curve
+from gradewise.report.report import report
+
+NO_BREAK = "\u00a0"
+GROWS = {
+    "finding": "grows",
+    "slope": (0.03, 0.02, 0.04),
+    "doubled": (0.02, 0.011, 0.03),
+    "groups_for_a_point": (41.3, 15, 300),
+}
+FLAT = {
+    "finding": "flat",
+    "slope": (0.0, -0.002, 0.002),
+    "doubled": (0.001, 0.0, 0.006),
+    "groups_for_a_point": (np.inf, 420, np.inf),
+}
+OPEN = {
+    "finding": "undetermined",
+    "slope": (0.02, -0.01, 0.05),
+    "doubled": (0.01, 0.0, 0.05),
+    "groups_for_a_point": (60, 9, np.inf),
+}
+UNKNOWN = {"finding": "undetermined", "slope": (0.02, None, None)}
+
+
+@pytest.fixture(scope="module")
+def known(fibres):
+    left_out = ("output", "assets", "summary")
+    return evidence.read(**{name: value for name, value in fibres.arguments.items() if name not in left_out})
+
+
+def outlook(case, repeats=3):
+    row = {"dataset": "fibres", "model": "forest-d4", "groups": 48.0, "images": 144.0, "repeats": repeats}
+    row |= {"asymptote": 0.2, "scale": 0.9, "exponent": 0.5, "finding": case["finding"]}
+    for name in ("slope", "doubled", "groups_for_a_point"):
+        ends = case.get(name, (None, None, None))
+        row |= {f"{name}{end}": value for end, value in zip(("", "_low", "_high"), ends, strict=True)}
+    return pd.DataFrame([row])
+
+
+def curve():
+    rows = []
+    for share in (0.25, 0.5, 1.0, 2.0, 4.0):
+        measured = share <= 1
+        fitted = 0.8 - 0.13 * share**-0.5
+        row = {"dataset": "fibres", "model": "forest-d4", "share": share, "groups": 48 * share, "images": 144 * share}
+        row |= {"fitted": fitted, "fitted_low": fitted - 0.05, "fitted_high": fitted + 0.05}
+        row["accuracy"] = fitted if measured else np.nan
+        row |= {f"accuracy_{end}": fitted + by if measured else np.nan for end, by in (("low", -0.1), ("high", 0.1))}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        (GROWS, "About 42 groups more for training (now 48 groups) would gain one point, anywhere between 15 and 300"),
+        (FLAT, "flat within its intervals; more images of the same kind are unlikely to help"),
+        (OPEN, "cannot be told from these data. Within them accuracy shows no sure rise (+2.0 (−1.0 to +5.0) points"),
+        (OPEN, "One more point needs at least 9 groups more"),
+        (UNKNOWN, "too few sizes or groups to fit a curve to"),
+    ],
+)
+def test_the_words_follow_the_finding(known, case, words):
+    found = learning_curve.section(replace(known, learning_curve=curve(), extrapolations=outlook(case)))
+    assert words in found.blocks[0].text.replace(NO_BREAK, " ")
+
+
+def test_a_single_repeat_is_said_to_hide_luck(known):
+    for repeats, said in ((1, True), (3, False)):
+        known_now = replace(known, learning_curve=curve(), extrapolations=outlook(GROWS, repeats))
+        text = " ".join(block.text for block in learning_curve.section(known_now).blocks if hasattr(block, "text"))
+        assert ("too narrow" in text) == said
+
+
+def test_without_a_learning_curve_there_is_no_section(known):
+    assert learning_curve.section(known) is None
+
+
+def test_the_page_holds_the_curve_and_its_tables(make_fibres):
+    results = make_fibres(models=("forest-d4",))
+    paths = {"curves": results.folder / "curve.parquet", "extrapolations": results.folder / "extrapolations.parquet"}
+    tables.write(curve(), paths["curves"], tables.LEARNING_CURVE)
+    tables.write(outlook(GROWS), paths["extrapolations"], tables.EXTRAPOLATIONS)
+    report(**results.arguments, **paths)
+    assert "Would more images help?" in results.html
+    assert list(pd.read_csv(results.assets / "learning-curve.csv")["share"]) == [0.25, 0.5, 1.0, 2.0]
+    assert (results.assets / "learning-curve.svg").exists()
+    assert (results.assets / "extrapolations.csv").exists()

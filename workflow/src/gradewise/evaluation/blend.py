@@ -1,0 +1,168 @@
+"""The step `blend`: several trained models as one, from their predictions.
+
+Members that look through one view are blended sample by sample; where their samples differ, each member's samples are
+first gathered to its verdicts on images in the dataset's own way, and those are blended: a sample of such a blend is
+an image. That is why blends are made here and not where models are trained. What comes out are the files of any other
+model, so everything after it treats a blend as just another model.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from gradewise import command, tables
+from gradewise.command import UserError
+from gradewise.evaluation.verdicts import Aggregate, check_labels, gather
+from gradewise.models.run import count_roles, write_json
+from gradewise.provenance import versions
+
+
+def blend(
+    *,
+    dataset: str,
+    model: str,
+    repeat: int,
+    by: Literal["probability", "vote"],
+    predictions: list[Path],
+    runs: list[Path],
+    manifest: Path,
+    classes: list[str],
+    positive: str | None = None,
+    aggregate: Aggregate = "mean",
+    output: Path,
+) -> None:
+    """Blend the predictions of several runs with equal weights.
+
+    Only samples that have the same role in every run are kept: for members of one repeat all of them, for one model
+    over repeats with predefined roles those of test. The members' costs add up; memory is the highest of theirs.
+
+    Parameters
+    ----------
+    dataset, model : str
+        Names in the configuration.
+    repeat : int
+        Which repeat the blend stands in.
+    by : {"probability", "vote"}
+        See `blend_probabilities`.
+    predictions : list of Path
+        `predictions.parquet` of each member's run.
+    runs : list of Path
+        `run.json` of each, in the same order.
+    manifest : Path
+        `manifest.parquet`; its label is the truth about an image.
+    classes : list of str
+        In the order of the configuration.
+    positive : str, optional
+        The class that `aggregate` max and top look for.
+    aggregate : {"mean", "max", "vote"} or Top
+        From samples to a verdict on their image, where the members' samples differ.
+    output : Path
+        The blend's folder.
+
+    Raises
+    ------
+    UserError
+        Where files do not belong together, or the members share no sample.
+    """
+    if len(predictions) != len(runs):
+        raise UserError(f"--predictions names {len(predictions)} files and --runs {len(runs)}; give one of each a run")
+    records = [json.loads(run.read_text()) for run in runs]
+    for path, record in zip(runs, records, strict=True):
+        if record["classes"] != classes:
+            raise UserError(f"{path}: has the classes {record['classes']}, not {classes}; fit the model again")
+    frames = [tables.read(path) for path in predictions]
+    same_view = len({record["view"] for record in records}) == 1
+    if not same_view:
+        labels = tables.read(manifest, columns=["image_id", "label"]).set_index("image_id")["label"]
+        for place, path in enumerate(predictions):
+            check_labels(path, labels, frames[place]["image_id"], classes)
+            frames[place] = _as_samples(gather(frames[place], labels, classes, positive, aggregate))
+    shared = _shared(frames)
+    if shared.empty:
+        raise UserError(f"{', '.join(map(str, predictions))}: no sample has one role in all of them; nothing to blend")
+    columns = [f"p_{name}" for name in classes]
+    stacked = np.stack(
+        [frame.set_index("sample_id").loc[shared, columns].to_numpy(dtype=np.float64) for frame in frames]
+    )
+    blended = blend_probabilities(stacked, by)
+    frame = frames[0].set_index("sample_id").loc[shared].reset_index()
+    frame["predicted"] = np.take(classes, blended.argmax(axis=1))
+    frame[columns] = blended.astype(np.float32)
+    tables.write(frame, output / "predictions.parquet", tables.predictions(classes))
+    settings = {
+        "by": by,
+        "members": list(dict.fromkeys(record["model"] for record in records)),
+        "repeats": sorted({record["repeat"] for record in records}),
+        "level": "sample" if same_view else "image",
+    }
+    identity = {"dataset": dataset, "model": model, "family": "blend", "repeat": repeat, "classes": classes}
+    write_json(output / "run.json", identity | {"settings": settings} | _summed(records, frame, same_view))
+
+
+def blend_probabilities(stacked: np.ndarray, by: Literal["probability", "vote"]) -> np.ndarray:
+    """Blend the probabilities that several members give to the same samples.
+
+    The mean is the linear opinion pool of Stone (1961), Annals of Mathematical Statistics 32:1339, with equal weights.
+    Votes are the number of members whose most probable class it is; the mean probability counts as half a vote more,
+    which decides ties and nothing else, and keeps a class without votes from probability zero.
+
+    Parameters
+    ----------
+    stacked : ndarray, shape (members, n, k)
+    by : {"probability", "vote"}
+
+    Returns
+    -------
+    ndarray, shape (n, k)
+        Rows add up to one, and their greatest entry is the verdict.
+    """
+    means = stacked.mean(axis=0)
+    if by == "probability":
+        return means
+    members, _, classes = stacked.shape
+    votes = np.eye(classes)[stacked.argmax(axis=2)].sum(axis=0)
+    return (votes + means / 2) / (members + 0.5)
+
+
+def _as_samples(verdicts: pd.DataFrame) -> pd.DataFrame:
+    return verdicts.assign(sample_id=verdicts["image_id"], row=0, column=0).astype({"row": "int32", "column": "int32"})
+
+
+def _shared(frames: list[pd.DataFrame]) -> pd.Index:
+    """Samples that have the same role in all frames, in the order of the first."""
+    first = frames[0].set_index("sample_id")["role"]
+    agreed = np.ones(len(first), dtype=bool)
+    for frame in frames[1:]:
+        agreed &= (frame.set_index("sample_id")["role"].reindex(first.index) == first).to_numpy()
+    return first.index[agreed]
+
+
+def _summed(records: list[dict[str, Any]], frame: pd.DataFrame, same_view: bool) -> dict[str, Any]:
+    """What the members took together, as `run.json` tells it."""
+    per_image = sum(record["seconds_predict_per_sample"] * record["samples_per_image"] for record in records)
+    samples_per_image = len(frame) / frame["image_id"].nunique()
+    hashes = {"view_hash": records[0]["view_hash"]} if same_view else {}
+    return {
+        "view": ", ".join(dict.fromkeys(record["view"] for record in records)),
+        "seed": None,
+        "seconds_fit": sum(record["seconds_fit"] for record in records),
+        "seconds_predict_per_sample": per_image / samples_per_image,
+        "samples_per_image": samples_per_image,
+        "peak_memory_mb": max(record["peak_memory_mb"] for record in records),
+        "threads": max(record["threads"] for record in records),
+        "device": ", ".join(dict.fromkeys(record["device"] for record in records)),
+        "parameters": sum(record["parameters"] for record in records),
+        "model_bytes": sum(record["model_bytes"] for record in records),
+        "counts": count_roles(frame),
+        **hashes,
+        "versions": versions(),
+    }
+
+
+if __name__ == "__main__":
+    command.run(blend)

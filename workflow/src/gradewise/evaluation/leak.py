@@ -1,0 +1,118 @@
+"""The step `leak`: what a split that ignores groups would have claimed, beside what holds for new groups.
+
+The same models are fitted on the dataset's split and on a careless one, in which images of one specimen or fruit, and
+duplicates, may train and test at once. The gap between the two accuracies is memory of the specimen, not skill.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gradewise import command, tables
+from gradewise.command import UserError
+from gradewise.evaluation.counted import accuracy, count
+from gradewise.evaluation.intervals import Deletions, delete_each, difference_interval, effective, interval, spread
+
+METRIC = "accuracy"
+log = logging.getLogger(__name__)
+
+
+def leak(*, dataset: str, grouped: Path, careless: Path, models: list[str], classes: list[str], output: Path) -> None:
+    """Compare accuracy under the dataset's split and under one that ignores groups.
+
+    Parameters
+    ----------
+    dataset : str
+        Its name, for the table.
+    grouped, careless : Path
+        `verdicts.parquet` under either split.
+    models : list of str
+    classes : list of str
+        In the order of the configuration.
+    output : Path
+        `leaks.parquet`.
+
+    Raises
+    ------
+    UserError
+        Where a model has no verdicts under one of the splits.
+    """
+    by_split = tables.read(grouped), tables.read(careless)
+    rows = []
+    for model in models:
+        chosen = []
+        for path, verdicts in zip((grouped, careless), by_split, strict=True):
+            chosen.append(verdicts.loc[verdicts["model"] == model])
+            if not (chosen[-1]["role"] == "test").any():
+                raise UserError(f"{path}: no test verdicts of {model}; fit it under both splits")
+        rows.append(
+            {"dataset": dataset, "model": model, "metric": METRIC, **measure_gap(chosen[0], chosen[1], classes)}
+        )
+        log.info("%s: %.3f grouped, %.3f careless", model, rows[-1]["grouped"], rows[-1]["careless"])
+    columns = {name: pd.Series(dtype=object) for name in tables.LEAKS.names}
+    tables.write(pd.DataFrame(rows) if rows else pd.DataFrame(columns), output, tables.LEAKS)
+
+
+def measure_gap(grouped: pd.DataFrame, careless: pd.DataFrame, classes: list[str]) -> dict[str, float]:
+    """One row of `leaks.parquet`, but for names.
+
+    The two accuracies speak of the same images, so that a group that is hard under one split is hard under the other.
+    Each group is therefore left out of both splits at once, and the gap's standard error is that of the changes in the
+    gap (see `intervals.spread`); a group that only one of the splits tested changes that side alone. What the draw of
+    either split adds enters as the repeats' part, one repeat of each split at a time.
+
+    Parameters
+    ----------
+    grouped, careless : DataFrame
+        Verdicts of one model in all roles: repeat, role, image_id, group, label, predicted.
+    classes : list of str
+
+    Returns
+    -------
+    dict
+    """
+    sides = {"grouped": grouped, "careless": careless}
+    tests = {side: verdicts.loc[verdicts["role"] == "test"] for side, verdicts in sides.items()}
+    groups = pd.Index(sorted(set().union(*(set(test["group"]) for test in tests.values()))))
+    tested = {side: count(test, groups, classes) for side, test in tests.items()}
+    deletions = {side: delete_each(counts, accuracy) for side, counts in tested.items()}
+    found: dict[str, float] = {}
+    for side, counts in tested.items():
+        sizes = counts.sum(axis=(0, 2, 3))
+        worth = effective(sizes)
+        ends = interval(deletions[side].value, spread(_of(deletions[side], sizes > 0), worth), (0.0, 1.0), worth)
+        found |= {side: deletions[side].value, f"{side}_low": ends[0], f"{side}_high": ends[1]}
+    gap = deletions["careless"] - deletions["grouped"]
+    worth = min(effective(counts.sum(axis=(0, 2, 3))) for counts in tested.values())
+    low, high = difference_interval(gap.value, spread(gap, worth), 1.0)
+    return {
+        **found,
+        "gap": gap.value,
+        "gap_low": low,
+        "gap_high": high,
+        "siblings": _with_siblings(careless),
+        "images": pd.concat(tests.values())["image_id"].nunique(),
+        "groups": len(groups),
+        "repeats": len(tested["grouped"]),
+    }
+
+
+def _of(deletions: Deletions, tested: np.ndarray) -> Deletions:
+    """Without the groups that were not tested."""
+    return replace(deletions, groups=deletions.groups[tested], cells=deletions.cells[:, tested])
+
+
+def _with_siblings(verdicts: pd.DataFrame) -> float:
+    """Share of test images of whose group another image has another role in the same repeat."""
+    keys = pd.MultiIndex.from_frame(verdicts[["repeat", "group"]])
+    test = (verdicts["role"] == "test").to_numpy()
+    return float(np.mean(keys[test].isin(keys[~test])))
+
+
+if __name__ == "__main__":
+    command.run(leak)

@@ -1,0 +1,248 @@
+"""The data audit: what may spoil a comparison before any model is trained.
+
+Copies and what they carry, facts without content that give classes away, columns that hold the label, how classes and
+groups are spread, and pictures unlike the rest. Takes what the manifest step left of each image and opens none again.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from gradewise import command, tables
+from gradewise.images.clues import WITHOUT_CONTENT, as_numbers, clues, guess
+
+log = logging.getLogger(__name__)
+
+GAIN, CHANCE = 0.02, 0.001
+"""A clue tells where it gains at least this much accuracy, with a p value below this."""
+
+DETERMINED = 0.95
+"""Accuracy from which a column nearly determines the label."""
+
+FEW_GROUPS = 5
+FAR = 5.0
+"""Robust standard deviations beyond which a picture is unlike the rest."""
+
+MOST_FAR = 0.02
+"""Where more pictures than this share are far, the dataset is of several kinds and none stands out."""
+
+TURNS = (
+    "",
+    "rotated by 90°",
+    "rotated by 180°",
+    "rotated by 270°",
+    "flipped left to right",
+    "flipped along a diagonal",
+    "flipped top to bottom",
+    "flipped along a diagonal",
+)
+"""The elements of `symmetry.permutations` in words."""
+
+Joined = bool | Literal["exact"]
+Finding = dict[str, Any]
+
+
+def audit(
+    *,
+    manifest: Path,
+    fingerprints: Path,
+    duplicates: Path,
+    quarantine: Path,
+    classes: list[str],
+    joined: Joined,
+    seed: int,
+    output: Path,
+) -> None:
+    """Audit a dataset.
+
+    Parameters
+    ----------
+    manifest, fingerprints, duplicates, quarantine : Path
+        What the manifest step wrote.
+    classes : list of str
+        Classes of the dataset.
+    joined : bool or exact
+        Which duplicates share a group: all, none, or those of the same pixels.
+    seed : int
+    output : Path
+        `audit.parquet`.
+    """
+    images = tables.read(manifest)
+    prints = tables.read(fingerprints)
+    copies = tables.read(duplicates)
+    with quarantine.open(newline="", encoding="utf-8") as stream:
+        aside = sum(1 for _ in csv.DictReader(stream))
+    findings = [
+        *_duplicates(images, copies, joined),
+        *_clues(images, prints, seed),
+        *_columns(images, seed),
+        *_balance(images, classes, aside),
+        *_groups(images),
+        *_outliers(prints),
+    ]
+    frame = pd.DataFrame(findings, columns=tables.AUDIT.names)
+    tables.write(frame.astype(dict.fromkeys(NUMBERS, "float64")), output, tables.AUDIT)
+    for severity, part in frame.groupby("severity"):
+        log.info("%d of severity %s: %s", len(part), severity, ", ".join(sorted(set(part["check"]))))
+
+
+NUMBERS = ("value", "low", "high", "baseline")
+
+
+def _finding(check: str, severity: str, text: str, **more: Any) -> Finding:
+    return {"check": check, "severity": severity, "text": text, **more}
+
+
+def _duplicates(images: pd.DataFrame, copies: pd.DataFrame, joined: Joined) -> list[Finding]:
+    known = images.set_index("image_id")[["label", "role"]]
+    found = []
+    for row in copies.itertuples(index=False):
+        one, other = known.loc[row.image_id], known.loc[row.other_image_id]
+        pair = {"image_id": row.image_id, "other_image_id": row.other_image_id, "value": row.similarity}
+        together = joined is True or joined == row.kind
+        what = "the same pixels" if row.kind == "exact" else _change(row.symmetry, row.cropped)
+        done = "they share a group" if together else "they were not joined"
+        found.append(
+            _finding(f"{row.kind} duplicate", "notice" if together else "warning", f"{what}; {done}", subject=what)
+            | pair
+        )
+        if one["label"] != other["label"]:
+            text = f"copies of one picture are labelled {one['label']} and {other['label']}: one must be wrong"
+            found.append(_finding("conflicting labels", "warning", text) | pair)
+        if isinstance(one["role"], str) and isinstance(other["role"], str) and one["role"] != other["role"]:
+            text = f"copies of one picture stand in {one['role']} and {other['role']}"
+            left = "; only one of them is used" if together else ""
+            severity = "notice" if together else "warning"
+            found.append(_finding("copy across roles", severity, text + left) | pair)
+    return found
+
+
+def _change(turn: int, cropped: float) -> str:
+    cut = "cropped" if cropped > 0.02 else "showing more at the sides" if cropped < -0.02 else ""
+    words = [word for word in (TURNS[turn], cut) if word]
+    return ", ".join(words) if words else "saved anew or resized"
+
+
+def _clues(images: pd.DataFrame, prints: pd.DataFrame, seed: int) -> list[Finding]:
+    found = []
+    for name, facts in clues(images, prints).items():
+        guessed = guess(facts, images["label"], images["group"], seed)
+        if guessed is None:
+            continue
+        tells = guessed.gain >= GAIN and guessed.p_value < CHANCE
+        severity = "fact" if not tells else "warning" if name in WITHOUT_CONTENT else "notice"
+        if name == "all together":
+            severity = "fact"
+        text = f"{name}: {guessed.accuracy:.1%} of classes guessed right without looking, {guessed.baseline:.1%} by "
+        text += "always answering the commonest"
+        found.append(
+            _finding("clue", severity, text, subject=name)
+            | {"value": guessed.accuracy, "low": guessed.low, "high": guessed.high, "baseline": guessed.baseline}
+        )
+    return found
+
+
+def _columns(images: pd.DataFrame, seed: int) -> list[Finding]:
+    found = []
+    for name in (column for column in images.columns if column not in tables.MANIFEST.names):
+        column = images[name]
+        values = column.astype(str)
+        if values.nunique() < 2:
+            continue
+        labels_of_value = images["label"].groupby(values).nunique()
+        values_of_label = values.groupby(images["label"]).nunique()
+        if labels_of_value.max() == 1 and values_of_label.max() == 1:
+            text = f"column {name} says the same as the label in all {len(images)} images"
+            found.append(_finding("column equals label", "warning", text, subject=name, value=1.0))
+            continue
+        # with a value of its own for nearly every image there is nothing to learn from words
+        if not pd.api.types.is_numeric_dtype(column) and values.nunique() > len(images) / 2:
+            continue
+        guessed = guess(as_numbers(images[[name]]), images["label"], images["group"], seed)
+        if guessed and guessed.accuracy >= DETERMINED and guessed.gain >= GAIN and guessed.p_value < CHANCE:
+            text = f"column {name} alone predicts {guessed.accuracy:.1%} of the labels; models never see it"
+            found.append(
+                _finding("column predicts label", "notice", text, subject=name)
+                | {"value": guessed.accuracy, "low": guessed.low, "high": guessed.high, "baseline": guessed.baseline}
+            )
+    return found
+
+
+def _balance(images: pd.DataFrame, classes: list[str], aside: int) -> list[Finding]:
+    shares = images["label"].value_counts(normalize=True)
+    found = [
+        _finding(
+            "class balance",
+            "fact",
+            f"{int((images['label'] == name).sum())} of {len(images)} images are {name}",
+            subject=name,
+            value=float(shares.get(name, 0.0)),
+        )
+        for name in classes
+    ]
+    if aside:
+        text = f"{aside} files could not be used"
+        found.append(_finding("set aside", "notice", text, value=aside / (aside + len(images))))
+    return found
+
+
+def _groups(images: pd.DataFrame) -> list[Finding]:
+    """Groups of one class only: harmless where there are many, a shortcut where few stand for a class."""
+    of_group = images.groupby("group").agg(images=("image_id", "size"), labels=("label", "nunique"))
+    several = of_group.loc[of_group["images"] > 1]
+    if several.empty:
+        return []
+    pure = several["labels"] == 1
+    text = f"{int(pure.sum())} of {len(several)} groups with several images hold one class only"
+    found = [_finding("groups of one class", "fact", text, value=float(pure.mean()))]
+    for name, groups in images.groupby("label")["group"].unique().items():
+        if len(groups) < FEW_GROUPS and of_group.loc[groups, "labels"].max() == 1:
+            text = f"all images of class {name} come from {len(groups)} groups that hold nothing else: what is told "
+            text += "apart may be the group, not the class"
+            found.append(_finding("few groups of a class", "notice", text, subject=str(name), value=float(len(groups))))
+    return found
+
+
+def _outliers(prints: pd.DataFrame) -> list[Finding]:
+    # differences below the floor (grey levels, or their logarithm) mean nothing however alike the rest is
+    measures = {
+        "blurred": (-np.log1p(prints["sharpness"]), 0.1),
+        "dark": (-prints["brightness"], 2.0),
+        "bright": (prints["brightness"], 2.0),
+        "flat": (-np.log1p(prints["contrast"]), 0.1),
+    }
+    found = []
+    for name, (values, floor) in measures.items():
+        distance = _distance_above(values.to_numpy(), floor)
+        far = np.flatnonzero(distance > FAR)
+        if 0 < len(far) <= max(3.0, MOST_FAR * len(prints)):
+            for place in far:
+                text = f"{name} compared with the rest, by {distance[place]:.1f} robust standard deviations"
+                image = prints["image_id"].iloc[place]
+                found.append(
+                    _finding("outlier", "notice", text, subject=name, image_id=image, value=float(distance[place]))
+                )
+    return found
+
+
+def _distance_above(values: np.ndarray, floor: float) -> np.ndarray:
+    """Distance above the median in robust standard deviations.
+
+    The scale is the median absolute deviation, or that of the values above the median alone where it is larger, so
+    that a long tail is no crowd of outliers (Rousseeuw & Croux 1993, Journal of the American Statistical Association
+    88:1273).
+    """
+    deviation = values - np.median(values)
+    above = deviation[deviation > 0]
+    spread = max(float(np.median(np.abs(deviation))), float(np.median(above)) if len(above) else 0.0)
+    return deviation / max(1.4826 * spread, floor)
+
+
+if __name__ == "__main__":
+    command.run(audit)

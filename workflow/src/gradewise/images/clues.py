@@ -1,0 +1,143 @@
+"""How well facts that say nothing of what images show (size, file, camera, border, brightness) give their class away.
+
+A forest learns the class from such facts alone and is tested on groups that it did not see. Where it does well, a model
+given the images may have learnt the same shortcut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import StratifiedGroupKFold
+
+from gradewise.provenance import derive_seed
+
+FOLDS = 5
+TREES = 50
+LEAF = 3
+"""Least number of images in a leaf."""
+
+CLUES = {
+    "size": ("width", "height", "aspect"),
+    "file": ("file_format", "mode", "bits"),
+    "camera": ("camera_make", "camera_model", "software", "taken"),
+    "file size": ("file_bytes", "bytes_per_pixel"),
+    "border colour": ("border_red", "border_green", "border_blue"),
+    "brightness": ("brightness", "contrast", "black_share", "saturated_share"),
+}
+"""Facts by clue."""
+
+WITHOUT_CONTENT = ("size", "file", "camera")
+"""Clues that no content of an image can bring about."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """Accuracy of guessing the class without looking, under cross-validation over groups.
+
+    Attributes
+    ----------
+    accuracy, low, high : float
+        Share guessed right and its 95 % interval.
+    baseline : float
+        Share guessed right by always answering the commonest class of the training part.
+    p_value : float
+        How often a gain over the baseline at least this large would come about by chance (one-sided).
+    """
+
+    accuracy: float
+    low: float
+    high: float
+    baseline: float
+    p_value: float
+
+    @property
+    def gain(self) -> float:
+        """Accuracy beyond the baseline."""
+        return self.accuracy - self.baseline
+
+
+def clues(images: pd.DataFrame, prints: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Facts of each image by clue, as numbers, and all of them under `all together`.
+
+    Parameters
+    ----------
+    images : DataFrame
+        The manifest.
+    prints : DataFrame
+        The fingerprints, in the same order.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        Clues whose facts differ between images.
+    """
+    facts = images[["width", "height", "mode", "bits"]].join(prints.drop(columns=["image_id", "thumbnail"]))
+    facts["aspect"] = facts["width"] / facts["height"]
+    facts["bytes_per_pixel"] = facts["file_bytes"] / (facts["width"] * facts["height"])
+    parts = {name: as_numbers(facts[list(columns)]) for name, columns in CLUES.items()}
+    telling = {name: part for name, part in parts.items() if part.nunique().max() > 1}
+    if len(telling) > 1:
+        telling["all together"] = pd.concat(telling.values(), axis=1)
+    return telling
+
+
+def as_numbers(facts: pd.DataFrame) -> pd.DataFrame:
+    """Words as whole numbers in alphabetical order, with -1 where there is none."""
+    return facts.apply(
+        lambda column: (
+            column.fillna(-1.0).astype(float)
+            if pd.api.types.is_numeric_dtype(column)
+            else column.astype("category").cat.codes.astype(float)
+        )
+    )
+
+
+def guess(facts: pd.DataFrame, labels: pd.Series, groups: pd.Series, seed: int) -> Guess | None:
+    """How well facts alone predict the class of images of unseen groups.
+
+    The interval and the test are those of a mean over groups of unequal size: the linearised variance of a ratio, the
+    group as unit (Cochran 1977, Sampling Techniques, 3rd edition, section 6.3), with Student's t of one less than the
+    number of groups.
+
+    Parameters
+    ----------
+    facts : DataFrame of numbers
+    labels, groups : Series
+        Class and group of each image.
+    seed : int
+
+    Returns
+    -------
+    Guess or None
+        None where no class has enough groups for cross-validation.
+    """
+    per_class = groups.groupby(labels).nunique()
+    folds = min(FOLDS, int(per_class.min()))
+    if folds < 2 or len(per_class) < 2:
+        return None
+    answer, constant = np.empty(len(labels), dtype=object), np.empty(len(labels), dtype=object)
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=derive_seed(seed, "clue folds"))
+    known = labels.to_numpy()
+    for train, test in splitter.split(facts, known, groups):
+        forest = RandomForestClassifier(TREES, min_samples_leaf=LEAF, random_state=derive_seed(seed, "clue forest"))
+        answer[test] = forest.fit(facts.iloc[train], known[train]).predict(facts.iloc[test])
+        constant[test] = pd.Series(known[train]).mode().iloc[0]
+    right, by_chance = answer == known, constant == known
+    accuracy, error, count = _mean_over_groups(right.astype(float), groups)
+    gain, gain_error, _ = _mean_over_groups(right.astype(float) - by_chance, groups)
+    half = float(stats.t.ppf(0.975, count - 1)) * error
+    p = float(stats.t.sf(gain / gain_error, count - 1)) if gain_error > 0 else float(gain <= 0)
+    return Guess(accuracy, max(0.0, accuracy - half), min(1.0, accuracy + half), float(by_chance.mean()), p)
+
+
+def _mean_over_groups(values: np.ndarray, groups: pd.Series) -> tuple[float, float, int]:
+    """Mean, its standard error and the number of groups."""
+    mean = float(values.mean())
+    residuals = pd.Series(values - mean, index=groups.index).groupby(groups).sum()
+    count = len(residuals)
+    return mean, float(np.sqrt(count / (count - 1) * (residuals**2).sum())) / len(values), count

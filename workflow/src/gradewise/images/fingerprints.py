@@ -1,0 +1,104 @@
+"""What is kept of each image when it is read for the manifest: a small grey picture to find copies by, and facts that
+say nothing of what it shows (brightness, sharpness, border, file, camera) to find clues that give a class away.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import ExifTags, Image
+
+from gradewise.images.decode import FORMATS, Decoded, to_uint8
+
+SIDE = 64
+"""Side of the small grey picture [px]."""
+
+MEASURED_SIDE = 512
+"""Longer side of the picture that brightness, sharpness and border are measured on [px]."""
+
+BORDER = 0.02
+"""Width of the border, as a share of the shorter side."""
+
+
+def fingerprint(decoded: Decoded, path: Path) -> dict[str, Any]:
+    """Small picture and content-free facts of an image.
+
+    Parameters
+    ----------
+    decoded : Decoded
+        The image.
+    path : Path
+        Its file, of which the header alone is read.
+
+    Returns
+    -------
+    dict
+        thumbnail (bytes, `SIDE` x `SIDE` grey levels whatever the aspect), brightness and contrast (mean and standard
+        deviation [grey levels]), sharpness (variance of the Laplacian with the longer side at most `MEASURED_SIDE`
+        pixels, after Pech-Pacheco et al. 2000, ICPR 3:314), black_share and saturated_share (of pixels at the lowest
+        and highest level), border_red, border_green and border_blue (mean of the outermost pixels), file_format,
+        file_bytes, and camera_make, camera_model, software, taken from EXIF, each null where not given.
+    """
+    small = to_uint8(_shrink(decoded.pixels, MEASURED_SIDE), decoded.bits)
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY) if small.ndim == 3 else small
+    mean, deviation = cv2.meanStdDev(grey)
+    _, roughness = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
+    return {
+        "thumbnail": square(grey, SIDE).tobytes(),
+        "brightness": float(mean[0, 0]),
+        "contrast": float(deviation[0, 0]),
+        "sharpness": float(roughness[0, 0] ** 2),
+        "black_share": float((grey == 0).mean()),
+        "saturated_share": float((grey == 255).mean()),
+        **dict(zip(("border_red", "border_green", "border_blue"), _border(small), strict=True)),
+        **_file_facts(path),
+    }
+
+
+def square(grey: np.ndarray, side: int) -> np.ndarray:
+    """A grey picture squeezed into a square, so that its eight rotations and flips are those of the square [px]."""
+    if grey.shape == (side, side):
+        return grey
+    if min(grey.shape) < side:
+        return cv2.resize(grey, (side, side), interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def _shrink(pixels: np.ndarray, longest: int) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    scale = longest / max(height, width)
+    if scale >= 1:
+        return pixels
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def _border(pixels: np.ndarray) -> list[float]:
+    colour = pixels if pixels.ndim == 3 else pixels[..., None]
+    width = max(1, round(BORDER * min(colour.shape[:2])))
+    sides = (colour[:width], colour[-width:], colour[width:-width, :width], colour[width:-width, -width:])
+    mean = np.concatenate([side.reshape(-1, colour.shape[2]) for side in sides]).mean(axis=0)
+    return [float(level) for level in np.broadcast_to(mean, 3)]
+
+
+def _file_facts(path: Path) -> dict[str, Any]:
+    with Image.open(path, formats=FORMATS) as image:
+        exif = image.getexif()
+        kind = image.format
+    details = exif.get_ifd(ExifTags.IFD.Exif)
+    return {
+        "file_format": kind,
+        "file_bytes": path.stat().st_size,
+        "camera_make": _text(exif.get(ExifTags.Base.Make)),
+        "camera_model": _text(exif.get(ExifTags.Base.Model)),
+        "software": _text(exif.get(ExifTags.Base.Software)),
+        "taken": _text(details.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)),
+    }
+
+
+def _text(value: Any) -> str | None:
+    """What a camera wrote, without the padding some add."""
+    return str(value).strip("\0 ") or None if value is not None else None

@@ -1,0 +1,140 @@
+"""Section: the data audit. What was found that may spoil the comparison, what was done about it, and the evidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from gradewise.report import numbers, pictures
+from gradewise.report.blocks import Block, Column, Gallery, Picture, Section, Table, Text
+from gradewise.report.evidence import Evidence, row_estimate
+
+PAIRS_SHOWN = 8
+ROWS_SHOWN = 50
+COPIES = ("exact duplicate", "near duplicate")
+NOTABLE = 0.05
+"""Gain over the commonest class from which a clue may explain a model's accuracy."""
+
+
+def section(evidence: Evidence) -> Section | None:
+    """Sentences, pairs of copies, clues and all findings; None where no audit was made."""
+    found = evidence.audit
+    if found is None:
+        return None
+    findings = found.loc[found["severity"] != "fact"].reset_index(drop=True)
+    blocks: list[Block] = [Text(sentence) for sentence in _sentences(evidence, found)]
+    warning = _warning(evidence, found)
+    if warning:
+        blocks.append(Text(warning, "notice"))
+    copies = found.loc[found["check"].isin(COPIES)]
+    if len(copies):
+        blocks.append(_gallery(evidence, found, copies))
+    clues = found.loc[found["check"] == "clue"]
+    if len(clues):
+        blocks.append(_clues(clues))
+    if len(findings):
+        blocks.append(_findings(findings))
+    return Section("audit", "Data audit", tuple(blocks))
+
+
+def _sentences(evidence: Evidence, found: pd.DataFrame) -> list[str]:
+    counts = found["check"].value_counts()
+    exact, near = (int(counts.get(check, 0)) for check in COPIES)
+    if exact + near == 0:
+        sentences = [
+            "No image is a copy of another, neither exactly nor changed (saved anew, resized, cropped, turned)."
+        ]
+    else:
+        joined = {True: "all copies", "exact": "those with the same pixels", False: "none"}[
+            evidence.settings.join_duplicates
+        ]
+        sentences = [
+            f"{numbers.many(exact, 'pair')} of images have the same pixels and {numbers.many(near, 'pair')} show the "
+            f"same picture changed (saved anew, resized, cropped, turned). Made to share a group, so that no split "
+            f"parts them: {joined}."
+        ]
+    conflicts = int(counts.get("conflicting labels", 0))
+    if conflicts:
+        sentences.append(
+            f"In {numbers.many(conflicts, 'pair')} of copies the labels differ, so at least one is wrong. They were "
+            "left in; look at them first."
+        )
+    for check in ("copy across roles", "column equals label"):
+        rows = found.loc[found["check"] == check]
+        if len(rows):
+            sentences.append(f"{rows['text'].iloc[0][:1].upper()}{rows['text'].iloc[0][1:]} ({len(rows)} in all).")
+    return sentences
+
+
+def _warning(evidence: Evidence, found: pd.DataFrame) -> str | None:
+    """Where facts without content do nearly as well as the best model."""
+    accuracies = [(model, evidence.estimate(model, "accuracy")) for model in evidence.models]
+    known = [(model, estimate) for model, estimate in accuracies if estimate.value is not None and estimate.bounds]
+    if not known:
+        return None
+    best, estimate = max(known, key=lambda pair: pair[1].value or 0.0)
+    assert estimate.low is not None
+    clues = found.loc[(found["check"] == "clue") & (found["low"] - found["baseline"] > 0)]
+    near = clues.loc[(clues["value"] - clues["baseline"] >= NOTABLE) & (clues["high"] >= estimate.low)]
+    if near.empty:
+        return None
+    return (
+        f"Without looking at the images, {numbers.listed(list(near['subject']))} alone reach up to "
+        f"{numbers.percent(near['value'].max())}; the best model, {best}, reaches {numbers.percent(estimate.value)}. "
+        "What the models tell apart may be how images were taken, not what they show."
+    )
+
+
+def _gallery(evidence: Evidence, found: pd.DataFrame, copies: pd.DataFrame) -> Gallery:
+    files = evidence.manifest.set_index("image_id")[["path", "bits", "label"]]
+    conflicting = set(
+        found.loc[found["check"] == "conflicting labels", ["image_id", "other_image_id"]].itertuples(
+            index=False, name=None
+        )
+    )
+    pairs = [(row.image_id, row.other_image_id) in conflicting for row in copies.itertuples(index=False)]
+    order = copies.assign(first=pairs).sort_values("first", ascending=False, kind="stable").head(PAIRS_SHOWN)
+    shown = []
+    for row in order.itertuples(index=False):
+        one, other = files.loc[row.image_id], files.loc[row.other_image_id]
+        shown.append(
+            Picture(
+                pictures.thumbnail(Path(one["path"]), int(one["bits"])),
+                f"Image {row.image_id}",
+                (f"{row.image_id} ({one['label']})", f"{row.other_image_id} ({other['label']})", str(row.subject)),
+                pictures.thumbnail(Path(other["path"]), int(other["bits"])),
+                f"Its copy {row.other_image_id}",
+            )
+        )
+    return Gallery("copies", "Copies side by side, those with conflicting labels first", tuple(shown))
+
+
+def _clues(clues: pd.DataFrame) -> Table:
+    return Table(
+        "clues",
+        "How often the class is guessed right without looking at the image, on groups not learnt from",
+        clues[["subject", "value", "low", "high", "baseline", "severity"]].reset_index(drop=True),
+        (
+            Column("Clue", lambda row: row.subject, kind="name"),
+            Column("Guessed right", lambda row: numbers.percent_interval(row_estimate(row))),
+            Column("Commonest class", lambda row: numbers.percent(row.baseline)),
+        ),
+    )
+
+
+def _findings(findings: pd.DataFrame) -> Table:
+    order = findings.sort_values("severity", ascending=False, kind="stable", ignore_index=True)
+    return Table(
+        "audit",
+        "All findings, warnings first",
+        order,
+        (
+            Column("Finding", lambda row: row.check, kind="name"),
+            Column("Severity", lambda row: row.severity, kind="name"),
+            Column("Image", lambda row: row.image_id or "", kind="text"),
+            Column("What", lambda row: row.text, kind="text"),
+        ),
+        limit=ROWS_SHOWN,
+        folded=True,
+    )
