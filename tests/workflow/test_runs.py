@@ -72,7 +72,7 @@ def test_a_new_view_reruns_what_looks_through_it_alone(replan):
 
 def test_the_same_configuration_gives_the_same_tables(finished, snakemake, tmp_path):
     shutil.copytree(finished / "results/fruit/simulated", tmp_path / "results/fruit/simulated")
-    snakemake("--cores", 1, "--directory", tmp_path, "--configfile", SMALL, "results/fruit/metrics.parquet")
+    snakemake("results/fruit/metrics.parquet", "--cores", 1, "--directory", tmp_path, "--configfile", SMALL)
     first, second = (
         tables.read(folder / "results/fruit/metrics.parquet").drop(columns="repeat") for folder in (finished, tmp_path)
     )
@@ -90,7 +90,7 @@ def test_changed_images_are_noticed(finished, snakemake, planned, tmp_path):
     raw["datasets"]["fruit"]["tables"] = [{"csv": "labels.csv", "images": "photos"}]
     file = tmp_path / "mine.yaml"
     file.write_text(yaml.safe_dump(raw))
-    arguments = ("--directory", tmp_path, "--configfile", file, "results/fruit/manifest.parquet")
+    arguments = ("results/fruit/manifest.parquet", "--directory", tmp_path, "--configfile", file)
     snakemake("--cores", 2, *arguments)
     assert planned(snakemake("-n", *arguments).stdout) == {}
     image = next((tmp_path / "photos").glob("*.png"))
