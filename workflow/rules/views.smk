@@ -12,7 +12,7 @@ rule view:
         "benchmarks/view/{dataset}/{view}.jsonl"
     conda:
         "../../envs/gradewise.yaml"
-    threads: 8
+    threads: threads_by_size(0.05)
     resources:
         mem_mb=memory(1200, 0),
         runtime=minutes(30, 0),

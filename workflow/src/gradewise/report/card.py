@@ -21,7 +21,7 @@ ROLES = ("train", "validation", "test")
 
 
 def section(evidence: Evidence) -> Section:
-    """Counts, examples, what was set aside, duplicates and splits."""
+    """Counts, examples, what was set aside and splits."""
     samples = {
         name: tables.read(path, columns=["sample_id", "image_id", "label"])
         for name, path in sorted(evidence.views.items())
@@ -30,7 +30,6 @@ def section(evidence: Evidence) -> Section:
         Section("classes", "Classes", (_classes(evidence, samples), *_examples(evidence, samples))),
         Section("splits", "Splits", _splits(evidence, samples)),
         Section("quarantine", "Images set aside", _quarantine(evidence)),
-        Section("duplicates", "Exact duplicates", _duplicates(evidence)),
     )
     return Section("dataset", "Dataset", _opening(evidence), parts)
 
@@ -69,7 +68,7 @@ def _group_words(evidence: Evidence) -> str:
         words = f"here those with the same {group}"
     else:
         words = f"here those whose file names agree in the part matched by {group.regex}"
-    return f"{words}, and exact duplicates" if evidence.settings.join_duplicates else words
+    return f"{words}, and copies of each other" if evidence.settings.join_duplicates else words
 
 
 def _classes(evidence: Evidence, samples: dict[str, pd.DataFrame]) -> Table:
@@ -240,45 +239,6 @@ def _quarantine(evidence: Evidence) -> tuple[Block, ...]:
             (
                 Column("File", lambda row: row.path, kind="text"),
                 Column("Reason", lambda row: row.reason, kind="text"),
-            ),
-            limit=QUARANTINE_SHOWN,
-        ),
-    )
-
-
-def _duplicates(evidence: Evidence) -> tuple[Block, ...]:
-    manifest = evidence.manifest
-    twins = manifest.loc[manifest.duplicated("pixel_hash", keep=False)]
-    if twins.empty:
-        return (Text("No two images have the same pixels."),)
-    rows = [
-        {
-            "images": ", ".join(sorted(same["image_id"])),
-            "copies": len(same),
-            "different_labels": same["label"].nunique(),
-            "labels": ", ".join(sorted(same["label"].unique())),
-        }
-        for _, same in twins.groupby("pixel_hash")
-    ]
-    conflicts = sum(row["different_labels"] > 1 for row in rows)
-    text = f"{numbers.many(len(twins), 'image')} form {numbers.many(len(rows), 'set')} with the same pixels"
-    text += (
-        "; each set shares a group, so that no copy of a training image is in test."
-        if evidence.settings.join_duplicates
-        else "; they were not joined into groups, so a copy of a training image may be in test."
-    )
-    if conflicts:
-        text += f" In {numbers.many(conflicts, 'set')} the copies carry different labels: at least one must be wrong."
-    return (
-        Text(text),
-        Table(
-            "duplicates",
-            "Images with the same pixels",
-            pd.DataFrame(rows).sort_values("images", ignore_index=True),
-            (
-                Column("Images", lambda row: row.images, kind="text"),
-                Column("Copies", lambda row: numbers.count(row.copies)),
-                Column("Labels", lambda row: row.labels, kind="text"),
             ),
             limit=QUARANTINE_SHOWN,
         ),
