@@ -18,7 +18,14 @@ RESULTS = "results/{dataset}"
 # what depends on the splits: of the dataset's own where `variant` is empty, of others derived from them elsewhere
 VARIANT = "results/{dataset}{variant}"
 RUN = f"{VARIANT}/models/{{model}}/{{repeat}}"
-CARELESS = "/variants/careless"
+
+
+def variant_named(name):
+    """Value of the wildcard `variant`: the variant's folder below the dataset's, after its slash."""
+    return "/".join(["", "variants", name])
+
+
+CARELESS = variant_named("careless")
 
 
 def any_of(names):
@@ -172,13 +179,13 @@ def scores_of(wildcards):
 
 def share_variants(wildcards):
     """Variants with shares of the training groups, smallest first."""
-    return [f"/variants/{name}" for name in reversed(dataset_of(wildcards).share_names)]
+    return [variant_named(name) for name in reversed(dataset_of(wildcards).share_names)]
 
 
 def shares_down_to(wildcards):
     """Shares of the training groups that are drawn one within the other to make a variant; none for other variants."""
     shares = dataset_of(wildcards).share_names
-    name = wildcards.variant.removeprefix("/variants/")
+    name = wildcards.variant.removeprefix(variant_named(""))
     if wildcards.variant == CARELESS:
         return []
     if name not in shares:

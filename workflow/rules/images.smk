@@ -112,7 +112,7 @@ rule resplit:
     benchmark:
         "benchmarks/resplit/{dataset}{variant}.jsonl"
     wildcard_constraints:
-        variant=r"/variants/[a-z0-9-]+",
+        variant=variant_named("[a-z0-9-]+"),
     conda:
         "../../envs/gradewise.yaml"
     resources:
