@@ -1,5 +1,6 @@
 # Shared by the rules of all stages (the checked configuration, wildcards, input functions, what jobs need).
 
+import os
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -22,7 +23,7 @@ RUN = f"{VARIANT}/models/{{model}}/{{repeat}}"
 
 def variant_named(name):
     """Value of the wildcard `variant`: the variant's folder below the dataset's, after its slash."""
-    return "/".join(["", "variants", name])
+    return os.sep.join(["", "variants", name])
 
 
 CARELESS = variant_named("careless")
