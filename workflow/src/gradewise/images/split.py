@@ -106,8 +106,8 @@ def _one_draw(images: pd.DataFrame, evaluation: Evaluation, rng: np.random.Gener
 def _predefined(images: pd.DataFrame, validation: float, rng: np.random.Generator) -> np.ndarray:
     roles = images["role"].to_numpy(dtype=object).copy()
     groups = images["group"].to_numpy()
-    for kept in ("test", "validation"):
-        leaks = np.isin(groups, groups[roles == kept]) & (roles != kept) & (roles != "test") & (roles != None)  # noqa: E711
+    for kept, others in (("test", ["train", "validation"]), ("validation", ["train"])):
+        leaks = np.isin(groups, groups[roles == kept]) & np.isin(roles, others)
         if leaks.any():
             log.warning("%d images left out: they share a group with %s images", leaks.sum(), kept)
             roles[leaks] = None
