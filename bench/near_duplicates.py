@@ -1,10 +1,14 @@
-"""How many planted copies of real or simulated images are found, and how many pairs are found that are none.
+"""How many planted copies of real or simulated images are found, how many pairs are found that are none, and how long
+the search takes.
 
-    python bench/near_duplicates.py FOLDER [--images 1000] [--copies 40]
+    python bench/near_duplicates.py recall FOLDER [--table CSV] [--images 1000] [--copies 40]
+    python bench/near_duplicates.py time FOLDER --images 10000
 
-Draws images from a folder, writes changed copies of some beside them into a temporary folder, and looks for duplicates
-among the images alone and then among images and copies. A pair found with a copy of another image, and not among the
-images alone, is a false alarm.
+`recall` draws images from a folder (of those a label table names), writes changed copies of some beside them into a
+temporary folder, and looks for duplicates among the images alone and then among images and copies. A pair found with a
+copy of another image, and not among the images alone, is a false alarm. `time` searches a dataset of any size: where
+the folder holds too few images, more are made of them by laying a smooth pattern of their own over them, so that every
+image has look-alikes.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+import torch
 from PIL import Image
 
 from gradewise.images.decode import decode, to_uint8
@@ -53,24 +58,38 @@ def facts(path: Path) -> tuple[int, str, bytes]:
     return decoded.bits, decoded.pixel_hash(), fingerprint(decoded, path)["thumbnail"]
 
 
-def search(paths: list[Path]) -> tuple[pd.DataFrame, float, float]:
-    start = time.perf_counter()
-    with ThreadPoolExecutor(2) as pool:
+def draw(folder: Path, table: Path | None, images: int, rng: np.random.Generator) -> list[Path]:
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    if table:
+        named = set(pd.read_csv(table, dtype=str)["image_id"])
+        files = [path for path in files if path.name in named]
+    return [files[place] for place in np.sort(rng.permutation(len(files))[:images])]
+
+
+def search(paths: list[Path], threads: int) -> tuple[pd.DataFrame, str]:
+    start, spent = time.perf_counter(), time.process_time()
+    with ThreadPoolExecutor(threads) as pool:
         rows = pd.DataFrame(list(pool.map(facts, paths)), columns=["bits", "pixel_hash", "thumbnail"])
     frame = rows.assign(path=[str(path) for path in paths], image_id=[str(place) for place in range(len(paths))])
     thumbnails = np.frombuffer(b"".join(frame.pop("thumbnail")), dtype=np.uint8).reshape(-1, SIDE, SIDE)
-    read = time.perf_counter()
-    found = find_duplicates(frame, thumbnails, threads=2)
-    return found, read - start, time.perf_counter() - read
+    read, spent_reading = time.perf_counter(), time.process_time()
+    found = find_duplicates(frame, thumbnails, threads=threads)
+    took = (
+        f"{read - start:.0f} s ({spent_reading - spent:.0f} s of processor time) to read and take fingerprints, "
+        f"{time.perf_counter() - read:.0f} s ({time.process_time() - spent_reading:.0f} s) to search, "
+        f"threads: {threads}"
+    )
+    return found, took
 
 
-def main(folder: Path, images: int, copies: int) -> None:
+def recall(folder: Path, table: Path | None, images: int, copies: int, threads: int) -> None:
     rng = np.random.default_rng(1)
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-    files = [files[place] for place in np.sort(rng.permutation(len(files))[:images])]
-    clean, _, _ = search(files)
+    files = draw(folder, table, images, rng)
+    everything, _ = search(files, threads)
+    clean = everything.loc[everything["kind"] != "alike"]
     with tempfile.TemporaryDirectory() as scratch:
-        planted, origin, kinds = [], list(range(len(files))), []
+        planted: list[Path] = []
+        origin, kinds = list(range(len(files))), []
         for kind in KINDS:
             for source in rng.choice(len(files), min(copies, len(files)), replace=False):
                 decoded = decode(files[source])
@@ -80,9 +99,10 @@ def main(folder: Path, images: int, copies: int) -> None:
                 planted.append(path)
                 origin.append(int(source))
                 kinds.append(kind)
-        found, reading, searching = search(files + planted)
+        found, took = search(files + planted, threads)
+        found = found.loc[found["kind"] != "alike"]
     alike = {frozenset(pair) for pair in zip(clean["image_id"], clean["other_image_id"], strict=True)}
-    joined = {place: set() for place in range(len(origin))}
+    joined: dict[int, set[int]] = {place: set() for place in range(len(origin))}
     false, of_copies = [], 0
     for row in found.itertuples(index=False):
         one, other = int(row.image_id), int(row.other_image_id)
@@ -94,7 +114,10 @@ def main(folder: Path, images: int, copies: int) -> None:
             if len(sources) == 2 and sources not in alike:
                 false.append((row.image_id, row.other_image_id, round(row.similarity, 4)))
     print(f"{len(files)} images of one folder, {len(planted)} copies planted")
-    print(f"among the images alone: {(clean['kind'] == 'exact').sum()} exact, {(clean['kind'] == 'near').sum()} near")
+    print(
+        f"among the images alone: {(clean['kind'] == 'exact').sum()} exact and {(clean['kind'] == 'near').sum()} near "
+        f"copies, {(everything['kind'] == 'alike').sum()} pairs alike"
+    )
     linked = 0
     for kind in KINDS:
         mine = [place for place, name in enumerate(kinds) if name == kind]
@@ -106,14 +129,39 @@ def main(folder: Path, images: int, copies: int) -> None:
         f"  all kinds: recall {linked / len(planted):.3f}, precision {1 - len(false) / max(1, of_copies):.3f}", end=""
     )
     print(f" ({len(false)} false of {of_copies} pairs with a copy)", *false[:5])
-    print(f"  {reading:.1f} s to read and take fingerprints, {searching:.1f} s to search\n", flush=True)
+    print(f"  {took}\n", flush=True)
+
+
+def measure_time(folder: Path, images: int, threads: int) -> None:
+    rng = np.random.default_rng(2)
+    files = draw(folder, None, images, rng)
+    with tempfile.TemporaryDirectory() as scratch:
+        paths = list(files)
+        while len(paths) < images:
+            decoded = decode(files[len(paths) % len(files)])
+            pixels = to_uint8(decoded.pixels, decoded.bits).astype(np.float32)
+            pattern = cv2.resize(rng.normal(0, 12, (12, 12)).astype(np.float32), pixels.shape[1::-1])
+            pattern = pattern.reshape(pattern.shape + (1,) * (pixels.ndim - 2))
+            paths.append(Path(scratch, f"{len(paths)}.jpg"))
+            Image.fromarray(np.clip(pixels + pattern, 0, 255).astype(np.uint8)).save(paths[-1], quality=95)
+        found, took = search(paths, threads)
+    print(f"{len(paths)} images, {len(paths) - len(files)} of them made by laying patterns over the others")
+    print(f"  {found['kind'].value_counts().to_dict()}")
+    print(f"  {took}\n", flush=True)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("recall", "time"))
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--table", type=Path)
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--copies", type=int, default=40)
+    parser.add_argument("--threads", type=int, default=2)
     cv2.setNumThreads(1)
     arguments = parser.parse_args()
-    main(arguments.folder, arguments.images, arguments.copies)
+    torch.set_num_threads(arguments.threads)
+    if arguments.what == "time":
+        measure_time(arguments.folder, arguments.images, arguments.threads)
+    else:
+        recall(arguments.folder, arguments.table, arguments.images, arguments.copies, arguments.threads)

@@ -86,6 +86,39 @@ def test_copies_under_another_label_are_listed_and_not_dropped(world):
     assert len(tables.read(world.folder / "manifest")) == 62
 
 
+def again(world, name):
+    """A picture with some of its parts moved by a pixel, as when a scene is taken twice."""
+    levels = np.asarray(world.open(name))
+    moved = smooth_noise(np.random.default_rng(0), 96, 20) > 0
+    return Image.fromarray(np.where(moved, np.roll(levels, 1, axis=1), levels))
+
+
+def test_a_scene_taken_twice_is_noticed_and_not_joined(world):
+    world.add("again.png", "a", again(world, "04.png"))
+    found = of(world.audit(), "alike")
+    assert list(found["severity"]) == ["notice", "notice"]
+    assert "2 of 61 images" in found["text"].iloc[0]
+    assert found[["image_id", "other_image_id"]].iloc[1].tolist() == ["04.png", "again.png"]
+    assert tables.read(world.folder / "manifest")["group"].nunique() == 61
+
+
+def test_look_alikes_of_one_group_are_not_told(world):
+    world.add("again.png", "a", again(world, "04.png"))
+    assert of(world.audit(group=[*(str(number) for number in range(60)), "4"]), "alike").empty
+
+
+def test_where_all_images_look_alike_no_pair_is_accused(world):
+    rng = np.random.default_rng(1)
+    design = smooth_noise(rng, 96, 12)
+    for row in world.rows:
+        own = smooth_noise(np.random.default_rng(int(row["image_id"][:2])), 96, 8)
+        levels = 128 + 40 * design / design.std() + 8 * own / own.std()
+        Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8)).save(world.folder / "images" / row["image_id"])
+    found = of(world.audit(), "alike")
+    assert list(found["severity"]) == ["fact"]
+    assert "too many to say of any pair" in found["text"].iloc[0]
+
+
 def test_copies_that_are_not_joined_are_a_warning(world):
     world.add("copy.png", "a", world.open("00.png"))
     found = world.audit(joined=False)

@@ -41,9 +41,9 @@ def cropped(image, *shares):
 
 @pytest.fixture
 def search(tmp_path):
-    """Writes pictures (name, picture, options to save with) and looks for duplicates among them."""
+    """Writes pictures (name, picture, options to save with) and looks for pairs of given kinds among them."""
 
-    def run(*named):
+    def run(*named, kinds=("exact", "near")):
         rows = []
         for name, image, options in named:
             image.save(tmp_path / name, **options)
@@ -52,7 +52,8 @@ def search(tmp_path):
             rows.append(facts | {"pixel_hash": decoded.pixel_hash(), **fingerprint(decoded, tmp_path / name)})
         frame = pd.DataFrame(rows)
         thumbnails = np.frombuffer(b"".join(frame["thumbnail"]), dtype=np.uint8).reshape(-1, SIDE, SIDE)
-        return find_duplicates(frame, thumbnails, threads=1)
+        found = find_duplicates(frame, thumbnails, threads=1)
+        return found.loc[found["kind"].isin(kinds)]
 
     return run
 
@@ -90,6 +91,29 @@ def test_a_changed_copy_is_found_and_nothing_else(search, alike, change, options
     assert {row["image_id"], row["other_image_id"]} == {"07.png", f"copy.{'jpg' if options else 'png'}"}
     assert row["kind"] == "near"
     assert row["similarity"] > 0.995
+
+
+@pytest.mark.parametrize(("size", "quality"), [((200, 160), 75), ((90, 76), 90)])
+def test_a_faint_picture_is_found_however_much_recompression_changes_of_it(search, size, quality):
+    faint = [(name, image.point(lambda level: 100 + level // 6), options) for name, image, options in originals(10)]
+    row = only_pair(search(*faint, ("copy.jpg", faint[6][1].resize(size), {"quality": quality})))
+    assert {row["image_id"], row["other_image_id"]} == {"07.png", "copy.jpg"}
+
+
+def shaken(image, seed):
+    """The scene once more: seen from a slightly other place, so that some parts of it moved by two pixels."""
+    levels = np.asarray(image).astype(float)
+    there = np.roll(levels, 2, axis=1)
+    share = smooth_noise(np.random.default_rng(seed), WIDTH, 40)[:HEIGHT] > 0
+    return Image.fromarray(np.where(share, there, levels).astype(np.uint8))
+
+
+def test_a_scene_taken_twice_is_alike_and_no_copy(search):
+    given = [*originals(), ("again.png", shaken(picture(5), 0), {})]
+    assert search(*given).empty
+    row = only_pair(search(*given, kinds=["alike"]))
+    assert (row["image_id"], row["other_image_id"]) == ("05.png", "again.png")
+    assert 0.8 <= row["similarity"] < 0.999
 
 
 @pytest.mark.parametrize("cut", [(0.05, 0.05, 0.05, 0.05), (0.08, 0.01, 0.03, 0.06)])

@@ -43,6 +43,17 @@ def test_copies_are_shown_side_by_side_and_conflicts_told(told):
     assert list(pd.read_csv(results.assets / "audit.csv")["severity"]) == ["warning", "notice"]
 
 
+def test_look_alikes_are_told_and_shown(told):
+    names = {"image_id": "A/photo-000.png", "other_image_id": "B/photo-001.png", "value": 0.97}
+    text, results = told(
+        {"check": "alike", "severity": "notice", "value": 0.1, "text": "2 of 20 images look much like another"},
+        {"check": "alike", "severity": "notice", "subject": "97 % the same", "text": "-"} | names,
+    )
+    assert "2 of 20 images look much like another." in text
+    assert "97 % the same" in text
+    assert (results.assets / "alike.png").is_file()
+
+
 @pytest.mark.parametrize(("value", "warned"), [(0.95, True), (0.4, False)])
 def test_a_clue_that_comes_near_the_models_is_warned_of(told, value, warned):
     clue = {"check": "clue", "severity": "warning", "subject": "size", "text": "-", "value": value}

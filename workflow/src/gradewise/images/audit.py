@@ -1,7 +1,8 @@
 """The data audit: what may spoil a comparison before any model is trained.
 
-Copies and what they carry, facts without content that give classes away, columns that hold the label, how classes and
-groups are spread, and pictures unlike the rest. Takes what the manifest step left of each image and opens none again.
+Copies and what they carry, pairs too alike to be independent, facts without content that give classes away, columns
+that hold the label, how classes and groups are spread, and pictures unlike the rest. Takes what the manifest step left
+of each image and opens none again.
 """
 
 from __future__ import annotations
@@ -31,6 +32,13 @@ FAR = 5.0
 
 MOST_FAR = 0.02
 """Where more pictures than this share are far, the dataset is of several kinds and none stands out."""
+
+PAIRS_LISTED = 20
+"""Pairs of images that look alike, the most alike first, that are listed one by one."""
+
+MOST_ALIKE = 0.2
+"""Where more images than this share look like one of another group, they may be alike by nature: parts of one design,
+one position in front of one background. Likeness then says nothing of a pair."""
 
 TURNS = (
     "",
@@ -79,7 +87,8 @@ def audit(
     with quarantine.open(newline="", encoding="utf-8") as stream:
         aside = sum(1 for _ in csv.DictReader(stream))
     findings = [
-        *_duplicates(images, copies, joined),
+        *_duplicates(images, copies.loc[copies["kind"] != "alike"], joined),
+        *_alike(images, copies.loc[copies["kind"] == "alike"]),
         *_clues(images, prints, seed),
         *_columns(images, seed),
         *_balance(images, classes, aside),
@@ -120,6 +129,38 @@ def _duplicates(images: pd.DataFrame, copies: pd.DataFrame, joined: Joined) -> l
             left = "; only one of them is used" if together else ""
             severity = "notice" if together else "warning"
             found.append(_finding("copy across roles", severity, text + left) | pair)
+    return found
+
+
+def _alike(images: pd.DataFrame, pairs: pd.DataFrame) -> list[Finding]:
+    """Pairs that are no copies and yet too alike to be independent, of different groups."""
+    known = images.set_index("image_id")[["group", "role"]]
+    ends = [known.loc[pairs[end]].reset_index(drop=True) for end in ("image_id", "other_image_id")]
+    parted = (ends[0]["group"] != ends[1]["group"]).to_numpy()
+    across = parted & (ends[0]["role"].fillna("") != ends[1]["role"].fillna("")).to_numpy()
+    count, in_other_role = (
+        len(set(pairs.loc[those, ["image_id", "other_image_id"]].to_numpy().ravel())) for those in (parted, across)
+    )
+    if not count:
+        return []
+    text = f"{count} of {len(images)} images look much like an image of another group"
+    text += f", {in_other_role} of them like one of another role" if in_other_role else ""
+    share = count / len(images)
+    if share > MOST_ALIKE:
+        text += ": too many to say of any pair that it shows one scene or specimen. If specimens were taken more than "
+        text += "once, or images follow each other in time, name the specimen in a column and set group to it"
+        return [_finding("alike", "fact", text, value=share)]
+    text += ", as photos of one scene or sister specimens do. They were not joined: where they belong together, name "
+    text += "the scene or specimen in a column and set group to it"
+    found = [_finding("alike", "notice", text, value=share)]
+    listed = pairs.loc[parted].sort_values("similarity", ascending=False, kind="stable").head(PAIRS_LISTED)
+    for row in listed.itertuples(index=False):
+        turn = f", {TURNS[row.symmetry]}" if TURNS[row.symmetry] else ""
+        text = f"{row.similarity:.1%} of the structure is the same{turn}; no copies"
+        found.append(
+            _finding("alike", "notice", text, subject=f"{row.similarity:.1%} the same")
+            | {"image_id": row.image_id, "other_image_id": row.other_image_id, "value": row.similarity}
+        )
     return found
 
 

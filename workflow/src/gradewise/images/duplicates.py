@@ -1,15 +1,14 @@
 """Finds copies among a dataset's images: equal pixels, and pictures that were recompressed, resized, cropped by up to
-8 % a side, rotated by quarter turns or flipped.
+8 % a side, rotated by quarter turns or flipped; and pairs that are too alike to be independent, though no copies.
 
-Copies are looked for in three steps, each dearer and stricter than the one before: the low frequencies of the small
-pictures (compared with every other image under all eight symmetries), these with a few crops, and at last the images
-themselves, aligned to a fraction of a pixel. What decides is how much of the fine structure remains unexplained after
-alignment, since in many datasets all images look alike at a glance.
+Copies are looked for in steps, each dearer and stricter than the one before: the low frequencies of the small pictures
+(compared with every other image under all eight symmetries and a few crops, and of the nearest under many crops), the
+small pictures aligned, and at last the images themselves, aligned to a fraction of a pixel. What decides is how much of
+the structure remains unexplained after alignment, since in many datasets all images look alike at a glance.
 """
 
 from __future__ import annotations
 
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,31 +25,52 @@ from gradewise.images.decode import decode, to_uint8
 from gradewise.images.fingerprints import SIDE, square
 from gradewise.progress import track
 
-log = logging.getLogger(__name__)
+Pair = tuple[int, int]
 
 COLUMNS = ["image_id", "other_image_id", "kind", "symmetry", "cropped", "similarity"]
 
-COARSE, FINE = 7, 8
+COARSE, FINE = 8, 12
 """Cosines along each axis that are compared in the first and second step."""
 
-KEPT, CANDIDATES = 64, 6
+KEPT, CANDIDATES = 128, 6
 """Images that the first and second step leave to the next, for each image."""
 
-WINDOWS = ((0.0, 0.0), (0.02, 0.02), (0.02, 0.06), (0.06, 0.02), (0.06, 0.06))
-"""Shares cut off before and behind along one axis that stand for all crops of up to 0.08."""
+FEW_WINDOWS = [(before, behind) for before in (0.02, 0.06) for behind in (0.02, 0.06)]
+WINDOWS = [(before, behind) for before in (0.013, 0.04, 0.067) for behind in (0.013, 0.04, 0.067)]
+"""Shares cut off before and behind along one axis that stand for all crops of up to 0.08, in the first and second
+step."""
 
-LOOK = 0.85
-"""Similarity of the small pictures below which the files are not read again."""
+BLOCK = 2**25
+"""Similarities that are held in memory at a time."""
 
-UNEXPLAINED, BEYOND_DOUBT = 0.0045, 0.003
-"""Share of fine structure that may remain unexplained between copies at all, and whatever else looks alike."""
+SCALES = (1 / 64, 1 / 16)
+"""Structure is compared between these blurs, standard deviations in shares of the side."""
+
+LOOK = 0.03
+"""Share of the structure of small pictures that may remain unexplained for the files to be read again."""
+
+WORTHWHILE = 0.01
+"""Share of structure left unexplained beyond which no alignment at full size would make a pair one of copies."""
+
+UNEXPLAINED, BEYOND_DOUBT = 0.0006, 0.0003
+"""Share of structure that may remain unexplained between copies at all, and whatever else looks alike."""
+
+FAINT, FAINT_UNEXPLAINED = 0.3, 0.003
+"""Where images show little, recompression changes more of it than `UNEXPLAINED`: a difference of no more than `FAINT`
+grey levels (root mean square) may be up to this share."""
+
+ALIKE = 0.2
+"""Share of structure left unexplained up to which two images that are no copies are too alike to be independent."""
 
 CROWD = 2.5
-"""Between `BEYOND_DOUBT` and `UNEXPLAINED`, images that look alike must leave more than this many times as much
-unexplained as the pair does; where most of them leave less, the pair is one of a crowd."""
+"""Beyond `BEYOND_DOUBT`, images that look alike must leave more than this many times as much unexplained as the pair
+does; where most of them leave less, the pair is one of a crowd."""
 
-LARGEST_CROP = 0.1
-"""Cut off a side beyond which an alignment is not taken for a crop."""
+LARGEST_CROP, LARGEST_SHEAR = 0.1, 0.02
+"""Cut off a side, and shear, beyond which an alignment is not taken for a crop."""
+
+ROUGHLY = 1.5
+"""How many times as much the alignment of small pictures may say: lines that all run one way hardly hold it."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +83,24 @@ class Match:
     window: np.ndarray
 
 
+@dataclass(frozen=True)
+class Fit:
+    """How well two pictures agree under a window: the share of structure that differs, and by how much [grey levels,
+    root mean square]."""
+
+    window: np.ndarray
+    unexplained: float
+    difference: float
+
+    @property
+    def is_close(self) -> bool:
+        """Whether the two may be copies, going by them alone."""
+        faint = self.unexplained <= FAINT_UNEXPLAINED and self.difference <= FAINT
+        return self.unexplained <= UNEXPLAINED or faint
+
+
 def find_duplicates(images: pd.DataFrame, thumbnails: np.ndarray, threads: int) -> pd.DataFrame:
-    """Pairs of images that are copies of one another.
+    """Pairs of images that are copies of one another, or alike.
 
     Parameters
     ----------
@@ -78,10 +114,10 @@ def find_duplicates(images: pd.DataFrame, thumbnails: np.ndarray, threads: int) 
     Returns
     -------
     DataFrame
-        image_id, other_image_id, kind (`exact` or `near`), symmetry (the element of `symmetry.permutations` that turns
-        the first into the other), cropped (share of the area cut off) and similarity (1 less the unexplained share of
-        the fine structure). Of images with equal pixels each is paired with the first of them, which alone is compared
-        with the rest.
+        image_id, other_image_id, kind (`exact` or `near` copies, or `alike` where they are none), symmetry (the element
+        of `symmetry.permutations` that turns the first into the other), cropped (share of the area cut off) and
+        similarity (1 less the share of structure left unexplained). Of images with equal pixels each is paired with the
+        first of them, which alone is compared with the rest.
     """
     first = images.groupby("pixel_hash", sort=False)["image_id"].transform("first")
     exact = pd.DataFrame({"image_id": first, "other_image_id": images["image_id"]})
@@ -101,57 +137,56 @@ def _find_near(files: pd.DataFrame, thumbnails: np.ndarray, threads: int) -> pd.
     def picture(place: int) -> np.ndarray:
         return _picture(Path(files["path"].iloc[place]), int(files["bits"].iloc[place]))
 
-    def compare(match: Match) -> tuple[Match, float] | None:
-        aligned = _align(thumbnails[match.image], thumbnails[match.other], match)
-        if aligned is None or aligned[1] < LOOK:
-            return None
-        one, two = picture(match.image), picture(match.other)
-        # both at the side of the smaller, so that neither shows finer structure than the other can
-        side = min(len(one), len(two))
-        return _align(square(one, side), square(two, side), aligned[0])
+    def compare(match: Match) -> Fit | None:
+        roughly = _fit_small(thumbnails[match.image], thumbnails[match.other], match)
+        if roughly is None or roughly.unexplained > LOOK:
+            return roughly
+        return _fit_images(picture(match.image), picture(match.other), match.symmetry, roughly.window)
 
     matches = candidates(thumbnails)
     with ThreadPoolExecutor(threads) as pool:
-        compared = list(track(pool.map(compare, matches), len(matches), "pairs of images compared"))
-    best: dict[tuple[int, int], tuple[Match, float]] = {}
-    for match, found in zip(matches, compared, strict=True):
+        fits = list(track(pool.map(compare, matches), len(matches), "pairs of images compared"))
+    best: dict[Pair, tuple[Match, Fit | None]] = {}
+    for match, fit in zip(matches, fits, strict=True):
         pair = (min(match.image, match.other), max(match.image, match.other))
-        compared_so = found or (match, 0.0)
-        if pair not in best or _rank(*compared_so) > _rank(*best[pair]):
-            best[pair] = compared_so
-    copies = _apart_from_crowds({pair: similarity for pair, (_, similarity) in best.items()})
+        if pair not in best or _rank(match, fit) > _rank(*best[pair]):
+            best[pair] = match, fit
+    fitting = {pair: (match, fit) for pair, (match, fit) in sorted(best.items()) if fit is not None}
+    copies = _apart_from_crowds({pair: fit for pair, (_, fit) in best.items()})
     names = files["image_id"].to_numpy()
     rows = [
         {
             "image_id": names[match.image],
             "other_image_id": names[match.other],
-            "kind": "near",
+            "kind": "near" if pair in copies else "alike",
             "symmetry": match.symmetry,
-            "cropped": 1 - abs(float(np.linalg.det(match.window[:, :2]))),
-            "similarity": similarity,
+            "cropped": 1 - abs(float(np.linalg.det(fit.window[:, :2]))),
+            "similarity": 1 - fit.unexplained,
         }
-        for match, similarity in (best[pair] for pair in sorted(copies))
+        for pair, (match, fit) in fitting.items()
+        if pair in copies or fit.unexplained <= ALIKE
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _rank(match: Match, similarity: float) -> tuple[bool, bool, float]:
+def _rank(match: Match, fit: Fit | None) -> tuple[bool, bool, float]:
     """Of the two ways to compare a pair that is alike, that which tells how the later image was made from the first."""
-    return similarity >= 1 - UNEXPLAINED, match.image < match.other, similarity
+    if fit is None:
+        return False, False, -1.0
+    return fit.is_close, fit.is_close and match.image < match.other, -fit.unexplained
 
 
-def _apart_from_crowds(similarities: dict[tuple[int, int], float]) -> set[tuple[int, int]]:
-    """Pairs that are copies, given the similarity of every pair that was compared."""
+def _apart_from_crowds(fits: dict[Pair, Fit | None]) -> set[Pair]:
+    """Pairs that are copies, given how well every pair fits that was compared."""
     left: dict[int, dict[int, float]] = {}
-    for (one, other), similarity in similarities.items():
-        left.setdefault(one, {})[other] = left.setdefault(other, {})[one] = 1 - similarity
+    for (one, other), fit in fits.items():
+        left.setdefault(one, {})[other] = left.setdefault(other, {})[one] = fit.unexplained if fit else 1.0
     found = set()
-    for one, other in similarities:
-        unexplained = left[one][other]
-        if unexplained <= UNEXPLAINED:
-            rivals = [value for end in (one, other) for third, value in left[end].items() if third not in (one, other)]
-            alone = not rivals or float(np.median(rivals)) > CROWD * unexplained
-            if alone or unexplained <= BEYOND_DOUBT:
+    for (one, other), fit in fits.items():
+        if fit is not None and fit.is_close:
+            rivals = [left[end][third] for end in (one, other) for third in left[end] if third not in (one, other)]
+            alone = not rivals or float(np.median(rivals)) > CROWD * fit.unexplained
+            if alone or fit.unexplained <= BEYOND_DOUBT:
                 found.add((one, other))
     return found
 
@@ -169,45 +204,43 @@ def candidates(thumbnails: np.ndarray) -> list[Match]:
         At most `CANDIDATES` an image.
     """
     n = len(thumbnails)
-    flat = torch.from_numpy(thumbnails.reshape(n, -1))
+    flat = torch.tensor(thumbnails.reshape(n, -1))
     permutations = torch.from_numpy(symmetry.permutations(SIDE))
-    coarse = _Frequencies(COARSE, [(0.0, 0.0), (0.04, 0.04)], [(0, 0), (1, 1)])
-    fine = _Frequencies(FINE, list(WINDOWS), [(0, 0), *((y, x) for y in range(1, 5) for x in range(1, 5))])
-    plain = torch.cat([fine.plain(_normalised(block)) for block in flat.split(1024)])
-    whiten = _Whitening(plain)
-    plain = whiten(plain)
-    invariant = torch.cat([_invariant(coarse(_normalised(block))) for block in flat.split(1024)])
-    spread = _Whitening(invariant[:, 0])
-    targets = spread(invariant[:, 0])
+    coarse, fine = _Frequencies(COARSE, FEW_WINDOWS), _Frequencies(FINE, WINDOWS)
+    few, many = (torch.cat([step.plain(_normalised(part)) for part in flat.split(1024)]) for step in (coarse, fine))
+    spread, whiten = _Whitening(few), _Whitening(many)
+    few, many = spread(few), whiten(many)
     found: list[Match] = []
-    # blocks bound the memory: 32 images are compared with all others at a time
-    for start in range(0, n, 32):
-        block = _normalised(flat[start : start + 32])
-        own = torch.arange(len(block))
-        scores = (spread(invariant[start : start + 32]) @ targets.T).amax(dim=1)
+    # blocks bound the memory: a few images, in all variants, are compared with all others at a time
+    block = max(1, min(32, BLOCK // (8 * len(coarse.crops) * n)))
+    for start in range(0, n, block):
+        turned = _normalised(flat[start : start + block])[:, permutations]
+        own = torch.arange(len(turned))
+        scores = (spread(coarse(turned)).flatten(0, 1) @ few.T).unflatten(0, (len(turned), -1)).amax(dim=1)
         scores[own, start + own] = -torch.inf
         near = scores.topk(min(KEPT, n - 1), dim=1).indices
-        turned = fine(block[:, permutations].flatten(0, 1)).reshape(len(block), -1, plain.shape[1])
-        exact, variant = (whiten(turned) @ plain[near].transpose(1, 2)).max(dim=1)
+        exact, variant = (whiten(fine(turned)) @ many[near].transpose(1, 2)).max(dim=1)
         best = exact.topk(min(CANDIDATES, near.shape[1]), dim=1).indices
-        for place in range(len(block)):
+        for place in range(len(turned)):
             for chosen in best[place].tolist():
                 turn, crop = divmod(int(variant[place, chosen]), len(fine.crops))
-                y, x = fine.crops[crop]
-                window = _window(WINDOWS[y], WINDOWS[x])
-                found.append(Match(start + place, int(near[place, chosen]), turn, window))
+                found.append(Match(start + place, int(near[place, chosen]), turn, _window(*fine.crops[crop])))
     return found
 
 
 class _Frequencies:
-    """Low frequencies (cosine transform) of windows of pictures.
+    """Low frequencies (cosine transform) of windows of pictures: of the whole, and of all crops by the same windows.
 
     A window's cosines are those of the whole stretched over the window, so that no picture is resampled.
     """
 
-    def __init__(self, order: int, windows: list[tuple[float, float]], crops: list[tuple[int, int]]) -> None:
-        self.crops = crops
-        self.bases = [self._basis(order, *window) for window in windows]
+    def __init__(self, order: int, windows: list[tuple[float, float]]) -> None:
+        self.crops = [
+            ((0.0, 0.0), (0.0, 0.0)),
+            *((vertical, horizontal) for vertical in windows for horizontal in windows),
+        ]
+        self.whole = self._basis(order, 0.0, 0.0)
+        self.basis = torch.stack([self._basis(order, *window) for window in windows])
 
     @staticmethod
     def _basis(order: int, before: float, behind: float) -> Tensor:
@@ -217,17 +250,28 @@ class _Frequencies:
         return waves / waves.norm(dim=0)
 
     def __call__(self, flat: Tensor) -> Tensor:
-        """Unit vectors, shape (pictures, crops, order**2 - 1)."""
-        pictures = flat.reshape(-1, SIDE, SIDE)
-        rows = [torch.einsum("nyx,yu->nux", pictures, basis) for basis in self.bases]
-        parts = [torch.einsum("nux,xv->nuv", rows[y], self.bases[x]).flatten(1)[:, 1:] for y, x in self.crops]
-        return torch.nn.functional.normalize(torch.stack(parts, dim=1), dim=-1)
+        """Unit vectors of the pictures and their crops.
+
+        Parameters
+        ----------
+        flat : Tensor, shape (images, variants, SIDE ** 2)
+
+        Returns
+        -------
+        Tensor, shape (images, variants * crops, order ** 2 - 1)
+        """
+        pictures = flat.unflatten(-1, (SIDE, SIDE))
+        rows = torch.einsum("ntyx,ayu->ntaux", pictures, self.basis)
+        crops = torch.einsum("ntaux,bxv->ntabuv", rows, self.basis).flatten(2, 3).flatten(-2)[..., 1:]
+        every = torch.cat([self._whole(pictures)[:, :, None], crops], dim=2).flatten(1, 2)
+        return torch.nn.functional.normalize(every, dim=-1)
 
     def plain(self, flat: Tensor) -> Tensor:
-        """Unit vectors of the whole pictures, shape (pictures, order**2 - 1)."""
-        rows = torch.einsum("nyx,yu->nux", flat.reshape(-1, SIDE, SIDE), self.bases[0])
-        both = torch.einsum("nux,xv->nuv", rows, self.bases[0]).flatten(1)[:, 1:]
-        return torch.nn.functional.normalize(both, dim=-1)
+        """Unit vectors of the whole pictures, shape (pictures, order ** 2 - 1)."""
+        return torch.nn.functional.normalize(self._whole(flat.unflatten(-1, (SIDE, SIDE))), dim=-1)
+
+    def _whole(self, pictures: Tensor) -> Tensor:
+        return torch.einsum("...yx,yu,xv->...uv", pictures, self.whole, self.whole).flatten(-2)[..., 1:]
 
 
 class _Whitening:
@@ -247,23 +291,35 @@ def _normalised(flat: Tensor) -> Tensor:
     return torch.nn.functional.normalize(values - values.mean(dim=1, keepdim=True), dim=1)
 
 
-def _invariant(vectors: Tensor) -> Tensor:
-    """Functions of cosine coefficients that no rotation or flip changes.
-
-    A flip changes the sign of every second coefficient and a quarter turn exchanges the two axes, so the larger and the
-    smaller magnitude of the coefficients (u, v) and (v, u) stay.
-    """
-    order = round((vectors.shape[-1] + 1) ** 0.5)
-    whole = torch.nn.functional.pad(vectors.abs(), (1, 0)).unflatten(-1, (order, order))
-    u, v = torch.triu_indices(order, order)
-    one, other = whole[..., u, v], whole[..., v, u]
-    return torch.cat([torch.maximum(one, other), torch.minimum(one, other)], dim=-1)[..., 1:]
-
-
 def _window(vertical: tuple[float, float], horizontal: tuple[float, float]) -> np.ndarray:
     """Affine map from places in the cropped picture to places in the whole, in shares of the sides."""
     (top, bottom), (left, right) = vertical, horizontal
     return np.array([[1 - left - right, 0, left], [0, 1 - top - bottom, top]])
+
+
+def _fit_small(one: np.ndarray, other: np.ndarray, match: Match) -> Fit | None:
+    """How two small pictures fit; None where they do not."""
+    turned, second = _turned(one, match.symmetry).astype(np.float32), other.astype(np.float32)
+    window = _align(turned, second, match.window, SIDE, blur=3, slack=ROUGHLY)
+    return _fit(turned, second, window, SIDE) if window is not None else None
+
+
+def _fit_images(one: np.ndarray, other: np.ndarray, element: int, window: np.ndarray) -> Fit | None:
+    """How two images fit; None where they do not."""
+    # both at the side of the smaller, so that neither shows finer structure than the other can
+    side = min(len(one), len(other))
+    first, second = (square(image.astype(np.float32), side) for image in (one, other))
+    turned = _turned(first, element)
+    # resampling spoils the finest detail, so structure is compared at two thirds of the size at most
+    small = min(2 * side // 3, 2 * SIDE)
+    roughly = _align(turned, second, window, small, blur=1)
+    if roughly is None:
+        return None
+    fit = _fit(turned, second, roughly, small)
+    if fit.unexplained > WORTHWHILE:
+        return fit
+    exactly = _align(turned, second, roughly, side, blur=3)
+    return _fit(turned, second, exactly, small) if exactly is not None else fit
 
 
 def _picture(path: Path, bits: int) -> np.ndarray:
@@ -272,39 +328,40 @@ def _picture(path: Path, bits: int) -> np.ndarray:
     return square(grey, min(4 * SIDE, max(SIDE, min(grey.shape))))
 
 
-def _align(image: np.ndarray, other: np.ndarray, match: Match) -> tuple[Match, float] | None:
-    """The match with its window refined, and the similarity of fine structure under it; None where nothing fits.
+def _turned(image: np.ndarray, element: int) -> np.ndarray:
+    return image.reshape(-1)[_permutations(len(image))[element]].reshape(image.shape)
 
-    The window is refined by maximising the enhanced correlation coefficient (Evangelidis & Psarakis 2008, IEEE
-    Transactions on Pattern Analysis and Machine Intelligence 30:1858) on pictures of at most 128 pixels. A larger
-    picture is warped at its own size and shrunk afterwards, so that resampling adds no difference of its own.
+
+_permutations = lru_cache(maxsize=8)(symmetry.permutations)
+
+
+def _align(
+    one: np.ndarray, other: np.ndarray, window: np.ndarray, side: int, blur: int, slack: float = 1.0
+) -> np.ndarray | None:
+    """The window refined on pictures shrunk to a side [px]; None where nothing fits.
+
+    The enhanced correlation coefficient is maximised (Evangelidis & Psarakis 2008, IEEE Transactions on Pattern
+    Analysis and Machine Intelligence 30:1858). The margin is left out: the blur reaches beyond the picture there, which
+    would pull a cropped picture's border to the other's.
     """
-    side = len(image)
-    turned = image.reshape(-1)[_permutations(side)[match.symmetry]].reshape(side, side)
-    # a picture of the first step is small already; later ones are compared at half or two thirds of their size
-    small = SIDE if side == SIDE else min(2 * side // 3, 2 * SIDE)
-    one, two = (cv2.resize(grey, (small, small), interpolation=cv2.INTER_AREA) for grey in (turned, other))
+    margin = max(3, side // 20)
+    mask = np.zeros((side, side), np.uint8)
+    mask[margin:-margin, margin:-margin] = 255
+    start = _in_pixels(window, side).astype(np.float32)
+    stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 60, 1e-5)
     try:
-        _, refined = cv2.findTransformECC(
-            two,
-            one,
-            _in_pixels(match.window, small).astype(np.float32),
-            cv2.MOTION_AFFINE,
-            (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 60, 1e-5),
-            np.full(two.shape, 255, np.uint8),
-            3,
+        _, refined = cv2.findTransformECCWithMask(
+            _shrunk(other, side), _shrunk(one, side), mask, mask, start, cv2.MOTION_AFFINE, stop, blur
         )
     except cv2.error:
         # the search left the picture or one of the two is blank: they cannot be aligned
         return None
-    window = _in_shares(refined.astype(float), small)
-    if not _is_crop(window):
-        return None
-    warped, inside = _warp(turned, window, small)
-    return Match(match.image, match.other, match.symmetry, window), _similarity(warped, two, inside)
+    found = _in_shares(refined.astype(float), side)
+    return found if _is_crop(found, slack) else None
 
 
-_permutations = lru_cache(maxsize=4)(symmetry.permutations)
+def _shrunk(grey: np.ndarray, side: int) -> np.ndarray:
+    return grey if len(grey) == side else cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA)
 
 
 def _in_pixels(window: np.ndarray, side: int) -> np.ndarray:
@@ -318,33 +375,40 @@ def _in_shares(pixels: np.ndarray, side: int) -> np.ndarray:
     return np.column_stack([pixels[:, :2], shift])
 
 
-def _is_crop(window: np.ndarray) -> bool:
+def _is_crop(window: np.ndarray, slack: float) -> bool:
     """Whether the corners of the cropped picture lie within the whole, near its corners and square to them."""
     corners = np.array([[0, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]]) @ window.T
     cut = np.abs(corners - [[0, 0], [1, 0], [0, 1], [1, 1]])
     shear = max(abs(window[0, 1]), abs(window[1, 0]))
-    return bool(cut.max() <= LARGEST_CROP and shear <= 0.02)
+    return bool(cut.max() <= slack * LARGEST_CROP and shear <= slack * LARGEST_SHEAR)
 
 
-def _warp(image: np.ndarray, window: np.ndarray, small: int) -> tuple[np.ndarray, np.ndarray]:
-    side = len(image)
-    pixels = _in_pixels(window, side)
-    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    warped = cv2.warpAffine(image, pixels, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    nearest = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-    inside = cv2.warpAffine(np.full((side, side), 255, np.uint8), pixels, (side, side), flags=nearest)
-    shrunk = [cv2.resize(grey, (small, small), interpolation=cv2.INTER_AREA) for grey in (warped, inside)]
-    return shrunk[0], shrunk[1] == 255
+def _fit(one: np.ndarray, other: np.ndarray, window: np.ndarray, side: int) -> Fit:
+    """How two aligned pictures agree at a side [px].
+
+    What is compared lies between the finest detail, which recompression and resampling change, and the shading, which
+    all images of many datasets share. A picture is warped at its own size and shrunk afterwards, so that resampling
+    adds no difference of its own.
+    """
+    pixels, own = _in_pixels(window, len(one)), one.shape
+    cubic, linear = (kind | cv2.WARP_INVERSE_MAP for kind in (cv2.INTER_CUBIC, cv2.INTER_LINEAR))
+    warped = cv2.warpAffine(one, pixels, own, flags=cubic, borderMode=cv2.BORDER_REPLICATE)
+    inside = _shrunk(cv2.warpAffine(np.ones_like(one), pixels, own, flags=linear), side) > 0.999
+    first, second = (_structure(_shrunk(grey, side), inside) for grey in (warped, other))
+    scales = [float(np.sqrt((values**2).mean())) for values in (first, second)]
+    if min(scales) == 0:
+        return Fit(window, 1.0, 0.0)
+    unexplained = max(0.0, 1 - float((first * second).mean()) / (scales[0] * scales[1]))
+    return Fit(window, unexplained, float(np.sqrt(2 * unexplained)) * min(scales))
 
 
-def _similarity(one: np.ndarray, two: np.ndarray, inside: np.ndarray) -> float:
-    """Correlation of two pictures less their blurred selves, where both have pixels."""
-    values = [_detail(grey)[inside] for grey in (one, two)]
-    values = [detail - detail.mean() for detail in values]
-    norm = float(np.sqrt((values[0] ** 2).sum() * (values[1] ** 2).sum()))
-    return float(values[0] @ values[1]) / norm if norm > 0 else 0.0
-
-
-def _detail(grey: np.ndarray) -> np.ndarray:
-    levels = grey.astype(np.float32)
-    return levels - cv2.GaussianBlur(levels, (0, 0), len(levels) / 32)
+def _structure(grey: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Differences of the picture blurred little and much, blurred only over what is inside."""
+    weight = inside.astype(np.float32)
+    little, much = (
+        cv2.GaussianBlur(grey * weight, (0, 0), len(grey) * share)
+        / np.maximum(cv2.GaussianBlur(weight, (0, 0), len(grey) * share), 1e-3)
+        for share in SCALES
+    )
+    values = (little - much)[inside]
+    return values - values.mean()

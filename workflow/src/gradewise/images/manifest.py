@@ -47,7 +47,7 @@ def manifest(
     fingerprints : Path
         Table of small pictures and facts that say nothing of what images show, `fingerprints.parquet`.
     duplicates : Path
-        Table of pairs of copies, `duplicates.parquet`.
+        Table of pairs of copies and look-alikes, `duplicates.parquet`.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def manifest(
     prints = prints.loc[~aside].reset_index(drop=True)
     thumbnails = np.frombuffer(b"".join(prints["thumbnail"]), dtype=np.uint8).reshape(-1, SIDE, SIDE)
     copies = find_duplicates(usable, thumbnails, threads)
-    log.info("%d pairs of copies, %d of them changed", len(copies), (copies["kind"] == "near").sum())
+    log.info("%d pairs of images: %s", len(copies), copies["kind"].value_counts().to_dict())
     usable["group"] = join_groups(usable["group"], _twins(usable["image_id"], copies, source.join_duplicates))
     prints = prints.assign(image_id=usable["image_id"]).astype({"file_bytes": "int64"})
     tables.write(prints, fingerprints, tables.FINGERPRINTS)

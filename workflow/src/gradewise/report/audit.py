@@ -10,7 +10,7 @@ from gradewise.report import numbers, pictures
 from gradewise.report.blocks import Block, Column, Gallery, Picture, Section, Table, Text
 from gradewise.report.evidence import Evidence, row_estimate
 
-PAIRS_SHOWN = 8
+PAIRS_SHOWN, ALIKE_SHOWN = 8, 4
 ROWS_SHOWN = 50
 COPIES = ("exact duplicate", "near duplicate")
 NOTABLE = 0.05
@@ -18,7 +18,7 @@ NOTABLE = 0.05
 
 
 def section(evidence: Evidence) -> Section | None:
-    """Sentences, pairs of copies, clues and all findings; None where no audit was made."""
+    """Sentences, pairs of copies and of look-alikes, clues and all findings; None where no audit was made."""
     found = evidence.audit
     if found is None:
         return None
@@ -29,7 +29,13 @@ def section(evidence: Evidence) -> Section | None:
         blocks.append(Text(warning, "notice"))
     copies = found.loc[found["check"].isin(COPIES)]
     if len(copies):
-        blocks.append(_gallery(evidence, found, copies))
+        caption = "Copies side by side, those with conflicting labels first"
+        order = _conflicts_first(found, copies).head(PAIRS_SHOWN)
+        blocks.append(_gallery(evidence, "copies", caption, order, "Its copy"))
+    alike = found.loc[(found["check"] == "alike") & found["image_id"].notna()]
+    if len(alike):
+        caption = "Pairs too alike to be independent, though no copies, the most alike first"
+        blocks.append(_gallery(evidence, "alike", caption, alike.head(ALIKE_SHOWN), "Its look-alike"))
     clues = found.loc[found["check"] == "clue"]
     if len(clues):
         blocks.append(_clues(clues))
@@ -60,6 +66,8 @@ def _sentences(evidence: Evidence, found: pd.DataFrame) -> list[str]:
             f"In {numbers.many(conflicts, 'pair')} of copies the labels differ, so at least one is wrong. They were "
             "left in; look at them first."
         )
+    summary = found.loc[(found["check"] == "alike") & found["image_id"].isna(), "text"]
+    sentences += [f"{text}." for text in summary]
     for check in ("copy across roles", "column equals label"):
         rows = found.loc[found["check"] == check]
         if len(rows):
@@ -86,28 +94,31 @@ def _warning(evidence: Evidence, found: pd.DataFrame) -> str | None:
     )
 
 
-def _gallery(evidence: Evidence, found: pd.DataFrame, copies: pd.DataFrame) -> Gallery:
-    files = evidence.manifest.set_index("image_id")[["path", "bits", "label"]]
+def _conflicts_first(found: pd.DataFrame, copies: pd.DataFrame) -> pd.DataFrame:
     conflicting = set(
         found.loc[found["check"] == "conflicting labels", ["image_id", "other_image_id"]].itertuples(
             index=False, name=None
         )
     )
-    pairs = [(row.image_id, row.other_image_id) in conflicting for row in copies.itertuples(index=False)]
-    order = copies.assign(first=pairs).sort_values("first", ascending=False, kind="stable").head(PAIRS_SHOWN)
+    first = [(row.image_id, row.other_image_id) in conflicting for row in copies.itertuples(index=False)]
+    return copies.assign(first=first).sort_values("first", ascending=False, kind="stable")
+
+
+def _gallery(evidence: Evidence, name: str, caption: str, pairs: pd.DataFrame, other: str) -> Gallery:
+    files = evidence.manifest.set_index("image_id")[["path", "bits", "label"]]
     shown = []
-    for row in order.itertuples(index=False):
-        one, other = files.loc[row.image_id], files.loc[row.other_image_id]
+    for row in pairs.itertuples(index=False):
+        one, two = files.loc[row.image_id], files.loc[row.other_image_id]
         shown.append(
             Picture(
                 pictures.thumbnail(Path(one["path"]), int(one["bits"])),
                 f"Image {row.image_id}",
-                (f"{row.image_id} ({one['label']})", f"{row.other_image_id} ({other['label']})", str(row.subject)),
-                pictures.thumbnail(Path(other["path"]), int(other["bits"])),
-                f"Its copy {row.other_image_id}",
+                (f"{row.image_id} ({one['label']})", f"{row.other_image_id} ({two['label']})", str(row.subject)),
+                pictures.thumbnail(Path(two["path"]), int(two["bits"])),
+                f"{other} {row.other_image_id}",
             )
         )
-    return Gallery("copies", "Copies side by side, those with conflicting labels first", tuple(shown))
+    return Gallery(name, caption, tuple(shown))
 
 
 def _clues(clues: pd.DataFrame) -> Table:
