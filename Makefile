@@ -1,4 +1,5 @@
 # make: set up, then run the workflow on config.yaml.  make test: set up, then run the tests.  make setup: only set up.
+# make studies: set up, then make the tables and figures of the two published studies again, on simulated images.
 PYTHON ?= python3
 CORES ?= all
 BIN := $(CURDIR)/.venv/bin
@@ -7,6 +8,9 @@ export PATH := $(BIN):$(PATH)
 
 run: setup
 	snakemake --cores $(CORES)
+
+studies: setup
+	snakemake --cores $(CORES) --configfile studies/nanofibre.yaml studies/mango.yaml
 
 setup: .venv/ready
 
@@ -32,4 +36,4 @@ check: .venv/ready-to-test
 	$(PIP) --editable '.[dev,slurm]'
 	@touch $@
 
-.PHONY: run setup test check
+.PHONY: run studies setup test check

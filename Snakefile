@@ -17,6 +17,7 @@ include: "workflow/rules/images.smk"
 include: "workflow/rules/views.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/studies.smk"
 include: "workflow/rules/report.smk"
 
 

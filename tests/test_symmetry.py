@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from gradewise.symmetry import orbit, permutations
+from gradewise.config import ForestSettings
+from gradewise.symmetry import NAMES, elements, orbit, permutations
 
 SIDE = 5
 TABLE = permutations(SIDE)
@@ -39,3 +40,31 @@ def test_an_orbit_holds_the_rotations_and_flips_of_numpy():
 def test_oblong_samples_are_refused():
     with pytest.raises(ValueError, match="square samples, not 3 x 4"):
         orbit(np.zeros((1, 3, 4, 1)))
+
+
+def test_names_are_in_the_order_of_the_permutations():
+    image = np.arange(SIDE * SIDE).reshape(1, SIDE, SIDE, 1)
+    for element, name in enumerate(NAMES):
+        turns = int(name.rpartition("_")[2]) // 90 if "rotate" in name else 0
+        expected = np.rot90(image[0, :, ::-1] if name.startswith("flip") else image[0], turns)
+        assert np.array_equal(orbit(image, (element,))[0, 0], expected)
+
+
+@pytest.mark.parametrize("augment", ["none", "flip", "rotate", "d4", ("flip", "identity", "flip")])
+def test_there_are_as_many_elements_as_the_settings_count_siblings(augment):
+    found = elements(augment)
+    assert len(found) == ForestSettings(augment=augment).siblings
+    assert found[0] == 0
+
+
+def test_a_list_may_repeat_an_element_and_its_order_does_not_matter():
+    assert elements(("flip", "identity")) == elements("flip") == (0, 4)
+    assert elements(["rotate_180", "identity", "rotate_180"]) == (0, 2, 2)
+
+
+def test_oblong_samples_may_be_flipped_and_turned_by_180_degrees():
+    image = np.random.default_rng(0).integers(0, 256, (2, 3, 5, 1), dtype=np.uint8)
+    found = orbit(image, elements(["flip", "flip_rotate_180", "rotate_180"]))
+    assert np.array_equal(found[:, 0], image[:, ::-1, ::-1])
+    assert np.array_equal(found[:, 1], image[:, :, ::-1])
+    assert np.array_equal(found[:, 2], image[:, ::-1])

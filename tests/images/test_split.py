@@ -78,6 +78,14 @@ def test_each_image_is_tested_once_in_the_folds_of_a_repeat():
         assert sorted(of_repeat["image_id"]) == sorted(many["image_id"])
 
 
+def test_one_test_set_for_all_repeats_leaves_validation_to_vary():
+    splits = draw_splits(many, Evaluation(holdout=0.25, same_test=True, repeats=4), ["rare", "common"], seed=1)
+    tests = splits.loc[splits["role"] == "test"].groupby("repeat")["image_id"].agg(frozenset)
+    validations = splits.loc[splits["role"] == "validation"].groupby("repeat")["image_id"].agg(frozenset)
+    assert tests.nunique() == 1
+    assert validations.nunique() == 4
+
+
 def test_predefined_test_images_stay_and_validation_varies():
     roles = np.where(np.arange(600) < 420, "train", "test")
     frame = images(np.arange(600), many["label"], roles)

@@ -90,3 +90,23 @@ def cache(tmp_path: Path) -> Callable[..., Cache]:
         return write_cache(tmp_path / name, **options)
 
     return make
+
+
+@pytest.fixture
+def draw_scores() -> Callable[[int, int], tuple[np.ndarray, np.ndarray]]:
+    """From a number of samples and a seed: centred scores of falling variance, and three classes that overlap."""
+
+    def draw(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        generator = np.random.default_rng(seed)
+        targets = np.arange(n) % 3
+        centres = np.random.default_rng(7).normal(size=(3, 8)) * 4
+        return ((centres[targets] + generator.normal(0, 4, (n, 8))) * 0.8 ** np.arange(8)).astype(np.float32), targets
+
+    return draw
+
+
+@pytest.fixture
+def split(draw_scores):
+    """Scores and classes of training and validation samples, and the variance of the training scores."""
+    (train, train_targets), (validation, validation_targets) = draw_scores(90, 1), draw_scores(60, 2)
+    return (train, validation), (train_targets, validation_targets), train.var(axis=0, ddof=1)

@@ -5,7 +5,8 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from gradewise.config import ForestSettings
-from gradewise.models.forest import collect_votes, grow_forest
+from gradewise.models.forest import grow_forest
+from gradewise.models.votes import out_of_bag_at, probabilities_at, walk, whole
 
 
 def gaussian(seed: int, n: int = 120, d: int = 12, classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -15,10 +16,12 @@ def gaussian(seed: int, n: int = 120, d: int = 12, classes: int = 3) -> tuple[np
     return (centres[y] + generator.normal(size=(n, d))).astype(np.float32), y
 
 
+def votes_of(forest, X, groups, threads=1):
+    return out_of_bag_at(forest, walk(forest, X, threads), groups, [whole(forest)], threads)[0]
+
+
 def oob_accuracy(X, y, groups, settings, seed=0):
-    forest = grow_forest(X, y, groups, settings, seed, 1)
-    votes = collect_votes(forest, X, groups, 1)
-    return float((votes.out_of_bag.argmax(axis=1) == y)[votes.covered].mean())
+    return votes_of(grow_forest(X, y, groups, settings, seed, 1), X, groups).accuracy(y)
 
 
 @pytest.mark.parametrize(
@@ -38,11 +41,12 @@ def test_with_one_row_a_group_the_forest_is_that_of_scikit_learn(given, same):
     reference = RandomForestClassifier(60, oob_score=True, random_state=5, **same).fit(X, y)
     groups = np.arange(len(X))
     forest = grow_forest(X, y, groups, ForestSettings(trees=60, **given), 5, 2)
-    votes = collect_votes(forest, X, groups, 2)
+    votes = votes_of(forest, X, groups, 2)
+    training = probabilities_at(forest, walk(forest, X, 2), [whole(forest)], 2)[0]
     np.testing.assert_allclose(forest.predict_proba(X), reference.predict_proba(X), atol=1e-12)
     np.testing.assert_allclose(forest.feature_importances_, reference.feature_importances_, atol=1e-12)
     np.testing.assert_allclose(votes.out_of_bag, reference.oob_decision_function_, atol=1e-12)
-    np.testing.assert_allclose(votes.training, reference.predict_proba(X), atol=1e-12)
+    np.testing.assert_allclose(training, reference.predict_proba(X), atol=1e-12)
 
 
 def test_out_of_bag_over_groups_agrees_in_distribution_with_scikit_learn_where_groups_are_rows():
@@ -76,14 +80,14 @@ def test_a_whole_group_is_in_the_bag_or_out_of_it():
     X, y = gaussian(1)
     groups = np.arange(len(X)) // 6
     forest = grow_forest(X, y, groups, ForestSettings(trees=1), 3, 1)
-    covered = collect_votes(forest, X, groups, 1).covered.reshape(-1, 6)
+    covered = votes_of(forest, X, groups).covered.reshape(-1, 6)
     assert (covered.all(axis=1) | ~covered.any(axis=1)).all()
     assert 0 < covered.mean() < 1
 
 
 def test_rows_that_no_tree_leaves_out_have_no_vote():
     X, y = gaussian(2, n=12)
-    votes = collect_votes(grow_forest(X, y, np.arange(12), ForestSettings(trees=1), 0, 1), X, np.arange(12), 1)
+    votes = votes_of(grow_forest(X, y, np.arange(12), ForestSettings(trees=1), 0, 1), X, np.arange(12))
     assert not votes.out_of_bag[~votes.covered].any()
     np.testing.assert_allclose(votes.out_of_bag[votes.covered].sum(axis=1), 1)
 
@@ -94,7 +98,5 @@ def test_the_number_of_threads_changes_nothing_and_the_seed_does():
     settings = ForestSettings(trees=25, min_samples_leaf=4)
     one, two, other = (grow_forest(X, y, groups, settings, seed, threads) for seed, threads in ((1, 1), (1, 2), (2, 1)))
     np.testing.assert_array_equal(one.predict_proba(X), two.predict_proba(X))
-    np.testing.assert_array_equal(
-        collect_votes(one, X, groups, 1).out_of_bag, collect_votes(two, X, groups, 2).out_of_bag
-    )
+    np.testing.assert_array_equal(votes_of(one, X, groups, 1).out_of_bag, votes_of(two, X, groups, 2).out_of_bag)
     assert not np.array_equal(one.predict_proba(X), other.predict_proba(X))

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
@@ -10,53 +8,6 @@ from sklearn.svm import SVC
 from gradewise.command import UserError
 from gradewise.config import SvmSettings
 from gradewise.models import svm
-
-GRID = [
-    SvmSettings(components=components, whiten=whiten, C=C, **kernel)
-    for components, whiten, C, kernel in itertools.product(
-        (3, 6),
-        (False, True),
-        (0.1, 10.0),
-        ({"kernel": "rbf", "gamma": "scale"}, {"kernel": "rbf", "gamma": 0.01}, {"kernel": "linear"}),
-    )
-]
-
-
-def scores(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Centred scores of falling variance, whose first columns tell three classes apart, with overlap."""
-    generator = np.random.default_rng(seed)
-    targets = np.arange(n) % 3
-    centres = np.random.default_rng(7).normal(size=(3, 8)) * 4
-    return ((centres[targets] + generator.normal(0, 4, (n, 8))) * 0.8 ** np.arange(8)).astype(np.float32), targets
-
-
-@pytest.fixture
-def split():
-    (train, train_targets), (validation, validation_targets) = scores(90, 1), scores(60, 2)
-    return (train, validation), (train_targets, validation_targets), train.var(axis=0, ddof=1)
-
-
-class TestGrid:
-    @pytest.mark.parametrize("largest", [8000, 10], ids=["shared kernels", "kernels of their own"])
-    def test_each_accuracy_is_that_of_a_direct_fit(self, split, largest, monkeypatch):
-        monkeypatch.setattr(svm, "LARGEST_KERNEL", largest)
-        (train, validation), (target, expected), variance = split
-        found = svm.validation_accuracies(GRID, (train, validation), (target, expected), variance, 2)
-        assert set(found) == set(GRID)
-        for settings in GRID:
-            inputs = [part[:, : settings.components].astype(float) for part in (train, validation)]
-            if settings.whiten:
-                inputs = [part / np.sqrt(variance[: settings.components]) for part in inputs]
-            direct = SVC(C=settings.C, kernel=settings.kernel, gamma=settings.gamma).fit(inputs[0], target)
-            assert found[settings] == pytest.approx(direct.score(inputs[1], expected), abs=1e-9)
-        assert len(set(found.values())) > 5
-
-    def test_class_weights_are_part_of_a_candidate(self, split):
-        (train, validation), (target, expected), variance = split
-        kept = np.flatnonzero((target != 2) | (np.arange(len(target)) < 20))
-        grid = [SvmSettings(components=4, C=0.05, class_weight=weight) for weight in (None, "balanced")]
-        found = svm.validation_accuracies(grid, (train[kept], validation), (target[kept], expected), variance, 1)
-        assert found[grid[1]] > found[grid[0]]
 
 
 def test_gamma_scale_is_that_of_scikit_learn(split):
@@ -90,8 +41,8 @@ class TestCalibration:
         np.testing.assert_allclose(probabilities.sum(axis=1), 1)
         assert (probabilities.argmax(axis=1) == target).mean() > 0.7
 
-    def test_probabilities_are_honest_on_new_samples(self):
-        (train, target), (unseen, truth) = scores(300, 3), scores(3000, 4)
+    def test_probabilities_are_honest_on_new_samples(self, draw_scores):
+        (train, target), (unseen, truth) = draw_scores(300, 3), draw_scores(3000, 4)
         settings = SvmSettings(components=8, C=100.0)
         variance = train.var(axis=0, ddof=1)
         scaled = svm.scale(train, variance, settings)

@@ -11,7 +11,10 @@ from gradewise import command, tables
 from gradewise.command import UserError
 from gradewise.config import ForestSettings
 from gradewise.models.load import load
-from gradewise.models.train_forest import train_forest, training_rows
+from gradewise.models.reduction import AllPixels
+from gradewise.models.rows import training_rows
+from gradewise.models.train_forest import train_forest
+from gradewise.symmetry import elements
 from gradewise.views.samples import read_samples
 
 
@@ -128,7 +131,7 @@ def test_threads_change_nothing_and_the_seed_does(cache, train):
 
 
 def test_samples_that_are_not_square_cannot_be_rotated(cache, train):
-    with pytest.raises(UserError, match="d4 needs square samples, and this view gives 4 x 8"):
+    with pytest.raises(UserError, match="rotations by 90 degrees need square samples, and this view gives 4 x 8"):
         train(cache(shape=(4, 8, 1)), [ForestSettings(trees=2, augment="d4")])
 
 
@@ -146,13 +149,13 @@ def test_rows_that_repeat_an_earlier_one_are_counted():
     even = np.full((1, 4, 4, 1), 9, np.uint8)
     pixels = np.concatenate([distinct, distinct[:1], np.rot90(distinct[1:2], axes=(1, 2)), even])
     at, codes = np.arange(6), np.zeros(6, np.int64)
-    assert training_rows(pixels, at, codes, codes, "none").repeated == 1
-    assert training_rows(pixels, at, codes, codes, "d4").repeated == 8 + 8 + 7
+    assert training_rows(pixels, at, codes, codes, elements("none"), AllPixels()).repeated == 1
+    assert training_rows(pixels, at, codes, codes, elements("d4"), AllPixels()).repeated == 8 + 8 + 7
 
 
 def test_siblings_follow_their_sample_and_share_its_class_and_group():
     pixels = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 3), dtype=np.uint8)
-    rows = training_rows(pixels, np.array([1, 3]), np.array([0, 1]), np.array([1, 0]), "d4")
+    rows = training_rows(pixels, np.array([1, 3]), np.array([0, 1]), np.array([1, 0]), elements("d4"), AllPixels())
     np.testing.assert_array_equal(rows.X[::8], pixels[[1, 3]].reshape(2, -1))
     np.testing.assert_array_equal(rows.X[9].reshape(4, 4, 3), np.rot90(pixels[3]))
     assert rows.y.tolist() == [0] * 8 + [1] * 8

@@ -135,3 +135,14 @@ def test_the_steps_run_as_commands(cache, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["train_pca_svm", *common, *given, *names, choice])
     command.run(train_pca_svm)
     assert [entry["settings"]["gamma"] for entry in record_of(folder)["tried"]] == [0.001, "scale"]
+
+
+def test_an_optimiser_that_is_stopped_early_is_recorded_and_logged(cache, train, caplog):
+    made = cache()
+    with caplog.at_level("INFO"):
+        stopped, free = (train(made, [SvmSettings(components=5, max_iter=n)], name=str(n)) for n in (2, 10_000))
+    assert (record_of(stopped)["converged"], record_of(free)["converged"]) == (False, True)
+    assert record_of(stopped)["optimiser_steps"] == 6
+    assert [line for line in caplog.messages if "not converged" in line] == [
+        "not converged: the optimiser was stopped after 2 steps (max_iter)"
+    ]

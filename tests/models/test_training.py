@@ -47,7 +47,7 @@ def train(samples: Samples, tmp_path: Path) -> Callable[..., training.Trained]:
 def without(samples: Samples, role: str) -> Samples:
     """The samples with those of a role taken out."""
     keep = (samples.table["role"] != role).to_numpy()
-    return Samples(samples.pixels[keep], samples.table[keep].reset_index(drop=True))
+    return Samples(pixels=samples.pixels[keep], table=samples.table[keep].reset_index(drop=True))
 
 
 def test_what_can_be_learnt_is_learnt(train, samples: Samples) -> None:
@@ -182,7 +182,8 @@ def test_balanced_weights_find_the_rare_class_more_often(train, samples: Samples
     rows = samples.table
     rare = rows.index[(rows["role"] == "train") & (rows["label"] == "C")][2:]
     noise = np.random.default_rng(0).integers(0, 256, samples.pixels.shape, dtype=np.uint8)
-    unbalanced = Samples(np.delete(noise, rare, axis=0), rows.drop(index=rare).reset_index(drop=True))
+    kept = rows.drop(index=rare).reset_index(drop=True)
+    unbalanced = Samples(pixels=np.delete(noise, rare, axis=0), table=kept)
     shares = [
         train(epochs=2, class_weight=weight, data=unbalanced, checkpoint=str(weight))
         .classifier.predict_proba(unbalanced.pixels)[:, 2]

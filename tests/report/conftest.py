@@ -223,7 +223,10 @@ def _view(manifest: pd.DataFrame, world: World, path: Path) -> pd.DataFrame:
             )
     frame = pd.DataFrame(rows).astype({"row": "int32", "column": "int32", "masked_fraction": "float32"})
     channels = 1 if world.tiles > 1 else 3
-    metadata = {"shape": [side, side, channels], "view": ["grey", {"tile": 32}] if world.tiles > 1 else ["rgb"]}
+    metadata = {
+        "shape": [side, side, channels],
+        "view": ["grey", {"tile": 32}] if world.tiles > 1 else ["rgb", {"resize": 96}],
+    }
     tables.write(frame, path, tables.samples(side * side * channels, metadata))
     return frame.drop(columns="pixels")
 
@@ -295,9 +298,11 @@ def _record(
             "seconds": epochs.tolist(),
         }
         record["kept"] = 11
+        dense = {"filters": None, "filter_size": None, "stride": None, "padding": None}
+        maps = {"filters": 16, "filter_size": [3, 3], "stride": 1, "padding": 1}
         record["layers"] = [
-            {"name": "conv1", "input": [32, 32], "output": [32, 32], "filters": 16, "parameters": 160},
-            {"name": "FC1", "input": [1024], "output": [2], "filters": None, "parameters": 2050},
+            {"name": "conv1", "input": [32, 32], "output": [32, 32], **maps, "parameters": 160},
+            {"name": "FC1", "input": [1024], "output": [2], **dense, "parameters": 2050},
         ]
     if FAMILIES[model] == "forest":
         record |= {"oob_rows": 0.91 + 0.01 * repeat, "oob_groups": 0.74 + 0.01 * repeat, "oob_covered": {"rows": 1.0}}

@@ -28,4 +28,10 @@ def test_each_drawing_of_a_report_has_a_caption_of_its_own(grades):
 
 
 def test_captions_name_the_dataset():
-    assert all("mangoes" in render(name) for name in ("page.rst", "figure.rst"))
+    assert all("mangoes" in render(name) for name in ("page.rst", "figure.rst", "study_page.rst", "study_figure.rst"))
+
+
+@pytest.mark.parametrize("kind", ["marks", "line", "heat-map", "curves", "curves-together", "agreement", "growth"])
+def test_captions_of_drawings_name_the_study_and_say_what_is_drawn(kind):
+    caption = render("study_figure.rst", f"2.4-{kind}")
+    assert "2.4 on mangoes: " in caption

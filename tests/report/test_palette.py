@@ -1,4 +1,4 @@
-from gradewise.report.palette import styles
+from gradewise.report.palette import class_styles, styles
 
 
 def test_models_of_one_family_share_a_colour_and_differ_in_marker_and_line():
@@ -16,3 +16,11 @@ def test_a_family_has_the_same_colour_whatever_stands_beside_it():
 def test_families_differ_in_colour():
     chosen = styles({name: name for name in ("cnn", "pca_svm", "forest", "blend", "other")})
     assert len({style.colour for style in chosen.values()}) == 5
+
+
+def test_up_to_four_classes_look_different_from_each_other_and_from_every_family():
+    classes = class_styles(["A", "B", "C", "D"]).values()
+    families = styles({family: family for family in ("cnn", "pca_svm", "forest", "blend")}).values()
+    colours = [style.colour for style in (*classes, *families)]
+    assert len(set(colours)) == len(colours)
+    assert len({style.marker for style in classes}) == 4

@@ -38,10 +38,43 @@ def test_the_embedded_example_plans_under_every_profile(snakemake, planned, tmp_
     assert jobs["report"] == len(config.datasets)
 
 
+PUBLISHED = [ROOT / "studies/nanofibre.yaml", ROOT / "studies/mango.yaml"]
+
+
+def test_the_published_studies_plan_together_each_network_once(snakemake, planned, tmp_path):
+    jobs = planned(snakemake("-n", "--directory", tmp_path, "--configfile", *PUBLISHED).stdout)
+    networks = 0
+    for path in PUBLISHED:
+        config = load(yaml.safe_load(path.read_text()))
+        for name, dataset in config.datasets.items():
+            repeats = {run: dataset.evaluation.runs for run in dataset.models if config.models[run].family == "cnn"}
+            for study in config.studies_of(name).values():
+                if study.show == "settings" and config.models[study.model].family == "cnn":
+                    for cell in config.cells(next(key for key, one in config.studies.items() if one is study)):
+                        wanted = study.repeats or dataset.evaluation.runs
+                        repeats[cell.run] = max(repeats.get(cell.run, 0), wanted)
+            further = len(dataset.shares) * ("cnn" in dataset.curve_models) + len(dataset.leak_models)
+            networks += sum(repeats.values()) + further * dataset.evaluation.runs
+    assert jobs["train_cnn"] == networks
+    assert jobs["study_page"] == len(PUBLISHED)
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+def test_a_published_study_plans_at_full_scale_on_images_of_the_users_own(snakemake, planned, tmp_path, path):
+    for dataset in load({**yaml.safe_load(path.read_text()), "scale": "full"}).datasets.values():
+        for table in dataset.tables:
+            (tmp_path / table.images).mkdir(parents=True)
+            (tmp_path / table.csv).touch()
+    jobs = planned(snakemake("-n", "--directory", tmp_path, "--configfile", path, "--config", "scale=full").stdout)
+    assert jobs["study_page"] == 1
+    assert "simulate" not in jobs
+
+
 def test_the_configurations_in_the_readme_are_valid():
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
     raw = yaml.safe_load(blocks[0])
     assert load(raw).datasets
+    assert load({**raw, **yaml.safe_load(blocks[2])}).cells("filters-and-dropout")
     (dataset,) = raw["datasets"].values()
     del dataset["images"], dataset["group"]
     dataset.update(yaml.safe_load(blocks[1]))

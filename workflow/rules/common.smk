@@ -19,6 +19,12 @@ RESULTS = "results/{dataset}"
 # what depends on the splits: of the dataset's own where `variant` is empty, of others derived from them elsewhere
 VARIANT = "results/{dataset}{variant}"
 RUN = f"{VARIANT}/models/{{model}}/{{repeat}}"
+STUDY = f"{RESULTS}/studies/{{study}}"
+
+# models of the configuration by name, and those that studies make of them
+MODELS = dict(CONFIG.models)
+for _dataset in CONFIG.datasets:
+    MODELS |= CONFIG.trained(_dataset)
 
 
 def variant_named(name):
@@ -35,13 +41,14 @@ def any_of(names):
 
 
 def models_of(family):
-    return [name for name, model in CONFIG.models.items() if model.family == family]
+    return [name for name, model in MODELS.items() if model.family == family]
 
 
 wildcard_constraints:
     dataset=any_of(CONFIG.datasets),
     view=any_of(CONFIG.views),
-    model=any_of(CONFIG.models),
+    model=any_of(MODELS),
+    study=any_of(CONFIG.studies),
     repeat=r"\d+",
     variant=r"(/variants/[a-z0-9-]+)?",
 
@@ -59,7 +66,7 @@ def costs_of(wildcards):
 
 
 def view_of(wildcards):
-    return CONFIG.models[wildcards.model].view
+    return MODELS[wildcards.model].view
 
 
 def repeats_of(wildcards):
@@ -111,10 +118,18 @@ def of_members(file):
     return paths
 
 
+def used_views(dataset):
+    """Views that the models and studies of a dataset use."""
+    shown = [
+        getattr(study, "views", ()) for study in CONFIG.studies_of(dataset).values()
+    ]
+    return {model.view for model in CONFIG.trained(dataset).values()}.union(*shown)
+
+
 def source_of(wildcards):
-    """Where a dataset's images are; they must be large enough for every view that its models use."""
+    """Where a dataset's images are; they must be large enough for every view that is used of them."""
     dataset = dataset_of(wildcards)
-    views = {model.view for model in CONFIG.fitted(wildcards.dataset).values()}
+    views = used_views(wildcards.dataset)
     side = max(minimum_side(CONFIG.views[view]) for view in views)
     return dataset.source(
         simulated=f"results/{wildcards.dataset}/simulated", min_side=side
@@ -156,14 +171,14 @@ def largest_components(wildcards):
     """Principal components that the models of a view ask for at most; smaller numbers are the first of them."""
     return max(
         settings.components
-        for model in CONFIG.fitted(wildcards.dataset).values()
+        for model in CONFIG.trained(wildcards.dataset).values()
         if model.family == "pca_svm" and model.view == wildcards.view
         for settings in model.candidates
     )
 
 
 def candidates_of(wildcards):
-    return to_json(CONFIG.models[wildcards.model].candidates)
+    return to_json(MODELS[wildcards.model].candidates)
 
 
 def samples_of(wildcards):
@@ -204,40 +219,260 @@ def verdicts_of_shares(wildcards):
     )
 
 
-def further_evidence(wildcards):
-    """What a report shows where the configuration asks for it."""
+def evidence_of(wildcards):
+    """All that is known about a dataset, by the flags of the steps that report on it."""
     dataset = dataset_of(wildcards)
-    found = {}
+    names = ["manifest", "splits", "metrics", "comparisons", "verdicts", "calibration"]
+    found = {name: f"{RESULTS}/{name}.parquet" for name in [*names, "subgroups"]}
+    found["quarantine"] = f"{RESULTS}/quarantine.csv"
+    found["findings"] = f"{RESULTS}/audit.parquet"
     if dataset.leak_models:
         found["leaks"] = f"{RESULTS}/leaks.parquet"
     if dataset.curve_models:
         found["curves"] = f"{RESULTS}/learning_curve.parquet"
         found["extrapolations"] = f"{RESULTS}/extrapolations.parquet"
+    found["runs"] = of_all_runs("run.json")(wildcards)
+    found["predictions"] = of_all_runs("predictions.parquet")(wildcards)
+    found["views"] = expand(
+        f"{RESULTS}/views/{{view}}.parquet",
+        dataset=wildcards.dataset,
+        view=sorted(shown_views(wildcards.dataset)),
+    )
     return found
 
 
-def further_flags(wildcards, input):
+def evidence_flags(wildcards, input):
+    """Each file, or list of files as JSON, after its flag."""
+    flags = []
+    for name, files in evidence_of(wildcards).items():
+        given = input[name]
+        flags += [
+            f"--{name}",
+            given if isinstance(files, str) else to_json(list(given)),
+        ]
+    return flags
+
+
+def shown_views(dataset):
+    """Views that a dataset's models look through, and those whose samples a study shows."""
+    shown = [
+        getattr(study, "views", ()) for study in CONFIG.studies_of(dataset).values()
+    ]
+    return {model.view for model in CONFIG.fitted(dataset).values()}.union(*shown)
+
+
+def studies_page_of(wildcards):
+    """Flag with the page on a dataset's studies, where it has any."""
+    if not CONFIG.studies_of(wildcards.dataset):
+        return []
+    return ["--studies_page", f"reports/{wildcards.dataset}-studies.html"]
+
+
+def study_of(wildcards):
+    return CONFIG.studies[wildcards.study]
+
+
+def studies_showing(show):
+    return [name for name, study in CONFIG.studies.items() if study.show == show]
+
+
+def studies_varying(family):
+    """Studies that vary settings of a model of a family."""
+    return [
+        name
+        for name in studies_showing("settings")
+        if CONFIG.cells(name)[0].model.family == family
+    ]
+
+
+def study_repeats(wildcards):
+    return range(study_of(wildcards).repeats or dataset_of(wildcards).evaluation.runs)
+
+
+def cell_views(wildcards):
+    return sorted({cell.model.view for cell in CONFIG.cells(wildcards.study)})
+
+
+def samples_of_cells(wildcards):
+    return expand(
+        f"{RESULTS}/views/{{view}}.parquet",
+        dataset=wildcards.dataset,
+        view=cell_views(wildcards),
+    )
+
+
+def of_cell_views(file):
+    """Input function: a file about the principal components of each view that a study's cells are of."""
+
+    def paths(wildcards):
+        return expand(
+            f"{RESULTS}/pca/{{view}}/{{repeat}}/{file}",
+            dataset=wildcards.dataset,
+            repeat=wildcards.repeat,
+            view=cell_views(wildcards),
+        )
+
+    return paths
+
+
+def cells_of(wildcards):
+    """The cells of a classical study with their settings, for the step that fits them."""
+    return to_json(
+        [
+            {
+                "name": cell.name,
+                "view": cell.model.view,
+                "settings": cell.model.candidates[0],
+            }
+            for cell in CONFIG.cells(wildcards.study)
+        ]
+    )
+
+
+def named_cells_of(wildcards):
+    """The cells of a study with what varies between them."""
+    return to_json(
+        [
+            {"name": cell.name, "run": cell.run, "settings": cell.varied}
+            for cell in CONFIG.cells(wildcards.study)
+        ]
+    )
+
+
+def results_of_cells(wildcards):
+    """What was found of a study's cells: a run of each for networks, else a table of all a repeat."""
+    cells = CONFIG.cells(wildcards.study)
+    if cells[0].model.family == "cnn":
+        folders = expand(
+            RUN,
+            dataset=wildcards.dataset,
+            variant="",
+            model=[cell.run for cell in cells],
+            repeat=study_repeats(wildcards),
+        )
+        files = {"predictions": "predictions.parquet", "runs": "run.json"}
+    else:
+        folders = expand(
+            f"{STUDY}/{{repeat}}",
+            dataset=wildcards.dataset,
+            study=wildcards.study,
+            repeat=study_repeats(wildcards),
+        )
+        files = {"answers": "answers.parquet", "measures": "measures.parquet"}
+        if cells[0].model.family == "forest":
+            files["hits"] = "hits.parquet"
+    return {
+        name: [f"{folder}/{file}" for folder in folders] for name, file in files.items()
+    }
+
+
+def flags_of_cells(wildcards, input):
     return [
         part
-        for name in further_evidence(wildcards)
-        for part in (f"--{name}", input[name])
+        for name in results_of_cells(wildcards)
+        for part in (f"--{name}", to_json(list(input[name])))
     ]
+
+
+def run_shown(file):
+    """Input function: a file of the run whose model a study looks into, that of the first repeat."""
+
+    def path(wildcards):
+        model = study_of(wildcards).model
+        return f"results/{wildcards.dataset}/models/{model}/0/{file}"
+
+    return path
+
+
+def samples_shown(wildcards):
+    return f"{RESULTS}/views/{MODELS[study_of(wildcards).model].view}.parquet"
+
+
+def features_shown(wildcards):
+    view = MODELS[study_of(wildcards).model].view
+    return f"{RESULTS}/pca/{view}/0/features.parquet"
+
+
+def objects_of(wildcards):
+    """Flag with the folder of masks of the object, where there is one."""
+    simulation = dataset_of(wildcards).simulate
+    folder = study_of(wildcards).objects
+    if folder is None and simulation is not None and simulation.kind == "mangoes":
+        folder = f"results/{wildcards.dataset}/simulated/objects"
+    return [] if folder is None else ["--objects", folder]
+
+
+def runs_of_all_sizes(wildcards):
+    """Records of the runs of the learning curve, on the shares of the training groups and on all of them."""
+    return expand(
+        f"{RUN}/run.json",
+        dataset=wildcards.dataset,
+        variant=[*share_variants(wildcards), ""],
+        model=dataset_of(wildcards).curve_models,
+        repeat=repeats_of(wildcards),
+    )
+
+
+STUDY_FILES = {
+    "settings": ["cells.parquet", "agreements.parquet", "curves.parquet"],
+    "feature_maps": ["maps.npz", "maps.parquet"],
+    "explanations": [
+        "explanations.npz",
+        "shown.parquet",
+        "explanations.parquet",
+        "weight_on_regions.parquet",
+    ],
+    "embedding": ["embedding.parquet", "separation.parquet"],
+    "scaling": ["growth.parquet", "exponents.parquet"],
+}
+
+
+def study_results(wildcards):
+    """What the steps of a dataset's studies write; studies without a step are drawn from the runs."""
+    return [
+        f"results/{wildcards.dataset}/studies/{name}/{file}"
+        for name, study in CONFIG.studies_of(wildcards.dataset).items()
+        for file in STUDY_FILES.get(study.show, [])
+    ]
+
+
+def model_files_shown(wildcards):
+    """Files of the models that studies look into when their page is made: components, forests."""
+    files = {
+        "components": ["pca.safetensors"],
+        "trees": ["forest.skops", "model.json"],
+    }
+    return [
+        f"results/{wildcards.dataset}/models/{study.model}/0/{file}"
+        for study in CONFIG.studies_of(wildcards.dataset).values()
+        for file in files.get(study.show, [])
+    ]
+
+
+def all_cells_of(wildcards):
+    """The cells of a dataset's studies, for their page."""
+    return to_json(
+        {
+            name: [
+                {
+                    "name": cell.name,
+                    "family": cell.model.family,
+                    "view": cell.model.view,
+                    "operations": CONFIG.views[cell.model.view],
+                    "published": cell.published,
+                }
+                for cell in CONFIG.cells(name)
+            ]
+            for name in CONFIG.studies_of(wildcards.dataset)
+            if name in studies_showing("settings")
+        }
+    )
 
 
 TEMPLATES = [
     workflow.source_path(f"../src/gradewise/report/templates/{name}")
     for name in ("base.html", "blocks.html", "index.html", "report.html", "style.css")
 ]
-
-
-def views_of(wildcards):
-    """Caches of the views that a dataset's models use."""
-    views = {model.view for model in CONFIG.fitted(wildcards.dataset).values()}
-    return expand(
-        f"{RESULTS}/views/{{view}}.parquet",
-        dataset=wildcards.dataset,
-        view=sorted(views),
-    )
 
 
 # Resources, as functions of the input and the attempt: a job killed for memory or time asks for more when retried.
@@ -268,12 +503,14 @@ def memory(base, factor):
 
 
 def forest_memory(wildcards, input, attempt):
-    """Pixels of the training rows as 32-bit numbers, eight rows a sample where they are rotated and flipped."""
-    turned = any(
-        settings.augment == "d4"
-        for settings in CONFIG.models[wildcards.model].candidates
+    """Pixels of the training rows as 32-bit numbers, several rows a sample where they are rotated and flipped."""
+    settings = (
+        [cell.model.candidates[0] for cell in CONFIG.cells(wildcards.study)]
+        if "study" in wildcards.keys()
+        else MODELS[wildcards.model].candidates
     )
-    return memory(1200, 40 if turned else 6)(wildcards, input, attempt)
+    copies = max(one.siblings * (3 if one.select else 1) for one in settings)
+    return memory(1200, 2 + 5 * copies)(wildcards, input, attempt)
 
 
 def one_gpu(wildcards, input, attempt):

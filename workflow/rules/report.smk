@@ -1,21 +1,10 @@
-# Needs everything found out about a dataset. Makes its page with tables and figures, and the index of all pages.
+# Needs everything found out about a dataset. Makes its page with tables and figures, a page on its studies, and the index
+# of all pages.
 
 
 rule report:
     input:
-        unpack(further_evidence),
-        manifest=f"{RESULTS}/manifest.parquet",
-        quarantine=f"{RESULTS}/quarantine.csv",
-        splits=f"{RESULTS}/splits.parquet",
-        metrics=f"{RESULTS}/metrics.parquet",
-        comparisons=f"{RESULTS}/comparisons.parquet",
-        verdicts=f"{RESULTS}/verdicts.parquet",
-        calibration=f"{RESULTS}/calibration.parquet",
-        subgroups=f"{RESULTS}/subgroups.parquet",
-        audit=f"{RESULTS}/audit.parquet",
-        runs=of_all_runs("run.json"),
-        predictions=of_all_runs("predictions.parquet"),
-        views=views_of,
+        unpack(evidence_of),
         templates=TEMPLATES,
     output:
         page=report(
@@ -42,10 +31,8 @@ rule report:
         runtime=minutes(10, 30),
     params:
         settings=lambda wildcards: to_json(dataset_of(wildcards)),
-        runs=lambda wildcards, input: to_json(list(input.runs)),
-        predictions=lambda wildcards, input: to_json(list(input.predictions)),
-        views=lambda wildcards, input: to_json(list(input.views)),
-        further=further_flags,
+        evidence=evidence_flags,
+        studies=studies_page_of,
         seed=CONFIG.seed,
         code=code_version("gradewise.report.report"),
     shell:
@@ -53,28 +40,77 @@ rule report:
         " --dataset {wildcards.dataset}"
         " --settings {params.settings:q}"
         " --seed {params.seed}"
-        " --manifest {input.manifest}"
-        " --quarantine {input.quarantine}"
-        " --splits {input.splits}"
-        " --metrics {input.metrics}"
-        " --comparisons {input.comparisons}"
-        " --verdicts {input.verdicts}"
-        " --calibration {input.calibration}"
-        " --subgroups {input.subgroups}"
-        " --findings {input.audit}"
-        " --runs {params.runs:q}"
-        " --predictions {params.predictions:q}"
-        " --views {params.views:q}"
+        " {params.evidence:q}"
         " --output {output.page}"
         " --assets {output.assets}"
         " --summary {output.summary}"
-        " {params.further:q}"
+        " {params.studies:q}"
+        " 2>&1 | tee {log}"
+
+
+rule study_page:
+    input:
+        unpack(evidence_of),
+        results=study_results,
+        models=model_files_shown,
+        templates=TEMPLATES,
+    output:
+        page=report(
+            "reports/{dataset}-studies.html",
+            caption="../report/study_page.rst",
+            category="{dataset}",
+        ),
+        assets=report(
+            directory("reports/{dataset}-studies"),
+            patterns=["{figure}.svg"],
+            caption="../report/study_figure.rst",
+            category="{dataset}",
+            subcategory="studies",
+            labels={"figure": "{figure}"},
+        ),
+        summary=f"{RESULTS}/studies/summary.json",
+    log:
+        "logs/study_page/{dataset}.log",
+    benchmark:
+        "benchmarks/study_page/{dataset}.jsonl"
+    conda:
+        "../../envs/gradewise.yaml"
+    resources:
+        mem_mb=memory(1500, 2),
+        runtime=minutes(15, 30),
+    params:
+        settings=lambda wildcards: to_json(dataset_of(wildcards)),
+        evidence=evidence_flags,
+        studies=lambda wildcards: to_json(CONFIG.studies_of(wildcards.dataset)),
+        cells=all_cells_of,
+        scale=CONFIG.scale,
+        folder=lambda wildcards, output: Path(output.summary).parent,
+        seed=CONFIG.seed,
+        code=code_version("gradewise.report.study_page"),
+    shell:
+        "python -m gradewise.report.study_page"
+        " --dataset {wildcards.dataset}"
+        " --settings {params.settings:q}"
+        " --seed {params.seed}"
+        " {params.evidence:q}"
+        " --studies {params.studies:q}"
+        " --cells {params.cells:q}"
+        " --scale {params.scale}"
+        " --folder {params.folder}"
+        " --output {output.page}"
+        " --assets {output.assets}"
+        " --summary {output.summary}"
+        " --report_page reports/{wildcards.dataset}.html"
         " 2>&1 | tee {log}"
 
 
 rule index:
     input:
         summaries=expand(f"{RESULTS}/summary.json", dataset=CONFIG.datasets),
+        studies=expand(
+            f"{RESULTS}/studies/summary.json",
+            dataset=[name for name in CONFIG.datasets if CONFIG.studies_of(name)],
+        ),
         templates=TEMPLATES,
     output:
         report("reports/index.html", caption="../report/index.rst"),
@@ -89,9 +125,11 @@ rule index:
         runtime=minutes(5, 0),
     params:
         summaries=lambda wildcards, input: to_json(list(input.summaries)),
+        studies=lambda wildcards, input: to_json(list(input.studies)),
         code=code_version("gradewise.report.index"),
     shell:
         "python -m gradewise.report.index"
         " --summaries {params.summaries:q}"
+        " --studies {params.studies:q}"
         " --output {output}"
         " 2>&1 | tee {log}"

@@ -7,11 +7,12 @@ The JSON schema in `workflow/schemas` is generated from these models.
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -26,35 +27,14 @@ from pydantic import (
     model_validator,
 )
 
+from gradewise.section import Section, short, suggestion
+from gradewise.study import Published, SettingsStudy, Study, in_words
+
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 class ConfigError(Exception):
     """The configuration cannot be used; the message says where and what would do."""
-
-
-class Section(BaseModel):
-    """Base of every section: immutable, unknown keys refused with a suggestion."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def refuse_unknown_keys(cls, given: Any) -> Any:
-        if isinstance(given, dict):
-            for key, value in given.items():
-                if key not in cls.model_fields:
-                    raise ValueError(_unknown_key(key, value, list(cls.model_fields)))
-        return given
-
-
-def _unknown_key(key: str, value: Any, allowed: list[str]) -> str:
-    return f"unknown key {key!r} (value {_short(value)}).{_suggestion(key, allowed)} Keys here: {', '.join(allowed)}"
-
-
-def _suggestion(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(str(name), known, n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 # Views
@@ -248,7 +228,21 @@ class SvmSettings(Section):
     gamma: Annotated[float, Field(gt=0)] | Literal["scale"] = Field(
         "scale", description="of the rbf kernel on pixels 0..255; scale: 1 / (components x variance)"
     )
+    max_iter: int | None = Field(None, ge=1, description="stop the optimiser after so many steps; null: never")
     class_weight: ClassWeight = None
+
+
+Symmetry = Literal[
+    "identity",
+    "rotate_90",
+    "rotate_180",
+    "rotate_270",
+    "flip",
+    "flip_rotate_90",
+    "flip_rotate_180",
+    "flip_rotate_270",
+]
+"""The eight rotations and flips, in the order of `symmetry.permutations`."""
 
 
 class ForestSettings(Section):
@@ -259,11 +253,35 @@ class ForestSettings(Section):
     min_samples_leaf: int = Field(1, ge=1)
     min_samples_split: int = Field(2, ge=2)
     max_depth: int | None = Field(None, ge=1)
-    augment: Literal["none", "d4"] = Field("none", description="d4: train on all eight rotations and flips")
+    augment: Literal["none", "flip", "rotate", "d4"] | Annotated[tuple[Symmetry, ...], Field(min_length=1)] = Field(
+        "none",
+        description="train on each sample and its left-right flip (flip), its four rotations (rotate), or all eight "
+        "rotations and flips (d4); or on those listed, a repeated one as often as it is listed",
+    )
+    select: float | None = Field(
+        None,
+        gt=0,
+        description="keep the pixels whose impurity importance, in a first forest of at most 400 trees and depth 64, "
+        "is at least this many times the median",
+    )
+    components: int | None = Field(None, ge=1, description="grow on so many principal components instead of pixels")
     out_of_bag: tuple[Literal["rows", "groups"], ...] = Field(
         ("rows", "groups"), description="rows: as scikit-learn does; groups: whole groups are left out of the bag"
     )
     class_weight: ClassWeight = None
+
+    @property
+    def siblings(self) -> int:
+        """Training rows a sample."""
+        if isinstance(self.augment, tuple):
+            return len(self.augment)
+        return {"none": 1, "flip": 2, "rotate": 4, "d4": 8}[self.augment]
+
+    @model_validator(mode="after")
+    def check_features(self) -> ForestSettings:
+        if self.select is not None and self.components is not None:
+            raise ValueError("give one of select and components: a forest grows on pixels or on principal components")
+        return self
 
 
 class _NamedModel(BaseModel):
@@ -321,7 +339,7 @@ class BlendModel(Section):
     over: Literal["members", "repeats"] = Field(
         "members",
         description="members: those of the same repeat; repeats: the members of all repeats, which needs "
-        "evaluation: {predefined: true}, as other test images were trained on in another repeat",
+        "evaluation: {predefined: true} or {same_test: true}, as other test images were trained on in another repeat",
     )
 
     @model_validator(mode="after")
@@ -333,7 +351,7 @@ class BlendModel(Section):
         return self
 
 
-FittedModel = CnnModel | SvmModel | ForestModel
+FittedModel = Annotated[CnnModel | SvmModel | ForestModel, Field(discriminator="family")]
 
 Model = Annotated[FittedModel | BlendModel, Field(discriminator="family")]
 
@@ -422,6 +440,7 @@ class Evaluation(Section):
 
     holdout: float | None = Field(None, gt=0, lt=1, description="share of images for test")
     folds: int | None = Field(None, ge=2)
+    same_test: bool = Field(False, description="of holdout: every repeat has the same test images; training varies")
     predefined: bool = Field(False, description="test images are those of the tables with role: test")
     validation: float = Field(0.1, gt=0, lt=1, description="share of the training images that chooses settings")
     repeats: int = Field(5, ge=1, description="random draws of the whole procedure")
@@ -430,7 +449,14 @@ class Evaluation(Section):
     def check_one(self) -> Evaluation:
         if (self.holdout is not None) + (self.folds is not None) + self.predefined != 1:
             raise ValueError("give exactly one of holdout: 0.3, folds: 5 and predefined: true")
+        if self.same_test and self.holdout is None:
+            raise ValueError("same_test: is of holdout; with predefined: true it is so anyway")
         return self
+
+    @property
+    def one_test(self) -> bool:
+        """Whether all repeats have the same test images."""
+        return self.predefined or self.same_test
 
     @property
     def runs(self) -> int:
@@ -532,7 +558,7 @@ class Dataset(Source):
             for name in self._chosen(getattr(self, field)):
                 if name not in self.models:
                     raise ValueError(
-                        f"{field}: {name!r} is not one of the dataset's models.{_suggestion(name, self.models)} "
+                        f"{field}: {name!r} is not one of the dataset's models.{suggestion(name, self.models)} "
                         f"Its models: {', '.join(self.models)}"
                     )
         if len(self.share_names) < len(self.shares):
@@ -609,7 +635,7 @@ class Dataset(Source):
         for name in [*costs, *(called for row in costs.values() for called in row)]:
             if name not in self.classes:
                 raise ValueError(
-                    f"costs: {name!r} is not one of classes {list(self.classes)}.{_suggestion(name, self.classes)}"
+                    f"costs: {name!r} is not one of classes {list(self.classes)}.{suggestion(name, self.classes)}"
                 )
         for true, called in itertools.permutations(self.classes, 2):
             if called not in costs.get(true, {}):
@@ -624,17 +650,63 @@ class Dataset(Source):
             raise ValueError("merge: a label stands under two classes")
 
 
+@dataclass(frozen=True)
+class Cell:
+    """One combination of settings of a study.
+
+    Attributes
+    ----------
+    name : str
+        Unique in its study.
+    run : str
+        Name of the model that it is trained as, in paths; cells of equal settings, and models of the dataset, share it.
+    varied : dict
+        The settings that differ from the study's model, and their values.
+    model : CnnModel, SvmModel or ForestModel
+        With a single candidate.
+    published : dict
+        Published values by measure.
+    """
+
+    name: str
+    run: str
+    varied: dict[str, Any]
+    model: FittedModel
+    published: dict[str, Published]
+
+
+SCALES = ("small", "full")
+FAMILY_SHOWN = {
+    "layers": "cnn",
+    "feature_maps": "cnn",
+    "explanations": "cnn",
+    "components": "pca_svm",
+    "embedding": "pca_svm",
+    "trees": "forest",
+}
+"""Family that a kind of study needs."""
+
+
 class Config(Section):
     """The whole configuration."""
 
     seed: int = Field(2020, ge=0, lt=2**31)
+    scale: Literal["small", "full"] = Field(
+        "small", description="which value counts where one is given as {small: .., full: ..}"
+    )
     datasets: dict[str, Dataset] = Field(min_length=1)
     views: dict[str, View] = Field(min_length=1)
     models: dict[str, Model] = Field(min_length=1)
+    studies: dict[str, Study] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def take_scale(cls, given: Any) -> Any:
+        return _at_scale(given, given.get("scale", "small")) if isinstance(given, dict) else given
 
     @model_validator(mode="after")
     def check_names(self) -> Config:
-        for section in ("datasets", "views", "models"):
+        for section in ("datasets", "views", "models", "studies"):
             for name in getattr(self, section):
                 if not NAME.fullmatch(name):
                     raise ValueError(
@@ -649,7 +721,101 @@ class Config(Section):
             for wanted in dataset.models:
                 _check_known(f"datasets.{name}.models", wanted, self.models)
                 self._check_blended(name, dataset, wanted)
+        for name, study in self.studies.items():
+            _check_known(f"studies.{name}.dataset", study.dataset, self.datasets)
+            self._check_study(f"studies.{name}", study)
         return self
+
+    def _check_study(self, key: str, study: Study) -> None:
+        dataset = self.datasets[study.dataset]
+        if isinstance(study, SettingsStudy):
+            _check_known(f"{key}.model", study.model, self.models)
+            if (study.repeats or 1) > dataset.evaluation.runs:
+                raise ValueError(f"{key}.repeats: {study.repeats} of the {dataset.evaluation.runs} of {study.dataset}")
+            self.cells(key.partition(".")[2])
+            return
+        for view in getattr(study, "views", ()):
+            _check_known(f"{key}.views", view, self.views)
+        one = getattr(study, "model", None)
+        for model in (one,) if one is not None else getattr(study, "models", ()):
+            field = "model" if one is not None else "models"
+            if model not in dataset.models:
+                raise ValueError(
+                    f"{key}.{field}: {model!r} is not one of the models of {study.dataset}."
+                    f"{suggestion(model, dataset.models)} Its models: {', '.join(dataset.models)}"
+                )
+            needed = FAMILY_SHOWN.get(study.show)
+            if needed is not None and self.models[model].family != needed:
+                raise ValueError(f"{key}.{field}: show: {study.show} needs a model of the family {needed}")
+        if study.show == "scaling" and (not dataset.curve_models or len(dataset.shares) < 4):
+            raise ValueError(
+                f"{key}: show: scaling needs learning_curve: [models] and at least four shares in "
+                f"datasets.{study.dataset}"
+            )
+
+    def cells(self, study: str) -> tuple[Cell, ...]:
+        """The combinations of settings of a study that varies them, in the order of the configuration."""
+        return self._cells[study]
+
+    @cached_property
+    def _cells(self) -> dict[str, tuple[Cell, ...]]:
+        """Cells of all studies; the first that has some settings names the model that is trained with them."""
+        names: dict[tuple[str, str], str] = {}
+        for dataset in self.datasets:
+            names |= {
+                (dataset, model.model_dump_json()): name for name, model in reversed(self.fitted(dataset).items())
+            }
+        found: dict[str, tuple[Cell, ...]] = {}
+        for name, study in self.studies.items():
+            if isinstance(study, SettingsStudy):
+                found[name] = tuple(self._cell(name, study, *row, names) for row in _rows(study))
+                cells = [cell.name for cell in found[name]]
+                twice = next((cell for cell in cells if cells.count(cell) > 1), None)
+                if twice is not None:
+                    raise ValueError(f"studies.{name}.vary: {twice!r} stands twice; give every row a name of its own")
+        runs: dict[tuple[str, str], str] = {}
+        for (dataset, settings), run in names.items():
+            if runs.setdefault((dataset, run), settings) != settings:
+                raise ValueError(f"studies: two different rows would be stored as {run!r}; change one's name")
+        return found
+
+    def _cell(
+        self,
+        study: str,
+        section: SettingsStudy,
+        name: str,
+        varied: dict[str, Any],
+        published: dict[str, Published],
+        names: dict[tuple[str, str], str],
+    ) -> Cell:
+        key = f"studies.{study}.vary ({name})"
+        base = self.models[section.model]
+        if isinstance(base, BlendModel):
+            raise ValueError(f"studies.{study}.model: {section.model!r} is a blend, which has no settings to vary")
+        if len(base.candidates) > 1:
+            raise ValueError(f"studies.{study}.model: {section.model!r} chooses among settings; give it one of each")
+        settings = base.candidates[0].model_dump(exclude_unset=True)
+        chosen = {"family": base.family, "view": base.view, **settings, **varied}
+        try:
+            model = TypeAdapter(FittedModel).validate_python(chosen)
+        except ValidationError as error:
+            lines = (_SETTING.sub("", line.strip()) for line in _fault_lines(error))
+            raise ValueError("; ".join(f"{key}.{line}" for line in lines)) from None
+        if len(model.candidates) > 1:
+            raise ValueError(f"{key}: choose is not possible here; list the values under vary")
+        _check_known(f"{key}.view", model.view, self.views)
+        own = re.sub(r"[^A-Za-z0-9.]+", "-", f"{study}--{name}").strip("-.")
+        run = names.setdefault((section.dataset, model.model_dump_json()), own)
+        return Cell(name, run, varied, model, published)
+
+    def studies_of(self, dataset: str) -> dict[str, Study]:
+        """The studies of a dataset, by name."""
+        return {name: study for name, study in self.studies.items() if study.dataset == dataset}
+
+    def trained(self, dataset: str) -> dict[str, FittedModel]:
+        """The models of a dataset and of its studies that are fitted to samples, by name."""
+        cells = [cell for study in self.studies_of(dataset) for cell in self._cells.get(study, ())]
+        return self.fitted(dataset) | {cell.run: cell.model for cell in cells}
 
     def _check_blend(self, name: str, blend: BlendModel) -> None:
         for member in blend.members:
@@ -667,10 +833,11 @@ class Config(Section):
                 f"datasets.{name}.models: {wanted!r} blends {', '.join(missing)}, not among the models of {name}; "
                 "add them there"
             )
-        if blend.over == "repeats" and not dataset.evaluation.predefined:
+        if blend.over == "repeats" and not dataset.evaluation.one_test:
             raise ValueError(
                 f"datasets.{name}.models: {wanted!r} blends over: repeats, which needs evaluation: "
-                "{predefined: true}: elsewhere a test image of one repeat was trained on in another"
+                "{predefined: true}, or {holdout: 0.3, same_test: true}: elsewhere a test image of one repeat was "
+                "trained on in another"
             )
 
     def fitted(self, dataset: str) -> dict[str, FittedModel]:
@@ -679,9 +846,40 @@ class Config(Section):
         return {name: model for name, model in named.items() if not isinstance(model, BlendModel)}
 
 
+def _rows(study: SettingsStudy) -> list[tuple[str, dict[str, Any], dict[str, Published]]]:
+    """Name, varied settings and published values of each row of a study."""
+    if not isinstance(study.vary, dict):
+        return [
+            (row.name, dict(row.set), {str(measure): value for measure, value in row.published.items()})
+            for row in study.vary
+        ]
+    rows = []
+    for values in itertools.product(*study.vary.values()):
+        varied = dict(zip(study.vary, values, strict=True))
+        rows.append((in_words(varied), varied, {} if study.best_of else _published(study, varied)))
+    return rows
+
+
+def _published(study: SettingsStudy, varied: dict[str, Any]) -> dict[str, Published]:
+    """What the source says of a combination of settings."""
+    for row in study.published:
+        if all(key in row and row[key] == value for key, value in varied.items()):
+            return {key: value for key, value in row.items() if key not in varied}
+    return {}
+
+
+def _at_scale(given: Any, scale: str) -> Any:
+    """The configuration with every {small: .., full: ..} replaced by the value for a scale."""
+    if isinstance(given, dict):
+        if set(given) == set(SCALES) and scale in SCALES:
+            return _at_scale(given[scale], scale)
+        return {key: _at_scale(value, scale) for key, value in given.items()}
+    return [_at_scale(value, scale) for value in given] if isinstance(given, list | tuple) else given
+
+
 def _check_known(key: str, name: str, known: dict[str, Any]) -> None:
     if name not in known:
-        raise ValueError(f"{key}: {name!r} is not defined.{_suggestion(name, known)} Defined: {', '.join(known)}")
+        raise ValueError(f"{key}: {name!r} is not defined.{suggestion(name, known)} Defined: {', '.join(known)}")
 
 
 def load(raw: dict[str, Any]) -> Config:
@@ -717,9 +915,11 @@ def _fault_lines(error: ValidationError) -> list[str]:
         elif fault["type"] == "value_error":
             lines.append(f"  {where}: {message}" if where else f"  {message}")
         else:
-            lines.append(f"  {where} = {_short(fault['input'])}: {message}")
+            lines.append(f"  {where} = {short(fault['input'])}: {message}")
     return list(dict.fromkeys(lines))
 
+
+_SETTING = re.compile(r"^(cnn|pca_svm|forest)\.(candidates\.\d+\.?)?(: )?")
 
 _BRANCHES = {
     "word",
@@ -747,11 +947,6 @@ def _key(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in named + kept)
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
 def to_json(settings: Any) -> str:
     """A section, or a tuple of them, as the JSON text that steps take on their command line; a word stays bare."""
     return settings if isinstance(settings, str) else TypeAdapter(Any).dump_json(settings).decode()
@@ -761,14 +956,35 @@ def json_schema() -> dict[str, Any]:
     """JSON schema of the configuration file, for editors: settings stand beside family and view, or under choose."""
     schema = Config.model_json_schema()
     definitions = schema["$defs"]
-    definitions["View"] = {"description": View.__doc__, **definitions["View"]["properties"]["operations"]}
+    operations = definitions["View"]["properties"]["operations"]
     for name in ("CnnModel", "SvmModel", "ForestModel"):
         model = definitions[name]
         settings = definitions.pop(model["properties"].pop("candidates")["items"]["$ref"].rpartition("/")[2])
         for key, value in settings["properties"].items():
             model["properties"][key] = {"anyOf": [value, _choose(value)]}
         model["required"] = ["family", "view"]
+    for name, section in [("Config", schema), *list(definitions.items())]:
+        for key, value in section.get("properties", {}).items():
+            if key != "scale":
+                section["properties"][key] = _by_scale(definitions, f"{name}.{key}", value)
+    definitions["View"] = {"description": View.__doc__, **operations}
     return schema
+
+
+def _by_scale(definitions: dict[str, Any], name: str, value: dict[str, Any]) -> dict[str, Any]:
+    """A value as it is, or one for each scale; in a mapping of names to values, each value likewise."""
+    for branch in (value, *value.get("anyOf", ())):
+        if isinstance(branch.get("additionalProperties"), dict):
+            branch["additionalProperties"] = _by_scale(definitions, f"{name}.", branch["additionalProperties"])
+    definitions[name] = value
+    reference = {"$ref": f"#/$defs/{name}"}
+    scaled = {
+        "type": "object",
+        "properties": dict.fromkeys(SCALES, reference),
+        "required": list(SCALES),
+        "additionalProperties": False,
+    }
+    return {"anyOf": [reference, scaled]}
 
 
 def _choose(value: dict[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,38 @@ valid as the sample itself wherever orientation carries no meaning.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import get_args
+
 import numpy as np
 
+from gradewise.config import Symmetry
+
 ORDER = 8
+
+NAMES: tuple[str, ...] = get_args(Symmetry)
+"""Names of the elements, in the order of `permutations`."""
+
+SETS = {"none": (0,), "flip": (0, 4), "rotate": (0, 1, 2, 3), "d4": tuple(range(ORDER))}
+"""Elements that the words of `augment` stand for."""
+
+
+def elements(augment: str | Sequence[str]) -> tuple[int, ...]:
+    """Elements that an `augment` setting asks for, ascending, a repeated one as often as it is listed.
+
+    Parameters
+    ----------
+    augment : str or sequence of str
+        `none`, `flip`, `rotate` or `d4`, or names of elements.
+    """
+    if isinstance(augment, str):
+        return SETS[augment]
+    return tuple(sorted(NAMES.index(name) for name in augment))
+
+
+def turns_sideways(element: int) -> bool:
+    """Whether an element exchanges height and width: all that rotate by 90 or 270 degrees."""
+    return element % 2 == 1
 
 
 def permutations(side: int) -> np.ndarray:
@@ -25,29 +54,38 @@ def permutations(side: int) -> np.ndarray:
         ``flat[:, table[k]]`` applies element k to flattened squares. Element 0 is the identity, 1 to 3 are rotations
         by 90, 180 and 270 degrees counter-clockwise, 4 to 7 the same after a left-right flip.
     """
-    grid = np.arange(side * side).reshape(side, side)
-    return np.stack([np.rot90(start, turns).ravel() for start in (grid, grid[:, ::-1]) for turns in range(4)])
+    return np.stack([permutation(element, side, side) for element in range(ORDER)])
 
 
-def orbit(pixels: np.ndarray) -> np.ndarray:
-    """All eight rotations and flips of each sample.
+def permutation(element: int, height: int, width: int) -> np.ndarray:
+    """Pixel permutation of one element on rectangles, shape (height * width,); see `permutations`."""
+    grid = np.arange(height * width).reshape(height, width)
+    return np.rot90(grid[:, ::-1] if element >= 4 else grid, element % 4).ravel()
+
+
+def orbit(pixels: np.ndarray, which: Sequence[int] = SETS["d4"]) -> np.ndarray:
+    """Rotations and flips of each sample.
 
     Parameters
     ----------
-    pixels : ndarray, shape (n, side, side, channels)
+    pixels : ndarray, shape (n, height, width, channels)
+    which : sequence of int
+        Elements, in the order wanted; all eight unless told.
 
     Returns
     -------
-    ndarray, shape (n, 8, side, side, channels), same type
+    ndarray, shape (n, len(which), height, width, channels), same type
         Element 0 is the sample itself.
 
     Raises
     ------
     ValueError
-        Where samples are not square.
+        Where samples are not square and an element rotates them by 90 or 270 degrees.
     """
     n, height, width, channels = pixels.shape
-    if height != width:
-        raise ValueError(f"the eight rotations and flips need square samples, not {height} x {width}")
+    sideways = [NAMES[element] for element in which if turns_sideways(element)]
+    if height != width and sideways:
+        raise ValueError(f"{', '.join(dict.fromkeys(sideways))} need square samples, not {height} x {width}")
     flat = pixels.reshape(n, height * width, channels)
-    return flat[:, permutations(height)].reshape(n, ORDER, height, width, channels)
+    table = np.stack([permutation(element, height, width) for element in which])
+    return flat[:, table].reshape(n, len(which), height, width, channels)

@@ -62,9 +62,10 @@ DUPLICATES = pa.schema(
         pa.field("similarity", pa.float64(), nullable=False),
     ]
 )
-"""One row a pair of copies: `kind` is exact (equal pixels) or near, `symmetry` the element of `symmetry.permutations`
-that turns the first into the other, `cropped` the share of the area that the other lacks (below zero where the first
-lacks it), `similarity` the correlation of their fine structure once aligned."""
+"""One row a pair of copies, whose `kind` is exact (equal pixels) or near, or of images that are `alike`: no copies, yet
+too alike to be independent. `symmetry` is the element of `symmetry.permutations` that turns the first into the other,
+`cropped` the share of the area that the other lacks (below zero where the first lacks it), `similarity` the correlation
+of their structure once aligned."""
 
 AUDIT = pa.schema(
     [
@@ -236,6 +237,181 @@ SUBGROUPS = pa.schema(
 )
 """Accuracy on test images over all repeats where a column of the manifest has a value; `difference` from all other test
 images, p values for it, `p_holm` corrected for the number of subgroups of the model."""
+
+
+ANSWERS = pa.schema(
+    [
+        pa.field("cell", pa.string(), nullable=False),
+        pa.field("repeat", pa.int32(), nullable=False),
+        pa.field("role", pa.string(), nullable=False),
+        pa.field("image_id", pa.string(), nullable=False),
+        pa.field("group", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("predicted", pa.string(), nullable=False),
+    ]
+)
+"""Verdicts on images in a study that varies settings: one row a cell (a combination of settings), repeat and image."""
+
+MEASURES = pa.schema(
+    [
+        pa.field("cell", pa.string(), nullable=False),
+        pa.field("repeat", pa.int32(), nullable=False),
+        pa.field("measure", pa.string(), nullable=False),
+        pa.field("value", pa.float64()),
+    ]
+)
+"""What a study measures of a cell beside its verdicts, under the names of `study.Measure`; null where undefined."""
+
+HITS = pa.schema(
+    [
+        pa.field("cell", pa.string(), nullable=False),
+        pa.field("repeat", pa.int32(), nullable=False),
+        pa.field("measure", pa.string(), nullable=False),
+        pa.field("group", pa.string(), nullable=False),
+        pa.field("right", pa.int64(), nullable=False),
+        pa.field("rows", pa.int64(), nullable=False),
+    ]
+)
+"""Out-of-bag accuracy of a study's forests by group: how many training rows were voted right, of how many with a
+vote."""
+
+CELLS = pa.schema(
+    [
+        pa.field("cell", pa.string(), nullable=False),
+        pa.field("settings", pa.string(), nullable=False),
+        pa.field("measure", pa.string(), nullable=False),
+        pa.field("value", pa.float64()),
+        pa.field("low", pa.float64()),
+        pa.field("high", pa.float64()),
+        pa.field("spread", pa.float64()),
+        pa.field("images", pa.int64(), nullable=False),
+        pa.field("groups", pa.int64(), nullable=False),
+        pa.field("repeats", pa.int64(), nullable=False),
+    ]
+)
+"""One row a cell and measure, over all repeats, in the order of the configuration. `settings` are those varied, as
+JSON; where some were chosen on validation, theirs is a list of the values chosen, one a repeat. Accuracies have the
+bounds of 95 % intervals; `spread` is the standard deviation over repeats. Measures `vote` and `any_right` of the cell
+named ``*`` are the test accuracy of a majority vote of all cells and the share of test images that some cell gets
+right."""
+
+AGREEMENTS = pa.schema(
+    [
+        pa.field("first", pa.string(), nullable=False),
+        pa.field("second", pa.string(), nullable=False),
+        pa.field("error_correlation", pa.float64()),
+        pa.field("both_wrong", pa.float64(), nullable=False),
+        pa.field("first_only_wrong", pa.float64(), nullable=False),
+        pa.field("second_only_wrong", pa.float64(), nullable=False),
+    ]
+)
+"""One row a pair of cells: shares of test verdicts over all repeats, and the correlation (phi) of their errors."""
+
+CURVES = pa.schema(
+    [
+        pa.field("cell", pa.string(), nullable=False),
+        pa.field("repeat", pa.int32(), nullable=False),
+        *(
+            pa.field(name, pa.float64())
+            for name in (
+                *("epoch", "iteration", "train_loss", "train_accuracy"),
+                *("validation_loss", "validation_accuracy", "seconds"),
+            )
+        ),
+    ]
+)
+"""Training curves of the networks of a study, one row an evaluation; accuracies are of samples."""
+
+GROWTH = pa.schema(
+    [
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("family", pa.string(), nullable=False),
+        pa.field("measure", pa.string(), nullable=False),
+        pa.field("images", pa.float64(), nullable=False),
+        pa.field("repeat", pa.int32(), nullable=False),
+        pa.field("value", pa.float64(), nullable=False),
+    ]
+)
+"""What a run cost by its number of training images: `measure` is seconds (to fit), seconds_per_image (to predict) or
+memory (peak, MB)."""
+
+EXPONENTS = pa.schema(
+    [
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("measure", pa.string(), nullable=False),
+        *(pa.field(name, pa.float64()) for name in ("exponent", "low", "high", "scale")),
+        pa.field("sizes", pa.int64(), nullable=False),
+    ]
+)
+"""Fitted power laws of growth, measure = scale x images ** exponent, with the 95 % interval of the exponent."""
+
+SHOWN = pa.schema(
+    [
+        pa.field("sample_id", pa.string(), nullable=False),
+        pa.field("image_id", pa.string(), nullable=False),
+        pa.field("group", pa.string(), nullable=False),
+        pa.field("row", pa.int32(), nullable=False),
+        pa.field("column", pa.int32(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("predicted", pa.string(), nullable=False),
+        pa.field("probability", pa.float64(), nullable=False),
+    ]
+)
+"""Test samples that a study shows, in the order of the arrays that lie beside the table; `probability` is that of the
+class predicted."""
+
+EXPLANATIONS = pa.schema(
+    [
+        pa.field("sample_id", pa.string(), nullable=False),
+        pa.field("method", pa.string(), nullable=False),
+        pa.field("region", pa.string(), nullable=False),
+        pa.field("share", pa.float64()),
+        pa.field("area", pa.float64()),
+        pa.field("seconds", pa.float64(), nullable=False),
+    ]
+)
+"""One row a sample explained, method and region (`masked`: the manifest's mask, `object`: that of the object).
+`share` of the weight for the class predicted falls on the region, `area` is the region's share of the sample's pixels,
+which is what weight spread at random would give; null where no mask is known, where it marks nothing in the sample, or
+where nothing speaks for the class."""
+
+WEIGHT_ON_REGIONS = pa.schema(
+    [
+        pa.field("method", pa.string(), nullable=False),
+        pa.field("region", pa.string(), nullable=False),
+        pa.field("predicted", pa.string()),
+        *(pa.field(name, pa.float64()) for name in ("share", "area", "difference", "low", "high")),
+        pa.field("images", pa.int64(), nullable=False),
+        pa.field("groups", pa.int64(), nullable=False),
+    ]
+)
+"""Means of `EXPLANATIONS` over samples, one row a method, region and class predicted (null: all samples together); low
+and high bound the 95 % interval of `difference`, share less area."""
+
+EMBEDDING = pa.schema(
+    [
+        pa.field("dimensions", pa.int32(), nullable=False),
+        pa.field("sample_id", pa.string(), nullable=False),
+        pa.field("image_id", pa.string(), nullable=False),
+        pa.field("group", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        *(pa.field(name, pa.float64()) for name in ("x", "y", "z")),
+    ]
+)
+"""One row a training sample and number of dimensions that it is embedded in; z is null in the plane."""
+
+SEPARATION = pa.schema(
+    [
+        pa.field("dimensions", pa.int32(), nullable=False),
+        pa.field("embedded", pa.bool_(), nullable=False),
+        pa.field("measure", pa.string(), nullable=False),
+        *(pa.field(name, pa.float64()) for name in ("value", "low", "high", "baseline", "divergence", "seconds")),
+    ]
+)
+"""How well classes separate, one row a space (an embedding, or the components that it is made of) and measure:
+`neighbours`, the accuracy of a vote of nearest neighbours of other groups, or `silhouette`. `baseline` is what guessing
+the most frequent class gives, and 0 for the silhouette; `divergence` (Kullback-Leibler) is what t-SNE could not keep of
+neighbourhoods, `seconds` what it took."""
 
 
 def predictions(classes: list[str]) -> pa.Schema:

@@ -122,3 +122,15 @@ def _to_array(image: Image.Image) -> np.ndarray:
 def to_uint8(pixels: np.ndarray, bits: int) -> np.ndarray:
     """Grey levels of `bits` significant bits as 8 bits, by dropping the lowest; 8-bit arrays stay as they are."""
     return pixels if pixels.dtype == np.uint8 else (pixels >> (bits - 8)).astype(np.uint8)
+
+
+def decode_mask(path: Path) -> np.ndarray:
+    """A mask, shape (height, width); of one in colour, the brightest channel.
+
+    Raises
+    ------
+    UnreadableError
+        As `decode` does.
+    """
+    pixels = decode(path).pixels
+    return pixels if pixels.ndim == 2 else pixels.max(axis=2)

@@ -77,21 +77,28 @@ def draw_splits(images: pd.DataFrame, evaluation: Evaluation, classes: list[str]
     """
     _check_counts(images, evaluation, classes)
     repeats: list[pd.DataFrame] = []
+    same = None
+    if evaluation.same_test:
+        same = draw_groups(images, evaluation.holdout or 0.0, np.random.default_rng(derive_seed(seed, "test")))
     for number in range(evaluation.repeats):
         rng = np.random.default_rng(derive_seed(seed, "split", number))
-        for roles in _one_draw(images, evaluation, rng):
+        for roles in _one_draw(images, evaluation, same, rng):
             repeat = pd.DataFrame({"repeat": len(repeats), "image_id": images["image_id"], "role": roles})
             _check_roles(repeat.assign(label=images["label"]), classes, evaluation.predefined)
             repeats.append(repeat.dropna(subset="role"))
     return pd.concat(repeats, ignore_index=True)
 
 
-def _one_draw(images: pd.DataFrame, evaluation: Evaluation, rng: np.random.Generator) -> list[np.ndarray]:
+def _one_draw(
+    images: pd.DataFrame, evaluation: Evaluation, same_test: np.ndarray | None, rng: np.random.Generator
+) -> list[np.ndarray]:
     """Roles of all images, once, or as often as there are folds; None marks images left out."""
     if evaluation.predefined:
         return [_predefined(images, evaluation.validation, rng)]
     if evaluation.folds:
         tests = _folds(images, evaluation.folds, rng)
+    elif same_test is not None:
+        tests = [same_test]
     else:
         tests = [draw_groups(images, evaluation.holdout or 0.0, rng)]
     drawn = []

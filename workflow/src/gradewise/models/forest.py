@@ -1,4 +1,4 @@
-"""Random forests whose bootstrap draws whole groups, and honest out-of-bag estimates from them.
+"""Random forests whose bootstrap draws whole groups, so that out-of-bag estimates are honest.
 
 scikit-learn's forests draw rows. Where rows have siblings (tiles of one image, photos of one fruit, the eight
 rotations and flips of a sample), nearly every tree has seen a sibling of the rows it is judged on. Here all rows of a
@@ -7,8 +7,6 @@ row a group this is scikit-learn's forest, tree for tree.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -59,13 +57,13 @@ def grow_forest(
     target = y.astype(np.float64)[:, None]
 
     def grow(tree_seed: int) -> DecisionTreeClassifier:
-        counts = _bag(tree_seed, groups)
+        counts = draw_bag(tree_seed, groups)
         weights = counts.astype(np.float64)
         if settings.class_weight == "balanced":
             weights *= compute_sample_weight("balanced", y, indices=np.repeat(np.arange(len(y)), counts))
         return DecisionTreeClassifier(**common, random_state=tree_seed).fit(X, target, weights, check_input=False)
 
-    trees = _parallel(threads)(delayed(grow)(int(tree_seed)) for tree_seed in seeds)
+    trees = parallel(threads)(delayed(grow)(int(tree_seed)) for tree_seed in seeds)
     forest.estimators_ = list(track(trees, settings.trees, "trees"))
     forest.estimator_ = DecisionTreeClassifier()
     forest.classes_ = np.unique(y)
@@ -75,59 +73,17 @@ def grow_forest(
     return forest
 
 
-@dataclass(frozen=True)
-class Votes:
-    """What the trees of a forest say of its own training rows.
-
-    Attributes
-    ----------
-    out_of_bag : ndarray of float64, shape (n, k)
-        Mean class probabilities over the trees that did not see the row's group; zeros where all did.
-    covered : ndarray of bool, shape (n,)
-        Whether any tree did not.
-    training : ndarray of float64, shape (n, k)
-        Mean over all trees.
-    """
-
-    out_of_bag: np.ndarray
-    covered: np.ndarray
-    training: np.ndarray
+def unit_kept(settings: ForestSettings) -> str:
+    """What the bootstrap of the forest that is kept as the model draws: `rows` or `groups`."""
+    return "groups" if settings.out_of_bag == ("groups",) else "rows"
 
 
-def collect_votes(forest: RandomForestClassifier, X: np.ndarray, groups: np.ndarray, threads: int) -> Votes:
-    """Let the trees of a forest judge its training rows, in the bag and out of it.
-
-    Parameters
-    ----------
-    forest : RandomForestClassifier
-        From `grow_forest` with the same `X` and `groups`.
-    X : ndarray of float32, shape (n, features)
-    groups : ndarray of int64, shape (n,)
-    threads : int
-    """
-
-    def judge(tree: DecisionTreeClassifier) -> tuple[np.ndarray, np.ndarray]:
-        return _bag(tree.random_state, groups) == 0, tree.predict_proba(X, check_input=False)
-
-    out_of_bag = np.zeros((len(X), forest.n_classes_))
-    training = np.zeros_like(out_of_bag)
-    judges = np.zeros(len(X), dtype=np.int64)
-    verdicts = _parallel(threads)(delayed(judge)(tree) for tree in forest.estimators_)
-    for outside, probabilities in track(verdicts, len(forest.estimators_), "trees judged"):
-        out_of_bag[outside] += probabilities[outside]
-        judges += outside
-        training += probabilities
-    covered = judges > 0
-    out_of_bag /= np.maximum(judges, 1)[:, None]
-    return Votes(out_of_bag, covered, training / len(forest.estimators_))
-
-
-def _bag(tree_seed: int, groups: np.ndarray) -> np.ndarray:
-    """How often a tree counts each row."""
+def draw_bag(tree_seed: int, groups: np.ndarray) -> np.ndarray:
+    """How often the tree grown with a seed counts each row, shape (n,)."""
     m = int(groups.max()) + 1
     return np.bincount(check_random_state(tree_seed).randint(0, m, m), minlength=m)[groups]
 
 
-def _parallel(threads: int) -> Parallel:
+def parallel(threads: int) -> Parallel:
     """Workers that share memory and hand over results in order, so that sums do not depend on their number."""
     return Parallel(threads, require="sharedmem", return_as="generator")

@@ -97,6 +97,37 @@ def read_pca(path: Path) -> tuple[Pca, dict[str, Any]]:
     return Pca(**tensors, total_variance=total_variance, shape=tuple(facts.pop("shape"))), facts
 
 
+def read_scores(features: Path, sample_ids: np.ndarray, repeat: int) -> np.ndarray:
+    """Scores of samples from `features.parquet` of `fit_pca`, in the order asked for.
+
+    Parameters
+    ----------
+    features : Path
+    sample_ids : ndarray of str, shape (n,)
+    repeat : int
+
+    Returns
+    -------
+    ndarray of float32, shape (n, k)
+
+    Raises
+    ------
+    UserError
+        Where the cache was made for another repeat or lacks samples.
+    """
+    made_for = tables.read_metadata(features)["repeat"]
+    if made_for != repeat:
+        raise UserError(f"{features}: components of repeat {made_for}, not of repeat {repeat}; run fit_pca for it")
+    stored = tables.read(features).set_index("sample_id")["scores"]
+    missing = np.setdiff1d(sample_ids, stored.index.to_numpy())
+    if len(missing):
+        raise UserError(
+            f"{features}: lacks {len(missing)} of {len(sample_ids)} samples, e.g. {missing[0]}; "
+            "run fit_pca on the same view and splits"
+        )
+    return np.stack(stored.loc[sample_ids].to_list())
+
+
 def fit(pixels: np.ndarray, rows: np.ndarray, components: int) -> Pca:
     """Principal components of some of the samples.
 

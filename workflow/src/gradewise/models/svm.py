@@ -1,24 +1,22 @@
-"""Support vector classifiers on principal component scores: fitting, calibration, and scoring a grid of settings."""
+"""Support vector classifiers on principal component scores: fitting and calibration."""
 
 from __future__ import annotations
 
-import itertools
-import logging
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
-from joblib import Parallel, delayed, parallel_config
+from joblib import parallel_config
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.svm import SVC
 
 from gradewise.command import UserError
 from gradewise.config import SvmSettings
 
-LARGEST_KERNEL = 8000
 FOLDS = 5
-log = logging.getLogger(__name__)
 
 
 def scale(scores: np.ndarray, explained_variance: np.ndarray, settings: SvmSettings) -> np.ndarray:
@@ -45,8 +43,29 @@ def gamma_as_number(scaled: np.ndarray, settings: SvmSettings) -> float:
 
 def support_vector_classifier(scaled: np.ndarray, settings: SvmSettings) -> SVC:
     """An unfitted classifier with gamma as a number taken from training values, shape (n, k)."""
-    gamma = gamma_as_number(scaled, settings)
-    return SVC(C=settings.C, kernel=settings.kernel, gamma=gamma, class_weight=settings.class_weight)
+    return unfitted(settings, kernel=settings.kernel, gamma=gamma_as_number(scaled, settings))
+
+
+def unfitted(settings: SvmSettings, **kernel: str | float) -> SVC:
+    """An unfitted classifier with all settings but those of the kernel, which are given as `SVC` takes them."""
+    steps = -1 if settings.max_iter is None else settings.max_iter
+    return SVC(C=settings.C, class_weight=settings.class_weight, max_iter=steps, **kernel)
+
+
+def converged(classifier: SVC) -> bool:
+    """Whether the optimiser came to its end for every pair of classes, rather than to `max_iter`."""
+    return classifier.fit_status_ == 0
+
+
+@contextmanager
+def stops_left_to_caller() -> Iterator[None]:
+    """Keep scikit-learn from warning of fits that `max_iter` stopped; ask `converged` and say so instead.
+
+    To be entered outside of threads, since the filter holds for the whole process.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Solver terminated early", ConvergenceWarning)
+        yield
 
 
 def calibrate(
@@ -77,7 +96,7 @@ def calibrate(
     """
     folds = grouped_folds(targets, groups, seed)
     calibrated = CalibratedClassifierCV(support_vector_classifier(scaled, settings), ensemble=False, cv=folds)
-    with parallel_config(backend="threading", n_jobs=threads):
+    with parallel_config(backend="threading", n_jobs=threads), stops_left_to_caller():
         calibrated.fit(scaled, targets)
     # Which rows made which fold is of no use to prediction and would be stored with the model.
     return calibrated.set_params(cv=len(folds))
@@ -108,75 +127,3 @@ def grouped_folds(targets: np.ndarray, groups: np.ndarray, seed: int) -> list[tu
         f"the class with the fewest groups has {min(groups_of_class)} of {len(np.unique(groups))}. "
         "Add images, change `group` or `evaluation`, or take the class out"
     )
-
-
-def validation_accuracies(
-    candidates: Sequence[SvmSettings],
-    scores: tuple[np.ndarray, np.ndarray],
-    targets: tuple[np.ndarray, np.ndarray],
-    explained_variance: np.ndarray,
-    threads: int,
-) -> dict[SvmSettings, float]:
-    """Accuracy of uncalibrated classifiers on validation samples.
-
-    Candidates that differ in `C` or `class_weight` alone share one kernel matrix, those that differ in gamma the
-    distances under it, as long as the matrix is small enough to hold; fits on one kernel run side by side.
-
-    Parameters
-    ----------
-    candidates : sequence of SvmSettings
-    scores : pair of ndarray, shapes (n, k) and (m, k)
-        Of training and validation samples, unscaled.
-    targets : pair of ndarray of int64, shapes (n,) and (m,)
-    explained_variance : ndarray, shape (k,)
-    threads : int
-
-    Returns
-    -------
-    dict
-        From each candidate to its accuracy.
-    """
-    accuracies: dict[SvmSettings, float] = {}
-
-    def score(settings: SvmSettings, classifier: SVC, train: np.ndarray, validation: np.ndarray) -> None:
-        accuracies[settings] = float(classifier.fit(train, targets[0]).score(validation, targets[1]))
-
-    ordered = sorted(dict.fromkeys(candidates), key=lambda settings: (_space(settings), _kernel(settings)))
-    for _, same_space in itertools.groupby(ordered, _space):
-        alike = list(same_space)
-        train, validation = (scale(part, explained_variance, alike[0]) for part in scores)
-        distances = None
-        for _, same_kernel in itertools.groupby(alike, _kernel):
-            sharing = list(same_kernel)
-            log.info("%d candidates on %s", len(sharing), _words(sharing[0]))
-            if len(train) > LARGEST_KERNEL or len(alike) == 1:
-                jobs = [
-                    (settings, support_vector_classifier(train, settings), train, validation) for settings in sharing
-                ]
-            else:
-                if sharing[0].kernel == "linear":
-                    kernels = [part @ train.T for part in (train, validation)]
-                else:
-                    if distances is None:
-                        distances = [euclidean_distances(part, train, squared=True) for part in (train, validation)]
-                    gamma = gamma_as_number(train, sharing[0])
-                    kernels = [np.exp(-gamma * part) for part in distances]
-                jobs = [
-                    (settings, SVC(C=settings.C, kernel="precomputed", class_weight=settings.class_weight), *kernels)
-                    for settings in sharing
-                ]
-            Parallel(threads, require="sharedmem")(delayed(score)(*job) for job in jobs)
-    return accuracies
-
-
-def _space(settings: SvmSettings) -> tuple[int, bool]:
-    return settings.components, settings.whiten
-
-
-def _kernel(settings: SvmSettings) -> tuple[str, str]:
-    return settings.kernel, str(settings.gamma) if settings.kernel == "rbf" else ""
-
-
-def _words(settings: SvmSettings) -> str:
-    gamma = f" of gamma {settings.gamma}" if settings.kernel == "rbf" else ""
-    return f"{settings.components} components, {settings.kernel} kernel{gamma}"

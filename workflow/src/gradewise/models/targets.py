@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from gradewise.command import UserError
-from gradewise.views.samples import Samples
+from gradewise.views.samples import SampleTable
 
 
-def training_targets(samples: Samples, classes: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def training_targets(samples: SampleTable, classes: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the training samples and their labels.
 
     Parameters
     ----------
-    samples : Samples
+    samples : SampleTable
     classes : list of str
 
     Returns

@@ -9,16 +9,16 @@ import logging
 import time
 from pathlib import Path
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
-from gradewise import command, tables
+from gradewise import command
 from gradewise.config import SvmSettings
 from gradewise.models.choose import choose, require_validation
-from gradewise.models.pca import read_pca
+from gradewise.models.pca import read_pca, read_scores
 from gradewise.models.pca_svm import PcaSvm
 from gradewise.models.run import Cost, Identity, write_run
-from gradewise.models.svm import calibrate, scale, validation_accuracies
+from gradewise.models.svm import calibrate, converged, scale
+from gradewise.models.svm_grid import validation_accuracies
 from gradewise.models.targets import training_targets
 from gradewise.provenance import derive_seed
 from gradewise.views.samples import read_samples
@@ -116,6 +116,8 @@ def train_pca_svm(
 
         fitted = PcaSvm(fitted_pca.first(settings.components), svm, settings, classes)
         fitted.write(output)
+        if not converged(fitted.classifier):
+            log.info("not converged: the optimiser was stopped after %d steps (max_iter)", settings.max_iter)
         predicted = fitted.predict_proba_of_scores(scores).argmax(axis=1)
         kept_variance = fitted.pca.explained_variance.sum() / fitted.pca.total_variance
         facts = {
@@ -124,6 +126,8 @@ def train_pca_svm(
             "explained_variance_ratio": float(kept_variance),
             "gamma": float(fitted.classifier.gamma) if settings.kernel == "rbf" else None,
             "support_vectors": int(fitted.classifier.n_support_.sum()),
+            "converged": converged(fitted.classifier),
+            "optimiser_steps": int(fitted.classifier.n_iter_.sum()),
             "calibration_folds": svm.cv,
             "train_accuracy": float((predicted[at] == targets).mean()),
             "validation_accuracy": float((predicted[validation] == expected).mean()) if len(validation) else None,
@@ -132,39 +136,6 @@ def train_pca_svm(
         cost = Cost(seconds + notes["seconds_fit"], threads, "cpu", count_parameters(fitted), facts)
         identity = Identity(dataset, model, "pca_svm", view, repeat, classes, own_seed)
         write_run(output, identity, data, samples, settings, cost, fitted.predict_proba)
-
-
-def read_scores(features: Path, sample_ids: np.ndarray, repeat: int) -> np.ndarray:
-    """Scores of samples from a feature cache, in the order asked for.
-
-    Parameters
-    ----------
-    features : Path
-    sample_ids : ndarray of str, shape (n,)
-    repeat : int
-
-    Returns
-    -------
-    ndarray of float32, shape (n, k)
-
-    Raises
-    ------
-    UserError
-        Where the cache was made for another repeat or lacks samples.
-    """
-    made_for = tables.read_metadata(features)["repeat"]
-    if made_for != repeat:
-        raise command.UserError(
-            f"{features}: components of repeat {made_for}, not of repeat {repeat}; run fit_pca for it"
-        )
-    stored = tables.read(features).set_index("sample_id")["scores"]
-    missing = np.setdiff1d(sample_ids, stored.index.to_numpy())
-    if len(missing):
-        raise command.UserError(
-            f"{features}: lacks {len(missing)} of {len(sample_ids)} samples, e.g. {missing[0]}; "
-            "run fit_pca on the same view and splits"
-        )
-    return np.stack(stored.loc[sample_ids].to_list())
 
 
 def count_parameters(fitted: PcaSvm) -> int:

@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 
 import pandas as pd
 from PIL import Image
+
+WIDE, BROKEN, MANY = 860, 950, 10
+"""Tables wider than this [px] are set smaller, those wider still break before intervals; with more
+columns they are set smaller yet."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,23 @@ class Table:
     folded: bool = False
 
     @property
+    def density(self) -> str:
+        """How close columns have to stand, as classes of style: wide, broken and many, each with those before it."""
+        width = sum(map(_width, self.columns, zip(*self._texts, strict=True)))
+        limits = {"wide": width > WIDE, "broken": width > BROKEN, "many": len(self.columns) > MANY}
+        last = max((place for place, beyond in enumerate(limits.values(), 1) if beyond), default=0)
+        return " ".join(list(limits)[:last])
+
+    @property
     def rows(self) -> list[list[str]]:
         """Text of the cells shown."""
+        if "broken" not in self.density:
+            return self._texts
+        # where columns are narrow, an interval stays on one line, below its value
+        return [[text.replace(" to ", "\u00a0to\u00a0") for text in line] for line in self._texts]
+
+    @cached_property
+    def _texts(self) -> list[list[str]]:
         shown = self.data if self.limit is None else self.data.head(self.limit)
         return [[column.cell(row) for column in self.columns] for row in shown.itertuples(index=False)]
 
@@ -79,6 +99,12 @@ class Table:
     def hidden(self) -> int:
         """Number of rows that only the CSV file holds."""
         return 0 if self.limit is None else max(0, len(self.data) - self.limit)
+
+
+def _width(column: Column, texts: tuple[str, ...]) -> float:
+    """About how wide a column is [px]: texts of kind text may break, headings do between words."""
+    most = 12 if column.kind == "text" else max(map(len, texts), default=0)
+    return 7.3 * max(most, *map(len, column.heading.split() or [""])) + 24
 
 
 @dataclass(frozen=True)

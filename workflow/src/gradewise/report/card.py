@@ -215,7 +215,10 @@ def _how_split(evidence: Evidence) -> str:
         drawn = f"; this is done {plan.repeats} times with other draws" if plan.repeats > 1 else ""
     else:
         how = f"{numbers.percent(plan.holdout)} of the images are held out for test"
-        drawn = f"; the draw is repeated {repeats} times" if repeats > 1 else ""
+        again = "the same ones throughout; the validation images are drawn anew in each of" if plan.same_test else ""
+        drawn = (
+            f"; {again or 'the draw is repeated'} {repeats} {'repeats' if again else 'times'}" if repeats > 1 else ""
+        )
     return (
         f"{how}{drawn}. {numbers.percent(plan.validation)} of the training images are set apart for validation, which "
         f"chooses settings and when to stop. Classes are spread evenly over the roles, and a group never stands on two "

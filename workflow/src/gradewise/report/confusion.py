@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -35,12 +36,18 @@ def section(evidence: Evidence) -> Section:
         Text(f"{pooled} Rows are the true class, columns what the model answered; right answers lie on the diagonal.")
     ]
     if evidence.settings.ordered:
-        blocks.append(_grades_off(evidence))
-    parts = []
-    for model in evidence.models:
-        matrix = count(evidence, model)
-        parts.append(Section(f"confusion-of-{model}", model, (_figure(model, matrix), _table(model, matrix, repeats))))
+        blocks.append(grades_off(evidence, evidence.models, "grades-off"))
+    parts = [
+        Section(f"confusion-of-{model}", model, matrices(evidence, model, f"confusion-{model}"))
+        for model in evidence.models
+    ]
     return Section("confusion", "Confusion matrices", tuple(blocks), tuple(parts))
+
+
+def matrices(evidence: Evidence, model: str, name: str) -> tuple[Figure, Table]:
+    """The confusion matrix of a model on test, as figure and table of this name."""
+    matrix = count(evidence, model)
+    return _figure(name, model, matrix), _table(name, model, matrix, evidence.test["repeat"].nunique())
 
 
 def count(evidence: Evidence, model: str) -> pd.DataFrame:
@@ -55,7 +62,7 @@ def _shares(matrix: pd.DataFrame) -> pd.DataFrame:
     return matrix.div(totals.where(totals > 0), axis=0)
 
 
-def _table(model: str, matrix: pd.DataFrame, repeats: int) -> Table:
+def _table(name: str, model: str, matrix: pd.DataFrame, repeats: int) -> Table:
     shares = _shares(matrix)
     data = pd.DataFrame(
         {
@@ -66,7 +73,7 @@ def _table(model: str, matrix: pd.DataFrame, repeats: int) -> Table:
         }
     )
     return Table(
-        f"confusion-{model}",
+        name,
         f"{model}: test verdicts by true and predicted class",
         data,
         (
@@ -80,7 +87,7 @@ def _table(model: str, matrix: pd.DataFrame, repeats: int) -> Table:
     )
 
 
-def _figure(model: str, matrix: pd.DataFrame) -> Figure:
+def _figure(name: str, model: str, matrix: pd.DataFrame) -> Figure:
     classes = list(matrix.index)
     beside = len(classes) <= SIDE_BY_SIDE
     shares = _shares(matrix)
@@ -94,9 +101,9 @@ def _figure(model: str, matrix: pd.DataFrame) -> Figure:
         texts = np.array([["" if np.isnan(x) else f"{100 * x:.0f}" for x in row] for row in shares.to_numpy()])
         _draw(panels[1], shares.to_numpy(), texts, classes, "Per cent of the true class")
         svg = drawing.to_svg(canvas)
-    diagonal = ", ".join(f"{name} {numbers.percent(shares.loc[name, name])}" for name in classes)
+    diagonal = ", ".join(f"{each} {numbers.percent(shares.loc[each, each])}" for each in classes)
     return Figure(
-        f"confusion-{model}",
+        name,
         f"{model}: counts, and the same in per cent of each true class (every row adds up to 100).",
         f"Two confusion matrices of {model}. Share of each class that was recognised: {diagonal}.",
         svg,
@@ -128,10 +135,11 @@ def _draw(axes: Axes, fill: np.ndarray, texts: np.ndarray, classes: list[str], t
     axes.set_ylabel("True class")
 
 
-def _grades_off(evidence: Evidence) -> Table:
-    place = {name: grade for grade, name in enumerate(evidence.classes)}
+def grades_off(evidence: Evidence, models: Sequence[str], name: str) -> Table:
+    """How far off in the order of classes the test verdicts of each model are."""
+    place = {each: grade for grade, each in enumerate(evidence.classes)}
     rows: list[dict[str, Any]] = []
-    for model in evidence.models:
+    for model in models:
         mine = evidence.test.loc[evidence.test["model"] == model]
         off = mine["predicted"].map(place) - mine["label"].map(place)
         total = len(off)
@@ -148,11 +156,11 @@ def _grades_off(evidence: Evidence) -> Table:
         )
     first, last = evidence.classes[0], evidence.classes[-1]
 
-    def share(name: str) -> Any:
-        return lambda row: f"{numbers.count(getattr(row, name))} ({numbers.percent(getattr(row, name) / row.verdicts)})"
+    def share(what: str) -> Any:
+        return lambda row: f"{numbers.count(getattr(row, what))} ({numbers.percent(getattr(row, what) / row.verdicts)})"
 
     return Table(
-        "grades-off",
+        name,
         f"How many grades off the verdicts on test images are (order: {', '.join(evidence.classes)})",
         pd.DataFrame(rows),
         (

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from gradewise.report import numbers
@@ -74,21 +76,72 @@ def percent_axis(axes: Axes, which: str = "x") -> None:
     axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g}".replace("-", numbers.MINUS)))
 
 
-def time_axis(axes: Axes, shortest: float, longest: float) -> None:
-    """A logarithmic x axis of times, with ticks at round times that people use."""
-    axes.set_xscale("log")
-    axes.set_xlim(shortest / 1.8, longest * 1.8)
+def time_axis(axes: Axes, shortest: float, longest: float, which: Literal["x", "y"] = "x") -> None:
+    """A logarithmic axis of times, with ticks at round times that people use."""
     round_times = [0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 36000, 360000]
     finer = [0.002, 0.005, 0.02, 0.05, 0.2, 0.5, 2, 5, 20, 30, 120, 300, 1800, 7200, 18000, 86400]
-    low, high = axes.get_xlim()
+    low, high = shortest / 1.8, longest * 1.8
     ticks = [time for time in round_times if low <= time <= high]
     if len(ticks) < 3:
         ticks = sorted(time for time in round_times + finer if low <= time <= high)
+    log_axis(axes, low, high, ticks, numbers.axis_time, which)
+
+
+def round_numbers(low: float, high: float) -> list[float]:
+    """Numbers 1, 2 and 5 times a power of ten between two bounds."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [number for power in powers for digit in (1, 2, 5) if low <= (number := digit * 10.0**power) <= high]
+
+
+def log_axis(
+    axes: Axes,
+    low: float,
+    high: float,
+    ticks: Sequence[float],
+    write: Callable[[float], str],
+    which: Literal["x", "y"] = "x",
+) -> None:
+    """A logarithmic axis from low to high with these ticks, if two at least, and none between them."""
+    if which == "x":
+        axes.set_xscale("log")
+        axes.set_xlim(low, high)
+    else:
+        axes.set_yscale("log")
+        axes.set_ylim(low, high)
+    axis = axes.xaxis if which == "x" else axes.yaxis
     if len(ticks) >= 2:
-        axes.xaxis.set_major_locator(mpl.ticker.FixedLocator(ticks))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: numbers.axis_time(seconds)))
+        axis.set_major_locator(mpl.ticker.FixedLocator(list(ticks)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
+
+
+def set_apart(canvas: Figure) -> None:
+    """Keep the titles of panels off the labels of those above."""
+    engine = canvas.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)
+    engine.set(h_pad=0.09)
+
+
+def lines_named(axes: Axes, names: Sequence[str], label: str, places: Sequence[float] | None = None) -> None:
+    """Prepare axes for marks on lines one below the other, each with its name at the left.
+
+    Parameters
+    ----------
+    axes : Axes
+    names : sequence of str
+        From top to bottom.
+    label : str
+        Of the x axis.
+    places : sequence of float, optional
+        Where the lines are, downwards; without them 0, 1 ..
+    """
+    at = list(range(len(names))) if places is None else list(places)
+    axes.set_yticks(at, names)
+    axes.set_ylim(at[-1] + 0.6, at[0] - 0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")
+    axes.set_xlabel(label)
 
 
 def interval(axes: Axes, estimate: Estimate, place: float, style: Style, hollow: bool = False) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -168,6 +168,7 @@ def bounded(row: Any, what: str) -> Estimate:
 
 
 def read(
+    *,
     dataset: str,
     settings: Dataset,
     seed: int,
@@ -179,15 +180,36 @@ def read(
     verdicts: Path,
     calibration: Path,
     subgroups: Path,
-    runs: Sequence[Path],
-    predictions: Sequence[Path],
-    views: Sequence[Path],
+    runs: list[Path],
+    predictions: list[Path],
+    views: list[Path],
     leaks: Path | None = None,
-    learning_curve: Path | None = None,
+    curves: Path | None = None,
     extrapolations: Path | None = None,
-    audit: Path | None = None,
+    findings: Path | None = None,
 ) -> Evidence:
     """Read all results of a dataset.
+
+    Parameters
+    ----------
+    dataset : str
+        Name of the dataset.
+    settings : Dataset
+        Its section of the configuration.
+    seed : int
+        The configured seed; draws the example pictures.
+    manifest, quarantine, splits, metrics, comparisons, verdicts, calibration, subgroups : Path
+        The tables of that name.
+    runs : list of Path
+        `run.json` of every run.
+    predictions : list of Path
+        `predictions.parquet` of the runs, each in the folder of its `run.json`.
+    views : list of Path
+        Caches of the views that are used, `{view}.parquet`.
+    leaks, curves, extrapolations : Path, optional
+        `leaks.parquet`, `learning_curve.parquet` and `extrapolations.parquet`, where the configuration asks for them.
+    findings : Path, optional
+        `audit.parquet`, what the data audit found.
 
     Raises
     ------
@@ -218,7 +240,7 @@ def read(
         runs=tuple(records),
         views={path.stem: path for path in views},
         leaks=None if leaks is None else tables.read(leaks),
-        learning_curve=None if learning_curve is None else tables.read(learning_curve),
+        learning_curve=None if curves is None else tables.read(curves),
         extrapolations=None if extrapolations is None else tables.read(extrapolations),
-        audit=None if audit is None else tables.read(audit),
+        audit=None if findings is None else tables.read(findings),
     )

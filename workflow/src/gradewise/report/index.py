@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 from gradewise import command
-from gradewise.report import page
+from gradewise.report import numbers, page
 
 
-def index(*, summaries: list[Path], output: Path) -> None:
+def index(*, summaries: list[Path], output: Path, studies: list[Path] | None = None) -> None:
     """Write the page that links to the reports.
 
     Parameters
@@ -18,10 +18,17 @@ def index(*, summaries: list[Path], output: Path) -> None:
         What each report wrote as its summary, in the order of the cards.
     output : Path
         The page.
+    studies : list of Path, optional
+        What each page on studies wrote as its summary.
     """
     cards = [json.loads(path.read_text()) for path in summaries]
     links = {card["dataset"]: page.relative(Path(card["page"]), output) for card in cards}
-    page.render("index.html", output, title="Which classifier to use", cards=cards, links=links)
+    found = [json.loads(path.read_text()) for path in studies or []]
+    studied = {
+        one["dataset"]: (page.relative(Path(one["page"]), output), numbers.many(len(one["titles"]), "published result"))
+        for one in found
+    }
+    page.render("index.html", output, title="Which classifier to use", cards=cards, links=links, studied=studied)
 
 
 if __name__ == "__main__":

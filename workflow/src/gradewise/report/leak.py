@@ -107,12 +107,8 @@ def _figure(evidence: Evidence, rows: pd.DataFrame) -> Figure:
                 f"{row.model} {numbers.percent_interval(careless)} at random, "
                 f"{numbers.percent_interval(grouped)} by groups"
             )
-        axes.set_yticks(range(len(names)), names)
-        axes.set_ylim(len(names) - 0.4, -0.6)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(axis="x")
+        drawing.lines_named(axes, names, "Image-level accuracy on test [%]")
         drawing.percent_axis(axes)
-        axes.set_xlabel("Image-level accuracy on test [%]")
         svg = drawing.to_svg(canvas)
     return Figure(
         "leak",

@@ -83,12 +83,8 @@ def _figure(evidence: Evidence, table: pd.DataFrame) -> Figure:
             drawing.interval(axes, _test(row), 3 * place + 2, style)
             names.append(f"{lead}test")
             told.append(f"{row.model} test {numbers.percent_interval(_test(row))}")
-        axes.set_yticks(range(len(names)), names)
-        axes.set_ylim(len(names) - 0.4, -0.6)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(axis="x")
+        drawing.lines_named(axes, names, "Sample-level accuracy [%]")
         drawing.percent_axis(axes)
-        axes.set_xlabel("Sample-level accuracy [%]")
         svg = drawing.to_svg(canvas)
     return Figure(
         "out-of-bag",

@@ -50,6 +50,11 @@ def relative(target: Path, page: Path) -> str:
     return Path(os.path.relpath(target, page.parent)).as_posix()
 
 
+def link(target: Path | None, page: Path, words: str) -> tuple[str, str] | None:
+    """Where a page leads to and in which words; None without a target."""
+    return None if target is None else (relative(target, page), words)
+
+
 def _write(path: Path, content: bytes) -> None:
     with tables.replacing(path) as partial:
         partial.write_bytes(content)

@@ -109,14 +109,14 @@ def _figure(rows: pd.DataFrame, metric: str, margin: float | None) -> Figure:
         if margin is not None:
             axes.axvspan(-margin, margin, color=QUIET, alpha=0.14, linewidth=0)
         axes.axvline(0, color=INK, linewidth=0.8)
-        axes.set_yticks(range(len(rows)), [f"{row.first} − {row.second}" for row in rows.itertuples(index=False)])
-        axes.set_ylim(len(rows) - 0.4, -0.6)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(axis="x")
+        unit = " [percentage points]" if metric_names.is_share(metric) else ""
+        drawing.lines_named(
+            axes,
+            [f"{row.first} − {row.second}" for row in rows.itertuples(index=False)],
+            f"Difference in image-level {measure.words} on test{unit}",
+        )
         if metric_names.is_share(metric):
             drawing.percent_axis(axes)
-        unit = " [percentage points]" if metric_names.is_share(metric) else ""
-        axes.set_xlabel(f"Difference in image-level {measure.words} on test{unit}")
         svg = drawing.to_svg(canvas)
     side = "left" if metric_names.lower_is_better(metric) else "right"
     band = "" if margin is None else " In the grey band differences are too small to matter."

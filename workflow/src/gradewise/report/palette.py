@@ -1,4 +1,4 @@
-"""How models look in every figure: one colour a family, one marker and line style a model.
+"""How models and classes look in every figure: one colour a family, one marker and line style a model.
 
 The colours are those of Okabe and Ito (Color Universal Design, 2008), which stay apart for colour-blind readers;
 markers and line styles carry the same distinction where a page is printed in grey.
@@ -6,8 +6,10 @@ markers and line styles carry the same distinction where a page is printed in gr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 
 INK = "#1d2530"
 QUIET = "#6b7480"
@@ -16,6 +18,7 @@ SEQUENTIAL = "Blues"
 
 _FAMILIES = {"cnn": "#0072b2", "pca_svm": "#d55e00", "forest": "#009e73", "blend": "#cc79a7"}
 _FURTHER = ("#e69f00", "#56b4e9", "#000000")
+_CLASSES = ("#56b4e9", "#e69f00", "#000000", "#f0e442", "#0072b2", "#d55e00", "#009e73", "#cc79a7")
 _MARKERS = "osD^vPX*"
 _LINES: tuple[str | tuple[int, tuple[int, ...]], ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
@@ -50,3 +53,36 @@ def styles(families: Mapping[str, str]) -> dict[str, Style]:
         nth = seen[family] = seen.get(family, -1) + 1
         chosen[model] = Style(colours[family], _MARKERS[place % len(_MARKERS)], _LINES[nth % len(_LINES)])
     return chosen
+
+
+def class_styles(classes: Sequence[str]) -> dict[str, Style]:
+    """A colour and a marker for each class, in colours that no family of models has as long as there are four or fewer.
+
+    Parameters
+    ----------
+    classes : sequence of str
+        In the order in which they are shown.
+    """
+    return {
+        name: Style(_CLASSES[place % len(_CLASSES)], _MARKERS[place % len(_MARKERS)], _LINES[place % len(_LINES)])
+        for place, name in enumerate(classes)
+    }
+
+
+def shades(colour: str, count: int) -> list[str]:
+    """So many shades of a colour, from dark to light, none too light for a line on white."""
+    places = [0.5] if count == 1 else [place / (count - 1) for place in range(count)]
+    return [
+        _mix(colour, "#000000", 0.55 - 1.1 * at) if at < 0.5 else _mix(colour, "#ffffff", at - 0.5) for at in places
+    ]
+
+
+def ramp(colour: str) -> LinearSegmentedColormap:
+    """Colours of a heat map, from white to a family's colour."""
+    return LinearSegmentedColormap.from_list("ramp", ["#ffffff", colour])
+
+
+def _mix(colour: str, other: str, share: float) -> str:
+    (red, green, blue), (its_red, its_green, its_blue) = to_rgb(colour), to_rgb(other)
+    rest = 1 - share
+    return to_hex((rest * red + share * its_red, rest * green + share * its_green, rest * blue + share * its_blue))

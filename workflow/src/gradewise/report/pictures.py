@@ -8,14 +8,13 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 from PIL import Image
 
-from gradewise import tables
 from gradewise.command import UserError
 from gradewise.images.decode import UnreadableError, decode, to_uint8
 from gradewise.report import drawing
+from gradewise.views.chosen import find_pixels
 
 SIDE = 220
 """Longest side of a thumbnail [px]."""
@@ -43,7 +42,7 @@ def thumbnail(path: Path, bits: int) -> Image.Image:
 
 
 def samples(view: Path, wanted: Collection[str]) -> dict[str, Image.Image]:
-    """Pictures of some samples; only the row groups that hold one are read.
+    """Pictures of some samples.
 
     Parameters
     ----------
@@ -52,18 +51,10 @@ def samples(view: Path, wanted: Collection[str]) -> dict[str, Image.Image]:
     wanted : collection of str
         Values of sample_id.
     """
-    shape = tables.read_metadata(view)["shape"]
-    cache = pq.ParquetFile(view)
-    found: dict[str, Image.Image] = {}
-    for group in range(cache.num_row_groups):
-        names = cache.read_row_group(group, columns=["sample_id"])["sample_id"].to_pylist()
-        places = [place for place, name in enumerate(names) if name in wanted]
-        if places:
-            pixels = cache.read_row_group(group, columns=["pixels"])["pixels"]
-            for place in places:
-                array = np.frombuffer(pixels[place].as_py(), dtype=np.uint8).reshape(shape)
-                found[names[place]] = _fit(Image.fromarray(array[..., 0] if shape[2] == 1 else array))
-    return found
+    return {
+        name: _fit(Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels))
+        for name, pixels in find_pixels(view, wanted).items()
+    }
 
 
 def to_jpeg(picture: Image.Image) -> bytes:

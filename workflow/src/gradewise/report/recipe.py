@@ -28,7 +28,7 @@ def section(evidence: Evidence) -> Section:
         for model in evidence.models
         if (runs := evidence.runs_of(model))
     ]
-    parts.append(Section("provenance", "Origin", _origin(evidence)))
+    parts.append(origin(evidence, f"reports/{evidence.dataset}.html"))
     return Section("settings", "Settings and origin", (), tuple(parts))
 
 
@@ -154,7 +154,8 @@ def _differences(settings: dict[str, Any], others: list[dict[str, Any]]) -> str:
     return ", ".join(f"{key} {_written(settings[key])}" for key in keys)
 
 
-def _origin(evidence: Evidence) -> tuple[Block, ...]:
+def origin(evidence: Evidence, made: str) -> Section:
+    """What everything on a page was made from and with, and how to get it again; `made` is the page's file."""
     origins = [
         ("Seed of the configuration", str(evidence.seed)),
         ("Configuration of the dataset", evidence.settings.model_dump_json(exclude_defaults=True)),
@@ -174,10 +175,10 @@ def _origin(evidence: Evidence) -> tuple[Block, ...]:
     for library in dict.fromkeys(name for run in evidence.runs for name in run.record.get("versions", {})):
         found = dict.fromkeys(str(run.record.get("versions", {}).get(library, numbers.NONE)) for run in evidence.runs)
         origins.append((f"Version of {library}", ", ".join(found)))
-    return (
+    blocks = (
         Text(
             f"To get these results again, run snakemake with the same images, configuration and seed: "
-            f"snakemake --cores all reports/{evidence.dataset}.html. Equal versions on an equal processor give equal "
+            f"snakemake --cores all {made}. Equal versions on an equal processor give equal "
             f"numbers; times vary."
         ),
         Table(
@@ -191,6 +192,7 @@ def _origin(evidence: Evidence) -> tuple[Block, ...]:
             folded=True,
         ),
     )
+    return Section("provenance", "Origin", blocks)
 
 
 def _over_models(evidence: Evidence, key: str) -> str:

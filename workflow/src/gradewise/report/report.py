@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from gradewise import command
-from gradewise.config import Dataset
 from gradewise.models.run import write_json
 from gradewise.report import (
     accuracy,
@@ -49,91 +49,36 @@ SECTIONS = (
 log = logging.getLogger(__name__)
 
 
-def report(
-    *,
-    dataset: str,
-    settings: Dataset,
-    seed: int,
-    manifest: Path,
-    quarantine: Path,
-    splits: Path,
-    metrics: Path,
-    comparisons: Path,
-    verdicts: Path,
-    calibration: Path,
-    subgroups: Path,
-    runs: list[Path],
-    predictions: list[Path],
-    views: list[Path],
-    leaks: Path | None = None,
-    curves: Path | None = None,
-    extrapolations: Path | None = None,
-    findings: Path | None = None,
-    output: Path,
-    assets: Path,
-    summary: Path,
-) -> None:
+def report(*, output: Path, assets: Path, summary: Path, studies_page: Path | None = None, **results: Any) -> None:
     """Write the report on a dataset.
 
     Parameters
     ----------
-    dataset : str
-        Name of the dataset.
-    settings : Dataset
-        Its section of the configuration.
-    seed : int
-        The configured seed; draws the example pictures.
-    manifest, quarantine, splits, metrics, comparisons, verdicts, calibration, subgroups : Path
-        The tables of that name.
-    runs : list of Path
-        `run.json` of every run.
-    predictions : list of Path
-        `predictions.parquet` of the runs, each in the folder of its `run.json`.
-    views : list of Path
-        Caches of the views that the models use, `{view}.parquet`.
-    leaks, curves, extrapolations : Path, optional
-        `leaks.parquet`, `learning_curve.parquet` and `extrapolations.parquet`, where the configuration asks for them.
-    findings : Path, optional
-        `audit.parquet`, what the data audit found.
     output : Path
         The page.
     assets : Path
         Folder for the tables as CSV and the figures as SVG or PNG.
     summary : Path
         JSON with the verdict and the main numbers, for the index of all reports.
+    studies_page : Path, optional
+        The page on the dataset's studies, to link to.
+    **results
+        What there is to report on: what `evidence.read` takes.
 
     Raises
     ------
     UserError
         Where the metrics hold nothing about the dataset, or an image has gone since the manifest was made.
     """
-    found = evidence.read(
-        dataset,
-        settings,
-        seed,
-        manifest=manifest,
-        quarantine=quarantine,
-        splits=splits,
-        metrics=metrics,
-        comparisons=comparisons,
-        verdicts=verdicts,
-        calibration=calibration,
-        subgroups=subgroups,
-        runs=runs,
-        predictions=predictions,
-        views=views,
-        leaks=leaks,
-        learning_curve=curves,
-        extrapolations=extrapolations,
-        audit=findings,
-    )
+    found = evidence.read(**results)
     sections = [section for module in SECTIONS if (section := module.section(found)) is not None]
     page.write_assets(sections, assets)
     page.render(
         "report.html",
         output,
-        title=f"Which classifier for {dataset}?",
+        title=f"Which classifier for {found.dataset}?",
         notice=card.simulated(found),
+        related=page.link(studies_page, output, "Published results made again"),
         sections=sections,
         assets=page.relative(assets, output),
     )
@@ -141,9 +86,9 @@ def report(
     write_json(
         summary,
         {
-            "dataset": dataset,
+            "dataset": found.dataset,
             "page": str(output),
-            "simulated": settings.simulate is not None,
+            "simulated": found.settings.simulate is not None,
             "images": len(found.manifest),
             "classes": found.classes,
             "models": found.models,
@@ -151,7 +96,7 @@ def report(
             "facts": verdict.facts,
         },
     )
-    log.info("%s: %s", dataset, verdict.headline)
+    log.info("%s: %s", found.dataset, verdict.headline)
 
 
 if __name__ == "__main__":

@@ -94,12 +94,8 @@ def _figure(evidence: Evidence, model: str, rows: pd.DataFrame) -> Figure:
             place += 0.6
         if everything.value is not None:
             axes.axvline(everything.value, color=QUIET, linewidth=0.9, linestyle=(0, (2, 2)))
-        axes.set_yticks(places, labels)
-        axes.set_ylim(place - 0.9, -0.7)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(axis="x")
+        drawing.lines_named(axes, labels, f"Accuracy of {model} on test images [%]", places)
         drawing.percent_axis(axes)
-        axes.set_xlabel(f"Accuracy of {model} on test images [%]")
         svg = drawing.to_svg(canvas)
     return Figure(
         "subgroups",

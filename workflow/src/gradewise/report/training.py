@@ -55,8 +55,8 @@ def _figure(evidence: Evidence, curves: dict[str, pd.DataFrame]) -> Figure:
             style = evidence.styles[model]
             along = "epoch" if table["epoch"].nunique() >= FEW_EPOCHS else "iteration"
             for axes, what in ((loss, "loss"), (accuracy, "accuracy")):
-                _draw(axes, table, along, f"train_{what}", Style(QUIET, "", "--"), "training")
-                _draw(axes, table, along, f"validation_{what}", style, "validation")
+                draw_curve(axes, table, along, f"train_{what}", Style(QUIET, "", "--"), "training")
+                draw_curve(axes, table, along, f"validation_{what}", style, "validation")
                 axes.set_xlabel(along.capitalize())
                 axes.grid()
             kept = table.loc[table["kept"]]
@@ -80,7 +80,20 @@ def _figure(evidence: Evidence, curves: dict[str, pd.DataFrame]) -> Figure:
     )
 
 
-def _draw(axes: Axes, table: pd.DataFrame, along: str, what: str, style: Style, label: str) -> None:
+def draw_curve(axes: Axes, table: pd.DataFrame, along: str, what: str, style: Style, label: str) -> None:
+    """Draw a training curve: single repeats thin, their mean thick as far as all repeats reach; nothing where unknown.
+
+    Parameters
+    ----------
+    axes : Axes
+    table : DataFrame
+        One row an evaluation, with a column repeat.
+    along, what : str
+        Columns along x and y.
+    style : Style
+    label : str
+        For the legend.
+    """
     if table[what].isna().all():
         return
     points = table.dropna(subset=[what])

@@ -40,7 +40,12 @@ def make_samples(pixels: np.ndarray, view: View, rng: np.random.Generator) -> tu
 
 
 def masked_fractions(mask: np.ndarray, view: View, positions: Positions) -> np.ndarray:
-    """Share of each sample that is masked.
+    """Share of each sample that is masked, float32 (n,); parameters as of `mask_samples`."""
+    return (mask_samples(mask, view, positions).mean(axis=(1, 2)) / 255).astype(np.float32)
+
+
+def mask_samples(mask: np.ndarray, view: View, positions: Positions) -> np.ndarray:
+    """A mask under the operations that its image underwent.
 
     Parameters
     ----------
@@ -52,7 +57,8 @@ def masked_fractions(mask: np.ndarray, view: View, positions: Positions) -> np.n
 
     Returns
     -------
-    ndarray of float32, shape (n,)
+    ndarray of uint8, shape (n, height, width)
+        255 where all of a pixel is masked, 0 where none of it is.
     """
     batch = np.where(mask > 127, 255, 0).astype(np.uint8)[None, ..., None]
     for operation in view.operations[1:]:
@@ -61,7 +67,7 @@ def masked_fractions(mask: np.ndarray, view: View, positions: Positions) -> np.n
             batch = np.stack([grid[position] for position in positions])
         else:
             batch = np.stack([_apply(operation, sample) for sample in batch])
-    return (batch.mean(axis=(1, 2, 3)) / 255).astype(np.float32)
+    return batch[..., 0]
 
 
 def _apply(operation: object, sample: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from gradewise import command, tables
 from gradewise.config import CentreCrop, Crop, Resize, Tile, View
-from gradewise.images.decode import decode, to_uint8
+from gradewise.images.decode import decode, decode_mask, to_uint8
 from gradewise.progress import track
 from gradewise.provenance import derive_seed, hash_file
 from gradewise.views.geometry import sample_shape
@@ -151,8 +151,7 @@ def _row_groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterato
 def _masked(mask: str | None, operations: View, positions: list[tuple[int, int]]) -> np.ndarray | None:
     if mask is None or pd.isna(mask):
         return None
-    pixels = decode(Path(mask)).pixels
-    return masked_fractions(pixels if pixels.ndim == 2 else pixels.max(axis=2), operations, positions)
+    return masked_fractions(decode_mask(Path(mask)), operations, positions)
 
 
 def _count_left_off(images: pd.DataFrame, operations: View) -> int:

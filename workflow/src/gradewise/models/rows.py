@@ -1,0 +1,106 @@
+"""The rows that a forest is grown on: training samples, with the rotations and flips asked for, as numbers."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from sklearn.utils import gen_batches
+
+from gradewise import command, symmetry
+
+
+class Projection(Protocol):
+    """What turns samples into features."""
+
+    def project(self, pixels: np.ndarray) -> np.ndarray:
+        """Features, float32, shape (n, k), of uint8 samples (n, height, width, channels)."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """The rows that a forest is grown on.
+
+    Attributes
+    ----------
+    X : ndarray of float32, shape (n, features)
+        The siblings of one sample one after the other, in the order of the elements.
+    y : ndarray of int64, shape (n,)
+    groups : ndarray of int64, shape (n,)
+        From 0.
+    elements : tuple of int
+        Rotations and flips of each sample, ascending; see `symmetry.elements`.
+    repeated : int
+        Rows whose pixels equal those of an earlier row, byte for byte.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    groups: np.ndarray
+    elements: tuple[int, ...]
+    repeated: int
+
+    @property
+    def grouped(self) -> bool:
+        """Whether any group holds several rows; if none does, bootstraps over rows and over groups are the same."""
+        return len(np.unique(self.groups)) < len(self.groups)
+
+    def bags(self, unit: str) -> np.ndarray:
+        """What the bootstrap draws: each row for itself (`rows`) or whole groups (`groups`)."""
+        return self.groups if unit == "groups" else np.arange(len(self.X))
+
+    @property
+    def unaugmented(self) -> slice:
+        """The rows that are samples as they are, once each; none where the identity is not among the elements."""
+        return slice(None, None, len(self.elements)) if 0 in self.elements else slice(0)
+
+
+def training_rows(
+    pixels: np.ndarray,
+    at: np.ndarray,
+    targets: np.ndarray,
+    groups: np.ndarray,
+    elements: tuple[int, ...],
+    features: Projection,
+) -> TrainingRows:
+    """Rows of features of training samples, rotated and flipped as asked for.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (all samples, height, width, channels)
+    at : ndarray of int, shape (n,)
+        Positions of the training samples.
+    targets, groups : ndarray of int64, shape (n,)
+        Class and group of each.
+    elements : tuple of int
+        From `symmetry.elements`.
+    features : Projection
+        What the forest sees of a sample.
+
+    Raises
+    ------
+    UserError
+        Where samples are to be rotated by 90 or 270 degrees and are not square.
+    """
+    height, width = pixels.shape[1:3]
+    if height != width and any(map(symmetry.turns_sideways, elements)):
+        raise command.UserError(
+            f"augment: rotations by 90 degrees need square samples, and this view gives {height} x {width}; use a view "
+            "that ends in a square, augment: none or flip, or list rotate_180 and flips"
+        )
+    siblings = len(elements)
+    X: np.ndarray | None = None
+    seen: set[bytes] = set()
+    for part in gen_batches(len(at), 64):
+        block = symmetry.orbit(pixels[at[part]], elements).reshape(-1, *pixels.shape[1:])
+        projected = features.project(block)
+        if X is None:
+            # Column by column, as trees read them: grows the same trees in a sixth to a quarter less time.
+            X = np.empty((len(at) * siblings, projected.shape[1]), dtype=np.float32, order="F")
+        X[part.start * siblings : part.stop * siblings] = projected
+        seen.update(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in block)
+    assert X is not None, "training_targets sees to it that every class has a sample"
+    return TrainingRows(X, np.repeat(targets, siblings), np.repeat(groups, siblings), elements, len(X) - len(seen))

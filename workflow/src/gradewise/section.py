@@ -1,0 +1,42 @@
+"""What every section of the configuration has in common: it is immutable and refuses keys that it does not know."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+
+class Section(BaseModel):
+    """Base of every section: immutable, unknown keys refused with a suggestion."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_unknown_keys(cls, given: Any) -> Any:
+        """Name the key at fault and those there are."""
+        if isinstance(given, dict):
+            for key, value in given.items():
+                if key not in cls.model_fields:
+                    raise ValueError(unknown_key(key, value, list(cls.model_fields)))
+        return given
+
+
+def unknown_key(key: str, value: Any, allowed: list[str]) -> str:
+    """What is said of a key that a section does not know."""
+    return f"unknown key {key!r} (value {short(value)}).{suggestion(key, allowed)} Keys here: {', '.join(allowed)}"
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """A sentence with the known name that is nearest, led by a space; empty where none is near."""
+    near = difflib.get_close_matches(str(name), known, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def short(value: Any) -> str:
+    """A value as messages show it, cut after 80 characters."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,68 @@
+"""Regions of samples that masks mark, and how much of an explanation falls on them."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from gradewise.command import UserError
+from gradewise.config import View
+from gradewise.images.decode import UnreadableError, decode_mask
+from gradewise.images.listing import IMAGE_SUFFIXES
+from gradewise.views.operations import mask_samples
+
+
+def find_mask(folder: Path, image_id: str) -> Path | None:
+    """The mask of an image: at the same place below the folder, of any kind of image file; None where there is none."""
+    place = folder / PurePath(image_id)
+    beside = sorted(place.parent.iterdir()) if place.parent.is_dir() else []
+    return next(
+        (path for path in beside if path.stem == place.stem and path.suffix.lower() in IMAGE_SUFFIXES),
+        None,
+    )
+
+
+def region_of(mask: Path | None, view: View, row: int, column: int) -> np.ndarray | None:
+    """What a mask marks of a sample, under the operations that made the sample from its image.
+
+    Parameters
+    ----------
+    mask : Path or None
+    view : View
+        Operations that made the sample.
+    row, column : int
+        Where the sample is in the grid of tiles.
+
+    Returns
+    -------
+    ndarray of float32, shape (height, width), or None
+        How much of each pixel is marked, 0 to 1; None without a mask.
+
+    Raises
+    ------
+    UserError
+        Where the mask cannot be read.
+    """
+    if mask is None:
+        return None
+    try:
+        pixels = decode_mask(mask)
+    except UnreadableError as error:
+        raise UserError(f"{mask}: {error}; put the mask back or make the manifest anew") from None
+    return (mask_samples(pixels, view, [(row, column)])[0] / 255).astype(np.float32)
+
+
+def share_on(weights: np.ndarray, region: np.ndarray) -> float | None:
+    """Share of the positive weights that falls on a region; None where no weight is positive.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (height, width)
+        How much each pixel speaks for the answer.
+    region : ndarray, shape (height, width)
+        How much of each pixel belongs to the region, 0 to 1.
+    """
+    speaking = np.maximum(weights, 0.0).astype(np.float64)
+    total = float(speaking.sum())
+    return float((speaking * region).sum()) / total if total > 0 else None
