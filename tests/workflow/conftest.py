@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,3 +33,17 @@ def planned():
         return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, flags=re.M) if name != "total"}
 
     return parse
+
+
+@pytest.fixture
+def replan_changed(snakemake, planned, tmp_path):
+    """Jobs planned in the folder of a finished run when its configuration has changed."""
+
+    def plan(folder, configuration, change):
+        raw = yaml.safe_load(configuration.read_text())
+        change(raw)
+        file = tmp_path / "changed.yaml"
+        file.write_text(yaml.safe_dump(raw, sort_keys=False))
+        return planned(snakemake("-n", "--directory", folder, "--configfile", file).stdout)
+
+    return plan

@@ -1,6 +1,7 @@
 """Whole runs: from nothing to reports, nothing the second time, and only what a change touches after that."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,17 +21,9 @@ def finished(tmp_path_factory, snakemake):
 
 
 @pytest.fixture
-def replan(finished, snakemake, planned, tmp_path):
+def replan(finished, replan_changed):
     """Jobs planned for the finished run under a changed configuration."""
-
-    def plan(change):
-        raw = yaml.safe_load(SMALL.read_text())
-        change(raw)
-        file = tmp_path / "changed.yaml"
-        file.write_text(yaml.safe_dump(raw, sort_keys=False))
-        return planned(snakemake("-n", "--directory", finished, "--configfile", file).stdout)
-
-    return plan
+    return partial(replan_changed, finished, SMALL)
 
 
 def test_every_promised_file_is_there(finished):

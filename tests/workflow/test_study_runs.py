@@ -1,6 +1,7 @@
 """A whole run with every kind of study: the page holds them all, and a new row trains nothing that is there already."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,17 +21,9 @@ def finished(tmp_path_factory, snakemake):
 
 
 @pytest.fixture
-def replan(finished, snakemake, planned, tmp_path):
+def replan(finished, replan_changed):
     """Jobs planned for the finished run under a changed configuration."""
-
-    def plan(change):
-        raw = yaml.safe_load(STUDIES.read_text())
-        change(raw["studies"])
-        file = tmp_path / "changed.yaml"
-        file.write_text(yaml.safe_dump(raw, sort_keys=False))
-        return planned(snakemake("-n", "--directory", finished, "--configfile", file).stdout)
-
-    return plan
+    return partial(replan_changed, finished, STUDIES)
 
 
 def test_the_page_holds_every_study_in_the_order_of_the_configuration(finished):
@@ -65,16 +58,16 @@ def test_settings_chosen_on_validation_are_one_a_repeat(finished):
 
 def test_a_new_row_trains_its_own_network_alone(replan):
     jobs = replan(
-        lambda studies: studies["networks"]["vary"].append({"name": "no dense layer", "set": {"dense": []}})
+        lambda raw: raw["studies"]["networks"]["vary"].append({"name": "no dense layer", "set": {"dense": []}})
     )
     assert jobs == {"train_cnn": 1, "summarise": 1, "study_page": 1, "index": 1, "all": 1}
 
 
 def test_a_new_title_makes_the_page_again_and_nothing_else(replan):
-    jobs = replan(lambda studies: studies["forests"].update(title="Woods"))
+    jobs = replan(lambda raw: raw["studies"]["forests"].update(title="Woods"))
     assert jobs == {"study_page": 1, "index": 1, "all": 1}
 
 
 def test_a_study_taken_away_leaves_the_rest_as_it_is(replan):
-    jobs = replan(lambda studies: studies.pop("heat"))
+    jobs = replan(lambda raw: raw["studies"].pop("heat"))
     assert set(jobs) <= {"study_page", "index", "all"}

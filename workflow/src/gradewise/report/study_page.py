@@ -15,6 +15,7 @@ from gradewise.command import UserError
 from gradewise.models.run import write_json
 from gradewise.report import card, evidence, numbers, page, recipe
 from gradewise.report.blocks import Block, Column, Section, Table, Text
+from gradewise.report.evidence import Evidence
 from gradewise.report.study import (
     classes,
     components,
@@ -122,7 +123,7 @@ def study_page(
     page.render(
         "report.html",
         output,
-        title=f"{base.dataset}: published results made again",
+        title=f"{base.dataset}: {'published results made again' if _published(sections) else 'studies'}",
         notice=card.simulated(base),
         related=page.link(report_page, output, f"The report on {base.dataset}: which classifier to use"),
         sections=every,
@@ -154,41 +155,53 @@ def _overview(sections: Mapping[str, Any], found: StudyEvidence, scale: str) -> 
     base = found.base
     rows = []
     for name, study in sections.items():
-        theirs, ours = SHORT[study.show](name, study, found) if study.show in SHORT else (numbers.NONE,) * 2
-        rows.append({"study": study.title, "source": study.source, "published": theirs, "here": ours})
-    groups = base.manifest["group"].nunique()
+        if study.show in SHORT:
+            theirs, ours = SHORT[study.show](name, study, found)
+            rows.append({"study": study.title, "source": study.source, "published": theirs, "here": ours})
     comparable = all(study.comparable for study in sections.values() if study.published)
-    return (
-        Text(
-            f"Each part makes a published table or figure again on the {numbers.many(len(base.manifest), 'image')} "
-            f"({numbers.many(groups, 'group')}) of {base.dataset}, with intervals, beside the published values as they "
-            f"were published. The parts stand in the order of the source."
-            + (
-                ""
-                if comparable
-                else " Published values are of other images: they show what was claimed, and are not to "
-                "be compared with the numbers found here."
-            )
-        ),
+    blocks: list[Block] = [
+        Text(_purpose(sections, base, comparable)),
         Text(
             f"Everything was run with seed {base.seed} over {numbers.many(base.splits['repeat'].nunique(), 'repeat')}, "
             f"at {SCALES[scale]}. The highest of several validation accuracies is too high by the luck of the choice; "
             f"test accuracy had no part in it. Versions and hashes stand at the end of the page.",
             "small",
         ),
-        Table(
-            "overview",
-            "What was published and what was found here"
-            + ("" if comparable else f" (published: {published.NOT_COMPARABLE.removeprefix('published ')})"),
-            pd.DataFrame(rows, columns=["study", "source", "published", "here"]),
-            (
-                Column("Study", lambda row: row.study, "text"),
-                Column("Source", lambda row: row.source or numbers.NONE, "text"),
-                Column("Published", lambda row: row.published, "text"),
-                Column("Here", lambda row: row.here, "text"),
-            ),
-        ),
+    ]
+    if rows:
+        told = "" if comparable else f" (published: {published.NOT_COMPARABLE.removeprefix('published ')})"
+        columns = (
+            Column("Study", lambda row: row.study, "text"),
+            Column("Source", lambda row: row.source or numbers.NONE, "text"),
+            Column("Published", lambda row: row.published, "text"),
+            Column("Here", lambda row: row.here, "text"),
+        )
+        blocks.append(
+            Table("overview", f"What was published and what was found here{told}", pd.DataFrame(rows), columns)
+        )
+    return tuple(blocks)
+
+
+def _purpose(sections: Mapping[str, Any], base: Evidence, comparable: bool) -> str:
+    groups = base.manifest["group"].nunique()
+    data = f"the {numbers.many(len(base.manifest), 'image')} ({numbers.many(groups, 'group')}) of {base.dataset}"
+    if not _published(sections):
+        return f"Each part is a study of {data}, with intervals."
+    told = (
+        f"Each part makes a published table or figure again on {data}, with intervals, beside the published values as "
+        f"they were published. The parts stand in the order of the source."
     )
+    if comparable:
+        return told
+    return (
+        f"{told} Published values are of other images: they show what was claimed, and are not to be compared with the "
+        f"numbers found here."
+    )
+
+
+def _published(sections: Mapping[str, Any]) -> bool:
+    """Whether any study names a source."""
+    return any(study.source for study in sections.values())
 
 
 if __name__ == "__main__":
