@@ -92,7 +92,7 @@ MISTAKES = [
     ("depth", {"dataset": "fibre"}, "studies.depth.dataset: 'fibre' is not defined. Did you mean 'fibres'?"),
     ("depth", {"model": "cn"}, "studies.depth.model: 'cn' is not defined. Did you mean 'cnn'?"),
     ("depth", {"model": "both"}, "'both' is a blend, which has no settings to vary"),
-    ("grid", {"model": "chosen"}, "'chosen' chooses among settings; give it one of each"),
+    ("grid", {"model": "chosen"}, "'chosen' chooses among settings (choose: [..]); name a model with one"),
     ("depth", {"vary": [{"name": "x", "set": {"chanels": [1]}}]}, "studies.depth.vary (x).unknown key 'chanels'"),
     ("depth", {"vary": [{"name": "x", "set": {"view": "tile"}}]}, "vary (x).view: 'tile' is not defined"),
     ("depth", {"vary": [{"name": "x"}, {"name": "x"}]}, "'x' stands twice; give every row a name of its own"),
@@ -100,9 +100,20 @@ MISTAKES = [
     ("grid", {"best_of": ["gamma"]}, "best_of: 'gamma' is not varied; varied are components, C"),
     ("grid", {"draw": ["heat_map"], "along": ["C"]}, "draw: heat_map needs along"),
     ("grid", {"repeats": 4}, "studies.grid.repeats: 4 of the 3 of fibres"),
-    ("grid", {"show": "setting"}, "studies.grid"),
+    ("grid", {"show": "setting"}, "studies.grid.show = 'setting': not one of settings, results"),
+    ("grid", {"published": [{"componets": 5, "test": 0.8}]}, "'componets' is neither a setting nor a measure. Did you"),
+    ("grid", {"measures": ["tset"]}, "studies.grid.measures.0 = 'tset': Input should be"),
+    ("grid", {"measures": ["oob_rows"]}, "measures: oob_rows is of forests, and 'svm' of the family pca_svm"),
+    ("grid", {"draw": ["curves"]}, "draw: curves are of networks, and 'svm' is of the family pca_svm"),
     ("grid", {"show": "scaling", "model": "svm"}, "unknown key 'model'"),
 ]
+
+
+def test_a_study_must_say_what_it_shows():
+    raw = copy.deepcopy(RAW)
+    del raw["studies"]["grid"]["show"]
+    with pytest.raises(ConfigError, match=r"studies\.grid\.show: missing"):
+        load(raw)
 
 
 @pytest.mark.parametrize(("study", "values", "message"), MISTAKES, ids=lambda part: str(part)[:40])

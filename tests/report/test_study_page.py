@@ -148,6 +148,7 @@ def arguments(results, studies: dict[str, dict[str, Any]] = STUDIES) -> dict[str
     return known | {
         "studies": json.dumps({name: COMMON | study for name, study in studies.items()}),
         "cells": json.dumps(cells),
+        "models": json.dumps({"svm-plain": {"family": "pca_svm", "view": "photos", "C": 3, "whiten": True}}),
         "scale": "small",
         "folder": folder,
         "output": results.folder / "reports" / "grades-studies.html",
@@ -259,6 +260,10 @@ def test_every_link_leads_somewhere_and_every_picture_is_within_the_page(made):
     for link in re.findall(r'<a [^>]*href="([^"]*)"', made.html):
         assert link[1:] in anchors if link.startswith("#") else (made.arguments["output"].parent / link).is_file(), link
     assert all(source.startswith("data:image/") for source in re.findall(r'<img [^>]*src="([^"]{11})', made.html))
+
+
+def test_the_model_and_its_settings_that_do_not_vary_are_named(made):
+    assert "Model svm-plain (pca_svm), where a row does not say otherwise: view photos, whiten True." in made.section("table-of-svms")
 
 
 def test_published_values_stand_letter_by_letter(made):
@@ -447,7 +452,7 @@ def test_a_section_that_cannot_be_read_is_named(grades):
             **known,
             studies='{"one": {"show": "ghost"}}',
             cells="{}",
-            scale="small",
+            models="{}",
             folder=nowhere,
             output=nowhere,
             assets=nowhere,

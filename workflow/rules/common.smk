@@ -5,12 +5,13 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from gradewise.config import ConfigError, load, to_json
+from gradewise.config import ConfigError, load, mentions_scales, to_json
 from gradewise.images.state import files_state
 from gradewise.provenance import code_version
 from gradewise.views.geometry import minimum_side
 
 try:
+    SCALE = ["--scale", config.get("scale", "small")] if mentions_scales(config) else []
     CONFIG = load(config)
 except ConfigError as error:
     raise WorkflowError(str(error))
@@ -465,6 +466,26 @@ def all_cells_of(wildcards):
             ]
             for name in CONFIG.studies_of(wildcards.dataset)
             if name in studies_showing("settings")
+        }
+    )
+
+
+def varied_models_of(wildcards):
+    """Family, view and settings of the models that a dataset's studies vary, for their page."""
+    models = {
+        name: CONFIG.models[name]
+        for study in CONFIG.studies_of(wildcards.dataset).values()
+        if study.show == "settings"
+        for name in [study.model]
+    }
+    return to_json(
+        {
+            name: {
+                "family": model.family,
+                "view": model.view,
+                **model.candidates[0].model_dump(exclude_unset=True),
+            }
+            for name, model in models.items()
         }
     )
 

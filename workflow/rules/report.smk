@@ -83,7 +83,8 @@ rule study_page:
         evidence=evidence_flags,
         studies=lambda wildcards: to_json(CONFIG.studies_of(wildcards.dataset)),
         cells=all_cells_of,
-        scale=CONFIG.scale,
+        models=varied_models_of,
+        scale=SCALE,
         folder=lambda wildcards, output: Path(output.summary).parent,
         seed=CONFIG.seed,
         code=code_version("gradewise.report.study_page"),
@@ -95,12 +96,13 @@ rule study_page:
         " {params.evidence:q}"
         " --studies {params.studies:q}"
         " --cells {params.cells:q}"
-        " --scale {params.scale}"
+        " --models {params.models:q}"
         " --folder {params.folder}"
         " --output {output.page}"
         " --assets {output.assets}"
         " --summary {output.summary}"
         " --report_page reports/{wildcards.dataset}.html"
+        " {params.scale:q}"
         " 2>&1 | tee {log}"
 
 

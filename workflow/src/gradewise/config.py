@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -28,7 +28,7 @@ from pydantic import (
 )
 
 from gradewise.section import Section, short, suggestion
-from gradewise.study import Published, SettingsStudy, Study, in_words
+from gradewise.study import Measure, Published, SettingsStudy, Study, in_words
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -730,6 +730,13 @@ class Config(Section):
         dataset = self.datasets[study.dataset]
         if isinstance(study, SettingsStudy):
             _check_known(f"{key}.model", study.model, self.models)
+            family = self.models[study.model].family
+            if "curves" in study.draw and family != "cnn":
+                raise ValueError(f"{key}.draw: curves are of networks, and {study.model!r} is of the family {family}")
+            bags = [measure for measure in study.measures if measure.startswith("oob_")]
+            if bags and family != "forest":
+                raise ValueError(f"{key}.measures: {bags[0]} is of forests, and {study.model!r} of the family {family}")
+            self._check_published(key, study)
             if (study.repeats or 1) > dataset.evaluation.runs:
                 raise ValueError(f"{key}.repeats: {study.repeats} of the {dataset.evaluation.runs} of {study.dataset}")
             self.cells(key.partition(".")[2])
@@ -752,6 +759,15 @@ class Config(Section):
                 f"{key}: show: scaling needs learning_curve: [models] and at least four shares in "
                 f"datasets.{study.dataset}"
             )
+
+    def _check_published(self, key: str, study: SettingsStudy) -> None:
+        """Each key of a published row must name a setting or a measure, or the row would stand beside nothing."""
+        base = self.models[study.model]
+        if not isinstance(study.vary, dict) or isinstance(base, BlendModel):
+            return
+        known = [*type(base.candidates[0]).model_fields, "view", *get_args(Measure)]
+        for name in {name for row in study.published for name in row if name not in known}:
+            raise ValueError(f"{key}.published: {name!r} is neither a setting nor a measure.{suggestion(name, known)}")
 
     def cells(self, study: str) -> tuple[Cell, ...]:
         """The combinations of settings of a study that varies them, in the order of the configuration."""
@@ -793,7 +809,10 @@ class Config(Section):
         if isinstance(base, BlendModel):
             raise ValueError(f"studies.{study}.model: {section.model!r} is a blend, which has no settings to vary")
         if len(base.candidates) > 1:
-            raise ValueError(f"studies.{study}.model: {section.model!r} chooses among settings; give it one of each")
+            raise ValueError(
+                f"studies.{study}.model: {section.model!r} chooses among settings (choose: [..]); name a model "
+                "with one value of each, which need not be among the models of the dataset"
+            )
         settings = base.candidates[0].model_dump(exclude_unset=True)
         chosen = {"family": base.family, "view": base.view, **settings, **varied}
         try:
@@ -868,6 +887,13 @@ def _published(study: SettingsStudy, varied: dict[str, Any]) -> dict[str, Publis
     return {}
 
 
+def mentions_scales(given: Any) -> bool:
+    """Whether a parsed configuration gives any value as {small: .., full: ..}."""
+    if isinstance(given, dict):
+        return set(given) == set(SCALES) or any(map(mentions_scales, given.values()))
+    return isinstance(given, list | tuple) and any(map(mentions_scales, given))
+
+
 def _at_scale(given: Any, scale: str) -> Any:
     """The configuration with every {small: .., full: ..} replaced by the value for a scale."""
     if isinstance(given, dict):
@@ -914,6 +940,16 @@ def _fault_lines(error: ValidationError) -> list[str]:
             lines.append(f"  {where}: missing")
         elif fault["type"] == "value_error":
             lines.append(f"  {where}: {message}" if where else f"  {message}")
+        elif fault["type"] == "union_tag_not_found":
+            lines.append(f"  {where}.{fault['ctx']['discriminator'][1:-1]}: missing")
+        elif fault["type"] == "union_tag_invalid":
+            kinds = fault["ctx"]["expected_tags"].replace("'", "")
+            tag = fault["ctx"]["tag"]
+            near = suggestion(tag, kinds.split(", "))
+            lines.append(f"  {where}.{fault['ctx']['discriminator'][1:-1]} = {tag!r}: not one of {kinds}.{near}")
+        elif fault["type"] == "literal_error":
+            known = [word.strip("'") for word in re.findall(r"'[^']+'", message)]
+            lines.append(f"  {where} = {short(fault['input'])}: {message}.{suggestion(fault['input'], known)}")
         else:
             lines.append(f"  {where} = {short(fault['input'])}: {message}")
     return list(dict.fromkeys(lines))
@@ -940,6 +976,8 @@ def _key(location: tuple[int | str, ...]) -> str:
     """The dotted key of a pydantic location, without the parts that name branches of unions."""
     named, parts = list(location[:2]), list(location[2:])
     if named[:1] == ["views"]:
+        parts = parts[1:]
+    if named[:1] == ["studies"]:
         parts = parts[1:]
     if named[:1] == ["models"]:
         parts = parts[3:] if "candidates" in parts else parts[1:]

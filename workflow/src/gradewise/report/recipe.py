@@ -178,7 +178,8 @@ def origin(evidence: Evidence, made: str) -> Section:
     blocks = (
         Text(
             f"To get these results again, run snakemake with the same images, configuration and seed: "
-            f"snakemake --cores all {made}. Equal versions on an equal processor give equal "
+            f"snakemake {made} --cores all, with --configfile and your file where the configuration is not the "
+            f"embedded one. Equal versions on an equal processor give equal "
             f"numbers; times vary."
         ),
         Table(

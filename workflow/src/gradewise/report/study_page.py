@@ -72,12 +72,13 @@ def study_page(
     *,
     studies: str,
     cells: str,
-    scale: Literal["small", "full"],
+    models: str,
     folder: Path,
     output: Path,
     assets: Path,
     summary: Path,
     report_page: Path | None = None,
+    scale: Literal["small", "full"] | None = None,
     **results: Any,
 ) -> None:
     """Write the page on the studies of a dataset.
@@ -90,8 +91,8 @@ def study_page(
     cells : str
         JSON: for each study that varies settings, its combinations as a list of {name, family, view,
         operations, published}.
-    scale : {"small", "full"}
-        Which values of the configuration were used.
+    models : str
+        JSON: family, view and settings of each model that a study varies, by its name.
     folder : Path
         Where the studies' steps wrote, a folder each.
     output : Path
@@ -102,6 +103,8 @@ def study_page(
         JSON that tells the index of this page.
     report_page : Path, optional
         The report on the dataset, to link to.
+    scale : {"small", "full"}, optional
+        Which values were used of a configuration that has values for both.
     **results
         What is known about the dataset: what `evidence.read` takes.
 
@@ -111,7 +114,12 @@ def study_page(
         Where sections or tables do not belong together.
     """
     sections = _parse("studies", dict[str, Study], studies)
-    found = StudyEvidence(evidence.read(**results), folder, _parse("cells", dict[str, tuple[Cell, ...]], cells))
+    found = StudyEvidence(
+        evidence.read(**results),
+        folder,
+        _parse("cells", dict[str, tuple[Cell, ...]], cells),
+        _parse("models", dict[str, dict[str, Any]], models),
+    )
     parts = [Section(name, study.title, tuple(_part(name, study, found))) for name, study in sections.items()]
     base = found.base
     every = [
@@ -151,7 +159,7 @@ def _part(name: str, study: Any, found: StudyEvidence) -> list[Block]:
     return [*(Text(text, tone) for text, tone in head if text), *KINDS[study.show](name, study, found)]
 
 
-def _overview(sections: Mapping[str, Any], found: StudyEvidence, scale: str) -> tuple[Block, ...]:
+def _overview(sections: Mapping[str, Any], found: StudyEvidence, scale: str | None) -> tuple[Block, ...]:
     base = found.base
     rows = []
     for name, study in sections.items():
@@ -159,12 +167,13 @@ def _overview(sections: Mapping[str, Any], found: StudyEvidence, scale: str) -> 
             theirs, ours = SHORT[study.show](name, study, found)
             rows.append({"study": study.title, "source": study.source, "published": theirs, "here": ours})
     comparable = all(study.comparable for study in sections.values() if study.published)
+    repeats = numbers.many(base.splits["repeat"].nunique(), "repeat")
     blocks: list[Block] = [
         Text(_purpose(sections, base, comparable)),
         Text(
-            f"Everything was run with seed {base.seed} over {numbers.many(base.splits['repeat'].nunique(), 'repeat')}, "
-            f"at {SCALES[scale]}. The highest of several validation accuracies is too high by the luck of the choice; "
-            f"test accuracy had no part in it. Versions and hashes stand at the end of the page.",
+            f"Everything was run with seed {base.seed} over {repeats}{f', at {SCALES[scale]}' if scale else ''}. The "
+            f"highest of several validation accuracies is too high by the luck of the choice; test accuracy had no "
+            f"part in it. Versions and hashes stand at the end of the page.",
             "small",
         ),
     ]

@@ -46,7 +46,7 @@ def explain(
     output: Path,
     objects: Path | None = None,
 ) -> None:
-    """Write `explanations.npz`, `shown.parquet`, `explanations.parquet` and `weight_on_regions.parquet`.
+    """Explain a network's answers to some test images.
 
     Images are drawn at random among the test images of each class; of an image cut into samples, the one with most of
     its mask is explained. The class explained is the one predicted.
@@ -68,7 +68,8 @@ def explain(
     threads : int
         For the network.
     output : Path
-        Folder to write into: in `shown.parquet` the samples; in `explanations.npz` their `pixels` (n, height, width,
+        Folder for `shown.parquet`, `explanations.npz`, `explanations.parquet` and `weight_on_regions.parquet`: in the
+        first the samples; in the second their `pixels` (n, height, width,
         channels), the weights of each method under its name (n, height, width) and the regions, where masks are known
         of any sample, under theirs (n, height, width; NaN where not of this sample); in the other tables, how much of
         the weight falls on the regions, sample by sample and in the mean.

@@ -89,7 +89,7 @@ def vary_forest(
     threads: int,
     output: Path,
 ) -> None:
-    """Grow every cell's forest and write `answers.parquet`, `measures.parquet` and `hits.parquet`.
+    """Grow the forests of a study's cells.
 
     Samples of an image are gathered by mean probability. `seconds` of a cell are its share of the time in which the
     forest that holds it grew, in proportion to the rows at the nodes that its own trees split, plus the time of the
@@ -121,7 +121,7 @@ def vary_forest(
     threads : int
         The result does not depend on it.
     output : Path
-        Folder to write into.
+        Folder for `answers.parquet`, `measures.parquet` and `hits.parquet`.
 
     Raises
     ------

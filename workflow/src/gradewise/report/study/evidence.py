@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -36,11 +37,14 @@ class StudyEvidence:
         Where the steps of studies wrote; the files of a study are in the folder of its name in it.
     cells : mapping of str to tuple of Cell
         The combinations of each study that varies settings, by the study's name, in the order of the configuration.
+    models : mapping of str to mapping
+        Family, view and settings of the models that are varied.
     """
 
     base: Evidence
     folder: Path
     cells: Mapping[str, tuple[Cell, ...]]
+    models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def file(self, study: str, name: str) -> Path:
         """A file that a step of a study wrote."""

@@ -28,9 +28,6 @@ REGIONS = {"object": "the object", "masked": "the masked region"}
 MAP = "PuOr_r"
 """Purple against, orange for: colour-blind readers can tell them apart."""
 
-ROWS = 4
-"""Most samples in one figure."""
-
 _OUTLINES: dict[str, tuple[Literal["-", "--"], float]] = {"object": ("--", 1.0), "masked": ("-", 1.4)}
 
 
@@ -42,15 +39,15 @@ def blocks(name: str, study: ExplanationsStudy, found: StudyEvidence) -> list[Bl
     means = tables.read(found.file(name, "weight_on_regions.parquet"))
     arrays = read_arrays(found.file(name, "explanations.npz"))
     figures: list[Block] = []
-    for label, of_class in samples.groupby("label", sort=False):
-        places = of_class.index.to_numpy()
-        for rows in np.array_split(places, -(-len(places) // ROWS)):
-            figures.append(_figure(f"{name}-{len(figures) + 1}", study, str(label), samples, arrays, rows))
+    for number, (label, of_class) in enumerate(samples.groupby("label", sort=False), start=1):
+        first = of_class.index.to_numpy()[:1]
+        figures.append(_figure(f"{name}-{number}", study, str(label), samples, arrays, first))
     ways = numbers.listed([METHODS[method] for method in study.methods])
     return [
         Text(
             f"Test images were drawn at random, {study.each} of each class as far as there are so many, and the answer "
             f"of {study.model} (repeat {run.repeat}) to each is explained by {ways}."
+            + (" The first of each class is shown; the table speaks of all." if study.each > 1 else "")
         ),
         Text(
             "What is explained are the log odds of the class that the model answers with. LIME fits them by a sum over "

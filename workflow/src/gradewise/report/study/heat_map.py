@@ -19,6 +19,10 @@ from gradewise.report.study.lines import ordered
 from gradewise.report.study.varied import Row, Varied
 from gradewise.study import SettingsStudy, in_words
 
+CHOSEN_BY = ("train", "validation", "oob_groups")
+"""What is drawn where it is measured: what settings are chosen by, beside the accuracy in training. Test accuracy,
+which chooses nothing, stands in the table."""
+
 ACROSS = 2
 """Panels side by side where a single measure is shown."""
 
@@ -28,7 +32,7 @@ def blocks(name: str, study: SettingsStudy, found: StudyEvidence, read: Varied) 
     x, y = study.along
     rows = [row for row in read.rows if x in row.settings and y in row.settings]
     shown = [measure for measure in varied.accuracies(study) if any(measure in row.measured for row in rows)]
-    shown = [measure for measure in ("train", "validation") if measure in shown] or shown[:1]
+    shown = [measure for measure in CHOSEN_BY if measure in shown] or shown[:1]
     if not rows or not shown:
         return []
     panels: dict[str, list[Row]] = {}
@@ -64,8 +68,8 @@ def blocks(name: str, study: SettingsStudy, found: StudyEvidence, read: Varied) 
     return [
         Figure(
             f"{name}-heat-map",
-            f"Image-level accuracy [%] over {x} and {y}; the frame marks the highest of a panel.{scale} Intervals "
-            f"stand in the table.",
+            f"Image-level accuracy [%] over {x} and {y}; the frame marks the highest of a panel, or the first of "
+            f"several.{scale} Intervals stand in the table.",
             f"Heat maps over {x} and {y}. {told}.",
             svg,
         )

@@ -14,7 +14,7 @@ from gradewise.report.blocks import Block, Column, Table, Text
 from gradewise.report.study import agreement, curves, heat_map, lines, marks, measures, published, varied
 from gradewise.report.study.evidence import StudyEvidence
 from gradewise.report.study.varied import Row, Varied
-from gradewise.study import SettingsStudy
+from gradewise.study import SettingsStudy, in_words
 
 SHORT_NAME = 30
 """Names of rows up to so many letters stay on one line."""
@@ -33,7 +33,12 @@ def blocks(name: str, study: SettingsStudy, found: StudyEvidence) -> list[Block]
     read = varied.read(name, study, found)
     drawn = [block for drawing in study.draw for block in DRAWINGS[drawing](name, study, found, read)]
     remarks = " ".join([*_views(read), *_remarks(study, read)])
-    shown = [*drawn, _table(name, study, read), *([Text(remarks, "small")] if remarks else [])]
+    shown: list[Block] = [
+        Text(_model(study, found), "small"),
+        *drawn,
+        _table(name, study, read),
+        *([Text(remarks, "small")] if remarks else []),
+    ]
     if study.published and not isinstance(study.vary, dict):
         # rows carry published values of their own; what else the source tells has no row to stand in
         shown.append(published.as_published(f"{name}-published", study.published, study.comparable))
@@ -141,8 +146,31 @@ def _views(read: Varied) -> list[str]:
     return [f"{words[0].upper()}{words[1:]}: {'; '.join(names)}." for words, names in rows.items()]
 
 
+def _model(study: SettingsStudy, found: StudyEvidence) -> str:
+    """Which model is varied, and its settings that hold where a row says nothing else."""
+    settings = dict(found.models.get(study.model, {}))
+    family = settings.pop("family", None)
+    if isinstance(study.vary, dict):
+        settings = {key: value for key, value in settings.items() if key not in study.vary}
+    words = f"Model {study.model}{f' ({family})' if family else ''}"
+    return f"{words}, where a row does not say otherwise: {in_words(settings)}." if settings else f"{words}."
+
+
+def _capped(read: Varied) -> list[str]:
+    """Rows that ask for more components than the training samples have."""
+    fewer = [
+        f"{row.name}: {round(used)}"
+        for row in read.rows
+        if "features" in row.measured
+        and isinstance(asked := row.settings.get("components"), int)
+        and (used := row.estimate("features").value) is not None
+        and used < asked
+    ]
+    return [f"The training samples have no more components than these: {'; '.join(fewer)}."] if fewer else []
+
+
 def _remarks(study: SettingsStudy, read: Varied) -> list[str]:
-    remarks = []
+    remarks = _capped(read)
     if read.only_published:
         remarks.append("Rows with published values alone are settings that were not run here.")
     if study.best_of:
