@@ -263,7 +263,8 @@ def test_every_link_leads_somewhere_and_every_picture_is_within_the_page(made):
 
 
 def test_the_model_and_its_settings_that_do_not_vary_are_named(made):
-    assert "Model svm-plain (pca_svm), where a row does not say otherwise: view photos, whiten True." in made.section("table-of-svms")
+    told = "Model svm-plain (pca_svm), where a row does not say otherwise: view photos, whiten True."
+    assert told in made.section("table-of-svms")
 
 
 def test_published_values_stand_letter_by_letter(made):
