@@ -122,7 +122,8 @@ def _draw_growth(
     if kind == "time":
         drawing.time_axis(axes, low, high, "y")
     else:
-        bounds = low / 1.5, high * 1.5
+        around = drawing.round_numbers(low / 10, high * 10)
+        bounds = max(each for each in around if each < low), min(each for each in around if each > high)
         drawing.log_axis(axes, *bounds, drawing.round_numbers(*bounds), numbers.size, "y")
     axes.set_title(f"{title} (logarithmic scale)")
 
