@@ -63,7 +63,9 @@ def test_errors_that_rise_with_more_data_are_fitted_by_a_flat_line():
 
 
 def test_a_steep_curve_is_told_to_grow_and_how_many_groups_a_point_takes():
-    law = lambda n: 0.05 + 1.5 * n**-0.5  # noqa: E731
+    def law(n):
+        return 0.05 + 1.5 * n**-0.5
+
     found = [finding(law, [25, 50, 100, 200], seed, repeats=5) for seed in range(6)]
     assert sum(each["finding"] == "grows" for each in found) >= 3
     assert all(each["finding"] != "flat" for each in found)
@@ -85,7 +87,9 @@ def test_a_dozen_test_groups_settle_nothing():
 
 
 def test_the_interval_of_the_slope_covers_the_truth():
-    law = lambda n: 0.1 + 0.8 * n**-0.5  # noqa: E731
+    def law(n):
+        return 0.1 + 0.8 * n**-0.5
+
     sizes = [10, 20, 40, 80]
     truth = np.polyfit(np.log2(sizes), [1 - law(n) for n in sizes], 1)[0]
     covered = 0

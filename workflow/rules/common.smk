@@ -121,10 +121,8 @@ def of_members(file):
 
 def used_views(dataset):
     """Views that the models and studies of a dataset use."""
-    shown = [
-        getattr(study, "views", ()) for study in CONFIG.studies_of(dataset).values()
-    ]
-    return {model.view for model in CONFIG.trained(dataset).values()}.union(*shown)
+    trained = {model.view for model in CONFIG.trained(dataset).values()}
+    return trained | shown_views(dataset)
 
 
 def source_of(wildcards):
@@ -414,26 +412,26 @@ def runs_of_all_sizes(wildcards):
     )
 
 
-STUDY_FILES = {
-    "settings": ["cells.parquet", "agreements.parquet", "curves.parquet"],
-    "feature_maps": ["maps.npz", "maps.parquet"],
-    "explanations": [
-        "explanations.npz",
-        "shown.parquet",
-        "explanations.parquet",
-        "weight_on_regions.parquet",
-    ],
-    "embedding": ["embedding.parquet", "separation.parquet"],
-    "scaling": ["growth.parquet", "exponents.parquet"],
+STEP_OF_STUDY = {
+    "settings": "summarise",
+    "feature_maps": "feature_maps",
+    "explanations": "explain",
+    "embedding": "embed",
+    "scaling": "scaling",
 }
 
 
 def study_results(wildcards):
     """What the steps of a dataset's studies write; studies without a step are drawn from the runs."""
     return [
-        f"results/{wildcards.dataset}/studies/{name}/{file}"
+        file
         for name, study in CONFIG.studies_of(wildcards.dataset).items()
-        for file in STUDY_FILES.get(study.show, [])
+        if study.show in STEP_OF_STUDY
+        for file in expand(
+            getattr(rules, STEP_OF_STUDY[study.show]).output,
+            dataset=wildcards.dataset,
+            study=name,
+        )
     ]
 
 
@@ -464,28 +462,27 @@ def all_cells_of(wildcards):
                 }
                 for cell in CONFIG.cells(name)
             ]
-            for name in CONFIG.studies_of(wildcards.dataset)
-            if name in studies_showing("settings")
+            for name, study in CONFIG.studies_of(wildcards.dataset).items()
+            if study.show == "settings"
         }
     )
 
 
 def varied_models_of(wildcards):
     """Family, view and settings of the models that a dataset's studies vary, for their page."""
-    models = {
-        name: CONFIG.models[name]
+    names = {
+        study.model
         for study in CONFIG.studies_of(wildcards.dataset).values()
         if study.show == "settings"
-        for name in [study.model]
     }
     return to_json(
         {
             name: {
-                "family": model.family,
-                "view": model.view,
-                **model.candidates[0].model_dump(exclude_unset=True),
+                "family": CONFIG.models[name].family,
+                "view": CONFIG.models[name].view,
+                **CONFIG.models[name].candidates[0].model_dump(exclude_unset=True),
             }
-            for name, model in models.items()
+            for name in sorted(names)
         }
     )
 

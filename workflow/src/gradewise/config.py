@@ -723,23 +723,14 @@ class Config(Section):
                 self._check_blended(name, dataset, wanted)
         for name, study in self.studies.items():
             _check_known(f"studies.{name}.dataset", study.dataset, self.datasets)
-            self._check_study(f"studies.{name}", study)
+            self._check_study(name, study)
         return self
 
-    def _check_study(self, key: str, study: Study) -> None:
-        dataset = self.datasets[study.dataset]
+    def _check_study(self, name: str, study: Study) -> None:
+        key, dataset = f"studies.{name}", self.datasets[study.dataset]
         if isinstance(study, SettingsStudy):
-            _check_known(f"{key}.model", study.model, self.models)
-            family = self.models[study.model].family
-            if "curves" in study.draw and family != "cnn":
-                raise ValueError(f"{key}.draw: curves are of networks, and {study.model!r} is of the family {family}")
-            bags = [measure for measure in study.measures if measure.startswith("oob_")]
-            if bags and family != "forest":
-                raise ValueError(f"{key}.measures: {bags[0]} is of forests, and {study.model!r} of the family {family}")
-            self._check_published(key, study)
-            if (study.repeats or 1) > dataset.evaluation.runs:
-                raise ValueError(f"{key}.repeats: {study.repeats} of the {dataset.evaluation.runs} of {study.dataset}")
-            self.cells(key.partition(".")[2])
+            self._check_varied(key, study)
+            self.cells(name)
             return
         for view in getattr(study, "views", ()):
             _check_known(f"{key}.views", view, self.views)
@@ -759,6 +750,18 @@ class Config(Section):
                 f"{key}: show: scaling needs learning_curve: [models] and at least four shares in "
                 f"datasets.{study.dataset}"
             )
+
+    def _check_varied(self, key: str, study: SettingsStudy) -> None:
+        _check_known(f"{key}.model", study.model, self.models)
+        family, runs = self.models[study.model].family, self.datasets[study.dataset].evaluation.runs
+        if "curves" in study.draw and family != "cnn":
+            raise ValueError(f"{key}.draw: curves are of networks, and {study.model!r} is of the family {family}")
+        bags = [measure for measure in study.measures if measure.startswith("oob_")]
+        if bags and family != "forest":
+            raise ValueError(f"{key}.measures: {bags[0]} is of forests, and {study.model!r} of the family {family}")
+        self._check_published(key, study)
+        if (study.repeats or 1) > runs:
+            raise ValueError(f"{key}.repeats: {study.repeats} of the {runs} of {study.dataset}")
 
     def _check_published(self, key: str, study: SettingsStudy) -> None:
         """Each key of a published row must name a setting or a measure, or the row would stand beside nothing."""

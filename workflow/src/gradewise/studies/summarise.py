@@ -215,6 +215,7 @@ def accuracy(verdict: pd.DataFrame) -> dict[str, Any]:
 def errors(test: pd.DataFrame, cells: list[str]) -> pd.DataFrame:
     """Which verdicts are wrong: one row a repeat and test image, one column a cell, bool."""
     wrong = test.assign(wrong=test["label"] != test["predicted"])
+    # unlike pivot_table, this refuses a cell that has two verdicts on an image
     return wrong.set_index([*KEYS, "cell"])["wrong"].unstack()[cells]  # noqa: PD010
 
 
