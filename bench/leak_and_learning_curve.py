@@ -86,7 +86,7 @@ def cover_curve(experiments: int) -> None:
     for setting in (Trained(60, 3, 0.5, signal=0.25), Trained(160, 1, 0.0, signal=0.25), Trained(60, 3, 0.5, 0.6)):
         rng = np.random.default_rng(zlib.crc32(repr(setting).encode()))
         whole = setting.groups - round(0.3 * setting.groups)
-        once, twice = (setting.truth(count, rng, sets=2000)["accuracy"] for count in (whole, 2 * whole))
+        once, twice = (setting.truth(count, rng, sets=4000)["accuracy"] for count in (whole, 2 * whole))
         truth = twice - once
         answers = [extrapolate(measure(_nested(setting, rng), CLASSES), seed)[1] for seed in range(experiments)]
         held = np.mean([one["doubled_low"] <= truth <= one["doubled_high"] for one in answers])

@@ -100,7 +100,7 @@ class Spread:
     freedom: float
 
 
-def spread(deletions: Deletions, groups: float) -> Spread:
+def spread(deletions: Deletions, groups: float, test_to_train: float = 0.0) -> Spread:
     """Standard error from groups left out, plus what repeats differ beyond that.
 
     The part of the groups is the delete-one jackknife (Efron 1982, The Jackknife, the Bootstrap and Other Resampling
@@ -114,6 +114,9 @@ def spread(deletions: Deletions, groups: float) -> Spread:
     deletions : Deletions
     groups : float
         Effective number of groups, see `effective`.
+    test_to_train : float
+        Test images for each training image. More than 0 widens the part of the repeats for training sets that overlap,
+        from 1 / r to 1 / r + test_to_train times their variance (Nadeau & Bengio 2003, Machine Learning 52:239).
     """
     count, repeats = len(deletions.groups), len(deletions.repeats)
     if count < 2 or groups <= 1:
@@ -125,7 +128,7 @@ def spread(deletions: Deletions, groups: float) -> Spread:
     share = (repeats - 1) / repeats
     by_repeat = float(np.sum((share * deletions.repeats) ** 2))
     by_cell = float(np.sum(deletions.cells**2))
-    of_training = max(0.0, (by_repeat - by_cell + by_group / repeats) / share)
+    of_training = max(0.0, (by_repeat - by_cell + by_group / repeats) / share) * (1 + repeats * test_to_train)
     total = by_group + of_training
     if total > 0:
         freedom = total**2 / (by_group**2 / freedom + of_training**2 / (repeats - 1))

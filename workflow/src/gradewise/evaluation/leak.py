@@ -64,7 +64,8 @@ def measure_gap(grouped: pd.DataFrame, careless: pd.DataFrame, classes: list[str
     The two accuracies speak of the same images, so that a group that is hard under one split is hard under the other.
     Each group is therefore left out of both splits at once, and the gap's standard error is that of the changes in the
     gap (see `intervals.spread`); a group that only one of the splits tested changes that side alone. What the draw of
-    either split adds enters as the repeats' part, one repeat of each split at a time.
+    either split adds enters as the repeats' part, one repeat of each split at a time, for training sets that overlap.
+    The gap is worth as many groups as one repeat tests, since a group that is tested again brings no new specimen.
 
     Parameters
     ----------
@@ -88,8 +89,9 @@ def measure_gap(grouped: pd.DataFrame, careless: pd.DataFrame, classes: list[str
         ends = interval(deletions[side].value, spread(_of(deletions[side], sizes > 0), worth), (0.0, 1.0), worth)
         found |= {side: deletions[side].value, f"{side}_low": ends[0], f"{side}_high": ends[1]}
     gap = deletions["careless"] - deletions["grouped"]
-    worth = min(effective(counts.sum(axis=(0, 2, 3))) for counts in tested.values())
-    low, high = difference_interval(gap.value, spread(gap, worth), 1.0)
+    worth = min(effective(sizes) for counts in tested.values() for sizes in counts.sum(axis=(2, 3)))
+    ratio = len(tests["grouped"]) / (grouped["role"] == "train").sum()
+    low, high = difference_interval(gap.value, spread(gap, worth, ratio), 1.0)
     return {
         **found,
         "gap": gap.value,
