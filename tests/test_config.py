@@ -206,3 +206,36 @@ def test_costs_become_a_matrix_in_the_order_of_the_classes():
     dataset = load(raw).datasets["fibres"]
     assert dataset.cost_matrix == ((0, 1), (5, 0))
     assert dataset.deciding_metric == "cost_per_100"
+
+
+def test_models_are_compared_on_samples_where_masks_label_them():
+    found = load(EXAMPLE).datasets
+    assert (found["sem"].deciding_level, found["fibres"].deciding_level) == ("sample", "image")
+
+
+@pytest.mark.parametrize(
+    ("view", "alike"),
+    [
+        (["grey", {"tile": 128}, {"resize": 64}], True),
+        (["rgb", {"tile": 128}, {"resize": 64}, "polar"], True),
+        (["grey", {"tile": 64}], False),
+        (["grey", {"resize": 256}, {"tile": 128}], False),
+        (["grey", {"tile": 128}, {"centre_crop": 64}], False),
+        (["grey", {"tile": 128, "keep": "typical"}], False),
+        (["grey", {"resize": 64}], False),
+    ],
+)
+def test_samples_are_only_compared_where_models_are_given_the_same(view, alike):
+    raw = copy.deepcopy(EXAMPLE)
+    raw["views"]["other"] = view
+    raw["models"]["svm-tiles"] = {"family": "pca_svm", "view": "other", "components": 20}
+    raw["datasets"]["sem"] |= {"models": ["cnn-nanofibre", "svm-tiles"], "decide_on": "image"}
+    assert load(raw).cut_alike(["cnn-nanofibre", "svm-tiles"]) == alike
+    del raw["datasets"]["sem"]["decide_on"]
+    if alike:
+        load(raw)
+    else:
+        with pytest.raises(
+            ConfigError, match=r"datasets.sem: models are compared on single samples .* decide_on: image"
+        ):
+            load(raw)

@@ -53,7 +53,8 @@ def describe(made: Any, **further: Any) -> None:
 
 def blended(made: Any, output: Path, which: list[int], **settings: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
     blend(
-        **{"dataset": "fruit", "model": "both", "repeat": 0, "by": "probability", "classes": CLASSES, **settings},
+        **{"dataset": "fruit", "model": "both", "repeat": 0, "by": "probability", "classes": CLASSES, "level": "sample"}
+        | settings,
         predictions=[made.predictions[place] for place in which],
         runs=[made.runs[place] for place in which],
         manifest=made.manifest,
@@ -88,7 +89,7 @@ def test_blended_rows_are_probabilities(members: int, classes: int, seed: int, b
     assert (found >= 0).all()
 
 
-def test_members_of_one_view_are_blended_sample_by_sample(runs: Any, tmp_path: Path) -> None:
+def test_members_of_the_same_samples_are_blended_sample_by_sample(runs: Any, tmp_path: Path) -> None:
     found, record = blended(runs, tmp_path, [0, 2])
     members = [tables.read(runs.predictions[place]) for place in (0, 2)]
     assert found["sample_id"].tolist() == members[0]["sample_id"].tolist()
@@ -97,11 +98,11 @@ def test_members_of_one_view_are_blended_sample_by_sample(runs: Any, tmp_path: P
     assert record["settings"]["members"] == ["first", "second"]
 
 
-def test_members_of_different_views_are_blended_image_by_image(runs: Any, tmp_path: Path) -> None:
+def test_members_of_different_samples_are_blended_image_by_image(runs: Any, tmp_path: Path) -> None:
     describe(runs)
     record = json.loads(runs.runs[2].read_text())
     runs.runs[2].write_text(json.dumps(record | {"view": "whole"}))
-    found, record = blended(runs, tmp_path, [0, 2], aggregate="mean")
+    found, record = blended(runs, tmp_path, [0, 2], level="image", aggregate="mean")
     labels = tables.read(runs.manifest).set_index("image_id")["label"]
     members = [gather(tables.read(runs.predictions[place]), labels, CLASSES, None, "mean") for place in (0, 2)]
     np.testing.assert_allclose(found["p_B"], (members[0]["p_B"] + members[1]["p_B"]) / 2, atol=1e-6)

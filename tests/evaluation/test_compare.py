@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,35 @@ def test_a_row_counts_what_was_tested(tmp_path: Path) -> None:
     row = compared(verdicts, tmp_path).iloc[0]
     test = verdicts.loc[verdicts["role"] == "test"]
     assert (row["images"], row["groups"], row["repeats"]) == (test["image_id"].nunique(), test["group"].nunique(), 5)
+
+
+def test_single_samples_can_be_what_is_compared(tmp_path: Path) -> None:
+    verdicts = verdicts_of({"a": coin(1, 0.8), "b": coin(2, 0.6)}, repeats=2, group_size=3)
+    predictions, runs = [], []
+    for (model, repeat), part in verdicts.groupby(["model", "repeat"]):
+        run = tmp_path / model / str(repeat)
+        # two tiles an image, of which the second is always judged rightly
+        tiles = [part.assign(sample_id=part["image_id"] + f"#0,{column}", row=0, column=column) for column in (0, 1)]
+        tiles[1]["predicted"] = tiles[1]["label"]
+        frame = pd.concat(tiles).astype({"row": "int32", "column": "int32"})
+        tables.write(frame, run / "predictions.parquet", tables.predictions(CLASSES))
+        (run / "run.json").write_text(json.dumps({"model": model, "repeat": int(repeat)}))
+        predictions.append(run / "predictions.parquet")
+        runs.append(run / "run.json")
+    settings = {"dataset": "fruit", "models": ["a", "b"], "classes": CLASSES, "seed": 1}
+    compare(predictions=predictions, runs=runs, output=tmp_path / "comparisons.parquet", **settings)
+    row = tables.read(tmp_path / "comparisons.parquet").iloc[0]
+    of_images = compared(verdicts, tmp_path).iloc[0]
+    assert row["level"] == "sample"
+    assert row["images"] == 2 * of_images["images"]
+    assert row["groups"] == of_images["groups"]
+    assert row["difference"] == pytest.approx(of_images["difference"] / 2)
+
+
+def test_either_images_or_samples_are_compared(tmp_path: Path) -> None:
+    settings = {"dataset": "fruit", "models": ["a"], "classes": CLASSES, "seed": 1, "output": tmp_path / "c.parquet"}
+    with pytest.raises(UserError, match="--verdicts, or --predictions and --runs"):
+        compare(**settings)
 
 
 def test_grades_can_be_what_is_compared(tmp_path: Path) -> None:

@@ -296,3 +296,18 @@ def test_the_report_runs_from_the_shell_with_settings_of_every_shape(make_fibres
     assert done.returncode == 0, done.stderr
     assert "forest-d4 is the only model here" in done.stderr.replace(NO_BREAK, " ")
     assert "file names agree" in results.html
+
+
+def test_where_samples_decide_the_verdict_speaks_of_them(make_fibres):
+    results = make_fibres(changed_settings={"decide_on": "sample"})
+    rows = tables.read(results.arguments["comparisons"])
+    tables.write(rows.assign(level="sample"), results.arguments["comparisons"], tables.COMPARISONS)
+    report(**results.arguments)
+    text = text_of(results).replace(NO_BREAK, " ")
+    tested = [tables.read(path) for path in results.arguments["predictions"][:3]]
+    count = pd.concat(frame.loc[frame["role"] == "test", "sample_id"] for frame in tested).nunique()
+    assert re.search(rf"({count:,} test samples in \d+ groups, over 3 repeats)".replace(",", "."), text)
+    assert "of test samples right" in text
+    assert "sample-level accuracy on test samples" in text
+    assert "Of images, gathered from their samples," in text
+    assert "Beside the image that it is from stands the sample." in text

@@ -240,15 +240,35 @@ def evidence_of(wildcards):
     return found
 
 
-def evidence_flags(wildcards, input):
-    """Each file, or list of files as JSON, after its flag."""
-    flags = []
-    for name, files in evidence_of(wildcards).items():
-        given = input[name]
-        flags += [
-            f"--{name}",
-            given if isinstance(files, str) else to_json(list(given)),
-        ]
+def blended_level(wildcards):
+    """What a blend is made of: samples where its members are given the same ones."""
+    members = CONFIG.models[wildcards.model].members
+    return "sample" if CONFIG.cut_alike(members) else "image"
+
+
+def decided_on(wildcards):
+    """What models are compared on, by flag: verdicts on images, or the predictions of every run on samples."""
+    if dataset_of(wildcards).deciding_level == "image":
+        return {"verdicts": f"{RESULTS}/verdicts.parquet"}
+    return {
+        "predictions": of_all_runs("predictions.parquet")(wildcards),
+        "runs": of_all_runs("run.json")(wildcards),
+    }
+
+
+def as_flags(wanted):
+    """Params function: each file that an input function names, or list of files as JSON, after its flag."""
+
+    def flags(wildcards, input):
+        found = []
+        for name, files in wanted(wildcards).items():
+            given = input[name]
+            found += [
+                f"--{name}",
+                given if isinstance(files, str) else to_json(list(given)),
+            ]
+        return found
+
     return flags
 
 

@@ -23,6 +23,7 @@ rule blend:
         runtime=minutes(10, 10),
     params:
         by=lambda wildcards: CONFIG.models[wildcards.model].by,
+        level=blended_level,
         predictions=lambda wildcards, input: to_json(list(input.predictions)),
         runs=lambda wildcards, input: to_json(list(input.runs)),
         classes=classes_of,
@@ -40,6 +41,7 @@ rule blend:
         " --runs {params.runs:q}"
         " --manifest {input.manifest}"
         " --classes {params.classes:q}"
+        " --level {params.level}"
         " --positive {params.positive:q}"
         " --aggregate {params.aggregate:q}"
         " --output {params.folder}"
@@ -94,7 +96,7 @@ rule evaluate:
 
 rule compare:
     input:
-        verdicts=f"{RESULTS}/verdicts.parquet",
+        unpack(decided_on),
     output:
         f"{RESULTS}/comparisons.parquet",
     log:
@@ -107,6 +109,7 @@ rule compare:
         mem_mb=memory(800, 5),
         runtime=minutes(10, 60),
     params:
+        compared=as_flags(decided_on),
         models=lambda wildcards: to_json(dataset_of(wildcards).models),
         classes=classes_of,
         ordered=lambda wildcards: dataset_of(wildcards).ordered,
@@ -117,7 +120,7 @@ rule compare:
     shell:
         "python -m gradewise.evaluation.compare"
         " --dataset {wildcards.dataset}"
-        " --verdicts {input.verdicts}"
+        " {params.compared:q}"
         " --models {params.models:q}"
         " --classes {params.classes:q}"
         " --ordered {params.ordered}"

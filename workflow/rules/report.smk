@@ -31,7 +31,7 @@ rule report:
         runtime=minutes(10, 30),
     params:
         settings=lambda wildcards: to_json(dataset_of(wildcards)),
-        evidence=evidence_flags,
+        evidence=as_flags(evidence_of),
         studies=studies_page_of,
         seed=CONFIG.seed,
         code=code_version("gradewise.report.report"),
@@ -80,7 +80,7 @@ rule study_page:
         runtime=minutes(15, 30),
     params:
         settings=lambda wildcards: to_json(dataset_of(wildcards)),
-        evidence=evidence_flags,
+        evidence=as_flags(evidence_of),
         studies=lambda wildcards: to_json(CONFIG.studies_of(wildcards.dataset)),
         cells=all_cells_of,
         models=varied_models_of,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
@@ -138,6 +138,19 @@ class View(Section):
         ):
             raise ValueError("polar needs a fixed size: put resize, centre_crop, crop or tile before it")
         return self
+
+    @property
+    def cut(self) -> tuple[Operation, ...] | None:
+        """What decides which part of an image each sample shows; None where chance or the pixels' values do.
+
+        Views of equal cuts have samples of the same names that show the same. Empty where images stay whole.
+        """
+        tile = next((operation for operation in self.operations if isinstance(operation, Tile)), None)
+        if tile is None:
+            return ()
+        at = self.operations.index(tile) + 1
+        after = [operation for operation in self.operations[at:] if isinstance(operation, CentreCrop | Crop)]
+        return None if tile.keep in ("random", "typical") else (*self.operations[1:at], *after)
 
 
 # Models
@@ -514,6 +527,11 @@ class Dataset(Source):
         "far_errors",
         "cost",
     ] = Field("accuracy", description="what the verdict ranks models by; cost needs costs, grades need ordered: true")
+    decide_on: Literal["image", "sample"] | None = Field(
+        None,
+        description="what the verdict and the comparisons speak of: whole images, or single samples (tiles); null: "
+        "samples where masks label them, else images",
+    )
     equivalence: float | None = Field(
         None,
         gt=0,
@@ -620,6 +638,11 @@ class Dataset(Source):
         return Source(**parts)
 
     @property
+    def deciding_level(self) -> Literal["image", "sample"]:
+        """What the verdict and the comparisons speak of."""
+        return self.decide_on or ("sample" if self.labels_from == "masks" else "image")
+
+    @property
     def deciding_metric(self) -> str:
         """The metric that the verdict ranks by, under its name in `metrics.parquet`."""
         return "cost_per_100" if self.decide_by == "cost" else self.decide_by
@@ -721,6 +744,12 @@ class Config(Section):
             for wanted in dataset.models:
                 _check_known(f"datasets.{name}.models", wanted, self.models)
                 self._check_blended(name, dataset, wanted)
+            if dataset.deciding_level == "sample" and not self.cut_alike(self.fitted(name)):
+                raise ValueError(
+                    f"datasets.{name}: models are compared on single samples (decide_on: sample, or labels from masks) "
+                    f"and the views of {', '.join(self.fitted(name))} do not cut the same ones: give them the same "
+                    "tile (keep: all or centre) and crops, or set decide_on: image"
+                )
         for name, study in self.studies.items():
             _check_known(f"studies.{name}.dataset", study.dataset, self.datasets)
             self._check_study(name, study)
@@ -861,6 +890,12 @@ class Config(Section):
                 "{predefined: true}, or {holdout: 0.3, same_test: true}: elsewhere a test image of one repeat was "
                 "trained on in another"
             )
+
+    def cut_alike(self, models: Iterable[str]) -> bool:
+        """Whether models, none of them a blend, are given the same samples, if in different size or colour."""
+        views = {model.view for name in models if not isinstance(model := self.models[name], BlendModel)}
+        cuts = {self.views[view].cut for view in views}
+        return len(views) == 1 or (len(cuts) == 1 and None not in cuts)
 
     def fitted(self, dataset: str) -> dict[str, FittedModel]:
         """The models of a dataset that are fitted to samples, by name: all but blends."""

@@ -1,6 +1,6 @@
 """The step `blend`: several trained models as one, from their predictions.
 
-Members that look through one view are blended sample by sample; where their samples differ, each member's samples are
+Members that are given the same samples are blended sample by sample; where their samples differ, each member's are
 first gathered to its verdicts on images in the dataset's own way, and those are blended: a sample of such a blend is
 an image. That is why blends are made here and not where models are trained. What comes out are the files of any other
 model, so everything after it treats a blend as just another model.
@@ -32,6 +32,7 @@ def blend(
     runs: list[Path],
     manifest: Path,
     classes: list[str],
+    level: Literal["image", "sample"],
     positive: str | None = None,
     aggregate: Aggregate = "mean",
     output: Path,
@@ -57,10 +58,12 @@ def blend(
         `manifest.parquet`; its label is the truth about an image.
     classes : list of str
         In the order of the configuration.
+    level : {"image", "sample"}
+        What is blended: samples, if the members have the same, or verdicts on images.
     positive : str, optional
         The class that `aggregate` max and top look for.
     aggregate : {"mean", "max", "vote"} or Top
-        From samples to a verdict on their image, where the members' samples differ.
+        From samples to a verdict on their image, where those are blended.
     output : Path
         The blend's folder.
 
@@ -76,8 +79,7 @@ def blend(
         if record["classes"] != classes:
             raise UserError(f"{path}: has the classes {record['classes']}, not {classes}; fit the model again")
     frames = [tables.read(path) for path in predictions]
-    same_view = len({record["view"] for record in records}) == 1
-    if not same_view:
+    if level == "image":
         labels = tables.read(manifest, columns=["image_id", "label"]).set_index("image_id")["label"]
         for place, path in enumerate(predictions):
             check_labels(path, labels, frames[place]["image_id"], classes)
@@ -98,10 +100,10 @@ def blend(
         "by": by,
         "members": list(dict.fromkeys(record["model"] for record in records)),
         "repeats": sorted({record["repeat"] for record in records}),
-        "level": "sample" if same_view else "image",
+        "level": level,
     }
     identity = {"dataset": dataset, "model": model, "family": "blend", "repeat": repeat, "classes": classes}
-    write_json(output / "run.json", identity | {"settings": settings} | _summed(records, frame, same_view))
+    write_json(output / "run.json", identity | {"settings": settings} | _summed(records, frame))
 
 
 def blend_probabilities(stacked: np.ndarray, by: Literal["probability", "vote"]) -> np.ndarray:
@@ -142,13 +144,14 @@ def _shared(frames: list[pd.DataFrame]) -> pd.Index:
     return first.index[agreed]
 
 
-def _summed(records: list[dict[str, Any]], frame: pd.DataFrame, same_view: bool) -> dict[str, Any]:
+def _summed(records: list[dict[str, Any]], frame: pd.DataFrame) -> dict[str, Any]:
     """What the members took together, as `run.json` tells it."""
     per_image = sum(record["seconds_predict_per_sample"] * record["samples_per_image"] for record in records)
     samples_per_image = len(frame) / frame["image_id"].nunique()
-    hashes = {"view_hash": records[0]["view_hash"]} if same_view else {}
+    views = list(dict.fromkeys(record["view"] for record in records))
+    hashes = {"view_hash": records[0]["view_hash"]} if len(views) == 1 else {}
     return {
-        "view": ", ".join(dict.fromkeys(record["view"] for record in records)),
+        "view": ", ".join(views),
         "seed": None,
         "seconds_fit": sum(record["seconds_fit"] for record in records),
         "seconds_predict_per_sample": per_image / samples_per_image,

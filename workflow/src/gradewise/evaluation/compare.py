@@ -8,6 +8,7 @@ standard error knows groups and repeats.
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -36,14 +37,14 @@ Metric = Literal[
 
 @dataclass(frozen=True)
 class Tested:
-    """Verdicts of one model on the test images of every repeat.
+    """Verdicts of one model on what was tested in every repeat, images or single samples.
 
     Attributes
     ----------
     confusion : ndarray, shape (r, g, k, k)
         Counts by repeat and group; all models of a comparison share repeats and groups.
     right : ndarray of bool, shape (n,)
-        Of every repeat and image, in one order for all models.
+        Of every repeat and what was tested in it, in one order for all models.
     """
 
     confusion: np.ndarray
@@ -57,11 +58,11 @@ class Design:
     Attributes
     ----------
     images, groups : int
-        Different ones tested, over all repeats.
+        Different ones tested, over all repeats; where samples are compared, `images` counts samples.
     same_images : bool
-        Whether every repeat tests the same images.
+        Whether every repeat tests the same.
     test_to_train : float
-        Test images for each training image, on average over repeats.
+        Tested ones for each trained on, on average over repeats.
     """
 
     images: int
@@ -73,7 +74,9 @@ class Design:
 def compare(
     *,
     dataset: str,
-    verdicts: Path,
+    verdicts: Path | None = None,
+    predictions: list[Path] | None = None,
+    runs: list[Path] | None = None,
     models: list[str],
     classes: list[str],
     ordered: bool = False,
@@ -82,14 +85,18 @@ def compare(
     seed: int,
     output: Path,
 ) -> None:
-    """Compare every pair of models on test images, over all repeats.
+    """Compare every pair of models over all repeats, on test images or on single samples of them.
 
     Parameters
     ----------
     dataset : str
         Its name, for the table.
-    verdicts : Path
-        `verdicts.parquet`, as `evaluate` wrote it.
+    verdicts : Path, optional
+        `verdicts.parquet`, as `evaluate` wrote it, to compare verdicts on images.
+    predictions : list of Path, optional
+        `predictions.parquet` of each run, to compare samples instead; all models must have been given the same.
+    runs : list of Path, optional
+        `run.json` of each run, in the same order; says model and repeat.
     models : list of str
         Which to compare; pairs follow this order.
     classes : list of str
@@ -108,17 +115,18 @@ def compare(
     Raises
     ------
     UserError
-        Where a model has no verdicts, models were tested differently, or the metric needs grades or costs.
+        Where a model has no verdicts, models were tested differently, the metric needs grades or costs, or not exactly
+        one of verdicts and predictions is given.
     """
     if metric in metrics.ORDERED and not ordered:
         raise UserError(f"--metric {metric} needs grades; set ordered: true, or compare by accuracy")
     if metric == "cost_per_100" and costs is None:
         raise UserError("--metric cost_per_100 needs --costs; give the cost of each answer, or compare by accuracy")
     matrix = None if costs is None else np.array(costs)
-    table = tables.read(verdicts, columns=["model", "repeat", "role", "image_id", "group", "label", "predicted"])
-    design, tested = collect(table, models, classes, verdicts)
+    level, table, source = _verdicts(verdicts, predictions, runs)
+    design, tested = collect(table, models, classes, source)
     rows = [
-        {"dataset": dataset, "first": first, "second": second, "role": "test", "level": "image", "metric": metric}
+        {"dataset": dataset, "first": first, "second": second, "role": "test", "level": level, "metric": metric}
         | compare_pair(
             tested[first],
             tested[second],
@@ -136,6 +144,24 @@ def compare(
     tables.write(frame, output, tables.COMPARISONS)
 
 
+def _verdicts(
+    verdicts: Path | None, predictions: list[Path] | None, runs: list[Path] | None
+) -> tuple[Literal["image", "sample"], pd.DataFrame, Path]:
+    """What is compared, its verdicts with a column `unit`, the name of the image or sample, and a file for messages."""
+    columns = ["role", "group", "label", "predicted"]
+    if verdicts is not None and predictions is None:
+        table = tables.read(verdicts, columns=["model", "repeat", "image_id", *columns])
+        return "image", table.rename(columns={"image_id": "unit"}), verdicts
+    if verdicts is not None or not predictions or runs is None or len(predictions) != len(runs):
+        raise UserError("give --verdicts, or --predictions and --runs, one of each a run")
+    parts = []
+    for path, run in zip(predictions, runs, strict=True):
+        record = json.loads(run.read_text())
+        part = tables.read(path, columns=["sample_id", *columns]).rename(columns={"sample_id": "unit"})
+        parts.append(part.assign(model=record["model"], repeat=record["repeat"]))
+    return "sample", pd.concat(parts, ignore_index=True), predictions[0].parents[2]
+
+
 def collect(
     table: pd.DataFrame, models: list[str], classes: list[str], source: Path
 ) -> tuple[Design, dict[str, Tested]]:
@@ -144,28 +170,28 @@ def collect(
     Parameters
     ----------
     table : DataFrame
-        Columns model, repeat, role, image_id, group, label, predicted.
+        Columns model, repeat, role, unit (name of the image or sample), group, label, predicted.
     models, classes : list of str
     source : Path
         Named in messages.
     """
     trained = table.loc[table["role"] == "train"].groupby(["model", "repeat"]).size()
-    table = table.loc[table["role"] == "test"].sort_values(["repeat", "image_id"], kind="stable")
+    table = table.loc[table["role"] == "test"].sort_values(["repeat", "unit"], kind="stable")
     by_model = dict(list(table.groupby("model", sort=False)))
     missing = [name for name in models if name not in by_model]
     if missing:
         raise UserError(f"{source}: no test verdicts of {', '.join(missing)}; it has {', '.join(by_model) or 'none'}")
     reference = by_model[models[0]]
     for name in models[1:]:
-        for column in ("repeat", "image_id"):
+        for column in ("repeat", "unit"):
             if not np.array_equal(by_model[name][column].to_numpy(), reference[column].to_numpy()):
                 raise UserError(
-                    f"{source}: {models[0]} and {name} were not tested on the same images; "
+                    f"{source}: {models[0]} and {name} were not tested on the same images or samples; "
                     "evaluate runs of the same repeats"
                 )
     repeat, repeats = pd.factorize(reference["repeat"])
     group, groups = pd.factorize(reference["group"])
-    images = reference["image_id"].nunique()
+    images = reference["unit"].nunique()
     cells = repeat * len(groups) + group
     truth = pd.Categorical(reference["label"], categories=classes).codes.astype(np.int64)
     tested = {}

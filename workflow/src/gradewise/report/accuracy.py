@@ -15,6 +15,7 @@ from gradewise.report.blocks import Block, Column, Figure, Section, Table, Text
 from gradewise.report.evidence import Evidence
 from gradewise.report.numbers import Estimate
 from gradewise.report.palette import QUIET
+from gradewise.report.verdict import Measure
 
 MANY = 12
 """Tables with more rows than this open when asked."""
@@ -45,7 +46,7 @@ def section(evidence: Evidence) -> Section:
 def _basis(evidence: Evidence) -> str:
     stand = ground(evidence)
     text = verdict.basis(stand.images, stand.groups, "test image")
-    return f"{text}, over {numbers.many(stand.repeats, 'repeat')}" if stand.repeats > 1 else text
+    return f"{text}, over {numbers.rounds(stand.repeats, stand.folds)}" if stand.repeats > 1 else text
 
 
 def _absent(evidence: Evidence) -> list[Block]:
@@ -129,7 +130,7 @@ def _cell(models: int, place: int) -> Callable[[Any], str]:
 
 def _figure(evidence: Evidence) -> Figure:
     models, levels = evidence.models, evidence.levels
-    guess = ground(evidence)
+    guesses = {level: ground(evidence, Measure(unit=level)) for level in levels}
     with drawing.style():
         canvas = Canvas(figsize=(drawing.WIDTH, 0.62 + 0.42 * len(models)))
         panels = canvas.subplots(1, len(levels), sharex=True, sharey=True, squeeze=False)[0]
@@ -148,8 +149,7 @@ def _figure(evidence: Evidence) -> Figure:
                     markeredgewidth=0,
                 )
                 drawing.interval(axes, evidence.estimate(model, "accuracy", level), place, style)
-            if level == "image":
-                axes.axvline(guess.share, color=QUIET, linewidth=0.9, linestyle=(0, (2, 2)))
+            axes.axvline(guesses[level].share, color=QUIET, linewidth=0.9, linestyle=(0, (2, 2)))
             axes.set_title(f"{LEVELS[level].capitalize()}" if len(levels) > 1 else "")
             axes.set_xlabel("Accuracy on test [%]")
             axes.grid(axis="x")
@@ -166,7 +166,8 @@ def _figure(evidence: Evidence) -> Figure:
     return Figure(
         "accuracy",
         f"Accuracy on test: large marks with 95 % intervals over all repeats, small marks for single repeats. The "
-        f"dashed line is what always answering {guess.commonest} would reach.",
+        f"dashed line is what always answering "
+        f"{numbers.listed(list(dict.fromkeys(guess.commonest for guess in guesses.values())))} would reach.",
         f"Dot plot of test accuracy. {told}.",
         svg,
     )

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from gradewise import tables
 from gradewise.evaluation import metrics
 from gradewise.report import metric_names, numbers, verdict
 from gradewise.report.blocks import Block, Facts, Section, Text
@@ -28,7 +27,7 @@ class Answer:
     def headline(self) -> str:
         """The answer in one or two sentences."""
         if self.recommendation is None:
-            return f"No model could be judged: there is no {self.measure.words} on test images."
+            return f"No model could be judged: there is no {self.measure.words} on test {self.measure.unit}s."
         return verdict.headline(self.recommendation, self.ground, self.measure)
 
     @property
@@ -56,7 +55,7 @@ class Answer:
 def answer(evidence: Evidence) -> Answer:
     """Draw the verdict from the results, by the metric that the configuration names."""
     settings = evidence.settings
-    measure = Measure(settings.deciding_metric, settings.equivalence)
+    measure = Measure(settings.deciding_metric, settings.equivalence, settings.deciding_level)
     turned = metric_names.lower_is_better(measure.metric)
     standings = [_standing(evidence, model, measure) for model in evidence.models]
     pairs = tuple(
@@ -69,7 +68,7 @@ def answer(evidence: Evidence) -> Answer:
             _number(row.detectable),
         )
         for row in evidence.comparisons.itertuples(index=False)
-        if (row.role, row.level, row.metric) == ("test", "image", measure.metric)
+        if (row.role, row.level, row.metric) == ("test", measure.unit, measure.metric)
     )
     return Answer(verdict.recommend(standings, pairs, measure), pairs, ground(evidence, measure), measure)
 
@@ -82,17 +81,17 @@ def _turned(difference: numbers.Estimate) -> numbers.Estimate:
 
 
 def ground(evidence: Evidence, measure: Measure = ACCURACY) -> Ground:
-    """What the verdict stands on: test images, groups, repeats, and the best of always giving the same answer."""
-    test = evidence.test
-    one_model = test.loc[test["model"] == evidence.models[0]]
+    """What the verdict stands on: what was tested, groups, repeats, and the best of always giving the same answer."""
+    one_model = evidence.tested(evidence.models[0], measure.unit)
     guesses = _guesses(evidence, one_model["label"], measure)
     commonest = min(guesses, key=lambda name: measure.advantage(0.0, guesses[name]))
     return Ground(
-        images=one_model["image_id"].nunique(),
+        images=one_model["unit"].nunique(),
         groups=one_model["group"].nunique(),
         repeats=one_model["repeat"].nunique(),
         commonest=commonest,
         share=guesses[commonest],
+        folds=evidence.settings.evaluation.folds,
     )
 
 
@@ -119,7 +118,7 @@ def section(evidence: Evidence) -> Section:
         blocks.append(Facts(found.facts))
         sentences = [
             verdict.accuracy_sentence(chosen.choice, found.ground, found.measure),
-            *_of_samples(evidence, chosen.choice),
+            *_other_level(evidence, chosen.choice),
             verdict.lead_sentence(chosen, found.pairs, found.ground, found.measure),
             verdict.trade_sentence(chosen, found.pairs, found.measure),
             verdict.beaten_sentence(chosen, found.pairs, found.measure),
@@ -131,14 +130,15 @@ def section(evidence: Evidence) -> Section:
     return Section("verdict", "Verdict", tuple(blocks))
 
 
-def _of_samples(evidence: Evidence, choice: Standing) -> list[str | None]:
-    files = [run.predictions for run in evidence.runs_of(choice.model) if run.predictions is not None]
-    if not evidence.tiled or not files:
+def _other_level(evidence: Evidence, choice: Standing) -> list[str | None]:
+    """How good the choice is on single samples, where images decide, and the other way round."""
+    if not evidence.tiled:
         return []
-    samples = pd.concat([tables.read(path, columns=["role", "label"]) for path in files])
-    shares = samples.loc[samples["role"] == "test", "label"].value_counts(normalize=True)
-    accuracy = evidence.estimate(choice.model, "accuracy", "sample")
-    sentences = [verdict.sample_sentence(choice, accuracy, str(shares.index[0]), float(shares.iloc[0]))]
+    of_samples = evidence.deciding_level == "image"
+    level = "sample" if of_samples else "image"
+    sentence = verdict.sample_sentence if of_samples else verdict.image_sentence
+    stand = ground(evidence, Measure(unit=level))
+    sentences = [sentence(choice, evidence.estimate(choice.model, "accuracy", level), stand.commonest, stand.share)]
     if evidence.settings.labels_from == "masks":
         aggregate = evidence.settings.aggregate
         words = aggregate if isinstance(aggregate, str) else aggregate.model_dump_json()
@@ -151,7 +151,7 @@ def _standing(evidence: Evidence, model: str, measure: Measure) -> Standing:
     known = [seconds for seconds in per_image if seconds is not None]
     return Standing(
         model=model,
-        score=evidence.estimate(model, measure.metric),
+        score=evidence.estimate(model, measure.metric, measure.unit),
         seconds_fit=evidence.mean(model, "seconds_fit"),
         seconds_per_image=sum(known) / len(known) if known else None,
         memory_mb=evidence.mean(model, "peak_memory_mb"),

@@ -25,15 +25,14 @@ SHOWN = 100
 
 def section(evidence: Evidence) -> Section:
     """A figure and a table for each model; for ordered classes, how far off the errors are."""
-    repeats = evidence.test["repeat"].nunique()
-    pooled = (
-        f"Counts are of test images, pooled over {numbers.many(repeats, 'repeat')}: an image that was in the test set "
-        f"of several repeats counts in each."
-        if repeats > 1
-        else "Counts are of test images."
-    )
+    repeats, unit = evidence.test["repeat"].nunique(), evidence.deciding_level
+    pooled = f"Counts are of test {unit}s"
+    if repeats > 1:
+        pooled += f", pooled over {numbers.rounds(repeats, evidence.settings.evaluation.folds)}"
+    if evidence.test.duplicated(["model", "image_id"]).any():
+        pooled += f": {'an' if unit == 'image' else 'a'} {unit} that was tested in several of them counts in each"
     blocks: list[Block] = [
-        Text(f"{pooled} Rows are the true class, columns what the model answered; right answers lie on the diagonal.")
+        Text(f"{pooled}. Rows are the true class, columns what the model answered; right answers lie on the diagonal.")
     ]
     if evidence.settings.ordered:
         blocks.append(grades_off(evidence, evidence.models, "grades-off"))
@@ -52,7 +51,7 @@ def matrices(evidence: Evidence, model: str, name: str) -> tuple[Figure, Table]:
 
 def count(evidence: Evidence, model: str) -> pd.DataFrame:
     """Test verdicts of a model over all repeats: rows true class, columns predicted class."""
-    mine = evidence.test.loc[evidence.test["model"] == model]
+    mine = evidence.tested(model, evidence.deciding_level)
     table = pd.crosstab(mine["label"], mine["predicted"])
     return table.reindex(index=evidence.classes, columns=evidence.classes, fill_value=0)
 

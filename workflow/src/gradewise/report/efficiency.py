@@ -40,7 +40,7 @@ def _table(evidence: Evidence) -> Table:
             continue
         fits = [run.record["seconds_fit"] for run in runs if run.record.get("seconds_fit") is not None]
         per_image = [seconds for run in runs if (seconds := run.seconds_per_image) is not None]
-        accuracy = evidence.estimate(model, "accuracy")
+        accuracy = evidence.estimate(model, "accuracy", evidence.deciding_level)
         rows.append(
             {
                 "model": model,
@@ -83,7 +83,8 @@ def _figure(evidence: Evidence, timed: pd.DataFrame) -> Figure:
         axes = canvas.subplots()
         told = []
         for row in timed.itertuples(index=False):
-            style, estimate = evidence.styles[row.model], evidence.estimate(row.model, "accuracy")
+            style = evidence.styles[row.model]
+            estimate = evidence.estimate(row.model, "accuracy", evidence.deciding_level)
             if estimate.bounds:
                 axes.plot([row.seconds_fit] * 2, estimate.bounds, color=style.colour, linewidth=1.6)
             axes.plot(
@@ -101,12 +102,13 @@ def _figure(evidence: Evidence, timed: pd.DataFrame) -> Figure:
         drawing.percent_axis(axes, "y")
         axes.grid()
         axes.set_xlabel("Time to train once (logarithmic scale)")
-        axes.set_ylabel("Image-level accuracy on test [%]")
+        axes.set_ylabel(f"{evidence.deciding_level.capitalize()}-level accuracy on test [%]")
         canvas.legend(loc="outside right upper")
         svg = drawing.to_svg(canvas)
     return Figure(
         "efficiency",
-        "Accuracy on test images with 95 % intervals against training time: the best place is at the top left.",
+        f"Accuracy on test {evidence.deciding_level}s with 95 % intervals against training time: the best place is at "
+        f"the top left.",
         f"Accuracy against training time: {'; '.join(told)}.",
         svg,
     )

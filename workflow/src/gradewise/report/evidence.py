@@ -116,14 +116,34 @@ class Evidence:
 
     @property
     def levels(self) -> list[str]:
-        """Levels to report: image, and sample where they differ."""
+        """Levels to report, the deciding one first: image, and sample where they differ."""
         found = set(self.metrics["level"])
-        return [level for level in ("image", "sample") if level in found and (level == "image" or self.tiled)]
+        levels = [level for level in ("image", "sample") if level in found and (level == "image" or self.tiled)]
+        return sorted(levels, key=lambda level: level != self.deciding_level)
 
     @property
     def test(self) -> pd.DataFrame:
         """Verdicts on test images."""
         return self.verdicts.loc[self.verdicts["role"] == "test"]
+
+    @property
+    def deciding_level(self) -> str:
+        """What the verdict and the comparisons speak of: image or sample."""
+        return self.settings.deciding_level
+
+    def tested(self, model: str, level: str) -> pd.DataFrame:
+        """What a model said of each test image, or of each sample: rows of `verdicts.parquet`, or of its predictions
+        with their repeat, and the name of the image or sample as `unit`."""
+        if level == "image":
+            mine = self.test.loc[self.test["model"] == model]
+            return mine.assign(unit=mine["image_id"])
+        parts = []
+        for run in self.runs_of(model):
+            if run.predictions is not None:
+                every = tables.read(run.predictions)
+                parts.append(every.loc[every["role"] == "test"].assign(repeat=run.repeat))
+        samples = pd.concat(parts, ignore_index=True)
+        return samples.assign(unit=samples["sample_id"])
 
     def runs_of(self, model: str) -> list[Run]:
         """The runs of a model, by repeat."""

@@ -21,7 +21,7 @@ _NAMES = {
     "calibration_error": "Calibration error",
     "calibration_error_by_chance": "Calibration error by chance alone",
     "accuracy_at_90_coverage": "Accuracy without the doubtful 10 %",
-    "cost_per_100": "Cost of 100 images",
+    "cost_per_100": "Cost of 100 verdicts",
 }
 _SHARES = {
     *("accuracy", "balanced_accuracy", "precision", "recall", "f1", "adjacent_accuracy", "far_errors"),
@@ -29,11 +29,11 @@ _SHARES = {
 }
 _AMOUNTS = {"cost_per_100"}
 _REACHED = {
-    "accuracy": "{} of test images right",
-    "adjacent_accuracy": "{} of test images at most one grade off",
-    "far_errors": "{} of test images two or more grades off",
+    "accuracy": "{} of test {unit}s right",
+    "adjacent_accuracy": "{} of test {unit}s at most one grade off",
+    "far_errors": "{} of test {unit}s two or more grades off",
     "f1": "an F1 of {}",
-    "cost_per_100": "a cost of {} for 100 images",
+    "cost_per_100": "a cost of {} for 100 {unit}s",
 }
 _OF_A_CLASS = {"precision", "recall", "f1"}
 _LOWER_IS_BETTER = {"far_errors", "grade_error", "log_loss", "brier_score", "calibration_error", "cost_per_100"}
@@ -85,9 +85,10 @@ def in_words(metric: str) -> str:
     return written if written[1:2].isupper() or written[1:2].isdigit() else written[0].lower() + written[1:]
 
 
-def reached(metric: str, number: float | None) -> str:
-    """What a model gets: '90.0 % of test images right', 'a quadratic weighted kappa of 0.812'."""
-    return _REACHED.get(metric, f"a {in_words(metric)} of {{}}").format(value(metric, number))
+def reached(metric: str, number: float | None, unit: str = "image") -> str:
+    """What a model gets: '90.0 % of test images right', 'a balanced accuracy of 67.5 % on test samples'."""
+    whole = _REACHED.get(metric, f"a {in_words(metric)} of {{}}" + (f" on test {unit}s" if unit != "image" else ""))
+    return whole.format(value(metric, number), unit=unit)
 
 
 def interval(metric: str, estimate: Estimate) -> str:

@@ -1,4 +1,4 @@
-"""Section: the test images that a model got wrong with the highest probability."""
+"""Section: the test images, or samples, that a model got wrong with the highest probability."""
 
 from __future__ import annotations
 
@@ -18,36 +18,40 @@ MOST = 8
 
 def section(evidence: Evidence) -> Section:
     """A gallery and a table for each model."""
-    parts = []
+    unit, parts = evidence.deciding_level, []
     for model in evidence.models:
         worst = most_confident(evidence, model)
         blocks: tuple[Block, ...] = (
             (_gallery(evidence, model, worst), _table(model, worst))
             if len(worst)
-            else (Text(f"{model} made no mistake on test images."),)
+            else (Text(f"{model} made no mistake on test {unit}s."),)
         )
         parts.append(Section(f"mistakes-of-{model}", model, blocks))
     opening = Text(
-        f"Up to {MOST} test images a model, each judged wrongly with the highest probability. They may show labels "
-        f"worth a second look, what the model overlooks, and pictures unlike those it was trained on."
-        + (
-            " Beside an image that was cut into samples stands the sample that argued most for the wrong class."
-            if evidence.tiled
-            else ""
-        )
+        f"Up to {MOST} test {unit}s a model, each judged wrongly with the highest probability"
+        f"{', one of an image at most' if unit == 'sample' else ''}. They may show labels worth a second look, what "
+        f"the model overlooks, and pictures unlike those it was trained on.{_beside(evidence)}"
     )
     return Section("mistakes", "Most confident mistakes", (opening,), tuple(parts))
 
 
+def _beside(evidence: Evidence) -> str:
+    if not evidence.tiled:
+        return ""
+    if evidence.deciding_level == "sample":
+        return " Beside the image that it is from stands the sample."
+    return " Beside an image that was cut into samples stands the sample that argued most for the wrong class."
+
+
 def most_confident(evidence: Evidence, model: str) -> pd.DataFrame:
     """The worst test verdicts of a model, each image once, with the probability given to the wrong class."""
-    mine = evidence.test.loc[evidence.test["model"] == model]
+    mine = evidence.tested(model, evidence.deciding_level)
     wrong = mine.loc[mine["predicted"] != mine["label"]]
     confident = [float(row[f"p_{row['predicted']}"]) for _, row in wrong.iterrows()]
     wrong = wrong.assign(probability=confident).sort_values(
         ["probability", "image_id", "repeat"], ascending=[False, True, True]
     )
-    columns = ["repeat", "image_id", "group", "label", "predicted", "probability"]
+    columns = ["repeat", "unit", "image_id", "group", "label", "predicted", "probability"]
     return wrong.drop_duplicates("image_id").head(MOST)[columns].reset_index(drop=True)
 
 
@@ -93,7 +97,8 @@ def _gallery(evidence: Evidence, model: str, worst: pd.DataFrame) -> Gallery:
                 f"The sample of {row.image_id} that argued most for {row.predicted}",
             )
         )
-    return Gallery(f"mistakes-{model}", f"{model}: test images judged wrongly, most confident first", tuple(shown))
+    title = f"{model}: test {evidence.deciding_level}s judged wrongly, most confident first"
+    return Gallery(f"mistakes-{model}", title, tuple(shown))
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,8 @@ class _Sample:
 
 
 def _loudest_sample(run: Run | None, mistake: Any) -> _Sample | None:
-    """The image's sample with the highest probability of the wrong class; None for undivided images."""
+    """The sample that was judged, or of an image the one with the highest probability of the wrong class; None for
+    undivided images."""
     if run is None or run.predictions is None:
         return None
     p = f"p_{mistake.predicted}"
@@ -113,5 +119,6 @@ def _loudest_sample(run: Run | None, mistake: Any) -> _Sample | None:
     rows = pq.read_table(run.predictions, columns=["sample_id", "row", "column", p], filters=of_image).to_pandas()
     if len(rows) < 2:
         return None
-    loudest = rows.loc[rows[p].idxmax()]
+    judged = rows.loc[rows["sample_id"] == mistake.unit]
+    loudest = judged.iloc[0] if len(judged) else rows.loc[rows[p].idxmax()]
     return _Sample(str(loudest["sample_id"]), int(loudest["row"]), int(loudest["column"]), float(loudest[p]))

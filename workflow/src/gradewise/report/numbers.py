@@ -124,6 +124,13 @@ def many(number: int, noun: str) -> str:
     return f"{count(number)}{SPACE}{noun if number == 1 else plural}"
 
 
+def rounds(repeats: int, folds: int | None = None) -> str:
+    """How often everything was done: '5 repeats', '5 folds', '10 folds (2 times 5)'."""
+    if folds is None or repeats % folds:
+        return many(repeats, "repeat")
+    return many(repeats, "fold") + (f" ({repeats // folds} times {folds})" if repeats > folds else "")
+
+
 def listed(names: list[str]) -> str:
     """'a', 'a and b', 'a, b and c'."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -18,19 +18,20 @@ from gradewise.report.verdict import SIGNIFICANT, Measure
 def section(evidence: Evidence) -> Section | None:
     """Figure and table of differences; None where no pair was compared."""
     rows = evidence.comparisons
-    rows = rows.loc[(rows["role"] == "test") & rows["level"].isin(evidence.levels)]
+    unit = evidence.deciding_level
+    rows = rows.loc[(rows["role"] == "test") & (rows["level"] == unit)]
     if rows.empty:
         return None
     blocks: list[Block] = [
         Text(
-            "Two models are compared on the same test images, so what counts is where they differ. The p value says "
+            f"Two models are compared on the same test {unit}s, so what counts is where they differ. The p value says "
             "how often a difference at least this large would come about if the two were equally good; it is adjusted "
             "(Holm) for the number of pairs compared. An interval that holds zero leaves open which is better."
         ),
         Text(
-            "Detectable is the difference that these images would have shown four times in five. Only one right counts "
-            "images that the first alone and the second alone got right. Errors correlate from 0 (the models err on "
-            "different images) to 1 (on the same ones).",
+            f"Detectable is the difference that these {unit}s would have shown four times in five. Only one right "
+            f"counts {unit}s that the first alone and the second alone got right. Errors correlate from 0 (the models "
+            f"err on different {unit}s) to 1 (on the same ones).",
             "small",
         ),
     ]
@@ -45,9 +46,9 @@ def section(evidence: Evidence) -> Section | None:
                 f"equal."
             )
         )
-    drawn = rows.loc[(rows["level"] == "image") & (rows["metric"] == metric) & rows["difference"].notna()]
+    drawn = rows.loc[(rows["metric"] == metric) & rows["difference"].notna()]
     if len(drawn):
-        blocks.append(_figure(drawn, metric, margin))
+        blocks.append(_figure(drawn, Measure(metric, margin, unit)))
     blocks.append(_table(rows, metric, margin))
     return Section("pairs", "Comparison of pairs", tuple(blocks))
 
@@ -62,13 +63,9 @@ def judgement(row: Any, margin: float) -> str:
 
 
 def _table(rows: pd.DataFrame, metric: str, margin: float | None) -> Table:
-    several = rows["level"].nunique() > 1 or rows["metric"].nunique() > 1
+    several = rows["metric"].nunique() > 1
     tests = [metric_names.test_name(test) for test in dict.fromkeys(rows["test"])]
-    what = (
-        (Column("Metric", lambda row: f"{metric_names.name(row.metric)}, {row.level}s", kind="name"),)
-        if several
-        else ()
-    )
+    what = (Column("Metric", lambda row: metric_names.name(row.metric), kind="name"),) if several else ()
     return Table(
         "comparisons",
         "Differences between models on test, first minus second, "
@@ -95,8 +92,8 @@ def _table(rows: pd.DataFrame, metric: str, margin: float | None) -> Table:
     )
 
 
-def _figure(rows: pd.DataFrame, metric: str, margin: float | None) -> Figure:
-    measure = Measure(metric, margin)
+def _figure(rows: pd.DataFrame, measure: Measure) -> Figure:
+    metric, margin = measure.metric, measure.margin
     with drawing.style():
         canvas = Canvas(figsize=(drawing.WIDTH, 0.62 + 0.34 * len(rows)))
         axes = canvas.subplots()
@@ -113,7 +110,7 @@ def _figure(rows: pd.DataFrame, metric: str, margin: float | None) -> Figure:
         drawing.lines_named(
             axes,
             [f"{row.first} − {row.second}" for row in rows.itertuples(index=False)],
-            f"Difference in image-level {measure.words} on test{unit}",
+            f"Difference in {measure.unit}-level {measure.words} on test{unit}",
         )
         if metric_names.is_share(metric):
             drawing.percent_axis(axes)

@@ -27,10 +27,13 @@ class Measure:
         Its name in `metrics.parquet`.
     margin : float or None
         Differences smaller than this do not matter in practice; None: every difference matters.
+    unit : {"image", "sample"}
+        What is judged.
     """
 
     metric: str = "accuracy"
     margin: float | None = None
+    unit: str = "image"
 
     @property
     def words(self) -> str:
@@ -48,7 +51,7 @@ class Measure:
 
     def reached(self, value: float | None) -> str:
         """What a model gets: '90.0 % of test images right', 'a quadratic weighted kappa of 0.812'."""
-        return metric_names.reached(self.metric, value)
+        return metric_names.reached(self.metric, value, self.unit)
 
     def gap(self, difference: float | None, points: str = "points") -> str:
         """A difference without its sign: '4.0 points', '0.042'."""
@@ -66,11 +69,11 @@ ACCURACY = Measure()
 def rule(measure: Measure = ACCURACY) -> str:
     """How the recommendation is made, for the reader."""
     accuracy = measure.metric == "accuracy"
-    leads = "highest image-level accuracy" if accuracy else f"best image-level {measure.words}"
+    leads = f"{'highest' if accuracy else 'best'} {measure.unit}-level {measure.words}"
     close = "no further behind" if not measure.close else f"at most {_one(measure)} behind"
     text = (
-        f"How the recommendation is made: the model with the {leads} on test images leads. Models whose difference "
-        f"from it has a Holm-adjusted p value of 0.05 or more are not told apart from it"
+        f"How the recommendation is made: the model with the {leads} on test {measure.unit}s leads. Models whose "
+        f"difference from it has a Holm-adjusted p value of 0.05 or more are not told apart from it"
     )
     if measure.margin is not None:
         text += (
@@ -96,7 +99,7 @@ class Standing:
     ----------
     model : str
     score : Estimate
-        What the verdict ranks by: image level, on test, over all repeats.
+        What the verdict ranks by, on test, over all repeats.
     seconds_fit, seconds_per_image : float or None
         Time to train once, and to predict one image [s].
     memory_mb : float or None
@@ -142,13 +145,15 @@ class Ground:
     Attributes
     ----------
     images, groups : int
-        Distinct test images, over all repeats, and their groups.
+        Distinct test images, or samples where those are judged, over all repeats, and their groups.
     repeats : int
         Number of splits.
     commonest : str
         The class that is best always answered: for accuracy the commonest class of the test images.
     share : float
         What always answering it gets: its share, for accuracy.
+    folds : int or None
+        How many splits make a round of cross-validation, if they do.
     """
 
     images: int
@@ -156,6 +161,7 @@ class Ground:
     repeats: int
     commonest: str
     share: float
+    folds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -266,20 +272,16 @@ def basis(images: int, groups: int, noun: str) -> str:
 def accuracy_sentence(standing: Standing, ground: Ground, measure: Measure = ACCURACY) -> str:
     """How good the model is on images it has not seen."""
     estimate = standing.score
-    stands_on = basis(ground.images, ground.groups, "test image")
-    stands_on += f", over {numbers.many(ground.repeats, 'repeat')}" if ground.repeats > 1 else ", one split"
-    if measure.metric != "accuracy":
+    stands_on = basis(ground.images, ground.groups, f"test {measure.unit}")
+    stands_on += f", over {numbers.rounds(ground.repeats, ground.folds)}" if ground.repeats > 1 else ", one split"
+    if measure.metric == "accuracy":
+        text = f"{standing.model} judges {numbers.percent(estimate.value)} of test {measure.unit}s rightly"
+    else:
         text = f"{standing.model} reaches {measure.reached(estimate.value)}"
-        if estimate.bounds:
-            low, high = (metric_names.value(measure.metric, bound) for bound in estimate.bounds)
-            text += f"; the 95 % interval reaches from {low} to {high}"
-        return f"{text} ({stands_on})."
-    if not estimate.bounds:
-        return f"{standing.model} judges {numbers.percent(estimate.value)} of test images rightly ({stands_on})."
-    return (
-        f"{standing.model} judges {numbers.percent(estimate.value)} of test images rightly; the 95 % interval reaches "
-        f"from {numbers.percent(estimate.low)} to {numbers.percent(estimate.high)} ({stands_on})."
-    )
+    if estimate.bounds:
+        low, high = (metric_names.value(measure.metric, bound) for bound in estimate.bounds)
+        text += f"; the 95 % interval reaches from {low} to {high}"
+    return f"{text} ({stands_on})."
 
 
 def sample_sentence(standing: Standing, accuracy: Estimate, commonest: str, share: float) -> str | None:
@@ -301,6 +303,16 @@ def sample_sentence(standing: Standing, accuracy: Estimate, commonest: str, shar
         f"Of single samples, before they are gathered to a verdict on their image, {standing.model} judges "
         f"{numbers.percent_interval(accuracy)} rightly; always answering {commonest} would be right for "
         f"{numbers.percent(share)}."
+    )
+
+
+def image_sentence(standing: Standing, accuracy: Estimate, commonest: str, share: float) -> str | None:
+    """How good a model that is chosen by single samples is on images; parameters as of `sample_sentence`, of images."""
+    if not numbers.known(accuracy.value):
+        return None
+    return (
+        f"Of images, gathered from their samples, {standing.model} judges {numbers.percent_interval(accuracy)} "
+        f"rightly; always answering {commonest} would be right for {numbers.percent(share)}."
     )
 
 
@@ -337,7 +349,7 @@ def lead_sentence(
         return f"{ahead}: the two are equivalent within {measure.gap(measure.margin)}."
     if _told_apart(pair, measure):
         return f"{ahead}: chance alone does not explain that."
-    found = f"{ahead}: no difference that {numbers.many(ground.images, 'image')} could show."
+    found = f"{ahead}: no difference that {numbers.many(ground.images, measure.unit)} could show."
     if numbers.known(pair.detectable):
         found += f" One of {measure.gap(pair.detectable)} or more would have been found four times in five."
     if measure.margin is not None:
@@ -405,7 +417,7 @@ def baseline_sentence(standing: Standing, ground: Ground, measure: Measure = ACC
     if accuracy:
         guess = (
             f"Always answering {ground.commonest}, the commonest class, would be right for "
-            f"{numbers.percent(ground.share)} of test images"
+            f"{numbers.percent(ground.share)} of test {measure.unit}s"
         )
     else:
         guess = f"Always answering {ground.commonest} would reach {measure.reached(ground.share)}"
@@ -425,7 +437,7 @@ def _advice(recommendation: Recommendation, ground: Ground, measure: Measure) ->
     choice, leader = recommendation.choice, recommendation.leader
     right = measure.reached(choice.score.value)
     more = "more than any other model" if measure.metric == "accuracy" else "better than any other model"
-    images = numbers.many(ground.images, "image")
+    images = numbers.many(ground.images, measure.unit)
     if not recommendation.tied and not recommendation.beaten:
         return f"{choice.model} is the only model here; it gets {right}."
     if not recommendation.tied:
