@@ -51,6 +51,23 @@ class TestCalibration:
         right = probabilities.argmax(axis=1) == truth
         assert probabilities.max(axis=1).mean() == pytest.approx(right.mean(), abs=0.06)
 
+    def test_balanced_classes_stay_balanced_in_the_probabilities(self):
+        rng = np.random.default_rng(5)
+        target = (rng.random(600) < 0.15).astype(np.int64)
+        scores = rng.normal(size=(600, 2)) + 0.8 * target[:, None]
+        found = {}
+        for weight in (None, "balanced"):
+            settings = SvmSettings(components=2, class_weight=weight)
+            calibrated = svm.calibrate(scores, target, np.arange(600), settings, 0, 1)
+            alone = svm.support_vector_classifier(scores, settings).fit(scores, target)
+            inner = calibrated.calibrated_classifiers_[0].estimator
+            np.testing.assert_array_equal(inner.support_, alone.support_)
+            found[weight] = calibrated.predict_proba(scores)[:, 1]
+        assert found[None].mean() == pytest.approx(target.mean(), abs=0.02)
+        weighed = np.where(target == 1, 0.5 / target.mean(), 0.5 / (1 - target.mean()))
+        assert np.average(found["balanced"], weights=weighed) == pytest.approx(0.5, abs=0.02)
+        assert (found["balanced"] > 0.5)[target == 1].mean() > 0.6
+
     def test_the_number_of_threads_changes_nothing(self, split):
         (train, _), (target, _), variance = split
         settings = SvmSettings(components=5)

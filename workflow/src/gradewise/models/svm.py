@@ -12,6 +12,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.svm import SVC
+from sklearn.utils.class_weight import compute_sample_weight
 
 from gradewise.command import UserError
 from gradewise.config import SvmSettings
@@ -95,9 +96,12 @@ def calibrate(
     methods. Advances in Large Margin Classifiers.
     """
     folds = grouped_folds(targets, groups, seed)
-    calibrated = CalibratedClassifierCV(support_vector_classifier(scaled, settings), ensemble=False, cv=folds)
+    # Weights go to the sigmoid too: fitted without them it would give the rare classes' weight back.
+    weights = compute_sample_weight(settings.class_weight, targets)
+    classifier = support_vector_classifier(scaled, settings).set_params(class_weight=None)
+    calibrated = CalibratedClassifierCV(classifier, ensemble=False, cv=folds)
     with parallel_config(backend="threading", n_jobs=threads), stops_left_to_caller():
-        calibrated.fit(scaled, targets)
+        calibrated.fit(scaled, targets, sample_weight=weights)
     # Which rows made which fold is of no use to prediction and would be stored with the model.
     return calibrated.set_params(cv=len(folds))
 
