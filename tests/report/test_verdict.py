@@ -277,3 +277,20 @@ def test_a_wide_interval_shows_no_equivalence():
 
 def test_without_a_margin_the_same_difference_decides():
     assert verdict.recommend([NET, FOREST], [NARROW]).beaten == (FOREST,)
+
+
+def test_the_class_that_is_recognised_worst_is_named():
+    recalls = {"sound": Estimate(0.9, 0.8, 0.95), "faulty": Estimate(0.4, 0.2, 0.6), "odd": Estimate(None)}
+    text = plain(verdict.weakest_sentence(NET, recalls))
+    assert text == "net does worst on faulty: it recognises 40.0 % (20.0 to 60.0) of its test images."
+    assert verdict.weakest_sentence(NET, {"odd": Estimate(None)}) is None
+
+
+def test_other_metrics_that_speak_against_the_choice_are_told():
+    own = {"roc_auc": Estimate(0.72, 0.70, 0.74), "log_loss": Estimate(0.8, 0.7, 0.9)}
+    ahead = {"roc_auc": Estimate(0.82, 0.80, 0.85), "log_loss": Estimate(0.7, 0.6, 0.75)}
+    lower = {"roc_auc": Estimate(0.79, 0.76, 0.81), "log_loss": Estimate(0.5, 0.4, 0.6)}
+    text = plain(verdict.dissent_sentence(NEAR, {"net": ahead, "forest": lower}, own))
+    assert "net by ROC AUC (0.820 against 0.720); forest by log loss (0.500 against 0.800)" in text
+    assert verdict.dissent_sentence(NEAR, {"net": own}, own) is None
+    assert verdict.dissent_sentence(NEAR, {"net": ahead}, {"roc_auc": own["roc_auc"]}, Measure("roc_auc")) is None

@@ -37,6 +37,8 @@ def section(evidence: Evidence) -> Section:
     for level in evidence.levels:
         blocks += [table for table in (_overall(evidence, level), _by_class(evidence, level)) if not table.data.empty]
     shown = metric_names.order(list(evidence.estimates("image")["metric"].unique()))
+    if evidence.estimates(evidence.deciding_level)["value"].isna().any():
+        blocks.append(Text("A dash: not defined, as precision is of a class that a model never answers.", "small"))
     inverse = [metric_names.name(metric) for metric in shown if metric_names.lower_is_better(metric)]
     if inverse:
         blocks.append(Text(f"Lower is better: {', '.join(inverse)}. Higher is better: all else.", "small"))

@@ -13,6 +13,9 @@ from gradewise.report.blocks import Block, Facts, Section, Text
 from gradewise.report.evidence import Evidence, row_estimate
 from gradewise.report.verdict import ACCURACY, Ground, Measure, Pair, Recommendation, Standing
 
+SECOND_OPINIONS = ("balanced_accuracy", "roc_auc", "quadratic_kappa", "log_loss", "cost_per_100")
+"""Metrics that may speak against a choice made by another."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -122,12 +125,30 @@ def section(evidence: Evidence) -> Section:
             verdict.lead_sentence(chosen, found.pairs, found.ground, found.measure),
             verdict.trade_sentence(chosen, found.pairs, found.measure),
             verdict.beaten_sentence(chosen, found.pairs, found.measure),
+            _dissent(evidence, chosen.choice, found.measure),
+            _weakest(evidence, chosen.choice, found.measure),
             verdict.baseline_sentence(chosen.choice, found.ground, found.measure),
             verdict.cost_sentence(chosen.choice),
         ]
         blocks += [Text(sentence) for sentence in sentences if sentence]
     blocks.append(Text(verdict.rule(found.measure), "small"))
     return Section("verdict", "Verdict", tuple(blocks))
+
+
+def _dissent(evidence: Evidence, choice: Standing, measure: Measure) -> str | None:
+    by_model = {
+        model: {metric: evidence.estimate(model, metric, measure.unit) for metric in SECOND_OPINIONS}
+        for model in evidence.models
+    }
+    own = by_model.pop(choice.model)
+    return verdict.dissent_sentence(choice, by_model, own, measure)
+
+
+def _weakest(evidence: Evidence, choice: Standing, measure: Measure) -> str | None:
+    recalls = {
+        name: evidence.estimate(choice.model, "recall", measure.unit, of_class=name) for name in evidence.classes
+    }
+    return verdict.weakest_sentence(choice, recalls, measure)
 
 
 def _other_level(evidence: Evidence, choice: Standing) -> list[str | None]:

@@ -26,7 +26,7 @@ def section(evidence: Evidence) -> Section | None:
     blocks: list[Block] = [Text(sentence) for sentence in _sentences(evidence, found)]
     warning = _warning(evidence, found)
     if warning:
-        blocks.append(Text(warning, "notice"))
+        blocks.append(warning)
     copies = found.loc[found["check"].isin(COPIES)]
     if len(copies):
         caption = "Copies side by side, those with conflicting labels first"
@@ -75,8 +75,8 @@ def _sentences(evidence: Evidence, found: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _warning(evidence: Evidence, found: pd.DataFrame) -> str | None:
-    """Where facts without content do nearly as well as the best model."""
+def _warning(evidence: Evidence, found: pd.DataFrame) -> Text | None:
+    """Where clues do nearly as well as the best model, or account for at least half of its gain over one answer."""
     accuracies = [(model, evidence.estimate(model, "accuracy")) for model in evidence.models]
     known = [(model, estimate) for model, estimate in accuracies if estimate.value is not None and estimate.bounds]
     if not known:
@@ -85,13 +85,30 @@ def _warning(evidence: Evidence, found: pd.DataFrame) -> str | None:
     assert estimate.low is not None
     clues = found.loc[(found["check"] == "clue") & (found["low"] - found["baseline"] > 0)]
     near = clues.loc[(clues["value"] - clues["baseline"] >= NOTABLE) & (clues["high"] >= estimate.low)]
-    if near.empty:
+    if len(near):
+        return Text(
+            f"Without looking at the images, {numbers.listed(list(near['subject']))} alone reach up to "
+            f"{numbers.percent(near['value'].max())}; the best model, {best}, reaches "
+            f"{numbers.percent(estimate.value)}. What the models tell apart may be how images were taken, not what "
+            f"they show.",
+            "notice",
+        )
+    if clues.empty:
         return None
-    return (
-        f"Without looking at the images, {numbers.listed(list(near['subject']))} alone reach up to "
-        f"{numbers.percent(near['value'].max())}; the best model, {best}, reaches {numbers.percent(estimate.value)}. "
-        "What the models tell apart may be how images were taken, not what they show."
+    most = clues.loc[clues["value"].idxmax()]
+    gain, of = most["value"] - most["baseline"], (estimate.value or 0.0) - most["baseline"]
+    if gain < NOTABLE or gain < of / 2:
+        return None
+    return Text(
+        f"Without looking at the images, {_subject(most['subject'])} reach {numbers.percent(most['value'])}: "
+        f"{numbers.points(gain).removeprefix('+')} of the {numbers.points(of).removeprefix('+')} points by which the "
+        f"best model, {best}, beats always giving one answer. If these are marks of how images were taken rather than "
+        f"of what they show, that much of its accuracy may not last."
     )
+
+
+def _subject(clue: str) -> str:
+    return "all clues together" if clue == "all together" else f"clues of {clue}"
 
 
 def _conflicts_first(found: pd.DataFrame, copies: pd.DataFrame) -> pd.DataFrame:
@@ -143,7 +160,7 @@ def _findings(findings: pd.DataFrame) -> Table:
         (
             Column("Finding", lambda row: row.check, kind="name"),
             Column("Severity", lambda row: row.severity, kind="name"),
-            Column("Image", lambda row: row.image_id or "", kind="text"),
+            Column("Image", lambda row: "" if pd.isna(row.image_id) else row.image_id, kind="text"),
             Column("What", lambda row: row.text, kind="text"),
         ),
         limit=ROWS_SHOWN,

@@ -31,7 +31,9 @@ def section(evidence: Evidence) -> Section | None:
         Text(
             f"Detectable is the difference that these {unit}s would have shown four times in five. Only one right "
             f"counts {unit}s that the first alone and the second alone got right. Errors correlate from 0 (the models "
-            f"err on different {unit}s) to 1 (on the same ones).",
+            f"err on different {unit}s) to 1 (on the same ones). An interval speaks of one pair by itself, while p is "
+            f"adjusted for all pairs and, over repeats, for training sets that overlap; so an interval may leave out "
+            f"zero where p shows no difference.",
             "small",
         ),
     ]

@@ -382,6 +382,64 @@ def trade_sentence(recommendation: Recommendation, pairs: Sequence[Pair], measur
     )
 
 
+def weakest_sentence(standing: Standing, recalls: dict[str, Estimate], measure: Measure = ACCURACY) -> str | None:
+    """Which class the model recognises worst; None where that is unknown.
+
+    Parameters
+    ----------
+    standing : Standing
+    recalls : dict of str to Estimate
+        Share of each class's test images, or samples, that the model judges rightly.
+    measure : Measure
+    """
+    known = {name: recall for name, recall in recalls.items() if numbers.known(recall.value)}
+    if not known:
+        return None
+    worst = min(known, key=lambda name: known[name].value or 0.0)
+    share = numbers.percent_interval(known[worst])
+    return f"{standing.model} does worst on {worst}: it recognises {share} of its test {measure.unit}s."
+
+
+def dissent_sentence(
+    choice: Standing, others: dict[str, dict[str, Estimate]], own: dict[str, Estimate], measure: Measure = ACCURACY
+) -> str | None:
+    """Which other model is better by which other metrics, intervals apart; None where none is.
+
+    Parameters
+    ----------
+    choice : Standing
+    others : dict of str to dict of str to Estimate
+        Metrics of each other model, by name.
+    own : dict of str to Estimate
+        Those of the choice.
+    measure : Measure
+    """
+    better: dict[str, list[str]] = {}
+    for metric, mine in own.items():
+        by = Measure(metric)
+        ahead = [
+            model for model, theirs in others.items() if metric != measure.metric and _apart(theirs[metric], mine, by)
+        ]
+        if ahead:
+            best = max(ahead, key=lambda model: by.advantage(others[model][metric].value or 0.0, 0.0))
+            values = (metric_names.value(metric, one.value) for one in (others[best][metric], mine))
+            better.setdefault(best, []).append(f"{by.words} ({' against '.join(values)})")
+    if not better:
+        return None
+    found = "; ".join(f"{model} by {numbers.listed(metrics)}" for model, metrics in better.items())
+    return (
+        f"Other metrics speak against {choice.model}, their intervals apart from its own: {found}. Where that matters "
+        f"more than {measure.words}, rank by another metric (decide_by)."
+    )
+
+
+def _apart(better: Estimate, worse: Estimate, measure: Measure) -> bool:
+    """Whether the whole interval of one is better than the whole interval of the other."""
+    if better.bounds is None or worse.bounds is None:
+        return False
+    return min(measure.advantage(one, other) for one in better.bounds for other in worse.bounds) > 0
+
+
 def beaten_sentence(recommendation: Recommendation, pairs: Sequence[Pair], measure: Measure = ACCURACY) -> str | None:
     """Which models are worse than the leader beyond chance; None where there are none."""
     if not recommendation.beaten:
