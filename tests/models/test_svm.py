@@ -28,15 +28,18 @@ def test_whitened_scores_have_unit_variance(split):
     np.testing.assert_allclose(centred.var_ * 90 / 89, 1, rtol=1e-5)
 
 
+def calibrate(scaled, target, groups, settings, threads=1):
+    return svm.calibrate(scaled, target, svm.grouped_folds(target, groups, 0), settings, threads)
+
+
 class TestCalibration:
     def test_probabilities_are_those_of_a_classifier_fitted_on_all_training_samples(self, split):
         (train, _), (target, _), variance = split
         settings = SvmSettings(components=5)
         scaled = svm.scale(train, variance, settings)
-        calibrated = svm.calibrate(scaled, target, np.arange(90) // 3, settings, 0, 1)
+        calibrated = calibrate(scaled, target, np.arange(90) // 3, settings)
         alone = svm.support_vector_classifier(scaled, settings).fit(scaled, target)
-        inner = calibrated.calibrated_classifiers_[0].estimator
-        np.testing.assert_array_equal(inner.support_, alone.support_)
+        np.testing.assert_array_equal(calibrated.classifier.support_, alone.support_)
         probabilities = calibrated.predict_proba(scaled)
         np.testing.assert_allclose(probabilities.sum(axis=1), 1)
         assert (probabilities.argmax(axis=1) == target).mean() > 0.7
@@ -46,7 +49,7 @@ class TestCalibration:
         settings = SvmSettings(components=8, C=100.0)
         variance = train.var(axis=0, ddof=1)
         scaled = svm.scale(train, variance, settings)
-        calibrated = svm.calibrate(scaled, target, np.arange(300), settings, 0, 1)
+        calibrated = calibrate(scaled, target, np.arange(300), settings)
         probabilities = calibrated.predict_proba(svm.scale(unseen, variance, settings))
         right = probabilities.argmax(axis=1) == truth
         assert probabilities.max(axis=1).mean() == pytest.approx(right.mean(), abs=0.06)
@@ -58,10 +61,9 @@ class TestCalibration:
         found = {}
         for weight in (None, "balanced"):
             settings = SvmSettings(components=2, class_weight=weight)
-            calibrated = svm.calibrate(scores, target, np.arange(600), settings, 0, 1)
+            calibrated = calibrate(scores, target, np.arange(600), settings)
             alone = svm.support_vector_classifier(scores, settings).fit(scores, target)
-            inner = calibrated.calibrated_classifiers_[0].estimator
-            np.testing.assert_array_equal(inner.support_, alone.support_)
+            np.testing.assert_array_equal(calibrated.classifier.support_, alone.support_)
             found[weight] = calibrated.predict_proba(scores)[:, 1]
         assert found[None].mean() == pytest.approx(target.mean(), abs=0.02)
         weighed = np.where(target == 1, 0.5 / target.mean(), 0.5 / (1 - target.mean()))
@@ -72,7 +74,7 @@ class TestCalibration:
         (train, _), (target, _), variance = split
         settings = SvmSettings(components=5)
         scaled = svm.scale(train, variance, settings)
-        one, two = (svm.calibrate(scaled, target, np.arange(90) // 2, settings, 0, threads) for threads in (1, 2))
+        one, two = (calibrate(scaled, target, np.arange(90) // 2, settings, threads) for threads in (1, 2))
         np.testing.assert_array_equal(one.predict_proba(scaled), two.predict_proba(scaled))
 
 

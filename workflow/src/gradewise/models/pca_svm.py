@@ -7,17 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.svm import SVC
 
 from gradewise.config import SvmSettings
 from gradewise.models.classifier import check_pixels
 from gradewise.models.pca import Pca, read_pca
 from gradewise.models.run import write_json
 from gradewise.models.stored import read_estimator, write_estimator
-from gradewise.models.svm import scale
-
-TRUSTED = ("sklearn.calibration._CalibratedClassifier", "sklearn.calibration._SigmoidCalibration")
+from gradewise.models.svm import CalibratedSvm, scale
 
 
 @dataclass(frozen=True)
@@ -28,21 +24,16 @@ class PcaSvm:
     ----------
     pca : Pca
         The components in use.
-    svm : CalibratedClassifierCV
+    svm : CalibratedSvm
         Its classes are positions in `classes`.
     settings : SvmSettings
     classes : list of str
     """
 
     pca: Pca
-    svm: CalibratedClassifierCV
+    svm: CalibratedSvm
     settings: SvmSettings
     classes: list[str]
-
-    @property
-    def classifier(self) -> SVC:
-        """The support vector classifier under the calibration."""
-        return self.svm.calibrated_classifiers_[0].estimator
 
     def predict_proba(self, pixels: np.ndarray) -> np.ndarray:
         """Class probabilities, shape (n, classes), of uint8 samples (n, height, width, channels)."""
@@ -56,8 +47,12 @@ class PcaSvm:
     def write(self, directory: Path) -> None:
         """Write `pca.safetensors`, `svm.skops` and `model.json`."""
         self.pca.write(directory / "pca.safetensors")
-        write_estimator(self.svm, directory / "svm.skops")
-        facts = {"classes": self.classes, "settings": self.settings.model_dump(mode="json")}
+        write_estimator(self.svm.classifier, directory / "svm.skops")
+        facts = {
+            "classes": self.classes,
+            "settings": self.settings.model_dump(mode="json"),
+            "sigmoids": self.svm.sigmoids.tolist(),
+        }
         write_json(directory / "model.json", facts)
 
 
@@ -71,5 +66,5 @@ def read_pca_svm(directory: Path) -> PcaSvm:
     """
     facts = json.loads((directory / "model.json").read_text())
     pca, _ = read_pca(directory / "pca.safetensors")
-    svm = read_estimator(directory / "svm.skops", TRUSTED)
+    svm = CalibratedSvm(read_estimator(directory / "svm.skops", ()), np.array(facts["sigmoids"]))
     return PcaSvm(pca, svm, SvmSettings.model_validate(facts["settings"]), facts["classes"])

@@ -5,19 +5,23 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 from joblib import parallel_config
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.svm import SVC
 from sklearn.utils.class_weight import compute_sample_weight
 
 from gradewise.command import UserError
 from gradewise.config import SvmSettings
+from gradewise.models.pairwise import couple, fit_sigmoids
 
 FOLDS = 5
+
+Folds = list[tuple[np.ndarray, np.ndarray]]
+"""Training rows and left-out rows of each fold."""
 
 
 def scale(scores: np.ndarray, explained_variance: np.ndarray, settings: SvmSettings) -> np.ndarray:
@@ -69,44 +73,60 @@ def stops_left_to_caller() -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True)
+class CalibratedSvm:
+    """A support vector classifier and what turns its decisions into probabilities.
+
+    Attributes
+    ----------
+    classifier : SVC
+        Of one against one decisions; its classes are 0 to k - 1.
+    sigmoids : ndarray, shape (pairs, 2)
+        See `pairwise.fit_sigmoids`.
+    """
+
+    classifier: SVC
+    sigmoids: np.ndarray
+
+    def predict_proba(self, scaled: np.ndarray) -> np.ndarray:
+        """Class probabilities, shape (n, k), of scaled scores (n, components)."""
+        decisions = _for_first(self.classifier.decision_function(scaled))
+        return couple(decisions, self.sigmoids, len(self.classifier.classes_))
+
+
+def _for_first(decisions: np.ndarray) -> np.ndarray:
+    """One column a pair, above zero for its first class: of two classes scikit-learn gives one value for the second."""
+    return -decisions[:, None] if decisions.ndim == 1 else decisions
+
+
 def calibrate(
-    scaled: np.ndarray, targets: np.ndarray, groups: np.ndarray, settings: SvmSettings, seed: int, threads: int
-) -> CalibratedClassifierCV:
-    """Fit on all training samples, with Platt's sigmoid fitted to decisions from grouped cross-validation.
+    scaled: np.ndarray,
+    targets: np.ndarray,
+    folds: Folds,
+    settings: SvmSettings,
+    threads: int,
+) -> CalibratedSvm:
+    """Fit on all training samples, and sigmoids on decisions from cross-validation over groups.
 
     Parameters
     ----------
-    scaled : ndarray of float64, shape (n, k)
+    scaled : ndarray of float64, shape (n, components)
     targets : ndarray of int64, shape (n,)
-    groups : ndarray, shape (n,)
-        No group lies on both sides of a fold.
+        0 to k - 1, each of them present.
+    folds : list of (training rows, left-out rows)
+        As `grouped_folds` makes them.
     settings : SvmSettings
-    seed : int
-        Shuffles the folds.
     threads : int
-
-    Raises
-    ------
-    UserError
-        Where the groups allow no two folds with every class on the training side.
-
-    References
-    ----------
-    Platt, J. (1999). Probabilistic outputs for support vector machines and comparisons to regularized likelihood
-    methods. Advances in Large Margin Classifiers.
     """
-    folds = grouped_folds(targets, groups, seed)
-    # Weights go to the sigmoid too: fitted without them it would give the rare classes' weight back.
+    # Weights go to the sigmoids too: fitted without them they would give the rare classes' weight back.
     weights = compute_sample_weight(settings.class_weight, targets)
-    classifier = support_vector_classifier(scaled, settings).set_params(class_weight=None)
-    calibrated = CalibratedClassifierCV(classifier, ensemble=False, cv=folds)
+    classifier = support_vector_classifier(scaled, settings).set_params(decision_function_shape="ovo")
     with parallel_config(backend="threading", n_jobs=threads), stops_left_to_caller():
-        calibrated.fit(scaled, targets, sample_weight=weights)
-    # Which rows made which fold is of no use to prediction and would be stored with the model.
-    return calibrated.set_params(cv=len(folds))
+        unseen = cross_val_predict(classifier, scaled, targets, cv=folds, method="decision_function")
+        return CalibratedSvm(classifier.fit(scaled, targets), fit_sigmoids(_for_first(unseen), targets, weights))
 
 
-def grouped_folds(targets: np.ndarray, groups: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def grouped_folds(targets: np.ndarray, groups: np.ndarray, seed: int) -> Folds:
     """Stratified folds that keep groups whole: five, or fewer where groups are few.
 
     Returns

@@ -17,7 +17,7 @@ from gradewise.models.choose import choose, require_validation
 from gradewise.models.pca import read_pca, read_scores
 from gradewise.models.pca_svm import PcaSvm
 from gradewise.models.run import Cost, Identity, write_run
-from gradewise.models.svm import calibrate, converged, scale
+from gradewise.models.svm import calibrate, converged, grouped_folds, scale
 from gradewise.models.svm_grid import validation_accuracies
 from gradewise.models.targets import training_targets
 from gradewise.provenance import derive_seed
@@ -111,12 +111,13 @@ def train_pca_svm(
         choice = choose(candidates, lambda settings: settings, accuracies.__getitem__)
         settings = choice.settings
         scaled = scale(scores[at], fitted_pca.explained_variance, settings)
-        svm = calibrate(scaled, targets, groups, settings, own_seed, threads)
+        folds = grouped_folds(targets, groups, own_seed)
+        svm = calibrate(scaled, targets, folds, settings, threads)
         seconds = time.perf_counter() - start
 
         fitted = PcaSvm(fitted_pca.first(settings.components), svm, settings, classes)
         fitted.write(output)
-        if not converged(fitted.classifier):
+        if not converged(fitted.svm.classifier):
             log.info("not converged: the optimiser was stopped after %d steps (max_iter)", settings.max_iter)
         predicted = fitted.predict_proba_of_scores(scores).argmax(axis=1)
         kept_variance = fitted.pca.explained_variance.sum() / fitted.pca.total_variance
@@ -124,11 +125,11 @@ def train_pca_svm(
             "seconds_pca": notes["seconds_fit"],
             "components": len(fitted.pca.components),
             "explained_variance_ratio": float(kept_variance),
-            "gamma": float(fitted.classifier.gamma) if settings.kernel == "rbf" else None,
-            "support_vectors": int(fitted.classifier.n_support_.sum()),
-            "converged": converged(fitted.classifier),
-            "optimiser_steps": int(fitted.classifier.n_iter_.sum()),
-            "calibration_folds": svm.cv,
+            "gamma": float(fitted.svm.classifier.gamma) if settings.kernel == "rbf" else None,
+            "support_vectors": int(fitted.svm.classifier.n_support_.sum()),
+            "converged": converged(fitted.svm.classifier),
+            "optimiser_steps": int(fitted.svm.classifier.n_iter_.sum()),
+            "calibration_folds": len(folds),
             "train_accuracy": float((predicted[at] == targets).mean()),
             "validation_accuracy": float((predicted[validation] == expected).mean()) if len(validation) else None,
             "tried": choice.tried,
@@ -140,10 +141,9 @@ def train_pca_svm(
 
 def count_parameters(fitted: PcaSvm) -> int:
     """Numbers that make up the model: mean, components, support vectors, their coefficients and the sigmoids."""
-    svc = fitted.classifier
-    sigmoids = 2 * len(fitted.svm.calibrated_classifiers_[0].calibrators)
-    arrays = (fitted.pca.mean, fitted.pca.components, svc.support_vectors_, svc.dual_coef_, svc.intercept_)
-    return sum(array.size for array in arrays) + sigmoids
+    svc, pca = fitted.svm.classifier, fitted.pca
+    arrays = (pca.mean, pca.components, svc.support_vectors_, svc.dual_coef_, svc.intercept_, fitted.svm.sigmoids)
+    return sum(array.size for array in arrays)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,91 @@
+"""Class probabilities from decisions between pairs of classes: a sigmoid for each pair, then one answer for all."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+CERTAIN = 1e-7
+"""No pair is decided with more certainty than one less this."""
+
+ROWS = 4096
+"""Samples coupled at a time, which keeps memory flat."""
+
+
+def fit_sigmoids(decisions: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Platt's sigmoid for each pair of classes, from the samples of these two.
+
+    Targets are drawn in from 0 and 1 as Platt (1999, Probabilistic outputs for support vector machines, Advances in
+    Large Margin Classifiers) does, so that separable pairs stay finite; counts are sums of weights.
+
+    Parameters
+    ----------
+    decisions : ndarray, shape (n, pairs)
+        Of samples that the classifiers did not see; above zero for the first class of a pair. Pairs in the order of
+        `itertools.combinations`.
+    targets : ndarray of int, shape (n,)
+        0 to classes - 1, each of them present.
+    weights : ndarray, shape (n,)
+
+    Returns
+    -------
+    ndarray, shape (pairs, 2)
+        Slope and offset of the logarithm of the odds for the first class.
+    """
+    sigmoids = []
+    for column, (first, second) in zip(decisions.T, combinations(range(int(targets.max()) + 1), 2), strict=True):
+        rows = (targets == first) | (targets == second)
+        positive, weight, scores = targets[rows] == first, weights[rows], column[rows][:, None]
+        of_first, of_second = weight[positive].sum(), weight[~positive].sum()
+        wanted = np.where(positive, (of_first + 1) / (of_first + 2), 1 / (of_second + 2))
+        # Logistic regression knows no targets between 0 and 1: each sample counts for both sides.
+        model = LogisticRegression(C=np.inf).fit(
+            np.concatenate([scores, scores]),
+            np.repeat([1, 0], len(scores)),
+            sample_weight=np.concatenate([weight * wanted, weight * (1 - wanted)]),
+        )
+        sigmoids.append((model.coef_[0, 0], model.intercept_[0]))
+    return np.array(sigmoids)
+
+
+def couple(decisions: np.ndarray, sigmoids: np.ndarray, classes: int) -> np.ndarray:
+    """Class probabilities that fit all pairs best.
+
+    The second method of Wu, Lin & Weng (2004), Probability estimates for multi-class classification by pairwise
+    coupling, Journal of Machine Learning Research 5:975, which libsvm uses. With two classes it is the sigmoid.
+
+    Parameters
+    ----------
+    decisions : ndarray, shape (n, pairs)
+        As of `fit_sigmoids`.
+    sigmoids : ndarray, shape (pairs, 2)
+    classes : int
+
+    Returns
+    -------
+    ndarray, shape (n, classes)
+        Rows add up to one.
+    """
+    odds = decisions * sigmoids[:, 0] + sigmoids[:, 1]
+    pairs = np.clip(1 / (1 + np.exp(-np.clip(odds, -50, 50))), CERTAIN, 1 - CERTAIN)
+    parts = [_couple(pairs[start : start + ROWS], classes) for start in range(0, len(pairs), ROWS)]
+    return np.concatenate(parts) if parts else np.zeros((0, classes))
+
+
+def _couple(pairs: np.ndarray, classes: int) -> np.ndarray:
+    firsts, seconds = np.array(list(combinations(range(classes), 2))).T
+    against = np.zeros((len(pairs), classes, classes))
+    against[:, firsts, seconds] = pairs
+    against[:, seconds, firsts] = 1 - pairs
+    # Least squares with a Lagrange multiplier for the sum of one.
+    system = np.ones((len(pairs), classes + 1, classes + 1))
+    system[:, :classes, :classes] = -against * against.transpose(0, 2, 1)
+    diagonal = np.arange(classes)
+    system[:, diagonal, diagonal] = np.sum(against**2, axis=1)
+    system[:, classes, classes] = 0
+    wanted = np.zeros((len(pairs), classes + 1, 1))
+    wanted[:, classes] = 1
+    found = np.clip(np.linalg.solve(system, wanted)[:, :classes, 0], 0, None)
+    return found / found.sum(axis=1, keepdims=True)
