@@ -57,11 +57,11 @@ def test_look_alikes_are_told_and_shown(told):
 def test_clues_that_explain_half_of_what_models_gain_are_told(told):
     clue = {"check": "clue", "severity": "notice", "subject": "brightness", "text": "-", "value": 0.62}
     text, _ = told(clue | {"low": 0.6, "high": 0.64, "baseline": 0.36})
-    assert re.search(r"clues of brightness reach 62.0.%: 26.0 of the \d\d\.\d points by which the best model", text)
+    assert re.search(r"brightness alone reach up to 62.0.%: 26.0 of the \d\d\.\d points by which the best model", text)
 
 
 @pytest.mark.parametrize(("value", "warned"), [(0.95, True), (0.4, False)])
 def test_a_clue_that_comes_near_the_models_is_warned_of(told, value, warned):
     clue = {"check": "clue", "severity": "warning", "subject": "size", "text": "-", "value": value}
     text, _ = told(clue | {"low": value - 0.03, "high": value + 0.03, "baseline": 0.36})
-    assert ("Without looking at the images, size alone" in text) == warned
+    assert ("Without looking at what images show, size alone" in text) == warned

@@ -294,3 +294,10 @@ def test_other_metrics_that_speak_against_the_choice_are_told():
     assert "net by ROC AUC (0.820 against 0.720); forest by log loss (0.500 against 0.800)" in text
     assert verdict.dissent_sentence(NEAR, {"net": own}, own) is None
     assert verdict.dissent_sentence(NEAR, {"net": ahead}, {"roc_auc": own["roc_auc"]}, Measure("roc_auc")) is None
+
+
+def test_a_fall_from_validation_to_test_is_told_where_intervals_are_apart():
+    text = plain(verdict.validation_sentence(SVM, Estimate(0.85, 0.8, 0.9)))
+    assert text.startswith("On validation images, which were drawn from the training data, svm does far better: 85.0 %")
+    assert verdict.validation_sentence(SVM, Estimate(0.75, 0.65, 0.85)) is None
+    assert verdict.validation_sentence(SVM, Estimate(None)) is None

@@ -85,7 +85,7 @@ def compare(
     seed: int,
     output: Path,
 ) -> None:
-    """Compare every pair of models over all repeats, on test images or on single samples of them.
+    """Compare every pair of models on test images or samples, over all repeats.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from gradewise import command, tables
-from gradewise.images.clues import WITHOUT_CONTENT, as_numbers, clues, guess
+from gradewise.images.clues import TOGETHER, WITHOUT_CONTENT, as_numbers, clues, guess
 
 log = logging.getLogger(__name__)
 
@@ -178,7 +178,7 @@ def _clues(images: pd.DataFrame, prints: pd.DataFrame, seed: int) -> list[Findin
             continue
         tells = guessed.gain >= GAIN and guessed.p_value < CHANCE
         severity = "fact" if not tells else "warning" if name in WITHOUT_CONTENT else "notice"
-        if name == "all together":
+        if name == TOGETHER:
             severity = "fact"
         text = f"{name}: {guessed.accuracy:.1%} of classes guessed right without looking, {guessed.baseline:.1%} by "
         text += "always answering the commonest"

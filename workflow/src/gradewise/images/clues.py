@@ -31,6 +31,9 @@ CLUES = {
 }
 """Facts by clue."""
 
+TOGETHER = "all together"
+"""Name of all clues at once."""
+
 WITHOUT_CONTENT = ("size", "file", "camera")
 """Clues that no content of an image can bring about."""
 
@@ -62,7 +65,7 @@ class Guess:
 
 
 def clues(images: pd.DataFrame, prints: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Facts of each image by clue, as numbers, and all of them under `all together`.
+    """Facts of each image by clue, as numbers, and all of them under `TOGETHER`.
 
     Parameters
     ----------
@@ -82,7 +85,7 @@ def clues(images: pd.DataFrame, prints: pd.DataFrame) -> dict[str, pd.DataFrame]
     parts = {name: as_numbers(facts[list(columns)]) for name, columns in CLUES.items()}
     telling = {name: part for name, part in parts.items() if part.nunique().max() > 1}
     if len(telling) > 1:
-        telling["all together"] = pd.concat(telling.values(), axis=1)
+        telling[TOGETHER] = pd.concat(telling.values(), axis=1)
     return telling
 
 

@@ -121,6 +121,7 @@ def section(evidence: Evidence) -> Section:
         blocks.append(Facts(found.facts))
         sentences = [
             verdict.accuracy_sentence(chosen.choice, found.ground, found.measure),
+            _validation(evidence, chosen.choice, found.measure),
             *_other_level(evidence, chosen.choice),
             verdict.lead_sentence(chosen, found.pairs, found.ground, found.measure),
             verdict.trade_sentence(chosen, found.pairs, found.measure),
@@ -133,6 +134,11 @@ def section(evidence: Evidence) -> Section:
         blocks += [Text(sentence) for sentence in sentences if sentence]
     blocks.append(Text(verdict.rule(found.measure), "small"))
     return Section("verdict", "Verdict", tuple(blocks))
+
+
+def _validation(evidence: Evidence, choice: Standing, measure: Measure) -> str | None:
+    score = evidence.estimate(choice.model, measure.metric, measure.unit, role="validation")
+    return verdict.validation_sentence(choice, score, measure)
 
 
 def _dissent(evidence: Evidence, choice: Standing, measure: Measure) -> str | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from gradewise.images.clues import TOGETHER, WITHOUT_CONTENT
 from gradewise.report import numbers, pictures
 from gradewise.report.blocks import Block, Column, Gallery, Picture, Section, Table, Text
 from gradewise.report.evidence import Evidence, row_estimate
@@ -86,13 +87,8 @@ def _warning(evidence: Evidence, found: pd.DataFrame) -> Text | None:
     clues = found.loc[(found["check"] == "clue") & (found["low"] - found["baseline"] > 0)]
     near = clues.loc[(clues["value"] - clues["baseline"] >= NOTABLE) & (clues["high"] >= estimate.low)]
     if len(near):
-        return Text(
-            f"Without looking at the images, {numbers.listed(list(near['subject']))} alone reach up to "
-            f"{numbers.percent(near['value'].max())}; the best model, {best}, reaches "
-            f"{numbers.percent(estimate.value)}. What the models tell apart may be how images were taken, not what "
-            f"they show.",
-            "notice",
-        )
+        reaches = f"the best model, {best}, reaches {numbers.percent(estimate.value)}"
+        return Text(f"{_reached(near)}; {reaches}. {_means(near)}", "notice")
     if clues.empty:
         return None
     most = clues.loc[clues["value"].idxmax()]
@@ -100,15 +96,28 @@ def _warning(evidence: Evidence, found: pd.DataFrame) -> Text | None:
     if gain < NOTABLE or gain < of / 2:
         return None
     return Text(
-        f"Without looking at the images, {_subject(most['subject'])} reach {numbers.percent(most['value'])}: "
-        f"{numbers.points(gain).removeprefix('+')} of the {numbers.points(of).removeprefix('+')} points by which the "
-        f"best model, {best}, beats always giving one answer. If these are marks of how images were taken rather than "
-        f"of what they show, that much of its accuracy may not last."
+        f"{_reached(clues.loc[clues['value'] == most['value']])}: {numbers.points(gain).removeprefix('+')} of the "
+        f"{numbers.points(of).removeprefix('+')} points by which the best model, {best}, beats always giving one "
+        f"answer. {_means(clues)}"
     )
 
 
-def _subject(clue: str) -> str:
-    return "all clues together" if clue == "all together" else f"clues of {clue}"
+def _reached(clues: pd.DataFrame) -> str:
+    single = clues.loc[clues["subject"] != TOGETHER]
+    which = "all clues together" if single.empty else f"{numbers.listed(list(single['subject']))} alone"
+    most = (clues if single.empty else single)["value"].max()
+    return f"Without looking at what images show, {which} reach up to {numbers.percent(most)}"
+
+
+def _means(clues: pd.DataFrame) -> str:
+    """What to make of clues: some of them may be part of what an image shows."""
+    single = set(clues["subject"]) - {TOGETHER}
+    if single and single <= set(WITHOUT_CONTENT):
+        return "No content of an image brings these about: what the models tell apart may be how images were taken."
+    return (
+        "Colours and brightness may belong to what images show or to how they were taken; in the second case models "
+        "that learn them will fail on images taken otherwise."
+    )
 
 
 def _conflicts_first(found: pd.DataFrame, copies: pd.DataFrame) -> pd.DataFrame:

@@ -71,9 +71,12 @@ def _table(name: str, model: str, matrix: pd.DataFrame, repeats: int) -> Table:
             "share_of_true": shares.to_numpy().ravel(),
         }
     )
+    large = len(data) > SHOWN
+    if large:
+        data = data.sort_values("verdicts", ascending=False, kind="stable", ignore_index=True)
     return Table(
         name,
-        f"{model}: test verdicts by true and predicted class",
+        f"{model}: test verdicts by true and predicted class" + (", most first" if large else ""),
         data,
         (
             Column("True class", lambda row: row.true, kind="name"),

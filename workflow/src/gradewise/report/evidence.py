@@ -160,9 +160,11 @@ class Evidence:
         pooled = rows.loc[rows["repeat"].isna()]
         return pooled if len(pooled) or rows["repeat"].nunique() > 1 else rows
 
-    def estimate(self, model: str, metric: str, level: str = "image", of_class: str | None = None) -> Estimate:
-        """One metric of one model on test, over all repeats."""
-        rows = self.estimates(level)
+    def estimate(
+        self, model: str, metric: str, level: str = "image", of_class: str | None = None, role: str = "test"
+    ) -> Estimate:
+        """One metric of one model over all repeats."""
+        rows = self.estimates(level, role)
         rows = rows.loc[(rows["model"] == model) & (rows["metric"] == metric)]
         rows = rows.loc[rows["class"].isna() if of_class is None else rows["class"] == of_class]
         return row_estimate(rows.iloc[0]) if len(rows) else Estimate(None)

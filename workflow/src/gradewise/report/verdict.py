@@ -284,6 +284,19 @@ def accuracy_sentence(standing: Standing, ground: Ground, measure: Measure = ACC
     return f"{text} ({stands_on})."
 
 
+def validation_sentence(standing: Standing, validation: Estimate, measure: Measure = ACCURACY) -> str | None:
+    """That the model does far better on validation than on test, intervals apart, and why that may be; else None."""
+    if not _apart(validation, standing.score, measure):
+        return None
+    unit = measure.unit
+    return (
+        f"On validation {unit}s, which were drawn from the training data, {standing.model} does far better: "
+        f"{metric_names.interval(measure.metric, validation)}. Either test {unit}s differ from those trained on "
+        f"(another place, day or camera), or training data have siblings that no group holds together, or settings were "
+        f"fitted to few validation {unit}s. Plan with the test figure, and look for what differs."
+    )
+
+
 def sample_sentence(standing: Standing, accuracy: Estimate, commonest: str, share: float) -> str | None:
     """How good the model is on single samples, where images are cut into several; None where that is unknown.
 
