@@ -292,8 +292,8 @@ def validation_sentence(standing: Standing, validation: Estimate, measure: Measu
     return (
         f"On validation {unit}s, which were drawn from the training data, {standing.model} does far better: "
         f"{metric_names.interval(measure.metric, validation)}. Either test {unit}s differ from those trained on "
-        f"(another place, day or camera), or training data have siblings that no group holds together, or settings were "
-        f"fitted to few validation {unit}s. Plan with the test figure, and look for what differs."
+        f"(another place, day or camera), or training data have siblings that no group holds together, or settings "
+        f"were fitted to few validation {unit}s. Plan with the test figure, and look for what differs."
     )
 
 
