@@ -32,8 +32,11 @@ def section(evidence: Evidence) -> Section:
             f"such experiments."
         ),
         *_absent(evidence),
-        _figure(evidence),
     ]
+    deciding = Measure(evidence.settings.deciding_metric, unit=evidence.deciding_level)
+    if deciding.metric != "accuracy":
+        blocks.append(_figure(evidence, "deciding-metric", [deciding]))
+    blocks.append(_figure(evidence, "accuracy", [Measure(unit=level) for level in evidence.levels]))
     for level in evidence.levels:
         blocks += [table for table in (_overall(evidence, level), _by_class(evidence, level)) if not table.data.empty]
     shown = metric_names.order(list(evidence.estimates("image")["metric"].unique()))
@@ -130,16 +133,18 @@ def _cell(models: int, place: int) -> Callable[[Any], str]:
     return text
 
 
-def _figure(evidence: Evidence) -> Figure:
-    models, levels = evidence.models, evidence.levels
-    guesses = {level: ground(evidence, Measure(unit=level)) for level in levels}
+def _figure(evidence: Evidence, name: str, measures: list[Measure]) -> Figure:
+    """One metric on test, a panel for each level in `measures`."""
+    models, metric = evidence.models, measures[0].metric
+    guesses = [ground(evidence, measure) for measure in measures]
+    what = metric_names.name(metric, overall=True)
     with drawing.style():
         canvas = Canvas(figsize=(drawing.WIDTH, 0.62 + 0.42 * len(models)))
-        panels = canvas.subplots(1, len(levels), sharex=True, sharey=True, squeeze=False)[0]
-        for axes, level in zip(panels, levels, strict=True):
+        panels = canvas.subplots(1, len(measures), sharex=True, sharey=True, squeeze=False)[0]
+        for axes, measure, guess in zip(panels, measures, guesses, strict=True):
             for place, model in enumerate(models):
                 style = evidence.styles[model]
-                repeats = evidence.per_repeat(model, "accuracy", level)
+                repeats = evidence.per_repeat(model, metric, measure.unit)
                 axes.plot(
                     repeats,
                     np.full(len(repeats), place + 0.27),
@@ -150,26 +155,30 @@ def _figure(evidence: Evidence) -> Figure:
                     alpha=0.55,
                     markeredgewidth=0,
                 )
-                drawing.interval(axes, evidence.estimate(model, "accuracy", level), place, style)
-            axes.axvline(guesses[level].share, color=QUIET, linewidth=0.9, linestyle=(0, (2, 2)))
-            axes.set_title(f"{LEVELS[level].capitalize()}" if len(levels) > 1 else "")
-            axes.set_xlabel("Accuracy on test [%]")
+                drawing.interval(axes, evidence.estimate(model, metric, measure.unit), place, style)
+            axes.axvline(guess.share, color=QUIET, linewidth=0.9, linestyle=(0, (2, 2)))
+            axes.set_title(LEVELS[measure.unit].capitalize() if len(measures) > 1 else "")
+            drawing.metric_axis(axes, metric, f"{what} on test")
             axes.grid(axis="x")
             axes.tick_params(axis="y", length=0)
-            drawing.percent_axis(axes)
         panels[0].set_yticks(range(len(models)), models)
         panels[0].set_ylim(len(models) - 0.4, -0.5)
         svg = drawing.to_svg(canvas)
     told = "; ".join(
-        f"{model} {numbers.percent_interval(evidence.estimate(model, 'accuracy', level))} of {LEVELS[level]}"
-        for level in levels
+        f"{model} {metric_names.interval(metric, evidence.estimate(model, metric, measure.unit))} "
+        f"of {LEVELS[measure.unit]}"
+        for measure in measures
         for model in models
     )
+    answers = " and ".join(
+        f"{guess.commonest} (of {LEVELS[measure.unit]})" if len(measures) > 1 else guess.commonest
+        for measure, guess in zip(measures, guesses, strict=True)
+    )
     return Figure(
-        "accuracy",
-        f"Accuracy on test: large marks with 95 % intervals over all repeats, small marks for single repeats. The "
-        f"dashed line is what always answering "
-        f"{numbers.listed(list(dict.fromkeys(guess.commonest for guess in guesses.values())))} would reach.",
-        f"Dot plot of test accuracy. {told}.",
+        name,
+        f"{what} on test{'' if len(measures) > 1 else f' {LEVELS[measures[0].unit]}'}: large marks with 95 % intervals "
+        f"over all repeats, small marks for single repeats. The dashed line is what always answering {answers} would "
+        f"reach.",
+        f"Dot plot of {measures[0].words} on test. {told}.",
         svg,
     )

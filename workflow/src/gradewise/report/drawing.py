@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
-from gradewise.report import numbers
+from gradewise.report import metric_names, numbers
 from gradewise.report.numbers import Estimate
 from gradewise.report.palette import INK, QUIET, RULE, Style
 
@@ -74,6 +74,15 @@ def percent_axis(axes: Axes, which: str = "x") -> None:
     """Ticks of shares as whole per cent."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g}".replace("-", numbers.MINUS)))
+
+
+def metric_axis(axes: Axes, metric: str, label: str, which: Literal["x", "y"] = "x") -> None:
+    """An axis of a metric's values, with its label: shares in per cent."""
+    share = metric_names.is_share(metric)
+    if share:
+        percent_axis(axes, which)
+    name = axes.set_xlabel if which == "x" else axes.set_ylabel
+    name(f"{label} [%]" if share else label)
 
 
 def time_axis(axes: Axes, shortest: float, longest: float, which: Literal["x", "y"] = "x") -> None:

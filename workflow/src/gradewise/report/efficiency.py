@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
-from gradewise.report import drawing, numbers
+from gradewise.report import drawing, metric_names, numbers
 from gradewise.report.blocks import Block, Column, Figure, Section, Table, Text
 from gradewise.report.evidence import Evidence
+from gradewise.report.verdict import Measure
 
 
 def section(evidence: Evidence) -> Section | None:
@@ -25,7 +26,7 @@ def section(evidence: Evidence) -> Section | None:
             "settings where there was one. Peak memory is that of the whole training process."
         )
     ]
-    timed = table.data.loc[table.data["accuracy"].notna() & (table.data["seconds_fit"] > 0)]
+    timed = table.data.loc[table.data[evidence.settings.deciding_metric].notna() & (table.data["seconds_fit"] > 0)]
     if len(timed):
         blocks.append(_figure(evidence, timed))
     blocks.append(table)
@@ -34,17 +35,18 @@ def section(evidence: Evidence) -> Section | None:
 
 def _table(evidence: Evidence) -> Table:
     rows: list[dict[str, Any]] = []
+    metric = evidence.settings.deciding_metric
     for model in evidence.models:
         runs = evidence.runs_of(model)
         if not runs:
             continue
         fits = [run.record["seconds_fit"] for run in runs if run.record.get("seconds_fit") is not None]
         per_image = [seconds for run in runs if (seconds := run.seconds_per_image) is not None]
-        accuracy = evidence.estimate(model, "accuracy", evidence.deciding_level)
+        score = evidence.estimate(model, metric, evidence.deciding_level)
         rows.append(
             {
                 "model": model,
-                "accuracy": _or_nan(accuracy.value),
+                metric: _or_nan(score.value),
                 "seconds_fit": _mean(fits),
                 "seconds_fit_shortest": min(fits, default=math.nan),
                 "seconds_fit_longest": max(fits, default=math.nan),
@@ -78,18 +80,20 @@ def _table(evidence: Evidence) -> Table:
 
 
 def _figure(evidence: Evidence, timed: pd.DataFrame) -> Figure:
+    measure = Measure(evidence.settings.deciding_metric, unit=evidence.deciding_level)
+    what = f"{measure.unit.capitalize()}-level {measure.words} on test"
     with drawing.style():
         canvas = Canvas(figsize=(drawing.WIDTH * 0.85, 3.1))
         axes = canvas.subplots()
         told = []
         for row in timed.itertuples(index=False):
             style = evidence.styles[row.model]
-            estimate = evidence.estimate(row.model, "accuracy", evidence.deciding_level)
+            estimate = evidence.estimate(row.model, measure.metric, measure.unit)
             if estimate.bounds:
                 axes.plot([row.seconds_fit] * 2, estimate.bounds, color=style.colour, linewidth=1.6)
             axes.plot(
                 row.seconds_fit,
-                row.accuracy,
+                getattr(row, measure.metric),
                 marker=style.marker,
                 markersize=8,
                 color=style.colour,
@@ -97,19 +101,19 @@ def _figure(evidence: Evidence, timed: pd.DataFrame) -> Figure:
                 linestyle="none",
                 label=row.model,
             )
-            told.append(f"{row.model} {numbers.percent(estimate.value)} in {numbers.time(row.seconds_fit)}")
+            reached = metric_names.value(measure.metric, estimate.value)
+            told.append(f"{row.model} {reached} in {numbers.time(row.seconds_fit)}")
         drawing.time_axis(axes, timed["seconds_fit"].min(), timed["seconds_fit"].max())
-        drawing.percent_axis(axes, "y")
+        drawing.metric_axis(axes, measure.metric, what, "y")
         axes.grid()
         axes.set_xlabel("Time to train once (logarithmic scale)")
-        axes.set_ylabel(f"{evidence.deciding_level.capitalize()}-level accuracy on test [%]")
         canvas.legend(loc="outside right upper")
         svg = drawing.to_svg(canvas)
+    best = "bottom" if metric_names.lower_is_better(measure.metric) else "top"
     return Figure(
         "efficiency",
-        f"Accuracy on test {evidence.deciding_level}s with 95 % intervals against training time: the best place is at "
-        f"the top left.",
-        f"Accuracy against training time: {'; '.join(told)}.",
+        f"{what} with 95 % intervals, against training time: the best place is at the {best} left.",
+        f"{what} against training time: {'; '.join(told)}.",
         svg,
     )
 
