@@ -10,6 +10,7 @@ for the curve. The truth is the mean over many data sets drawn anew. With 500 ex
 from __future__ import annotations
 
 import argparse
+import itertools
 import zlib
 from pathlib import Path
 
@@ -49,15 +50,18 @@ def verdicts(x, truth, group, test: np.ndarray, train: np.ndarray, called: np.nd
     return frame.loc[test | train]
 
 
-def both_splits(groups: int, size: int, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Verdicts of a nearest neighbour under grouped and under careless splits of one data set."""
+def both_splits(groups: int, size: int, folds: bool, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Verdicts of a nearest neighbour under grouped and under careless splits of one data set: repeated or folds."""
     x, truth, group = siblings(groups, size, rng)
     sides: tuple[list[pd.DataFrame], list[pd.DataFrame]] = ([], [])
+    order, order_careless = rng.permutation(groups), rng.permutation(len(x))
     for repeat in range(REPEATS):
-        chosen = rng.permutation(groups)[: round(0.3 * groups)]
-        careless = np.zeros(len(x), dtype=bool)
-        careless[rng.permutation(len(x))[: round(0.3 * len(x))]] = True
-        for side, test in enumerate((np.isin(group, chosen), careless)):
+        if folds:
+            chosen, drawn = order[repeat::REPEATS], order_careless[repeat::REPEATS]
+        else:
+            chosen = rng.permutation(groups)[: round(0.3 * groups)]
+            drawn = rng.permutation(len(x))[: round(0.3 * len(x))]
+        for side, test in enumerate((np.isin(group, chosen), np.isin(np.arange(len(x)), drawn))):
             called = KNeighborsClassifier(1).fit(x[~test], truth[~test]).predict(x[test])
             sides[side].append(verdicts(x, truth, group, test, ~test, called, repeat))
     return pd.concat(sides[0]), pd.concat(sides[1])
@@ -65,14 +69,16 @@ def both_splits(groups: int, size: int, rng: np.random.Generator) -> tuple[pd.Da
 
 def cover_leak(experiments: int) -> None:
     print("Leak test: gap between careless and grouped accuracy")
-    print(f"{'groups':>6} {'images':>6} {'true gap':>8} {'coverage':>8} {'width':>6}")
-    for groups, size in ((20, 8), (60, 3), (100, 4)):
-        rng = np.random.default_rng(zlib.crc32(repr((groups, size)).encode()))
-        found = [measure_gap(*both_splits(groups, size, rng), CLASSES) for _ in range(experiments)]
-        truth = np.mean([_plain_gap(*both_splits(groups, size, rng)) for _ in range(1000)])
+    print(f"{'groups':>6} {'images':>6} {'splits':>10} {'true gap':>8} {'coverage':>8} {'width':>6}")
+    for (groups, size), folds in itertools.product(((20, 8), (60, 3), (100, 4)), (False, True)):
+        rng = np.random.default_rng(zlib.crc32(repr((groups, size, folds)).encode()))
+        round_of = REPEATS if folds else 1
+        found = [measure_gap(*both_splits(groups, size, folds, rng), CLASSES, round_of) for _ in range(experiments)]
+        truth = np.mean([_plain_gap(*both_splits(groups, size, folds, rng)) for _ in range(1000)])
         held = np.mean([one["gap_low"] <= truth <= one["gap_high"] for one in found])
         width = np.mean([one["gap_high"] - one["gap_low"] for one in found])
-        print(f"{groups:6} {groups * size:6} {truth:8.3f} {held:8.3f} {width:6.3f}", flush=True)
+        named = f"{REPEATS} folds" if folds else f"{REPEATS} holdouts"
+        print(f"{groups:6} {groups * size:6} {named:>10} {truth:8.3f} {held:8.3f} {width:6.3f}", flush=True)
 
 
 def _plain_gap(grouped: pd.DataFrame, careless: pd.DataFrame) -> float:

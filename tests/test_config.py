@@ -217,7 +217,8 @@ def test_models_are_compared_on_samples_where_masks_label_them():
     ("view", "alike"),
     [
         (["grey", {"tile": 128}, {"resize": 64}], True),
-        (["rgb", {"tile": 128}, {"resize": 64}, "polar"], True),
+        (["rgb", {"tile": 128}, {"resize": 64}, "polar"], False),
+        (["rgb", {"tile": 128}], True),
         (["grey", {"tile": 64}], False),
         (["grey", {"resize": 256}, {"tile": 128}], False),
         (["grey", {"tile": 128}, {"centre_crop": 64}], False),

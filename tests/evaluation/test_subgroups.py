@@ -55,6 +55,14 @@ def test_accuracy_and_interval_of_single_images_are_wilsons() -> None:
     assert found["x"]["difference"] == pytest.approx(right[:20].mean() - right[20:].mean())
 
 
+def test_two_parts_that_are_each_others_rest_are_one_comparison() -> None:
+    right = np.random.default_rng(3).random(60) < np.repeat([0.6, 0.85], 30)
+    found = measure_subgroups(verdicts(right), describe(manifest(camera=["x"] * 30 + ["y"] * 30)))
+    assert [row["p_holm"] for row in found] == [row["p_value"] for row in found]
+    third = measure_subgroups(verdicts(right), describe(manifest(camera=["x"] * 30 + ["y"] * 20 + ["z"] * 10)))
+    assert third[0]["p_holm"] > third[0]["p_value"]
+
+
 def test_a_part_with_fewer_than_five_test_images_is_left_out() -> None:
     given = describe(manifest(camera=["x"] * 4 + ["y"] * 20 + ["z"] * 20))
     assert [row["value"] for row in measure_subgroups(verdicts(np.arange(44) % 2 == 0), given)] == ["y", "z"]

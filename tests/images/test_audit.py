@@ -135,6 +135,16 @@ def test_a_class_photographed_at_another_size_is_a_warning(world):
     assert clue["baseline"] == pytest.approx(0.5, abs=0.1)
 
 
+def test_a_size_that_equals_the_label_is_a_warning_also_where_images_are_too_few_to_guess(world):
+    world.rows = [row for row in world.rows if row["label"] == "a" or row["image_id"] in ("01.png", "03.png")]
+    for image in ("01.png", "03.png"):
+        world.open(image).resize((96, 100)).save(world.folder / "images" / image)
+    found = world.audit()
+    assert "clue" not in set(found["check"])
+    assert list(of(found, "clue equals label")["severity"]) == ["warning"]
+    assert "size says the same as the label in all 32 images" in set(found["text"])
+
+
 def test_a_class_taken_with_another_camera_is_a_warning(world):
     for row in world.rows:
         exif = Image.Exif()

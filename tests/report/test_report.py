@@ -194,7 +194,7 @@ def test_beside_a_cut_image_stands_the_sample_that_argued_most(fibres):
     loudest = mine.loc[mine[f"p_{worst['predicted']}"].idxmax()]
     place = f"sample in row {loudest['row'] + 1}, column {loudest['column'] + 1}"
     assert place in text_of(fibres)
-    assert f"argued most for {worst['predicted']}" in fibres.html
+    assert f"The sample of {worst['image_id']} that counts most" in fibres.html
 
 
 def test_what_was_set_aside_is_told(fibres, grades):

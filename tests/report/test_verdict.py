@@ -102,7 +102,7 @@ def test_the_headline_admits_that_a_model_may_be_no_better_than_guessing():
 
 def test_accuracy_comes_with_its_interval_and_what_stands_behind_it():
     assert plain(verdict.accuracy_sentence(NET, GROUND)) == (
-        "net judges 90.0 % of test images rightly; the 95 % interval reaches from 82.0 % to 95.0 % "
+        "net judges 90.0 % of test images correctly; the 95 % interval reaches from 82.0 % to 95.0 % "
         "(48 test images in 16 groups, over 5 repeats)."
     )
 
@@ -110,7 +110,7 @@ def test_accuracy_comes_with_its_interval_and_what_stands_behind_it():
 def test_accuracy_without_interval_claims_none():
     once = Ground(images=2, groups=1, repeats=1, commonest="sound", share=1.0)
     assert plain(verdict.accuracy_sentence(Standing("net", Estimate(0.9)), once)) == (
-        "net judges 90.0 % of test images rightly (2 test images in 1 group, one split)."
+        "net judges 90.0 % of test images correctly (2 test images in 1 group, one split)."
     )
 
 
@@ -131,7 +131,7 @@ def test_the_lead_that_is_too_small_is_seen_from_the_leader_and_says_what_could_
     assert plain(verdict.lead_sentence(found, [TIE], GROUND)) == (
         "The most accurate, net, is 4.0 percentage points ahead of the next, forest (95 % interval −3.0 to +11.0, "
         "adjusted p = 0.31, exact McNemar): no difference that 48 images could show. "
-        "One of 12.0 points or more would have been found four times in five."
+        "The test by itself would find one of 12.0 points four times in five."
     )
 
 
@@ -150,7 +150,7 @@ def test_a_model_alone_leads_nobody():
 def test_samples_are_compared_with_guessing_too():
     assert plain(verdict.sample_sentence(NET, Estimate(0.814, 0.732, 0.875), "sound", 0.8)) == (
         "Of single samples, before they are gathered to a verdict on their image, net judges 81.4 % (73.2 to 87.5) "
-        "rightly; always answering sound would be right for 80.0 %."
+        "correctly; always answering sound would be right for 80.0 %."
     )
 
 
@@ -192,7 +192,7 @@ def test_costs_that_were_not_measured_are_not_told():
 def test_a_model_above_guessing_beyond_chance():
     assert plain(verdict.baseline_sentence(NET, GROUND)) == (
         "Always answering sound, the commonest class, would be right for 55.0 % of test images; "
-        "net is 35.0 points above that, beyond chance."
+        "net is 35.0 points above that, with an interval that leaves it out."
     )
 
 
@@ -224,7 +224,8 @@ def test_the_cheapest_leads_where_cost_decides():
         "and chance does not explain the lead."
     )
     assert plain(verdict.baseline_sentence(found.choice, LOTTERY, COST)) == (
-        "Always answering faulty would reach a cost of 90.0 for 100 images; net is 59.0 better, beyond chance."
+        "Always answering faulty would reach a cost of 90.0 for 100 images; net is 59.0 better, "
+        "with an interval that leaves it out."
     )
 
 
@@ -244,7 +245,7 @@ def test_the_lead_is_told_in_the_unit_of_what_decides():
     assert plain(verdict.lead_sentence(found, [pair], GROUND, kappa)) == (
         "The best by quadratic weighted kappa, net, is 0.040 ahead of the next, forest (95 % interval −0.030 to "
         "+0.110, adjusted p = 0.31, t test): no difference that 48 images could show. "
-        "One of 0.120 or more would have been found four times in five."
+        "The test by itself would find one of 0.120 four times in five."
     )
 
 
@@ -281,9 +282,37 @@ def test_without_a_margin_the_same_difference_decides():
 
 def test_the_class_that_is_recognised_worst_is_named():
     recalls = {"sound": Estimate(0.9, 0.8, 0.95), "faulty": Estimate(0.4, 0.2, 0.6), "odd": Estimate(None)}
-    text = plain(verdict.weakest_sentence(NET, recalls))
-    assert text == "net does worst on faulty: it recognises 40.0 % (20.0 to 60.0) of its test images."
-    assert verdict.weakest_sentence(NET, {"odd": Estimate(None)}) is None
+    precisions = {"sound": Estimate(0.7), "faulty": Estimate(0.8, 0.5, 0.9), "odd": Estimate(None)}
+    text = plain(verdict.weakest_sentence(NET, recalls, precisions, {"sound", "faulty"}))
+    assert text == (
+        "net does worst on faulty: it recognises 40.0 % (20.0 to 60.0) of the test images of that class, and where it "
+        "answers faulty it is right 80.0 % (50.0 to 90.0) of the time."
+    )
+    assert verdict.weakest_sentence(NET, {"odd": Estimate(None)}, precisions, {"odd"}) is None
+    assert verdict.weakest_sentence(NET, {"a": Estimate(1.0), "b": Estimate(1.0)}, precisions, {"a", "b"}) is None
+
+
+def test_a_class_that_is_never_answered_is_named():
+    recalls = {"A": Estimate(0.9), "B": Estimate(0.0, 0.0, 0.07)}
+    text = plain(verdict.weakest_sentence(NET, recalls, {}, {"A"}))
+    assert text == "net never answers B: it recognises none of the test images of that class."
+    assert verdict.constant_sentence({}) is None
+    assert verdict.constant_sentence({"net": "A"}) == "Gives the same answer to every test image: net (A)."
+
+
+def test_plain_accuracy_stands_beside_another_metric_that_decides():
+    text = plain(verdict.plain_sentence(NET, Estimate(0.79, 0.75, 0.83), GROUND, Measure()))
+    assert text == "Its plain accuracy is 79.0 % (75.0 to 83.0), above the 55.0 % of always answering sound."
+    text = verdict.plain_sentence(NET, Estimate(0.55, 0.5, 0.6), GROUND, Measure())
+    assert "not shown to be above" in text
+
+
+def test_a_likely_difference_that_is_not_proven_is_told_as_such():
+    likely = Pair("net", "forest", Estimate(0.04, 0.01, 0.07), 0.057, "exact McNemar")
+    found = verdict.recommend([NET, FOREST], [likely])
+    assert found.likely == ("forest",)
+    assert verdict.headline(found, GROUND).endswith("It is likely, but not proven, to be better than forest.")
+    assert "likely a difference, but not proven" in verdict.lead_sentence(found, [likely], GROUND)
 
 
 def test_other_metrics_that_speak_against_the_choice_are_told():
@@ -298,6 +327,6 @@ def test_other_metrics_that_speak_against_the_choice_are_told():
 
 def test_a_fall_from_validation_to_test_is_told_where_intervals_are_apart():
     text = plain(verdict.validation_sentence(SVM, Estimate(0.85, 0.8, 0.9)))
-    assert text.startswith("On validation images, which were drawn from the training data, svm does far better: 85.0 %")
+    assert text.startswith("On validation images svm does better than on test images: 85.0 % (80.0 to 90.0).")
     assert verdict.validation_sentence(SVM, Estimate(0.75, 0.65, 0.85)) is None
     assert verdict.validation_sentence(SVM, Estimate(None)) is None

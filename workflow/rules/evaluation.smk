@@ -74,6 +74,7 @@ rule evaluate:
         positive=lambda wildcards: to_json(dataset_of(wildcards).positive),
         ordered=lambda wildcards: dataset_of(wildcards).ordered,
         aggregate=lambda wildcards: to_json(dataset_of(wildcards).aggregate),
+        level=lambda wildcards: dataset_of(wildcards).deciding_level,
         costs=costs_of,
         code=code_version("gradewise.evaluation.evaluate"),
     shell:
@@ -86,6 +87,7 @@ rule evaluate:
         " --positive {params.positive:q}"
         " --ordered {params.ordered}"
         " --aggregate {params.aggregate:q}"
+        " --level {params.level}"
         " --metrics {output.metrics}"
         " --costs {params.costs:q}"
         " --verdicts {output.verdicts}"
@@ -149,6 +151,7 @@ rule leak:
     params:
         models=lambda wildcards: to_json(dataset_of(wildcards).leak_models),
         classes=classes_of,
+        folds=lambda wildcards: dataset_of(wildcards).evaluation.folds or 1,
         code=code_version("gradewise.evaluation.leak"),
     shell:
         "python -m gradewise.evaluation.leak"
@@ -157,6 +160,7 @@ rule leak:
         " --careless {input.careless}"
         " --models {params.models:q}"
         " --classes {params.classes:q}"
+        " --folds {params.folds}"
         " --output {output}"
         " 2>&1 | tee {log}"
 

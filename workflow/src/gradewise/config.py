@@ -143,14 +143,17 @@ class View(Section):
     def cut(self) -> tuple[Operation, ...] | None:
         """What decides which part of an image each sample shows; None where chance or the pixels' values do.
 
-        Views of equal cuts have samples of the same names that show the same. Empty where images stay whole.
+        All up to the last operation that cuts or bends; views of equal cuts have samples of the same names that show
+        the same part, in another size or colour perhaps. Empty where images stay whole.
         """
-        tile = next((operation for operation in self.operations if isinstance(operation, Tile)), None)
-        if tile is None:
-            return ()
-        at = self.operations.index(tile) + 1
-        after = [operation for operation in self.operations[at:] if isinstance(operation, CentreCrop | Crop)]
-        return None if tile.keep in ("random", "typical") else (*self.operations[1:at], *after)
+        if any(isinstance(each, Tile) and each.keep in ("random", "typical") for each in self.operations):
+            return None
+        cutting = [
+            place
+            for place, each in enumerate(self.operations)
+            if each == "polar" or isinstance(each, CentreCrop | Crop | Tile)
+        ]
+        return self.operations[1 : cutting[-1] + 1] if cutting else ()
 
 
 # Models
@@ -536,7 +539,7 @@ class Dataset(Source):
         None,
         gt=0,
         description="differences smaller than this do not matter in practice, e.g. 0.02 for two percentage points of "
-        "accuracy; in units of decide_by (costs: of 100 images); null: every difference matters",
+        "accuracy; in units of decide_by (costs: of 100 answers); null: every difference matters",
     )
     evaluation: Evaluation
     models: tuple[str, ...] = Field(min_length=1)

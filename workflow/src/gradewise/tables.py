@@ -485,9 +485,9 @@ def features(components: int, metadata: dict[str, Any]) -> pa.Schema:
     )
 
 
-def read(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
-    """Read a table."""
-    return pq.read_table(path, columns=columns).to_pandas()
+def read(path: Path, columns: list[str] | None = None, role: str | None = None) -> pd.DataFrame:
+    """Read a table, or of one that has roles the rows of one role."""
+    return pq.read_table(path, columns=columns, filters=[("role", "==", role)] if role else None).to_pandas()
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

@@ -85,6 +85,10 @@ def blend(
             check_labels(path, labels, frames[place]["image_id"], classes)
             frames[place] = _as_samples(gather(frames[place], labels, classes, positive, aggregate))
     shared = _shared(frames)
+    of_first = frames[0].set_index("sample_id")["label"].loc[shared]
+    for path, frame in zip(predictions, frames, strict=True):
+        if not frame.set_index("sample_id")["label"].loc[shared].equals(of_first):
+            raise UserError(f"{path}: labels samples otherwise than {predictions[0]}; blend views that cut alike")
     if shared.empty:
         raise UserError(f"{', '.join(map(str, predictions))}: no sample has one role in all of them; nothing to blend")
     columns = [f"p_{name}" for name in classes]

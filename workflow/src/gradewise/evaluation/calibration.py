@@ -16,7 +16,7 @@ from gradewise.evaluation.intervals import cells, delete_each, effective, interv
 
 BINS = 10
 IMAGES_IN_A_BIN = 20
-"""Fewer images make fewer bins, so that each has about this many different ones."""
+"""Fewer images, or samples, make fewer bins, so that each has about this many different ones."""
 
 COVERAGES = np.linspace(0.5, 1.0, 11)
 KEPT = 0.9
@@ -59,7 +59,7 @@ def calibrate(verdicts: pd.DataFrame, classes: list[str]) -> Calibration:
     Parameters
     ----------
     verdicts : DataFrame
-        On the test images of every repeat, as `verdicts.parquet` has them.
+        On the test images of every repeat, as `verdicts.parquet` has them, or on samples, with their `sample_id`.
     classes : list of str
         In the order of the probabilities.
     """
@@ -68,7 +68,8 @@ def calibrate(verdicts: pd.DataFrame, classes: list[str]) -> Calibration:
     chances = verdicts[[f"p_{name}" for name in classes]].to_numpy(dtype=np.float64)
     confidence = chances[np.arange(len(chances)), called]
     right = (verdicts["label"] == verdicts["predicted"]).to_numpy(dtype=np.float64)
-    which = equal_mass(confidence, min(BINS, verdicts["image_id"].nunique() // IMAGES_IN_A_BIN))
+    unit = "sample_id" if "sample_id" in verdicts else "image_id"
+    which = equal_mass(confidence, min(BINS, verdicts[unit].nunique() // IMAGES_IN_A_BIN))
     rows = []
     for place in range(which.max() + 1):
         inside = which == place

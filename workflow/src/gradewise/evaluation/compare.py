@@ -1,7 +1,7 @@
-"""The step `compare`: how much any two models differ on test images, how sure that is, and what could have been seen.
+"""The step `compare`: how much any two models differ on test, how sure that is, and what could have been seen.
 
 The test follows the design. One split: exact McNemar where each image stands alone, else an exchange of whole groups.
-Repeated random splits or folds: the corrected resampled t test. Repeats that all test the same images: a t test whose
+Repeated random splits or folds: the corrected resampled t test. Repeats that all test the same: a t test whose
 standard error knows groups and repeats.
 """
 
@@ -123,8 +123,8 @@ def compare(
     if metric == "cost_per_100" and costs is None:
         raise UserError("--metric cost_per_100 needs --costs; give the cost of each answer, or compare by accuracy")
     matrix = None if costs is None else np.array(costs)
-    level, table, source = _verdicts(verdicts, predictions, runs)
-    design, tested = collect(table, models, classes, source)
+    level, table, trained, source = _verdicts(verdicts, predictions, runs)
+    design, tested = collect(table, trained, models, classes, source)
     rows = [
         {"dataset": dataset, "first": first, "second": second, "role": "test", "level": level, "metric": metric}
         | compare_pair(
@@ -146,48 +146,53 @@ def compare(
 
 def _verdicts(
     verdicts: Path | None, predictions: list[Path] | None, runs: list[Path] | None
-) -> tuple[Literal["image", "sample"], pd.DataFrame, Path]:
-    """What is compared, its verdicts with a column `unit`, the name of the image or sample, and a file for messages."""
-    columns = ["role", "group", "label", "predicted"]
+) -> tuple[Literal["image", "sample"], pd.DataFrame, pd.Series, Path]:
+    """What is compared, test verdicts with a column `unit` (the image's or sample's name), how many each model was
+    trained on over all repeats, and a file for messages."""
+    columns = ["group", "label", "predicted"]
     if verdicts is not None and predictions is None:
-        table = tables.read(verdicts, columns=["model", "repeat", "image_id", *columns])
-        return "image", table.rename(columns={"image_id": "unit"}), verdicts
+        table = tables.read(verdicts, columns=["model", "repeat", "image_id", *columns], role="test")
+        trained = tables.read(verdicts, columns=["model"], role="train")["model"].value_counts()
+        return "image", table.rename(columns={"image_id": "unit"}), trained, verdicts
     if verdicts is not None or not predictions or runs is None or len(predictions) != len(runs):
         raise UserError("give --verdicts, or --predictions and --runs, one of each a run")
-    parts = []
+    parts, models = [], []
     for path, run in zip(predictions, runs, strict=True):
         record = json.loads(run.read_text())
-        part = tables.read(path, columns=["sample_id", *columns]).rename(columns={"sample_id": "unit"})
+        part = tables.read(path, columns=["sample_id", *columns], role="test").rename(columns={"sample_id": "unit"})
         parts.append(part.assign(model=record["model"], repeat=record["repeat"]))
-    return "sample", pd.concat(parts, ignore_index=True), predictions[0].parents[2]
+        models += [record["model"]] * len(tables.read(path, columns=["group"], role="train"))
+    trained = pd.Series(models).value_counts()
+    return "sample", pd.concat(parts, ignore_index=True), trained, predictions[0].parent
 
 
 def collect(
-    table: pd.DataFrame, models: list[str], classes: list[str], source: Path
+    table: pd.DataFrame, trained: pd.Series, models: list[str], classes: list[str], source: Path
 ) -> tuple[Design, dict[str, Tested]]:
     """Order the test verdicts of each model alike and count them.
 
     Parameters
     ----------
     table : DataFrame
-        Columns model, repeat, role, unit (name of the image or sample), group, label, predicted.
+        On test. Columns model, repeat, unit (name of the image or sample), group, label, predicted.
+    trained : Series
+        Images, or samples, that each model was trained on, added up over repeats.
     models, classes : list of str
     source : Path
         Named in messages.
     """
-    trained = table.loc[table["role"] == "train"].groupby(["model", "repeat"]).size()
-    table = table.loc[table["role"] == "test"].sort_values(["repeat", "unit"], kind="stable")
+    table = table.sort_values(["repeat", "unit"], kind="stable")
     by_model = dict(list(table.groupby("model", sort=False)))
     missing = [name for name in models if name not in by_model]
     if missing:
         raise UserError(f"{source}: no test verdicts of {', '.join(missing)}; it has {', '.join(by_model) or 'none'}")
     reference = by_model[models[0]]
     for name in models[1:]:
-        for column in ("repeat", "unit"):
+        for column in ("repeat", "unit", "label"):
             if not np.array_equal(by_model[name][column].to_numpy(), reference[column].to_numpy()):
                 raise UserError(
-                    f"{source}: {models[0]} and {name} were not tested on the same images or samples; "
-                    "evaluate runs of the same repeats"
+                    f"{source}: {models[0]} and {name} were not tested on the same images or samples, or not under the "
+                    "same labels; compare runs of the same repeats whose views cut alike"
                 )
     repeat, repeats = pd.factorize(reference["repeat"])
     group, groups = pd.factorize(reference["group"])
@@ -199,7 +204,7 @@ def collect(
         called = pd.Categorical(by_model[name]["predicted"], categories=classes).codes.astype(np.int64)
         counts = metrics.confusions(truth, called, cells, len(repeats) * len(groups), len(classes))
         tested[name] = Tested(counts.reshape(len(repeats), len(groups), *counts.shape[1:]), truth == called)
-    ratio = len(reference) / float(trained[models[0]].sum()) if models[0] in trained else np.nan
+    ratio = len(reference) / float(trained[models[0]]) if models[0] in trained else np.nan
     return Design(images, len(groups), len(reference) == images * len(repeats), ratio), tested
 
 
@@ -237,7 +242,7 @@ def compare_pair(
     scale = greatest - least
     wide = _with_rare_images(spread(deletions, groups), scale, design.images)
     low, high = difference_interval(deletions.value, wide, scale)
-    test, p_value = _test(first, second, design, metric, statistic, deletions, wide, seed)
+    test, p_value, of_test = _test(first, second, design, metric, statistic, deletions, wide, seed)
     return {
         "difference": deletions.value,
         "low": low,
@@ -249,7 +254,7 @@ def compare_pair(
         "images": design.images,
         "groups": design.groups,
         "repeats": len(first.confusion),
-        "detectable": power.detectable(wide),
+        "detectable": power.detectable(of_test),
         "error_correlation": _phi(first.right, second.right),
     }
 
@@ -269,20 +274,22 @@ def _test(
     deletions: Deletions,
     wide: Spread,
     seed: int,
-) -> tuple[str, float]:
+) -> tuple[str, float, Spread]:
+    """Name and p value of the test that the design asks for, and the standard error that its power follows from."""
     repeats = len(first.confusion)
     if repeats > 1 and design.same_images:
-        return "clustered_t", significance.clustered_t(deletions.value, wide)
+        return "clustered_t", significance.clustered_t(deletions.value, wide), wide
     if repeats > 1:
         by_repeat = statistic(first.confusion.sum(axis=1)) - statistic(second.confusion.sum(axis=1))
         p_value = significance.corrected_resampled_t(by_repeat, design.test_to_train)
         if np.isfinite(p_value):
-            return "corrected_resampled_t", p_value
-        return "clustered_t", significance.clustered_t(deletions.value, wide)
+            of_repeats = significance.resampled_spread(by_repeat, design.test_to_train)
+            return "corrected_resampled_t", p_value, of_repeats
+        return "clustered_t", significance.clustered_t(deletions.value, wide), wide
     if metric == "accuracy" and design.images == design.groups:
         only_first, only_second = first.right & ~second.right, second.right & ~first.right
-        return "mcnemar", significance.mcnemar(int(only_first.sum()), int(only_second.sum()))
-    return "group_swap", significance.group_swap(first.confusion[0], second.confusion[0], statistic, seed)
+        return "mcnemar", significance.mcnemar(int(only_first.sum()), int(only_second.sum())), wide
+    return "group_swap", significance.group_swap(first.confusion[0], second.confusion[0], statistic, seed), wide
 
 
 def _phi(first: np.ndarray, second: np.ndarray) -> float:

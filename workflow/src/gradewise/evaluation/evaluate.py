@@ -10,7 +10,7 @@ import logging
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -24,8 +24,9 @@ from gradewise.evaluation.totals import Totals, add_up
 from gradewise.evaluation.verdicts import Aggregate, check_labels, gather
 from gradewise.progress import track
 
+Level = Literal["image", "sample"]
 ROLES = ("train", "validation", "test")
-LEVELS = ("sample", "image")
+LEVELS: tuple[Level, Level] = ("sample", "image")
 log = logging.getLogger(__name__)
 
 
@@ -39,6 +40,7 @@ def evaluate(
     positive: str | None = None,
     ordered: bool = False,
     aggregate: Aggregate = "mean",
+    level: Level = "image",
     costs: list[list[float]] | None = None,
     metrics: Path,
     verdicts: Path,
@@ -68,8 +70,10 @@ def evaluate(
         Whether classes are grades.
     aggregate : {"mean", "max", "vote"} or Top
         From samples to a verdict on their image.
+    level : {"image", "sample"}
+        What calibration and subgroups speak of.
     costs : list of list of float, optional
-        Cost of each answer, a row a true class, both in the order of the classes; adds the cost of 100 images.
+        Cost of each answer, a row a true class, both in the order of the classes; adds the cost of 100 answers.
     metrics, verdicts, calibration, subgroups : Path
         Tables written.
 
@@ -88,6 +92,7 @@ def evaluate(
     groups = pd.Index(images["group"].unique())
     targets = _targets(classes, positive)
     gathered: list[pd.DataFrame] = []
+    tested: list[pd.DataFrame] = []
     measured: list[dict[str, Any]] = []
     parts: dict[tuple[str, str, str], list[_Part]] = defaultdict(list)
     for path, run in track(zip(predictions, runs, strict=True), len(runs), "prediction files"):
@@ -96,17 +101,19 @@ def evaluate(
         check_labels(path, labels, samples["image_id"], classes)
         by_image = gather(samples, labels, classes, positive, aggregate)
         gathered.append(by_image.assign(model=model, repeat=repeat))
-        for level, table in zip(LEVELS, (samples, by_image), strict=True):
+        for each, table in zip(LEVELS, (samples, by_image), strict=True):
+            if each == level:
+                tested.append(table.loc[table["role"] == "test"].assign(model=model, repeat=repeat))
             for role, chosen in table.groupby("role"):
                 part = _part(chosen, classes, groups, targets)
-                measured += _rows([part], repeat, classes, ordered, matrix, (dataset, model, str(role), level))
-                parts[model, str(role), level].append(part)
-    for (model, role, level), repeats in parts.items():
-        measured += _rows(repeats, None, classes, ordered, matrix, (dataset, model, role, level))
+                measured += _rows([part], repeat, classes, ordered, matrix, (dataset, model, str(role), each))
+                parts[model, str(role), each].append(part)
+    for (model, role, where), repeats in parts.items():
+        measured += _rows(repeats, None, classes, ordered, matrix, (dataset, model, role, where))
     verdict = pd.concat(gathered, ignore_index=True)
     tables.write(verdict, verdicts, tables.verdicts(classes))
-    of_test = verdict.loc[verdict["role"] == "test"]
-    measured += _write_calibration(of_test, dataset, classes, calibration)
+    of_test = pd.concat(tested, ignore_index=True)
+    measured += _write_calibration(of_test, dataset, level, classes, calibration)
     _write_subgroups(of_test, dataset, describe(images), subgroups)
     frame = pd.DataFrame(measured)
     frame["repeat"] = frame["repeat"].astype("Int32")
@@ -144,13 +151,15 @@ def _part(table: pd.DataFrame, classes: list[str], groups: pd.Index, targets: li
     return _Part(totals, set(table["image_id"]), set(table["group"]))
 
 
-def _write_calibration(verdicts: pd.DataFrame, dataset: str, classes: list[str], output: Path) -> list[dict[str, Any]]:
+def _write_calibration(
+    verdicts: pd.DataFrame, dataset: str, level: Level, classes: list[str], output: Path
+) -> list[dict[str, Any]]:
     """Write the curves; the numbers are further rows of the metrics."""
     curves, measured = [], []
     for model, mine in verdicts.groupby("model", sort=False):
         found = calibrate(mine, classes)
         curves.append(found.curves.assign(dataset=dataset, model=model))
-        known = {"dataset": dataset, "model": model, "repeat": None, "role": "test", "level": "image", "class": None}
+        known = {"dataset": dataset, "model": model, "repeat": None, "role": "test", "level": level, "class": None}
         known |= {"images": mine["image_id"].nunique(), "groups": mine["group"].nunique()}
         measured += [
             {**known, "metric": name, "value": one.value, "low": one.low, "high": one.high}

@@ -78,8 +78,8 @@ def _difference(half: np.ndarray, middle: np.ndarray, statistic: Statistic) -> n
     return statistic(middle + half) - statistic(middle - half)
 
 
-def corrected_resampled_t(differences: np.ndarray, test_to_train: float) -> float:
-    """Corrected resampled t test on the differences of repeated splits.
+def resampled_spread(differences: np.ndarray, test_to_train: float) -> Spread:
+    """Standard error that the corrected resampled t test gives the mean difference of repeated splits.
 
     Repeats share training images, so that their differences are correlated and the plain t test finds differences that
     are not there. The variance is multiplied by 1/J + n_test/n_train instead of 1/J (Nadeau & Bengio 2003, Machine
@@ -95,15 +95,20 @@ def corrected_resampled_t(differences: np.ndarray, test_to_train: float) -> floa
 
     Returns
     -------
-    float
-        Two-sided p value, J - 1 degrees of freedom; NaN where the differences do not vary or there are fewer than two.
+    Spread
+        J - 1 degrees of freedom; NaN where the differences do not vary or there are fewer than two.
     """
     splits = len(differences)
     variance = float(np.var(differences, ddof=1)) if splits > 1 else 0.0
     if not variance > 1e-24:
-        return np.nan
-    t = differences.mean() / np.sqrt((1 / splits + test_to_train) * variance)
-    return float(2 * stats.t.sf(abs(t), splits - 1))
+        return Spread(np.nan, np.nan)
+    return Spread(float(np.sqrt((1 / splits + test_to_train) * variance)), splits - 1)
+
+
+def corrected_resampled_t(differences: np.ndarray, test_to_train: float) -> float:
+    """Two-sided p value of the mean difference of repeated splits, shape (J,), by `resampled_spread`; NaN as there."""
+    found = resampled_spread(differences, test_to_train)
+    return float(2 * stats.t.sf(abs(differences.mean()) / found.error, found.freedom))
 
 
 def clustered_t(difference: float, spread: Spread) -> float:

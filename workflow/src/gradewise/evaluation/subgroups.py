@@ -59,7 +59,8 @@ def measure_subgroups(verdicts: pd.DataFrame, described: pd.DataFrame) -> list[d
     drawn anew, and the interval speaks of further images of that group. The difference from all other test images of
     the same repeats is tested by its jackknife standard error (see `significance.clustered_t`), never taken to be
     smaller than that of a subgroup in which one unit more had been judged otherwise, as Agresti & Caffo (2000), The
-    American Statistician 54:280, add observations; Holm's correction counts all subgroups of the model.
+    American Statistician 54:280, add observations; Holm's correction counts all subgroups of the model, two that
+    are each other's rest as one.
 
     Parameters
     ----------
@@ -73,16 +74,27 @@ def measure_subgroups(verdicts: pd.DataFrame, described: pd.DataFrame) -> list[d
     list of dict
         Rows of `subgroups.parquet`, without dataset and model.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
+    compared: list[range] = []
     for name in described.columns:
         belongs = verdicts["image_id"].map(described[name])
         images = verdicts.groupby(belongs)["image_id"].nunique()
         kept = [value for value in images.index if images[value] >= LEAST_IMAGES]
         if len(kept) >= 2:
             order = sorted(kept, key=lambda value: (_leading_number(value), value))
-            rows += [{"column": name, "value": value, **_measure(verdicts, belongs == value)} for value in order]
-    adjusted = holm(np.array([row["p_value"] for row in rows], dtype=np.float64))
-    return [row | {"p_holm": float(p)} for row, p in zip(rows, adjusted, strict=True)]
+            found = [{"column": name, "value": value, **_measure(verdicts, belongs == value)} for value in order]
+            if len(found) == 2 and belongs.isin(kept).all():
+                both = max(row["p_value"] for row in found)
+                found = [row | {"p_value": both} for row in found]
+                compared.append(range(len(rows), len(rows) + 2))
+            else:
+                compared += [range(at, at + 1) for at in range(len(rows), len(rows) + len(found))]
+            rows += found
+    adjusted = holm(np.array([rows[places[0]]["p_value"] for places in compared], dtype=np.float64))
+    for places, p in zip(compared, adjusted, strict=True):
+        for place in places:
+            rows[place]["p_holm"] = float(p)
+    return rows
 
 
 def _measure(verdicts: pd.DataFrame, inside: pd.Series) -> dict[str, Any]:

@@ -171,8 +171,13 @@ def _change(turn: int, cropped: float) -> str:
 
 
 def _clues(images: pd.DataFrame, prints: pd.DataFrame, seed: int) -> list[Finding]:
-    found = []
-    for name, facts in clues(images, prints).items():
+    found, of_classes = [], clues(images, prints)
+    for name in (name for name in WITHOUT_CONTENT if name in of_classes):
+        values = of_classes[name].apply(lambda row: " x ".join(f"{value:g}" for value in row), axis=1)
+        if _same_as(values, images["label"]):
+            text = f"{name} says the same as the label in all {len(images)} images"
+            found.append(_finding("clue equals label", "warning", text, subject=name, value=1.0))
+    for name, facts in of_classes.items():
         guessed = guess(facts, images["label"], images["group"], seed)
         if guessed is None:
             continue
@@ -189,6 +194,11 @@ def _clues(images: pd.DataFrame, prints: pd.DataFrame, seed: int) -> list[Findin
     return found
 
 
+def _same_as(values: pd.Series, labels: pd.Series) -> bool:
+    """Whether each value belongs to one label and each label to one value."""
+    return bool(labels.groupby(values).nunique().max() == 1 and values.groupby(labels).nunique().max() == 1)
+
+
 def _columns(images: pd.DataFrame, seed: int) -> list[Finding]:
     found = []
     for name in (column for column in images.columns if column not in tables.MANIFEST.names):
@@ -196,9 +206,7 @@ def _columns(images: pd.DataFrame, seed: int) -> list[Finding]:
         values = column.astype(str)
         if values.nunique() < 2:
             continue
-        labels_of_value = images["label"].groupby(values).nunique()
-        values_of_label = values.groupby(images["label"]).nunique()
-        if labels_of_value.max() == 1 and values_of_label.max() == 1:
+        if _same_as(values, images["label"]):
             text = f"column {name} says the same as the label in all {len(images)} images"
             found.append(_finding("column equals label", "warning", text, subject=name, value=1.0))
             continue

@@ -17,6 +17,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 from gradewise.provenance import derive_seed
 
 FOLDS = 5
+LEAST_GROUPS = 5
+"""Groups of each class that guessing needs; of fewer nothing can be learnt, whatever they give away."""
+
 TREES = 50
 LEAF = 3
 """Least number of images in a leaf."""
@@ -117,14 +120,13 @@ def guess(facts: pd.DataFrame, labels: pd.Series, groups: pd.Series, seed: int) 
     Returns
     -------
     Guess or None
-        None where no class has enough groups for cross-validation.
+        None where a class has fewer than `LEAST_GROUPS` groups.
     """
     per_class = groups.groupby(labels).nunique()
-    folds = min(FOLDS, int(per_class.min()))
-    if folds < 2 or len(per_class) < 2:
+    if per_class.min() < LEAST_GROUPS or len(per_class) < 2:
         return None
     answer, constant = np.empty(len(labels), dtype=object), np.empty(len(labels), dtype=object)
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=derive_seed(seed, "clue folds"))
+    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=derive_seed(seed, "clue folds"))
     known = labels.to_numpy()
     for train, test in splitter.split(facts, known, groups):
         forest = RandomForestClassifier(TREES, min_samples_leaf=LEAF, random_state=derive_seed(seed, "clue forest"))

@@ -40,13 +40,15 @@ def fit_sigmoids(decisions: np.ndarray, targets: np.ndarray, weights: np.ndarray
         positive, weight, scores = targets[rows] == first, weights[rows], column[rows][:, None]
         of_first, of_second = weight[positive].sum(), weight[~positive].sum()
         wanted = np.where(positive, (of_first + 1) / (of_first + 2), 1 / (of_second + 2))
-        # Logistic regression knows no targets between 0 and 1: each sample counts for both sides.
+        # Logistic regression knows no targets between 0 and 1: each sample counts for both sides;
+        # and its solver wants values of about one, where decisions of a weak classifier may be tiny.
+        scale = float(np.abs(scores).max()) or 1.0
         model = LogisticRegression(C=np.inf).fit(
-            np.concatenate([scores, scores]),
+            np.concatenate([scores, scores]) / scale,
             np.repeat([1, 0], len(scores)),
             sample_weight=np.concatenate([weight * wanted, weight * (1 - wanted)]),
         )
-        sigmoids.append((model.coef_[0, 0], model.intercept_[0]))
+        sigmoids.append((model.coef_[0, 0] / scale, model.intercept_[0]))
     return np.array(sigmoids)
 
 

@@ -15,7 +15,7 @@ from gradewise.report.blocks import Block, Column, Figure, Section, Table, Text
 from gradewise.report.evidence import Evidence
 from gradewise.report.numbers import Estimate
 from gradewise.report.palette import QUIET
-from gradewise.report.verdict import Measure
+from gradewise.report.verdict import Ground, Measure
 
 MANY = 12
 """Tables with more rows than this open when asked."""
@@ -24,12 +24,12 @@ LEVELS = {"image": "images", "sample": "samples"}
 
 
 def section(evidence: Evidence) -> Section:
-    """Figure of accuracy, tables of all metrics and of all metrics a class."""
+    """Figures of accuracy and of what the verdict ranks by, tables of all metrics and of all metrics a class."""
     blocks: list[Block] = [
         Text(
-            f"Everything here is measured on test images, which no model saw in training and which chose no setting. "
-            f"Behind each number stand {_basis(evidence)}. An interval in parentheses covers the true value in 95 % of "
-            f"such experiments."
+            f"Everything here is measured on test images, which a model had not seen when it judged them and which "
+            f"chose no setting. Behind each number stand {_basis(evidence)}. An interval in parentheses covers the "
+            f"true value in 95 % of such experiments, as far as groups are independent of each other."
         ),
         *_absent(evidence),
     ]
@@ -40,28 +40,32 @@ def section(evidence: Evidence) -> Section:
     for level in evidence.levels:
         blocks += [table for table in (_overall(evidence, level), _by_class(evidence, level)) if not table.data.empty]
     shown = metric_names.order(list(evidence.estimates("image")["metric"].unique()))
-    if evidence.estimates(evidence.deciding_level)["value"].isna().any():
+    if any(evidence.estimates(level)["value"].isna().any() for level in evidence.levels):
         blocks.append(Text("A dash: not defined, as precision is of a class that a model never answers.", "small"))
     inverse = [metric_names.name(metric) for metric in shown if metric_names.lower_is_better(metric)]
     if inverse:
         blocks.append(Text(f"Lower is better: {', '.join(inverse)}. Higher is better: all else.", "small"))
+    blocks.append(Text(" ".join(metric_names.explained(shown)), "small"))
     return Section("accuracy", "Accuracy", tuple(blocks))
 
 
 def _basis(evidence: Evidence) -> str:
     stand = ground(evidence)
     text = verdict.basis(stand.images, stand.groups, "test image")
+    if evidence.deciding_level == "sample":
+        text += f", cut into {numbers.many(ground(evidence, Measure(unit='sample')).images, 'sample')}"
     return f"{text}, over {numbers.rounds(stand.repeats, stand.folds)}" if stand.repeats > 1 else text
 
 
 def _absent(evidence: Evidence) -> list[Block]:
-    tested = set(evidence.test["label"])
+    tested = set(evidence.tested(evidence.models[0], evidence.deciding_level)["label"])
     absent = [name for name in evidence.classes if name not in tested]
     if not absent:
         return []
     return [
         Text(
-            f"No test image is of class {numbers.listed(absent)}: how well it is recognised is not known, and metrics "
+            f"No test {evidence.deciding_level} is of class {numbers.listed(absent)}: how well it is recognised is "
+            f"not known, and metrics "
             f"that need every class are blank."
         )
     ]
@@ -133,10 +137,20 @@ def _cell(models: int, place: int) -> Callable[[Any], str]:
     return text
 
 
+def _one_guess(evidence: Evidence, measure: Measure) -> Ground | None:
+    """What always giving one answer reaches; None where models are tested on samples of their own."""
+    found = {
+        (guess.commonest, guess.share): guess
+        for model in evidence.models
+        if (guess := ground(evidence, measure, model))
+    }
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
 def _figure(evidence: Evidence, name: str, measures: list[Measure]) -> Figure:
     """One metric on test, a panel for each level in `measures`."""
     models, metric = evidence.models, measures[0].metric
-    guesses = [ground(evidence, measure) for measure in measures]
+    guesses = [_one_guess(evidence, measure) for measure in measures]
     what = metric_names.name(metric, overall=True)
     with drawing.style():
         canvas = Canvas(figsize=(drawing.WIDTH, 0.62 + 0.42 * len(models)))
@@ -156,7 +170,8 @@ def _figure(evidence: Evidence, name: str, measures: list[Measure]) -> Figure:
                     markeredgewidth=0,
                 )
                 drawing.interval(axes, evidence.estimate(model, metric, measure.unit), place, style)
-            axes.axvline(guess.share, color=QUIET, linewidth=0.9, linestyle=(0, (2, 2)))
+            if guess is not None:
+                axes.axvline(guess.share, color=QUIET, linewidth=0.9, linestyle=(0, (2, 2)))
             axes.set_title(LEVELS[measure.unit].capitalize() if len(measures) > 1 else "")
             drawing.metric_axis(axes, metric, f"{what} on test")
             axes.grid(axis="x")
@@ -173,12 +188,13 @@ def _figure(evidence: Evidence, name: str, measures: list[Measure]) -> Figure:
     answers = " and ".join(
         f"{guess.commonest} (of {LEVELS[measure.unit]})" if len(measures) > 1 else guess.commonest
         for measure, guess in zip(measures, guesses, strict=True)
+        if guess is not None
     )
+    dashed = f" The dashed line is what always answering {answers} would reach." if answers else ""
     return Figure(
         name,
         f"{what} on test{'' if len(measures) > 1 else f' {LEVELS[measures[0].unit]}'}: large marks with 95 % intervals "
-        f"over all repeats, small marks for single repeats. The dashed line is what always answering {answers} would "
-        f"reach.",
+        f"over all repeats, small marks for single repeats.{dashed}",
         f"Dot plot of {measures[0].words} on test. {told}.",
         svg,
     )

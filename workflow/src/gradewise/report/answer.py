@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from gradewise.evaluation import metrics
-from gradewise.report import metric_names, numbers, verdict
+from gradewise.report import clues, metric_names, numbers, verdict
 from gradewise.report.blocks import Block, Facts, Section, Text
 from gradewise.report.evidence import Evidence, row_estimate
 from gradewise.report.verdict import ACCURACY, Ground, Measure, Pair, Recommendation, Standing
@@ -83,9 +83,12 @@ def _turned(difference: numbers.Estimate) -> numbers.Estimate:
     )
 
 
-def ground(evidence: Evidence, measure: Measure = ACCURACY) -> Ground:
-    """What the verdict stands on: what was tested, groups, repeats, and the best of always giving the same answer."""
-    one_model = evidence.tested(evidence.models[0], measure.unit)
+def ground(evidence: Evidence, measure: Measure = ACCURACY, model: str | None = None) -> Ground:
+    """What the verdict stands on: what was tested, groups, repeats, and the best of always giving the same answer.
+
+    Models whose views cut otherwise are tested on other samples; then `model` names whose are meant, else the first's.
+    """
+    one_model = evidence.tested(model or evidence.models[0], measure.unit)
     guesses = _guesses(evidence, one_model["label"], measure)
     commonest = min(guesses, key=lambda name: measure.advantage(0.0, guesses[name]))
     return Ground(
@@ -121,6 +124,8 @@ def section(evidence: Evidence) -> Section:
         blocks.append(Facts(found.facts))
         sentences = [
             verdict.accuracy_sentence(chosen.choice, found.ground, found.measure),
+            _beside(evidence, chosen.choice, found.measure),
+            _alike(evidence),
             _validation(evidence, chosen.choice, found.measure),
             *_other_level(evidence, chosen.choice),
             verdict.lead_sentence(chosen, found.pairs, found.ground, found.measure),
@@ -128,10 +133,14 @@ def section(evidence: Evidence) -> Section:
             verdict.beaten_sentence(chosen, found.pairs, found.measure),
             _dissent(evidence, chosen.choice, found.measure),
             _weakest(evidence, chosen.choice, found.measure),
+            verdict.constant_sentence(_constant(evidence, found.measure), found.measure),
             verdict.baseline_sentence(chosen.choice, found.ground, found.measure),
             verdict.cost_sentence(chosen.choice),
         ]
         blocks += [Text(sentence) for sentence in sentences if sentence]
+        warning = clues.warning(evidence, chosen.choice.model)
+        if warning is not None and warning.near:
+            blocks.append(Text(warning.text, "notice"))
     blocks.append(Text(verdict.rule(found.measure), "small"))
     return Section("verdict", "Verdict", tuple(blocks))
 
@@ -151,25 +160,49 @@ def _dissent(evidence: Evidence, choice: Standing, measure: Measure) -> str | No
 
 
 def _weakest(evidence: Evidence, choice: Standing, measure: Measure) -> str | None:
-    recalls = {
-        name: evidence.estimate(choice.model, "recall", measure.unit, of_class=name) for name in evidence.classes
+    of_class = {
+        metric: {name: evidence.estimate(choice.model, metric, measure.unit, name) for name in evidence.classes}
+        for metric in ("recall", "precision")
     }
-    return verdict.weakest_sentence(choice, recalls, measure)
+    answered = set(evidence.tested(choice.model, measure.unit)["predicted"])
+    return verdict.weakest_sentence(choice, of_class["recall"], of_class["precision"], answered, measure)
+
+
+def _constant(evidence: Evidence, measure: Measure) -> dict[str, str]:
+    """Models that gave one answer to everything, with that answer."""
+    answers = {model: evidence.tested(model, measure.unit)["predicted"].unique() for model in evidence.models}
+    return {model: str(given[0]) for model, given in answers.items() if len(given) == 1}
+
+
+def _beside(evidence: Evidence, choice: Standing, measure: Measure) -> str | None:
+    """Plain accuracy, where another metric decides."""
+    if measure.metric == "accuracy":
+        return None
+    plain = Measure(unit=measure.unit)
+    accuracy = evidence.estimate(choice.model, "accuracy", measure.unit)
+    return verdict.plain_sentence(choice, accuracy, ground(evidence, plain, choice.model), plain)
+
+
+def _alike(evidence: Evidence) -> str | None:
+    """That intervals take images as independent, where many look alike across groups."""
+    found = evidence.audit
+    if found is None:
+        return None
+    share = found.loc[(found["check"] == "alike") & found["image_id"].isna(), "value"]
+    return verdict.alike_sentence(float(share.iloc[0])) if len(share) else None
 
 
 def _other_level(evidence: Evidence, choice: Standing) -> list[str | None]:
     """How good the choice is on single samples, where images decide, and the other way round."""
-    if not evidence.tiled:
+    if not evidence.tiled or all(run.predictions is None for run in evidence.runs_of(choice.model)):
         return []
     of_samples = evidence.deciding_level == "image"
     level = "sample" if of_samples else "image"
     sentence = verdict.sample_sentence if of_samples else verdict.image_sentence
-    stand = ground(evidence, Measure(unit=level))
+    stand = ground(evidence, Measure(unit=level), choice.model)
     sentences = [sentence(choice, evidence.estimate(choice.model, "accuracy", level), stand.commonest, stand.share)]
     if evidence.settings.labels_from == "masks":
-        aggregate = evidence.settings.aggregate
-        words = aggregate if isinstance(aggregate, str) else aggregate.model_dump_json()
-        sentences.append(verdict.gathering_sentence(words))
+        sentences.append(verdict.gathering_sentence(evidence.settings.aggregate))
     return sentences
 
 

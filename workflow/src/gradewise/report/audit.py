@@ -6,16 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from gradewise.images.clues import TOGETHER, WITHOUT_CONTENT
-from gradewise.report import numbers, pictures
+from gradewise.report import clues, numbers, pictures
+from gradewise.report.answer import answer
 from gradewise.report.blocks import Block, Column, Gallery, Picture, Section, Table, Text
 from gradewise.report.evidence import Evidence, row_estimate
 
 PAIRS_SHOWN, ALIKE_SHOWN = 8, 4
 ROWS_SHOWN = 50
 COPIES = ("exact duplicate", "near duplicate")
-NOTABLE = 0.05
-"""Gain over the commonest class from which a clue may explain a model's accuracy."""
 
 
 def section(evidence: Evidence) -> Section | None:
@@ -25,9 +23,10 @@ def section(evidence: Evidence) -> Section | None:
         return None
     findings = found.loc[found["severity"] != "fact"].reset_index(drop=True)
     blocks: list[Block] = [Text(sentence) for sentence in _sentences(evidence, found)]
-    warning = _warning(evidence, found)
-    if warning:
-        blocks.append(warning)
+    recommended = answer(evidence).recommendation
+    warning = None if recommended is None else clues.warning(evidence, recommended.choice.model)
+    if warning is not None:
+        blocks.append(Text(warning.text, "notice" if warning.near else ""))
     copies = found.loc[found["check"].isin(COPIES)]
     if len(copies):
         caption = "Copies side by side, those with conflicting labels first"
@@ -37,9 +36,9 @@ def section(evidence: Evidence) -> Section | None:
     if len(alike):
         caption = "Pairs too alike to be independent, though no copies, the most alike first"
         blocks.append(_gallery(evidence, "alike", caption, alike.head(ALIKE_SHOWN), "Its look-alike"))
-    clues = found.loc[found["check"] == "clue"]
-    if len(clues):
-        blocks.append(_clues(clues))
+    guessed = found.loc[found["check"] == "clue"]
+    if len(guessed):
+        blocks.append(_clues(guessed))
     if len(findings):
         blocks.append(_findings(findings))
     return Section("audit", "Data audit", tuple(blocks))
@@ -50,7 +49,7 @@ def _sentences(evidence: Evidence, found: pd.DataFrame) -> list[str]:
     exact, near = (int(counts.get(check, 0)) for check in COPIES)
     if exact + near == 0:
         sentences = [
-            "No image is a copy of another, neither exactly nor changed (saved anew, resized, cropped, turned)."
+            "No copies were found, neither of the same pixels nor changed (saved anew, resized, cropped, turned)."
         ]
     else:
         joined = {True: "all copies", "exact": "those with the same pixels", False: "none"}[
@@ -69,55 +68,11 @@ def _sentences(evidence: Evidence, found: pd.DataFrame) -> list[str]:
         )
     summary = found.loc[(found["check"] == "alike") & found["image_id"].isna(), "text"]
     sentences += [f"{text}." for text in summary]
-    for check in ("copy across roles", "column equals label"):
+    for check in ("copy across roles", "column equals label", "clue equals label"):
         rows = found.loc[found["check"] == check]
         if len(rows):
             sentences.append(f"{rows['text'].iloc[0][:1].upper()}{rows['text'].iloc[0][1:]} ({len(rows)} in all).")
     return sentences
-
-
-def _warning(evidence: Evidence, found: pd.DataFrame) -> Text | None:
-    """Where clues do nearly as well as the best model, or account for at least half of its gain over one answer."""
-    accuracies = [(model, evidence.estimate(model, "accuracy")) for model in evidence.models]
-    known = [(model, estimate) for model, estimate in accuracies if estimate.value is not None and estimate.bounds]
-    if not known:
-        return None
-    best, estimate = max(known, key=lambda pair: pair[1].value or 0.0)
-    assert estimate.low is not None
-    clues = found.loc[(found["check"] == "clue") & (found["low"] - found["baseline"] > 0)]
-    near = clues.loc[(clues["value"] - clues["baseline"] >= NOTABLE) & (clues["high"] >= estimate.low)]
-    if len(near):
-        reaches = f"the best model, {best}, reaches {numbers.percent(estimate.value)}"
-        return Text(f"{_reached(near)}; {reaches}. {_means(near)}", "notice")
-    if clues.empty:
-        return None
-    most = clues.loc[clues["value"].idxmax()]
-    gain, of = most["value"] - most["baseline"], (estimate.value or 0.0) - most["baseline"]
-    if gain < NOTABLE or gain < of / 2:
-        return None
-    return Text(
-        f"{_reached(clues.loc[clues['value'] == most['value']])}: {numbers.points(gain).removeprefix('+')} of the "
-        f"{numbers.points(of).removeprefix('+')} points by which the best model, {best}, beats always giving one "
-        f"answer. {_means(clues)}"
-    )
-
-
-def _reached(clues: pd.DataFrame) -> str:
-    single = clues.loc[clues["subject"] != TOGETHER]
-    which = "all clues together" if single.empty else f"{numbers.listed(list(single['subject']))} alone"
-    most = (clues if single.empty else single)["value"].max()
-    return f"Without looking at what images show, {which} reach up to {numbers.percent(most)}"
-
-
-def _means(clues: pd.DataFrame) -> str:
-    """What to make of clues: some of them may be part of what an image shows."""
-    single = set(clues["subject"]) - {TOGETHER}
-    if single and single <= set(WITHOUT_CONTENT):
-        return "No content of an image brings these about: what the models tell apart may be how images were taken."
-    return (
-        "Colours and brightness may belong to what images show or to how they were taken; in the second case models "
-        "that learn them will fail on images taken otherwise."
-    )
 
 
 def _conflicts_first(found: pd.DataFrame, copies: pd.DataFrame) -> pd.DataFrame:
@@ -147,11 +102,11 @@ def _gallery(evidence: Evidence, name: str, caption: str, pairs: pd.DataFrame, o
     return Gallery(name, caption, tuple(shown))
 
 
-def _clues(clues: pd.DataFrame) -> Table:
+def _clues(guessed: pd.DataFrame) -> Table:
     return Table(
         "clues",
-        "How often the class is guessed right without looking at the image, on groups not learnt from",
-        clues[["subject", "value", "low", "high", "baseline", "severity"]].reset_index(drop=True),
+        "How often a classifier that knows only such numbers of an image is right, on groups held out",
+        guessed[["subject", "value", "low", "high", "baseline", "severity"]].reset_index(drop=True),
         (
             Column("Clue", lambda row: row.subject, kind="name"),
             Column("Guessed right", lambda row: numbers.percent_interval(row_estimate(row))),

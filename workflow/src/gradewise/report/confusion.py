@@ -46,7 +46,9 @@ def section(evidence: Evidence) -> Section:
 def matrices(evidence: Evidence, model: str, name: str) -> tuple[Figure, Table]:
     """The confusion matrix of a model on test, as figure and table of this name."""
     matrix = count(evidence, model)
-    return _figure(name, model, matrix), _table(name, model, matrix, evidence.test["repeat"].nunique())
+    once = evidence.test["repeat"].nunique() == 1
+    counted = f"{evidence.deciding_level.capitalize()}s" if once else "Verdicts"
+    return _figure(name, model, matrix), _table(name, model, matrix, counted)
 
 
 def count(evidence: Evidence, model: str) -> pd.DataFrame:
@@ -61,7 +63,7 @@ def _shares(matrix: pd.DataFrame) -> pd.DataFrame:
     return matrix.div(totals.where(totals > 0), axis=0)
 
 
-def _table(name: str, model: str, matrix: pd.DataFrame, repeats: int) -> Table:
+def _table(name: str, model: str, matrix: pd.DataFrame, counted: str) -> Table:
     shares = _shares(matrix)
     data = pd.DataFrame(
         {
@@ -81,7 +83,7 @@ def _table(name: str, model: str, matrix: pd.DataFrame, repeats: int) -> Table:
         (
             Column("True class", lambda row: row.true, kind="name"),
             Column("Predicted class", lambda row: row.predicted, kind="name"),
-            Column("Images" if repeats == 1 else "Verdicts", lambda row: numbers.count(row.verdicts)),
+            Column(counted, lambda row: numbers.count(row.verdicts)),
             Column("Share of the true class", lambda row: numbers.percent(row.share_of_true)),
         ),
         limit=SHOWN,
@@ -142,7 +144,7 @@ def grades_off(evidence: Evidence, models: Sequence[str], name: str) -> Table:
     place = {each: grade for grade, each in enumerate(evidence.classes)}
     rows: list[dict[str, Any]] = []
     for model in models:
-        mine = evidence.test.loc[evidence.test["model"] == model]
+        mine = evidence.tested(model, evidence.deciding_level)
         off = mine["predicted"].map(place) - mine["label"].map(place)
         total = len(off)
         rows.append(
@@ -161,9 +163,10 @@ def grades_off(evidence: Evidence, models: Sequence[str], name: str) -> Table:
     def share(what: str) -> Any:
         return lambda row: f"{numbers.count(getattr(row, what))} ({numbers.percent(getattr(row, what) / row.verdicts)})"
 
+    order = ", ".join(evidence.classes)
     return Table(
         name,
-        f"How many grades off the verdicts on test images are (order: {', '.join(evidence.classes)})",
+        f"How many grades off the verdicts on test {evidence.deciding_level}s are (order: {order})",
         pd.DataFrame(rows),
         (
             Column("Model", lambda row: row.model, kind="name"),

@@ -118,7 +118,8 @@ class Evidence:
     def levels(self) -> list[str]:
         """Levels to report, the deciding one first: image, and sample where they differ."""
         found = set(self.metrics["level"])
-        levels = [level for level in ("image", "sample") if level in found and (level == "image" or self.tiled)]
+        shown = {"image", self.deciding_level} | ({"sample"} if self.tiled else set())
+        levels = [level for level in ("image", "sample") if level in found & shown]
         return sorted(levels, key=lambda level: level != self.deciding_level)
 
     @property
@@ -137,11 +138,13 @@ class Evidence:
         if level == "image":
             mine = self.test.loc[self.test["model"] == model]
             return mine.assign(unit=mine["image_id"])
-        parts = []
-        for run in self.runs_of(model):
-            if run.predictions is not None:
-                every = tables.read(run.predictions)
-                parts.append(every.loc[every["role"] == "test"].assign(repeat=run.repeat))
+        parts = [
+            tables.read(run.predictions, role="test").assign(repeat=run.repeat)
+            for run in self.runs_of(model)
+            if run.predictions is not None
+        ]
+        if not parts:
+            raise UserError(f"no predictions of {model}: what it says of samples is in none of the files given")
         samples = pd.concat(parts, ignore_index=True)
         return samples.assign(unit=samples["sample_id"])
 

@@ -32,8 +32,19 @@ _REACHED = {
     "accuracy": "{} of test {unit}s right",
     "adjacent_accuracy": "{} of test {unit}s at most one grade off",
     "far_errors": "{} of test {unit}s two or more grades off",
-    "f1": "an F1 of {}",
+    "f1": "an F1 of {} on test {unit}s",
     "cost_per_100": "a cost of {} for 100 {unit}s",
+}
+_EXPLAINED = {
+    "balanced_accuracy": "Balanced accuracy is the mean of the classes' recalls: one answer to everything gets 100 % "
+    "divided by the number of classes.",
+    "roc_auc": "ROC AUC is how often an image of a class gets a higher probability of it than one of another class; "
+    "0.5 is chance.",
+    "quadratic_kappa": "Quadratic weighted kappa is agreement beyond chance that weighs errors by the square of how "
+    "many grades they are off; 0 is chance, 1 perfect.",
+    "log_loss": "Log loss is the mean negative logarithm of the probability given to the true class.",
+    "brier_score": "The Brier score is the mean squared error of probabilities: of the positive class where there are "
+    "two, added up over classes where there are more.",
 }
 _OF_A_CLASS = {"precision", "recall", "f1"}
 _LOWER_IS_BETTER = {"far_errors", "grade_error", "log_loss", "brier_score", "calibration_error", "cost_per_100"}
@@ -50,6 +61,11 @@ def name(metric: str, overall: bool = False) -> str:
     if overall and metric in _OF_A_CLASS:
         return f"{_NAMES[metric]}, mean of classes"
     return _NAMES.get(metric, metric.replace("_", " ").capitalize())
+
+
+def explained(metrics: list[str]) -> list[str]:
+    """What the less known of some metrics are, a sentence each."""
+    return [_EXPLAINED[metric] for metric in metrics if metric in _EXPLAINED]
 
 
 def is_share(metric: str) -> bool:

@@ -75,7 +75,8 @@ def _gallery(evidence: Evidence, model: str, worst: pd.DataFrame) -> Gallery:
     files = evidence.manifest.set_index("image_id")[["path", "bits"]]
     runs = {run.repeat: run for run in evidence.runs_of(model)}
     loudest = [_loudest_sample(runs.get(row.repeat), row) for row in worst.itertuples(index=False)]
-    view = next((str(run.record["view"]) for run in runs.values()), "")
+    # a blend's view names those of its members
+    view = next((str(run.record["view"]).split(", ")[0] for run in runs.values()), "")
     wanted = {sample.sample_id for sample in loudest if sample is not None}
     details = pictures.samples(evidence.views[view], wanted) if wanted and view in evidence.views else {}
     shown = []
@@ -94,7 +95,7 @@ def _gallery(evidence: Evidence, model: str, worst: pd.DataFrame) -> Gallery:
                 f"Image {row.image_id}: {row.label}, taken for {row.predicted}",
                 tuple(lines),
                 details.get(sample.sample_id) if sample is not None else None,
-                f"The sample of {row.image_id} that argued most for {row.predicted}",
+                f"The sample of {row.image_id} that counts most",
             )
         )
     title = f"{model}: test {evidence.deciding_level}s judged wrongly, most confident first"

@@ -22,22 +22,22 @@ def section(evidence: Evidence) -> Section | None:
     rows = rows.loc[(rows["role"] == "test") & (rows["level"] == unit)]
     if rows.empty:
         return None
+    metric, margin = evidence.settings.deciding_metric, evidence.settings.equivalence
     blocks: list[Block] = [
         Text(
             f"Two models are compared on the same test {unit}s, so what counts is where they differ. The p value says "
-            "how often a difference at least this large would come about if the two were equally good; it is adjusted "
-            "(Holm) for the number of pairs compared. An interval that holds zero leaves open which is better."
+            f"how often a difference at least this large would come about if the two were equally good"
+            f"{'; it is adjusted (Holm) for the number of pairs compared' if len(rows) > 1 else ''}. Where p is not "
+            f"below {SIGNIFICANT}, a difference is not shown, which does not make the two equal."
         ),
         Text(
-            f"Detectable is the difference that these {unit}s would have shown four times in five. Only one right "
-            f"counts {unit}s that the first alone and the second alone got right. Errors correlate from 0 (the models "
-            f"err on different {unit}s) to 1 (on the same ones). An interval speaks of one pair by itself, while p is "
-            f"adjusted for all pairs and, over repeats, for training sets that overlap; so an interval may leave out "
-            f"zero where p shows no difference.",
+            f"Detectable is the difference that this test by itself would find four times in five{_of_more(rows)}. "
+            f"Only one right counts {unit}s that the first alone and the second alone got right"
+            f"{'' if metric == 'accuracy' else _otherwise(unit, Measure(metric).words)}. Errors correlate from −1 "
+            f"(each errs where the other is right) over 0 (unrelated) to 1 (on the same {unit}s).{_intervals(rows)}",
             "small",
         ),
     ]
-    metric, margin = evidence.settings.deciding_metric, evidence.settings.equivalence
     if margin is not None:
         within = Measure(metric, margin).gap(margin)
         blocks.append(
@@ -53,6 +53,31 @@ def section(evidence: Evidence) -> Section | None:
         blocks.append(_figure(drawn, Measure(metric, margin, unit)))
     blocks.append(_table(rows, metric, margin))
     return Section("pairs", "Comparison of pairs", tuple(blocks))
+
+
+def _of_more(rows: pd.DataFrame) -> str:
+    return "; with few repeats that is a large one" if (rows["test"] == "corrected_resampled_t").any() else ""
+
+
+def _otherwise(unit: str, words: str) -> str:
+    return f"; they weigh every {unit} alike, which {words} does not, and may point the other way"
+
+
+def _intervals(rows: pd.DataFrame) -> str:
+    """Why an interval may leave out zero where p shows nothing."""
+    reasons = []
+    if len(rows) > 1:
+        reasons.append("p is adjusted for the number of pairs")
+    if (rows["test"] == "corrected_resampled_t").any():
+        reasons.append(
+            "the corrected resampled t test knows only the repeats and allows for training sets that overlap"
+        )
+    if not reasons:
+        return ""
+    return (
+        f" Intervals, by the groups tested, may leave out zero where p shows no difference, since "
+        f"{' and '.join(reasons)}; p decides."
+    )
 
 
 def judgement(row: Any, margin: float) -> str:

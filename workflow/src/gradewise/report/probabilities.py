@@ -1,4 +1,4 @@
-"""Section: whether probabilities can be believed, and what is gained when doubtful images go to a person."""
+"""Section: whether probabilities can be believed, and what is gained when the doubtful ones go to a person."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
+from gradewise.evaluation.calibration import KEPT
 from gradewise.report import drawing, numbers
 from gradewise.report.answer import answer
 from gradewise.report.blocks import Block, Column, Figure, Section, Table, Text
@@ -18,6 +19,9 @@ from gradewise.report.palette import QUIET
 
 SURE = 0.9
 """Confidence that the sentences speak of, or the nearest that the model reaches."""
+
+LEAST = 5
+"""Verdicts in the doubtful tenth from which something is said of it."""
 
 ACROSS = 4
 """Reliability diagrams side by side."""
@@ -38,30 +42,50 @@ def section(evidence: Evidence) -> Section | None:
         *(Text(sentence) for sentence in _of_the_choice(evidence, rows)),
         _reliability(evidence, models),
         _coverage(evidence, models),
-        _table(rows),
+        _table(rows, evidence.deciding_level),
     ]
     return Section("probabilities", "Probabilities", tuple(blocks))
 
 
-def claim_sentence(model: str, claimed: float, right: Estimate) -> str:
-    """How often a model is right where it claims a probability."""
-    said = f"Where {model} says {_whole(claimed)}, it is right {numbers.percent_interval(right)} of the time"
+def claim_sentence(model: str, claimed: float, right: Estimate, verdicts: int, alone: bool, unit: str) -> str:
+    """How often a model is right where it claims a probability.
+
+    Parameters
+    ----------
+    model : str
+    claimed : float
+        Mean probability claimed by the verdicts in question.
+    right : Estimate
+        How often they are right.
+    verdicts : int
+        How many they are.
+    alone : bool
+        Whether they are all verdicts there are.
+    unit : str
+        What is judged.
+    """
+    where = (
+        f"Over all {verdicts} verdicts {model} claims {_whole(claimed)} on average and is right"
+        if alone
+        else f"In the {verdicts} verdicts in which {model} claims about {_whole(claimed)}, it is right"
+    )
+    said = f"{where} {numbers.percent_interval(right)} of the time"
     if right.bounds is None:
         return f"{said}."
     if right.bounds[1] < claimed:
         return f"{said}: it is too sure of itself."
     if right.bounds[0] > claimed:
         return f"{said}: more often than it claims."
-    return f"{said}: no gap that these images could show."
+    return f"{said}: no gap that these {unit}s could show."
 
 
-def error_sentence(model: str, error: Estimate, by_chance: float) -> str:
+def error_sentence(model: str, error: Estimate, by_chance: float, unit: str) -> str:
     """How large the calibration error is beside what chance alone makes it."""
     found = f"The calibration error of {model} is {numbers.percent_interval(error)}"
     chance = f"a calibrated model would show about {numbers.percent(by_chance)} here by chance alone"
     if error.low is not None and error.low > by_chance:
         return f"{found}; {chance}, so its probabilities should not be taken at their word."
-    return f"{found}; {chance}, so these images do not show its probabilities to be wrong."
+    return f"{found}; {chance}, so these {unit}s do not show its probabilities to be wrong."
 
 
 def coverage_sentence(model: str, everything: Estimate, kept: Estimate) -> str:
@@ -84,10 +108,11 @@ def _of_the_choice(evidence: Evidence, rows: pd.DataFrame) -> list[str]:
     if mine.empty:
         return []
     row = next(mine.itertuples(index=False))
-    sentences = [claim_sentence(row.model, row.claimed, bounded(row, "right"))]
+    unit = evidence.deciding_level
+    sentences = [claim_sentence(row.model, row.claimed, bounded(row, "right"), int(row.verdicts), row.bins == 1, unit)]
     if numbers.known(row.error):
-        sentences.append(error_sentence(row.model, bounded(row, "error"), row.by_chance))
-    if numbers.known(row.kept):
+        sentences.append(error_sentence(row.model, bounded(row, "error"), row.by_chance, unit))
+    if numbers.known(row.kept) and (1 - KEPT) * row.all_verdicts >= LEAST:
         sentences.append(coverage_sentence(row.model, bounded(row, "accuracy"), bounded(row, "kept")))
     return sentences
 
@@ -95,19 +120,26 @@ def _of_the_choice(evidence: Evidence, rows: pd.DataFrame) -> list[str]:
 def _row(evidence: Evidence, model: str) -> dict[str, Any]:
     bins = _part(evidence, model, "bin")
     nearest = bins.iloc[(bins["confidence"] - SURE).abs().to_numpy().argmin()]
-    row: dict[str, Any] = {"model": model, "claimed": float(nearest["confidence"])}
+    level = evidence.deciding_level
+    row: dict[str, Any] = {
+        "model": model,
+        "claimed": float(nearest["confidence"]),
+        "verdicts": float(nearest["verdicts"]),
+        "all_verdicts": float(bins["verdicts"].sum()),
+        "bins": len(bins),
+    }
     measured = {
         "right": Estimate(*(float(nearest[name]) for name in ("accuracy", "low", "high"))),
-        "error": evidence.estimate(model, "calibration_error"),
-        "brier": evidence.estimate(model, "brier_score"),
-        "log_loss": evidence.estimate(model, "log_loss"),
-        "accuracy": evidence.estimate(model, "accuracy"),
-        "kept": evidence.estimate(model, "accuracy_at_90_coverage"),
+        "error": evidence.estimate(model, "calibration_error", level),
+        "brier": evidence.estimate(model, "brier_score", level),
+        "log_loss": evidence.estimate(model, "log_loss", level),
+        "accuracy": evidence.estimate(model, "accuracy", level),
+        "kept": evidence.estimate(model, "accuracy_at_90_coverage", level),
     }
     for name, estimate in measured.items():
         for part, value in (("", estimate.value), ("_low", estimate.low), ("_high", estimate.high)):
             row[f"{name}{part}"] = np.nan if value is None else value
-    by_chance = evidence.estimate(model, "calibration_error_by_chance").value
+    by_chance = evidence.estimate(model, "calibration_error_by_chance", level).value
     return row | {"by_chance": np.nan if by_chance is None else by_chance}
 
 
@@ -116,11 +148,11 @@ def _part(evidence: Evidence, model: str, part: str) -> pd.DataFrame:
     return rows.loc[(rows["model"] == model) & (rows["part"] == part)]
 
 
-def _table(rows: pd.DataFrame) -> Table:
+def _table(rows: pd.DataFrame, unit: str) -> Table:
     return Table(
         "probabilities",
-        "Calibration and scores of probabilities on test images, with 95 % intervals; lower is better for the errors "
-        "and scores",
+        f"Calibration and scores of probabilities on test {unit}s, with 95 % intervals; lower is better for the errors "
+        f"and scores",
         rows,
         (
             Column("Model", lambda row: row.model, kind="name"),
@@ -206,14 +238,15 @@ def _coverage(evidence: Evidence, models: list[str]) -> Figure:
         drawing.percent_axis(axes)
         drawing.percent_axis(axes, "y")
         axes.grid()
-        axes.set_xlabel("Share of images sent to a person, least confident first [%]")
+        axes.set_xlabel(f"Share of {evidence.deciding_level}s sent to a person, least confident first [%]")
         axes.set_ylabel("Accuracy on the rest [%]")
         canvas.legend(loc="outside right upper")
         svg = drawing.to_svg(canvas)
     return Figure(
         "coverage",
-        "Accuracy on the images that the model keeps when it hands the doubtful ones to a person. The threshold is "
-        "drawn on the same test images, so in use it will pass slightly more or fewer.",
+        f"Accuracy on the {evidence.deciding_level}s that the model keeps when it hands the doubtful ones to a person. "
+        f"The threshold is drawn on the same test {evidence.deciding_level}s, so in use it will pass slightly more or "
+        f"fewer.",
         f"Accuracy against share handed over: {'; '.join(told)}.",
         svg,
     )

@@ -167,7 +167,7 @@ def _overview(sections: Mapping[str, Any], found: StudyEvidence, scale: str | No
             theirs, ours = SHORT[study.show](name, study, found)
             rows.append({"study": study.title, "source": study.source, "published": theirs, "here": ours})
     comparable = all(study.comparable for study in sections.values() if study.published)
-    repeats = numbers.many(base.splits["repeat"].nunique(), "repeat")
+    repeats = numbers.rounds(base.splits["repeat"].nunique(), base.settings.evaluation.folds)
     blocks: list[Block] = [
         Text(_purpose(sections, base, comparable)),
         Text(

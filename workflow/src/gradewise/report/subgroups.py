@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
+from gradewise.evaluation.subgroups import LEAST_IMAGES
 from gradewise.report import drawing, numbers, verdict
 from gradewise.report.answer import answer
 from gradewise.report.blocks import Block, Column, Figure, Section, Table, Text
@@ -29,8 +30,9 @@ def section(evidence: Evidence) -> Section | None:
     columns = numbers.listed([_name(column) for column in dict.fromkeys(chosen["column"])])
     blocks: list[Block] = [
         Text(
-            f"Test images are told apart by {columns}, as the label table has it; subgroups with few test images are "
-            f"left out. Where a subgroup is a single group, its interval speaks of further images of that group."
+            f"Test images are told apart by {columns}, as the label table has it; subgroups with fewer than "
+            f"{LEAST_IMAGES} test images are left out. Where a subgroup is a single group, its interval speaks of "
+            f"further images of that group. Subgroups may also differ because their classes are mixed otherwise."
         ),
         Text(worst_sentence(found.choice.model, chosen)),
         _figure(evidence, found.choice.model, chosen),
@@ -55,13 +57,13 @@ def worst_sentence(model: str, rows: pd.DataFrame) -> str:
         f"{numbers.percent_interval(row_estimate(worst, 'accuracy'))} right, of {counted}, "
         f"{numbers.points(abs(worst.difference)).removeprefix('+')} percentage points below all other test images."
     )
-    of_many = f"The worst of {len(rows)} subgroups is bad partly by chance"
+    of_many = f"The worst of {len(rows)} subgroups would look bad by chance, too"
     beyond = [row for row in rows.itertuples(index=False) if row.difference < 0 and row.p_holm < SIGNIFICANT]
     if worst.p_holm < SIGNIFICANT:
         others = [f"{_name(row.column)} {row.value}" for row in beyond if row != worst]
         more = f" So are: {numbers.listed(others)}." if others else ""
         return (
-            f"{text} {of_many}, but not wholly: adjusted for their number p is {numbers.p_value(worst.p_holm)}.{more}"
+            f"{text} {of_many}, but not as bad: adjusted for their number p is {numbers.p_value(worst.p_holm)}.{more}"
         )
     clear = [f"{_name(row.column)} {row.value}" for row in beyond]
     if clear:
@@ -78,7 +80,7 @@ def _name(column: str) -> str:
 
 def _figure(evidence: Evidence, model: str, rows: pd.DataFrame) -> Figure:
     told, places, labels, place = [], [], [], 0.0
-    everything = evidence.estimate(model, "accuracy")
+    everything = evidence.estimate(model, "accuracy", evidence.deciding_level)
     with drawing.style():
         canvas = Canvas(figsize=(drawing.WIDTH, 0.6 + 0.23 * (len(rows) + 0.6 * rows["column"].nunique())))
         axes = canvas.subplots()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gradewise.config import Top
 from gradewise.evaluation import power
 from gradewise.report import metric_names, numbers
 from gradewise.report.numbers import Estimate
@@ -15,6 +16,12 @@ from gradewise.report.numbers import Estimate
 SIGNIFICANT = 0.05
 
 CLOSE = 0.01
+
+FALL = 0.05
+"""Least share by which validation must be better than test to be told."""
+
+MANY_ALIKE = 0.1
+"""Share of look-alikes from which independence is in doubt."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,8 @@ def rule(measure: Measure = ACCURACY) -> str:
         close += ", or is equivalent"
     return (
         f"{text}. One of those is preferred to the leader only where it trains faster and was measured {close}; none "
-        f"is recommended where guessing beats it. Test images were used for no decision before this one."
+        f"is recommended where guessing beats it. Test images were used for no decision before this one; that the "
+        f"best of several was picked on them flatters its own figure a little."
     )
 
 
@@ -180,6 +188,8 @@ class Recommendation:
         The rest, best first.
     equivalent : tuple of str
         Those of the tied that are shown to be equivalent to the leader.
+    likely : tuple of str
+        Those of the tied that are likely worse, but not shown to be: the interval of the difference leaves out zero.
     """
 
     leader: Standing
@@ -187,6 +197,7 @@ class Recommendation:
     choice: Standing
     beaten: tuple[Standing, ...]
     equivalent: tuple[str, ...] = ()
+    likely: tuple[str, ...] = ()
 
 
 def recommend(
@@ -218,7 +229,8 @@ def recommend(
         key=lambda standing: standing.seconds_fit if standing.seconds_fit is not None else float("inf"),
     )
     beaten = tuple(standing for standing in others if told[standing.model])
-    return Recommendation(leader, tied, cheapest, beaten, equivalent)
+    likely = tuple(each.model for each in tied if each.model not in equivalent and _likely(compared[each.model]))
+    return Recommendation(leader, tied, cheapest, beaten, equivalent, likely)
 
 
 def is_equivalent(pair: Pair | None, measure: Measure) -> bool:
@@ -275,7 +287,7 @@ def accuracy_sentence(standing: Standing, ground: Ground, measure: Measure = ACC
     stands_on = basis(ground.images, ground.groups, f"test {measure.unit}")
     stands_on += f", over {numbers.rounds(ground.repeats, ground.folds)}" if ground.repeats > 1 else ", one split"
     if measure.metric == "accuracy":
-        text = f"{standing.model} judges {numbers.percent(estimate.value)} of test {measure.unit}s rightly"
+        text = f"{standing.model} judges {numbers.percent(estimate.value)} of test {measure.unit}s correctly"
     else:
         text = f"{standing.model} reaches {measure.reached(estimate.value)}"
     if estimate.bounds:
@@ -285,15 +297,17 @@ def accuracy_sentence(standing: Standing, ground: Ground, measure: Measure = ACC
 
 
 def validation_sentence(standing: Standing, validation: Estimate, measure: Measure = ACCURACY) -> str | None:
-    """That the model does far better on validation than on test, intervals apart, and why that may be; else None."""
-    if not _apart(validation, standing.score, measure):
+    """That the model does clearly better on validation than on test, and what may be behind it; else None."""
+    gap = measure.advantage(validation.value or 0.0, standing.score.value or 0.0)
+    if not _apart(validation, standing.score, measure) or (metric_names.is_share(measure.metric) and gap < FALL):
         return None
     unit = measure.unit
     return (
-        f"On validation {unit}s, which were drawn from the training data, {standing.model} does far better: "
-        f"{metric_names.interval(measure.metric, validation)}. Either test {unit}s differ from those trained on "
-        f"(another place, day or camera), or training data have siblings that no group holds together, or settings "
-        f"were fitted to few validation {unit}s. Plan with the test figure, and look for what differs."
+        f"On validation {unit}s {standing.model} does better than on test {unit}s: "
+        f"{metric_names.interval(measure.metric, validation)}. Possible reasons: test {unit}s differ from those "
+        f"trained on (another place, day, camera or mix of classes); training and validation {unit}s are siblings that "
+        f"no group holds together; settings were fitted to few validation {unit}s. Plan with the test figure, and look "
+        f"for what differs."
     )
 
 
@@ -314,7 +328,7 @@ def sample_sentence(standing: Standing, accuracy: Estimate, commonest: str, shar
         return None
     return (
         f"Of single samples, before they are gathered to a verdict on their image, {standing.model} judges "
-        f"{numbers.percent_interval(accuracy)} rightly; always answering {commonest} would be right for "
+        f"{numbers.percent_interval(accuracy)} correctly; always answering {commonest} would be right for "
         f"{numbers.percent(share)}."
     )
 
@@ -323,18 +337,22 @@ def image_sentence(standing: Standing, accuracy: Estimate, commonest: str, share
     """How good a model that is chosen by single samples is on images; parameters as of `sample_sentence`, of images."""
     if not numbers.known(accuracy.value):
         return None
+    beaten = accuracy.low is not None and accuracy.low > share
     return (
         f"Of images, gathered from their samples, {standing.model} judges {numbers.percent_interval(accuracy)} "
-        f"rightly; always answering {commonest} would be right for {numbers.percent(share)}."
+        f"correctly; always answering {commonest} would be right for {numbers.percent(share)}"
+        f"{'' if beaten else ', which it is not shown to beat'}."
     )
 
 
-def gathering_sentence(aggregate: str) -> str:
+def gathering_sentence(aggregate: str | Top) -> str:
     """What to know about image verdicts where samples carry labels of their own, from masks."""
+    words = aggregate if isinstance(aggregate, str) else f"{{top: {aggregate.top}}}"
+    few = words in ("mean", "vote")
+    advice = " Where defects cover little of an image, aggregate: max or {top: n} lets few samples decide."
     return (
         f"Labels come from masks, so models learn to judge samples, and the verdict on an image depends on how its "
-        f"samples are gathered (here aggregate: {aggregate}). Where defects cover little of an image, aggregate: max "
-        f"or {{top: n}} lets few samples decide."
+        f"samples are gathered (here aggregate: {words}).{advice if few else ''}"
     )
 
 
@@ -362,9 +380,9 @@ def lead_sentence(
         return f"{ahead}: the two are equivalent within {measure.gap(measure.margin)}."
     if _told_apart(pair, measure):
         return f"{ahead}: chance alone does not explain that."
-    found = f"{ahead}: no difference that {numbers.many(ground.images, measure.unit)} could show."
+    found = f"{ahead}: {_not_shown(pair, ground, measure)}."
     if numbers.known(pair.detectable):
-        found += f" One of {measure.gap(pair.detectable)} or more would have been found four times in five."
+        found += f" The test by itself would find one of {measure.gap(pair.detectable)} four times in five."
     if measure.margin is not None:
         found += f" Nor is it shown that the two are equivalent within {measure.gap(measure.margin)}."
     return found
@@ -395,22 +413,76 @@ def trade_sentence(recommendation: Recommendation, pairs: Sequence[Pair], measur
     )
 
 
-def weakest_sentence(standing: Standing, recalls: dict[str, Estimate], measure: Measure = ACCURACY) -> str | None:
-    """Which class the model recognises worst; None where that is unknown.
+def weakest_sentence(
+    standing: Standing,
+    recalls: dict[str, Estimate],
+    precisions: dict[str, Estimate],
+    answered: set[str],
+    measure: Measure = ACCURACY,
+) -> str | None:
+    """Which classes the model never answers, or which it recognises worst; None where classes do not differ.
 
     Parameters
     ----------
     standing : Standing
-    recalls : dict of str to Estimate
-        Share of each class's test images, or samples, that the model judges rightly.
+    recalls, precisions : dict of str to Estimate
+        Of each class.
+    answered : set of str
+        Classes that the model answered at least once.
     measure : Measure
     """
-    known = {name: recall for name, recall in recalls.items() if numbers.known(recall.value)}
-    if not known:
+    known = {name: recall.value for name, recall in recalls.items() if numbers.known(recall.value)}
+    never = [name for name in known if name not in answered]
+    if never:
+        return (
+            f"{standing.model} never answers {numbers.listed(never)}: it recognises none of {_their(never, measure)}."
+        )
+    if len(set(known.values())) < 2:
         return None
-    worst = min(known, key=lambda name: known[name].value or 0.0)
-    share = numbers.percent_interval(known[worst])
-    return f"{standing.model} does worst on {worst}: it recognises {share} of its test {measure.unit}s."
+    worst = min(known, key=lambda name: known[name] or 0.0)
+    text = (
+        f"{standing.model} does worst on {worst}: it recognises {numbers.percent_interval(recalls[worst])} of the test "
+        f"{measure.unit}s of that class"
+    )
+    if numbers.known(precisions[worst].value):
+        text += f", and where it answers {worst} it is right {numbers.percent_interval(precisions[worst])} of the time"
+    return f"{text}."
+
+
+def _their(classes: list[str], measure: Measure) -> str:
+    return f"the test {measure.unit}s of {'that class' if len(classes) == 1 else 'those classes'}"
+
+
+def constant_sentence(answers: dict[str, str], measure: Measure = ACCURACY) -> str | None:
+    """Which models gave one answer to everything, `answers` by model; None where none did."""
+    if not answers:
+        return None
+    told = [f"{model} ({answer})" for model, answer in answers.items()]
+    return f"Gives the same answer to every test {measure.unit}: {numbers.listed(told)}."
+
+
+def plain_sentence(standing: Standing, accuracy: Estimate, ground: Ground, measure: Measure) -> str | None:
+    """How plain accuracy compares with guessing, where another metric decides; the last two are of accuracy."""
+    if accuracy.bounds is None:
+        return None
+    compared = "above" if _surely_better(accuracy, ground.share, measure) else "not shown to be above"
+    if _surely_worse(accuracy, ground.share, measure):
+        compared = "below"
+    return (
+        f"Its plain accuracy is {numbers.percent_interval(accuracy)}, {compared} the "
+        f"{numbers.percent(ground.share)} of always answering {ground.commonest}."
+    )
+
+
+def alike_sentence(share: float) -> str | None:
+    """That intervals take groups as independent, where a large share of images look alike across groups; else None."""
+    if share < MANY_ALIKE:
+        return None
+    return (
+        f"Intervals and tests take groups as independent, but {numbers.percent(share)} of images look much like one "
+        f"of another group (see the data audit). If specimens or modules were taken more than once, intervals are too "
+        f"narrow and new ones may fare worse: name them in a column and set group to it."
+    )
 
 
 def dissent_sentence(
@@ -441,8 +513,8 @@ def dissent_sentence(
         return None
     found = "; ".join(f"{model} by {numbers.listed(metrics)}" for model, metrics in better.items())
     return (
-        f"Other metrics speak against {choice.model}, their intervals apart from its own: {found}. Where that matters "
-        f"more than {measure.words}, rank by another metric (decide_by)."
+        f"Other metrics speak against {choice.model}, their intervals apart from its own: {found}. Weigh that against "
+        f"{measure.words}."
     )
 
 
@@ -498,7 +570,7 @@ def baseline_sentence(standing: Standing, ground: Ground, measure: Measure = ACC
     if _surely_better(standing.score, ground.share, measure):
         above = "above that" if accuracy else "better"
         gap = measure.gap(measure.advantage(value, ground.share))
-        return f"{guess}; {standing.model} is {gap} {above}, beyond chance."
+        return f"{guess}; {standing.model} is {gap} {above}, with an interval that leaves it out."
     if _surely_worse(standing.score, ground.share, measure):
         return f"{guess}: better than {standing.model}, which should not be used as it is."
     return f"{guess}, which lies within the interval of {standing.model}: it is not shown to be better than guessing."
@@ -515,10 +587,14 @@ def _advice(recommendation: Recommendation, ground: Ground, measure: Measure) ->
         return f"Use {choice.model}: it gets {right}, {more}, and chance does not explain the lead."
     if choice is leader:
         tied = [standing.model for standing in recommendation.tied]
-        open_still = [model for model in tied if model not in recommendation.equivalent]
+        told = (*recommendation.equivalent, *recommendation.likely)
+        open_still = [model for model in tied if model not in told]
         text = f"Use {choice.model}: it gets {right}, {more}."
         if open_still:
             text += f" But there is no difference from {numbers.listed(open_still)} that {images} could show."
+        if recommendation.likely:
+            likely = numbers.listed(list(recommendation.likely))
+            text += f" It is likely, but not proven, to be better than {likely}."
         if recommendation.equivalent:
             same = numbers.listed(list(recommendation.equivalent))
             text += f" Equivalent to it within {measure.gap(measure.margin)}: {same}."
@@ -528,7 +604,21 @@ def _advice(recommendation: Recommendation, ground: Ground, measure: Measure) ->
     )
     if choice.model in recommendation.equivalent:
         return f"{beside}; the two are equivalent within {measure.gap(measure.margin)}, and it is faster to train."
+    if choice.model in recommendation.likely:
+        return f"{beside}, which is likely better, but not proven to be, and it is faster to train."
     return f"{beside}, which is no difference that {images} could show, and it is faster to train."
+
+
+def _not_shown(pair: Pair | None, ground: Ground, measure: Measure) -> str:
+    """What an untold difference is: nothing that so many images could show, or a likely one that is not proven."""
+    if _likely(pair):
+        return "likely a difference, but not proven"
+    return f"no difference that {numbers.many(ground.images, measure.unit)} could show"
+
+
+def _likely(pair: Pair | None) -> bool:
+    """Whether the interval of a difference leaves out zero."""
+    return pair is not None and pair.difference.bounds is not None and pair.difference.bounds[0] > 0
 
 
 def _told_apart(pair: Pair | None, measure: Measure) -> bool:

@@ -49,8 +49,12 @@ def short(name: str, study: ClassesStudy, found: StudyEvidence) -> tuple[str, st
     """The average F score of the source, and that of each model here."""
     average = next((row for row in study.published if _same(row, AVERAGE) and "f1" in row), None)
     theirs = numbers.NONE if average is None else f"Average F score {published.written(average['f1'])}"
-    ours = [f"{_written(found.base.estimate(model, 'f1'))}: {model}" for model in study.models]
+    ours = [f"{_written(_f_score(found.base, model))}: {model}" for model in study.models]
     return theirs, f"Average F score {'; '.join(ours)}"
+
+
+def _f_score(evidence: Evidence, model: str) -> Estimate:
+    return evidence.estimate(model, "f1", evidence.deciding_level)
 
 
 def _equations(evidence: Evidence) -> list[str]:
@@ -78,7 +82,8 @@ def _table(name: str, study: ClassesStudy, evidence: Evidence) -> Table:
             line: dict[str, Any] = {"model": model, "class": of_class}
             beside = _beside(study, model, of_class)
             for metric in METRICS:
-                estimate = evidence.estimate(model, metric, of_class=None if of_class == AVERAGE else of_class)
+                which = None if of_class == AVERAGE else of_class
+                estimate = evidence.estimate(model, metric, evidence.deciding_level, which)
                 parts = zip(("", " low", " high"), (estimate.value, estimate.low, estimate.high), strict=True)
                 line |= {f"{metric}{part}": np.nan if value is None else value for part, value in parts}
                 line[f"{metric} published"] = published.written(beside.get(metric))
@@ -95,7 +100,7 @@ def _table(name: str, study: ClassesStudy, evidence: Evidence) -> Table:
             columns.append(_plain(published.heading(heading, len(told) > 1), place[f"{metric} published"]))
     return Table(
         name,
-        "Precision, recall and F score on test images, with 95 % intervals"
+        f"Precision, recall and F score on test {evidence.deciding_level}s, with 95 % intervals"
         + (published.note(study.comparable) if told else ""),
         data,
         tuple(columns),

@@ -1,0 +1,73 @@
+"""What the clues of the data audit say about a model: how much of its accuracy needs no look at the content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from gradewise.images.clues import TOGETHER, WITHOUT_CONTENT
+from gradewise.report import numbers
+from gradewise.report.evidence import Evidence
+
+NOTABLE = 0.05
+"""Gain over the commonest class from which a clue may explain a model's accuracy."""
+
+
+@dataclass(frozen=True)
+class Warning:
+    """A sentence on clues; `near` where they do nearly as well as the model."""
+
+    text: str
+    near: bool
+
+
+def warning(evidence: Evidence, model: str) -> Warning | None:
+    """Where clues do nearly as well as a model on images, or gain half of what it gains; None elsewhere."""
+    accuracy = evidence.estimate(model, "accuracy")
+    if evidence.audit is None or accuracy.value is None or accuracy.low is None:
+        return None
+    rows = evidence.audit
+    rows = rows.loc[(rows["check"] == "clue") & (rows["low"] - rows["baseline"] > 0)]
+    rows = rows.loc[rows["value"] - rows["baseline"] >= NOTABLE]
+    if rows.empty:
+        return None
+    near = rows.loc[rows["high"] >= accuracy.low]
+    if len(near):
+        return Warning(f"{_reached(near)}; {_model(model, accuracy)}. {_meaning(near)}", near=True)
+    most = rows.loc[rows["value"] == rows["value"].max()]
+    gain, baseline = float((most["value"] - most["baseline"]).iloc[0]), float(most["baseline"].iloc[0])
+    if gain < (accuracy.value - baseline) / 2:
+        return None
+    always = f"always giving the commonest answer {numbers.percent(baseline)}"
+    return Warning(f"{_reached(most)}, {always}; {_model(model, accuracy)}. {_meaning(most)}", near=False)
+
+
+def _model(model: str, accuracy: numbers.Estimate) -> str:
+    return f"{model} gets {numbers.percent_interval(accuracy)} of test images"
+
+
+def _reached(rows: pd.DataFrame) -> str:
+    best = rows.loc[rows["value"].idxmax()]
+    named = list(rows.loc[rows["subject"] != TOGETHER, "subject"])
+    what = "file, size, border colour and brightness together" if best["subject"] == TOGETHER else best["subject"]
+    others = [name for name in named if name != best["subject"]]
+    also = f" ({numbers.listed(others)} alone nearly as much)" if others else ""
+    return (
+        f"A classifier that knows only {what}, a few numbers an image, gets "
+        f"{numbers.percent_interval(numbers.Estimate(best['value'], best['low'], best['high']))} of images right{also}"
+    )
+
+
+def _meaning(rows: pd.DataFrame) -> str:
+    named = set(rows["subject"])
+    outside = sorted(named & set(WITHOUT_CONTENT))
+    text = ""
+    if outside:
+        text = f"What an image shows cannot bring about {numbers.listed(outside)}: the classes were taken differently. "
+    if named - set(outside):
+        text += (
+            "Such numbers may come from what images show or from how they were taken; where they come from how they "
+            "were taken, expect less of the model on images taken otherwise."
+        )
+    return text.rstrip()
