@@ -1,6 +1,6 @@
 from gradewise.report import numbers, verdict
 from gradewise.report.numbers import Estimate
-from gradewise.report.verdict import Ground, Measure, Pair, Standing
+from gradewise.report.recommendation import Ground, Measure, Pair, Standing, recommend
 
 NET = Standing("net", Estimate(0.90, 0.82, 0.95), 120.0, 0.02, 512.0, 2_500_000)
 FOREST = Standing("forest", Estimate(0.86, 0.78, 0.92), 4.0, 0.005, 300.0, 9_000_000)
@@ -18,47 +18,47 @@ def plain(text: str | None) -> str | None:
 
 
 def test_the_most_accurate_model_is_recommended_where_it_leads_beyond_chance():
-    found = verdict.recommend([FOREST, NET], [LEAD])
+    found = recommend([FOREST, NET], [LEAD])
     assert (found.leader, found.choice, found.tied, found.beaten) == (NET, NET, (), (FOREST,))
 
 
 def test_of_models_that_tie_and_are_close_the_fastest_to_train_is_recommended():
-    found = verdict.recommend([NET, NEAR, FOREST, SVM], [NEAR_TIE, TIE, FAR])
+    found = recommend([NET, NEAR, FOREST, SVM], [NEAR_TIE, TIE, FAR])
     assert (found.leader, found.choice, found.tied, found.beaten) == (NET, NEAR, (NEAR, FOREST), (SVM,))
 
 
 def test_a_lead_that_is_not_proven_but_large_still_decides():
-    found = verdict.recommend([NET, FOREST], [TIE])
+    found = recommend([NET, FOREST], [TIE])
     assert (found.choice, found.tied) == (NET, (FOREST,))
 
 
 def test_a_cheaper_model_that_is_worse_beyond_chance_is_not_recommended():
-    assert verdict.recommend([NET, SVM], [FAR]).choice == NET
+    assert recommend([NET, SVM], [FAR]).choice == NET
 
 
 def test_models_never_compared_tie():
-    assert verdict.recommend([NET, FOREST], []).tied == (FOREST,)
+    assert recommend([NET, FOREST], []).tied == (FOREST,)
 
 
 def test_a_comparison_without_p_value_tells_nothing_apart():
     unknown = Pair("net", "forest", Estimate(0.04), None, "exact McNemar")
-    assert verdict.recommend([NET, FOREST], [unknown]).tied == (FOREST,)
+    assert recommend([NET, FOREST], [unknown]).tied == (FOREST,)
 
 
 def test_a_p_value_of_exactly_one_in_twenty_is_a_tie():
     edge = Pair("net", "forest", Estimate(0.04, 0.0, 0.08), 0.05, "exact McNemar")
-    assert verdict.recommend([NET, FOREST], [edge]).tied == (FOREST,)
+    assert recommend([NET, FOREST], [edge]).tied == (FOREST,)
 
 
 def test_models_without_accuracy_are_not_considered():
     unknown = Standing("unknown", Estimate(None), 0.1)
-    assert verdict.recommend([unknown, NET], []).choice == NET
-    assert verdict.recommend([unknown], []) is None
+    assert recommend([unknown, NET], []).choice == NET
+    assert recommend([unknown], []) is None
 
 
 def test_a_tie_without_training_times_goes_to_the_most_accurate():
     timeless = [Standing("a", Estimate(0.8)), Standing("b", Estimate(0.9))]
-    found = verdict.recommend(timeless, [])
+    found = recommend(timeless, [])
     assert found.choice.model == "b"
     assert plain(verdict.headline(found, GROUND)) == (
         "Use b: it gets 90.0 % of test images right, more than any other model. "
@@ -67,34 +67,34 @@ def test_a_tie_without_training_times_goes_to_the_most_accurate():
 
 
 def test_the_headline_of_a_lead():
-    assert plain(verdict.headline(verdict.recommend([NET, FOREST], [LEAD]), GROUND)) == (
+    assert plain(verdict.headline(recommend([NET, FOREST], [LEAD]), GROUND)) == (
         "Use net: it gets 90.0 % of test images right, more than any other model, and chance does not explain the lead."
     )
 
 
 def test_the_headline_of_a_tie():
-    assert plain(verdict.headline(verdict.recommend([NET, NEAR], [NEAR_TIE]), GROUND)) == (
+    assert plain(verdict.headline(recommend([NET, NEAR], [NEAR_TIE]), GROUND)) == (
         "Use near: it gets 89.5 % of test images right, net 90.0 %, which is no difference that 48 images could show, "
         "and it is faster to train."
     )
 
 
 def test_the_headline_of_a_model_alone():
-    assert plain(verdict.headline(verdict.recommend([NET], []), GROUND)) == (
+    assert plain(verdict.headline(recommend([NET], []), GROUND)) == (
         "net is the only model here; it gets 90.0 % of test images right."
     )
 
 
 def test_the_headline_recommends_nothing_that_guessing_beats():
     poor = Standing("poor", Estimate(0.3, 0.2, 0.4))
-    assert plain(verdict.headline(verdict.recommend([poor], []), GROUND)) == (
+    assert plain(verdict.headline(recommend([poor], []), GROUND)) == (
         "Use none of these models as it is: the best, poor, gets 30.0 % of test images right, "
         "always answering sound 55.0 %."
     )
 
 
 def test_the_headline_admits_that_a_model_may_be_no_better_than_guessing():
-    assert plain(verdict.headline(verdict.recommend([SVM], []), GROUND)) == (
+    assert plain(verdict.headline(recommend([SVM], []), GROUND)) == (
         "svm is the only model here; it gets 60.0 % of test images right. "
         "That is not shown to be better than always answering sound."
     )
@@ -119,7 +119,7 @@ def test_groups_are_not_counted_where_each_image_is_its_own():
 
 
 def test_the_lead_that_a_test_confirms():
-    found = verdict.recommend([NET, FOREST], [LEAD])
+    found = recommend([NET, FOREST], [LEAD])
     assert plain(verdict.lead_sentence(found, [LEAD], GROUND)) == (
         "The most accurate, net, is 4.0 percentage points ahead of the next, forest (95 % interval +1.0 to +7.0, "
         "adjusted p = 0.012, exact McNemar): chance alone does not explain that."
@@ -127,7 +127,7 @@ def test_the_lead_that_a_test_confirms():
 
 
 def test_the_lead_that_is_too_small_is_seen_from_the_leader_and_says_what_could_have_been_seen():
-    found = verdict.recommend([NET, FOREST], [TIE])
+    found = recommend([NET, FOREST], [TIE])
     assert plain(verdict.lead_sentence(found, [TIE], GROUND)) == (
         "The most accurate, net, is 4.0 percentage points ahead of the next, forest (95 % interval −3.0 to +11.0, "
         "adjusted p = 0.31, exact McNemar): no difference that 48 images could show. "
@@ -136,7 +136,7 @@ def test_the_lead_that_is_too_small_is_seen_from_the_leader_and_says_what_could_
 
 
 def test_the_lead_over_a_model_that_was_not_compared():
-    found = verdict.recommend([NET, FOREST], [])
+    found = recommend([NET, FOREST], [])
     assert plain(verdict.lead_sentence(found, [], GROUND)) == (
         "The most accurate, net, is 4.0 percentage points ahead of the next, forest; "
         "the two were not tested against each other."
@@ -144,7 +144,7 @@ def test_the_lead_over_a_model_that_was_not_compared():
 
 
 def test_a_model_alone_leads_nobody():
-    assert verdict.lead_sentence(verdict.recommend([NET], []), [], GROUND) is None
+    assert verdict.lead_sentence(recommend([NET], []), [], GROUND) is None
 
 
 def test_samples_are_compared_with_guessing_too():
@@ -160,7 +160,7 @@ def test_the_way_samples_are_gathered_is_named_where_masks_give_the_labels():
 
 
 def test_what_the_cheaper_choice_saves_and_may_cost():
-    found = verdict.recommend([NET, NEAR], [NEAR_TIE])
+    found = recommend([NET, NEAR], [NEAR_TIE])
     assert plain(verdict.trade_sentence(found, [NEAR_TIE])) == (
         "Choosing near over net saves training time (4 s against 2 min 00 s) and may cost accuracy: net got 0.5 "
         "points more (95 % interval −6.5 to +7.5). Where accuracy matters more than time, take net."
@@ -168,11 +168,11 @@ def test_what_the_cheaper_choice_saves_and_may_cost():
 
 
 def test_there_is_nothing_to_trade_where_the_most_accurate_is_the_choice():
-    assert verdict.trade_sentence(verdict.recommend([NET, FOREST], [LEAD]), [LEAD]) is None
+    assert verdict.trade_sentence(recommend([NET, FOREST], [LEAD]), [LEAD]) is None
 
 
 def test_beaten_models_are_named_with_their_distance():
-    found = verdict.recommend([NET, FOREST, SVM], [LEAD, FAR])
+    found = recommend([NET, FOREST, SVM], [LEAD, FAR])
     assert plain(verdict.beaten_sentence(found, [LEAD, FAR])) == (
         "Less accurate than net beyond chance: forest (by 4.0 points) and svm (by 30.0 points)."
     )
@@ -217,7 +217,7 @@ LOTTERY = Ground(images=48, groups=16, repeats=5, commonest="faulty", share=90.0
 
 
 def test_the_cheapest_leads_where_cost_decides():
-    found = verdict.recommend([DEAR, CHEAP], [Pair("net", "forest", Estimate(21.0, 9.0, 33.0), 0.01, "t test")], COST)
+    found = recommend([DEAR, CHEAP], [Pair("net", "forest", Estimate(21.0, 9.0, 33.0), 0.01, "t test")], COST)
     assert (found.leader, found.beaten) == (CHEAP, (DEAR,))
     assert plain(verdict.headline(found, LOTTERY, COST)) == (
         "Use net: it gets a cost of 31.0 for 100 images, better than any other model, "
@@ -230,7 +230,7 @@ def test_the_cheapest_leads_where_cost_decides():
 
 
 def test_no_model_is_recommended_where_one_answer_is_cheaper():
-    found = verdict.recommend([DEAR], [], COST)
+    found = recommend([DEAR], [], COST)
     text = plain(verdict.headline(found, Ground(48, 16, 5, "faulty", 30.0), COST))
     assert text == (
         "Use none of these models as it is: the best, forest, gets a cost of 52.0 for 100 images, "
@@ -241,7 +241,7 @@ def test_no_model_is_recommended_where_one_answer_is_cheaper():
 def test_the_lead_is_told_in_the_unit_of_what_decides():
     kappa = Measure("quadratic_kappa")
     pair = Pair("net", "forest", Estimate(0.04, -0.03, 0.11), 0.31, "t test", 0.12)
-    found = verdict.recommend([NET, FOREST], [pair], kappa)
+    found = recommend([NET, FOREST], [pair], kappa)
     assert plain(verdict.lead_sentence(found, [pair], GROUND, kappa)) == (
         "The best by quadratic weighted kappa, net, is 0.040 ahead of the next, forest (95 % interval −0.030 to "
         "+0.110, adjusted p = 0.31, t test): no difference that 48 images could show. "
@@ -255,7 +255,7 @@ NARROW = Pair("net", "forest", Estimate(0.015, 0.002, 0.028), 0.02, "t test", 0.
 def test_a_real_difference_within_the_margin_is_equivalence_and_the_faster_is_chosen():
     margin = Measure(margin=0.03)
     near = Standing("forest", Estimate(0.885, 0.80, 0.93), 4.0)
-    found = verdict.recommend([NET, near], [NARROW], margin)
+    found = recommend([NET, near], [NARROW], margin)
     assert (found.tied, found.equivalent, found.choice) == ((near,), ("forest",), near)
     assert plain(verdict.headline(found, GROUND, margin)) == (
         "Use forest: it gets 88.5 % of test images right, net 90.0 %; the two are equivalent within 3.0 points, "
@@ -269,7 +269,7 @@ def test_a_real_difference_within_the_margin_is_equivalence_and_the_faster_is_ch
 
 def test_a_wide_interval_shows_no_equivalence():
     margin = Measure(margin=0.02)
-    found = verdict.recommend([NET, FOREST], [TIE], margin)
+    found = recommend([NET, FOREST], [TIE], margin)
     assert found.equivalent == ()
     assert plain(verdict.lead_sentence(found, [TIE], GROUND, margin)).endswith(
         "Nor is it shown that the two are equivalent within 2.0 points."
@@ -277,7 +277,7 @@ def test_a_wide_interval_shows_no_equivalence():
 
 
 def test_without_a_margin_the_same_difference_decides():
-    assert verdict.recommend([NET, FOREST], [NARROW]).beaten == (FOREST,)
+    assert recommend([NET, FOREST], [NARROW]).beaten == (FOREST,)
 
 
 def test_the_class_that_is_recognised_worst_is_named():
@@ -309,7 +309,7 @@ def test_plain_accuracy_stands_beside_another_metric_that_decides():
 
 def test_a_likely_difference_that_is_not_proven_is_told_as_such():
     likely = Pair("net", "forest", Estimate(0.04, 0.01, 0.07), 0.057, "exact McNemar")
-    found = verdict.recommend([NET, FOREST], [likely])
+    found = recommend([NET, FOREST], [likely])
     assert found.likely == ("forest",)
     assert verdict.headline(found, GROUND).endswith("It is likely, but not proven, to be better than forest.")
     assert "likely a difference, but not proven" in verdict.lead_sentence(found, [likely], GROUND)

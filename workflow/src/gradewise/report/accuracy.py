@@ -15,7 +15,7 @@ from gradewise.report.blocks import Block, Column, Figure, Section, Table, Text
 from gradewise.report.evidence import Evidence
 from gradewise.report.numbers import Estimate
 from gradewise.report.palette import QUIET
-from gradewise.report.verdict import Ground, Measure
+from gradewise.report.recommendation import Ground, Measure
 
 MANY = 12
 """Tables with more rows than this open when asked."""

@@ -11,7 +11,7 @@ from gradewise.evaluation import metrics
 from gradewise.report import clues, metric_names, numbers, verdict
 from gradewise.report.blocks import Block, Facts, Section, Text
 from gradewise.report.evidence import Evidence, row_estimate
-from gradewise.report.verdict import ACCURACY, Ground, Measure, Pair, Recommendation, Standing
+from gradewise.report.recommendation import ACCURACY, Ground, Measure, Pair, Recommendation, Standing, recommend
 
 SECOND_OPINIONS = ("balanced_accuracy", "roc_auc", "quadratic_kappa", "log_loss", "cost_per_100")
 """Metrics that may speak against a choice made by another."""
@@ -73,7 +73,7 @@ def answer(evidence: Evidence) -> Answer:
         for row in evidence.comparisons.itertuples(index=False)
         if (row.role, row.level, row.metric) == ("test", measure.unit, measure.metric)
     )
-    return Answer(verdict.recommend(standings, pairs, measure), pairs, ground(evidence, measure), measure)
+    return Answer(recommend(standings, pairs, measure), pairs, ground(evidence, measure), measure)
 
 
 def _turned(difference: numbers.Estimate) -> numbers.Estimate:

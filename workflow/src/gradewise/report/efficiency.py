@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Canvas
 from gradewise.report import drawing, metric_names, numbers
 from gradewise.report.blocks import Block, Column, Figure, Section, Table, Text
 from gradewise.report.evidence import Evidence
-from gradewise.report.verdict import Measure
+from gradewise.report.recommendation import Measure
 
 
 def section(evidence: Evidence) -> Section | None:

@@ -12,7 +12,7 @@ from gradewise.report import drawing, metric_names, numbers
 from gradewise.report.blocks import Block, Column, Figure, Section, Table, Text
 from gradewise.report.evidence import Evidence, row_estimate
 from gradewise.report.palette import INK, QUIET, Style
-from gradewise.report.verdict import SIGNIFICANT, Measure
+from gradewise.report.recommendation import SIGNIFICANT, Measure
 
 
 def section(evidence: Evidence) -> Section | None:

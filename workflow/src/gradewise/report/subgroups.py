@@ -14,7 +14,7 @@ from gradewise.report.answer import answer
 from gradewise.report.blocks import Block, Column, Figure, Section, Table, Text
 from gradewise.report.evidence import Evidence, row_estimate
 from gradewise.report.palette import INK, QUIET, Style
-from gradewise.report.verdict import SIGNIFICANT
+from gradewise.report.recommendation import SIGNIFICANT
 
 SHOWN = 12
 """Tables with more rows than this open when asked."""

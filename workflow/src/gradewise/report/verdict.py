@@ -6,71 +6,32 @@ Every function is pure: from numbers to sentences, so that each sentence can be 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gradewise.config import Top
-from gradewise.evaluation import power
 from gradewise.report import metric_names, numbers
 from gradewise.report.numbers import Estimate
-
-SIGNIFICANT = 0.05
-
-CLOSE = 0.01
+from gradewise.report.recommendation import (
+    ACCURACY,
+    Ground,
+    Measure,
+    Pair,
+    Recommendation,
+    Standing,
+    apart,
+    find,
+    is_equivalent,
+    lag,
+    leaves_out_zero,
+    surely_better,
+    surely_worse,
+    told_apart,
+)
 
 FALL = 0.05
 """Least share by which validation must be better than test to be told."""
 
 MANY_ALIKE = 0.1
 """Share of look-alikes from which independence is in doubt."""
-
-
-@dataclass(frozen=True)
-class Measure:
-    """What the verdict ranks models by, and how it is put into words.
-
-    Attributes
-    ----------
-    metric : str
-        Its name in `metrics.parquet`.
-    margin : float or None
-        Differences smaller than this do not matter in practice; None: every difference matters.
-    unit : {"image", "sample"}
-        What is judged.
-    """
-
-    metric: str = "accuracy"
-    margin: float | None = None
-    unit: str = "image"
-
-    @property
-    def words(self) -> str:
-        """The metric in words: 'accuracy', 'quadratic weighted kappa'."""
-        return metric_names.in_words(self.metric)
-
-    @property
-    def close(self) -> float:
-        """How far behind the leader a faster model may be: `CLOSE`; for costs, whose unit is the user's, nothing."""
-        return 0.0 if metric_names.is_amount(self.metric) else CLOSE
-
-    def advantage(self, first: float, second: float) -> float:
-        """How much better `first` is than `second`."""
-        return second - first if metric_names.lower_is_better(self.metric) else first - second
-
-    def reached(self, value: float | None) -> str:
-        """What a model gets: '90.0 % of test images right', 'a quadratic weighted kappa of 0.812'."""
-        return metric_names.reached(self.metric, value, self.unit)
-
-    def gap(self, difference: float | None, points: str = "points") -> str:
-        """A difference without its sign: '4.0 points', '0.042'."""
-        written = metric_names.difference(self.metric, difference).removeprefix("+")
-        return f"{written} {points}" if metric_names.is_share(self.metric) else written
-
-    def bounds(self, difference: Estimate) -> str:
-        """The interval of a difference: '−3.0 to +11.0'; empty where unknown."""
-        return " to ".join(metric_names.difference(self.metric, bound) for bound in difference.bounds or ())
-
-
-ACCURACY = Measure()
 
 
 def rule(measure: Measure = ACCURACY) -> str:
@@ -99,180 +60,18 @@ def _one(measure: Measure) -> str:
     return "one percentage point" if metric_names.is_share(measure.metric) else measure.gap(measure.close)
 
 
-@dataclass(frozen=True)
-class Standing:
-    """What the verdict needs to know of a model.
-
-    Attributes
-    ----------
-    model : str
-    score : Estimate
-        What the verdict ranks by, on test, over all repeats.
-    seconds_fit, seconds_per_image : float or None
-        Time to train once, and to predict one image [s].
-    memory_mb : float or None
-        Peak memory of a training [MiB].
-    model_bytes : float or None
-        Size on disk.
-    """
-
-    model: str
-    score: Estimate
-    seconds_fit: float | None = None
-    seconds_per_image: float | None = None
-    memory_mb: float | None = None
-    model_bytes: float | None = None
-
-
-@dataclass(frozen=True)
-class Pair:
-    """How much better `first` is than `second` on the same test images, by what the verdict ranks by, tested.
-
-    `detectable` is the smallest difference that would have been found four times in five.
-    """
-
-    first: str
-    second: str
-    difference: Estimate
-    p_holm: float | None
-    test: str
-    detectable: float | None = None
-
-    def seen_from(self, model: str) -> Pair:
-        """The same comparison with `model` as first."""
-        if model == self.first:
-            return self
-        turned = Estimate(*(None if x is None else -x for x in (self.difference.value, *_outer(self.difference))))
-        return Pair(self.second, self.first, turned, self.p_holm, self.test, self.detectable)
-
-
-@dataclass(frozen=True)
-class Ground:
-    """What the verdict stands on.
-
-    Attributes
-    ----------
-    images, groups : int
-        Distinct test images, or samples where those are judged, over all repeats, and their groups.
-    repeats : int
-        Number of splits.
-    commonest : str
-        The class that is best always answered: for accuracy the commonest class of the test images.
-    share : float
-        What always answering it gets: its share, for accuracy.
-    folds : int or None
-        How many splits make a round of cross-validation, if they do.
-    """
-
-    images: int
-    groups: int
-    repeats: int
-    commonest: str
-    share: float
-    folds: int | None = None
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """The leading model, those not distinguishable from it, the choice among them and the rest.
-
-    Attributes
-    ----------
-    leader : Standing
-        Best score.
-    tied : tuple of Standing
-        Others that no test tells from the leader, or that are equivalent to it, best first.
-    choice : Standing
-        The leader, or the fastest to train of those that tie and are at most `CLOSE` behind.
-    beaten : tuple of Standing
-        The rest, best first.
-    equivalent : tuple of str
-        Those of the tied that are shown to be equivalent to the leader.
-    likely : tuple of str
-        Those of the tied that are likely worse, but not shown to be: the interval of the difference leaves out zero.
-    """
-
-    leader: Standing
-    tied: tuple[Standing, ...]
-    choice: Standing
-    beaten: tuple[Standing, ...]
-    equivalent: tuple[str, ...] = ()
-    likely: tuple[str, ...] = ()
-
-
-def recommend(
-    standings: Sequence[Standing], pairs: Sequence[Pair], measure: Measure = ACCURACY
-) -> Recommendation | None:
-    """Apply `rule`; None where no model has a score.
-
-    A model that was never compared with the leader, or whose comparison gave no p value, ties: nothing shows that it
-    is worse.
-    """
-    ranked = sorted(
-        (standing for standing in standings if numbers.known(standing.score.value)),
-        key=lambda standing: measure.advantage(0.0, standing.score.value or 0.0),
-    )
-    if not ranked:
-        return None
-    leader, others = ranked[0], ranked[1:]
-    compared = {standing.model: find(pairs, leader.model, standing.model) for standing in others}
-    told = {model: _told_apart(pair, measure) for model, pair in compared.items()}
-    equivalent = tuple(model for model, pair in compared.items() if is_equivalent(pair, measure))
-    tied = tuple(standing for standing in others if not told[standing.model])
-    close = [
-        standing
-        for standing in tied
-        if standing.model in equivalent or _behind(leader, standing, measure) <= measure.close
-    ]
-    cheapest = min(
-        (leader, *close),
-        key=lambda standing: standing.seconds_fit if standing.seconds_fit is not None else float("inf"),
-    )
-    beaten = tuple(standing for standing in others if told[standing.model])
-    likely = tuple(each.model for each in tied if each.model not in equivalent and _likely(compared[each.model]))
-    return Recommendation(leader, tied, cheapest, beaten, equivalent, likely)
-
-
-def is_equivalent(pair: Pair | None, measure: Measure) -> bool:
-    """Whether the whole interval of a difference lies within the margin, as `power.judge` has it."""
-    if pair is None or pair.difference.bounds is None or measure.margin is None:
-        return False
-    low, high = pair.difference.bounds
-    return power.judge(low, high, 1.0 if pair.p_holm is None else pair.p_holm, measure.margin) == "equivalent"
-
-
-def _behind(leader: Standing, standing: Standing, measure: Measure) -> float:
-    return measure.advantage(leader.score.value or 0.0, standing.score.value or 0.0)
-
-
-def find(pairs: Sequence[Pair], first: str, second: str) -> Pair | None:
-    """The comparison of two models, seen from `first`."""
-    for pair in pairs:
-        if {pair.first, pair.second} == {first, second}:
-            return pair.seen_from(first)
-    return None
-
-
 def headline(recommendation: Recommendation, ground: Ground, measure: Measure = ACCURACY) -> str:
     """The answer in one to three sentences; no model is recommended where guessing beats the best of them."""
     choice, leader = recommendation.choice, recommendation.leader
-    if _surely_worse(leader.score, ground.share, measure):
+    if surely_worse(leader.score, ground.share, measure):
         return (
             f"Use none of these models as it is: the best, {leader.model}, gets "
             f"{measure.reached(leader.score.value)}, always answering {ground.commonest} "
             f"{metric_names.value(measure.metric, ground.share)}."
         )
-    doubtful = choice.score.bounds is not None and not _surely_better(choice.score, ground.share, measure)
+    doubtful = choice.score.bounds is not None and not surely_better(choice.score, ground.share, measure)
     doubt = f" That is not shown to be better than always answering {ground.commonest}." if doubtful else ""
     return f"{_advice(recommendation, ground, measure)}{doubt}"
-
-
-def _surely_better(score: Estimate, value: float, measure: Measure) -> bool:
-    return score.bounds is not None and all(measure.advantage(bound, value) > 0 for bound in score.bounds)
-
-
-def _surely_worse(score: Estimate, value: float, measure: Measure) -> bool:
-    return score.bounds is not None and all(measure.advantage(bound, value) < 0 for bound in score.bounds)
 
 
 def basis(images: int, groups: int, noun: str) -> str:
@@ -299,7 +98,7 @@ def accuracy_sentence(standing: Standing, ground: Ground, measure: Measure = ACC
 def validation_sentence(standing: Standing, validation: Estimate, measure: Measure = ACCURACY) -> str | None:
     """That the model does clearly better on validation than on test, and what may be behind it; else None."""
     gap = measure.advantage(validation.value or 0.0, standing.score.value or 0.0)
-    if not _apart(validation, standing.score, measure) or (metric_names.is_share(measure.metric) and gap < FALL):
+    if not apart(validation, standing.score, measure) or (metric_names.is_share(measure.metric) and gap < FALL):
         return None
     unit = measure.unit
     return (
@@ -361,14 +160,14 @@ def lead_sentence(
 ) -> str | None:
     """By how much the leader is better than the next model, and how sure that is; None where it is alone."""
     leader = recommendation.leader
-    others = sorted((*recommendation.tied, *recommendation.beaten), key=lambda other: _behind(leader, other, measure))
+    others = sorted((*recommendation.tied, *recommendation.beaten), key=lambda other: lag(leader, other, measure))
     if not others:
         return None
     second = others[0]
     first = f"The {'most accurate' if measure.metric == 'accuracy' else f'best by {measure.words}'}, {leader.model}"
     pair = find(pairs, leader.model, second.model)
     if pair is None or not numbers.known(pair.difference.value):
-        gap = measure.gap(_behind(leader, second, measure), "percentage points")
+        gap = measure.gap(lag(leader, second, measure), "percentage points")
         return f"{first}, is {gap} ahead of the next, {second.model}; the two were not tested against each other."
     gap = measure.gap(pair.difference.value, "percentage points")
     ahead = f"{first}, is {gap} ahead of the next, {second.model}"
@@ -378,7 +177,7 @@ def lead_sentence(
         ahead += f" ({_p_clause(pair.p_holm, pair.test).removeprefix(', ')})"
     if is_equivalent(pair, measure):
         return f"{ahead}: the two are equivalent within {measure.gap(measure.margin)}."
-    if _told_apart(pair, measure):
+    if told_apart(pair, measure):
         return f"{ahead}: chance alone does not explain that."
     found = f"{ahead}: {_not_shown(pair, ground, measure)}."
     if numbers.known(pair.detectable):
@@ -394,7 +193,7 @@ def trade_sentence(recommendation: Recommendation, pairs: Sequence[Pair], measur
     if choice is leader:
         return None
     pair = find(pairs, leader.model, choice.model)
-    measured = Estimate(_behind(leader, choice, measure))
+    measured = Estimate(lag(leader, choice, measure))
     behind = pair.difference if pair and numbers.known(pair.difference.value) else measured
     bounds = f" (95 % interval {measure.bounds(behind)})" if behind.bounds else ""
     saved = (
@@ -465,8 +264,8 @@ def plain_sentence(standing: Standing, accuracy: Estimate, ground: Ground, measu
     """How plain accuracy compares with guessing, where another metric decides; the last two are of accuracy."""
     if accuracy.bounds is None:
         return None
-    compared = "above" if _surely_better(accuracy, ground.share, measure) else "not shown to be above"
-    if _surely_worse(accuracy, ground.share, measure):
+    compared = "above" if surely_better(accuracy, ground.share, measure) else "not shown to be above"
+    if surely_worse(accuracy, ground.share, measure):
         compared = "below"
     return (
         f"Its plain accuracy is {numbers.percent_interval(accuracy)}, {compared} the "
@@ -503,7 +302,7 @@ def dissent_sentence(
     for metric, mine in own.items():
         by = Measure(metric)
         ahead = [
-            model for model, theirs in others.items() if metric != measure.metric and _apart(theirs[metric], mine, by)
+            model for model, theirs in others.items() if metric != measure.metric and apart(theirs[metric], mine, by)
         ]
         if ahead:
             best = max(ahead, key=lambda model: by.advantage(others[model][metric].value or 0.0, 0.0))
@@ -516,13 +315,6 @@ def dissent_sentence(
         f"Other metrics speak against {choice.model}, their intervals apart from its own: {found}. Weigh that against "
         f"{measure.words}."
     )
-
-
-def _apart(better: Estimate, worse: Estimate, measure: Measure) -> bool:
-    """Whether the whole interval of one is better than the whole interval of the other."""
-    if better.bounds is None or worse.bounds is None:
-        return False
-    return min(measure.advantage(one, other) for one in better.bounds for other in worse.bounds) > 0
 
 
 def beaten_sentence(recommendation: Recommendation, pairs: Sequence[Pair], measure: Measure = ACCURACY) -> str | None:
@@ -567,11 +359,11 @@ def baseline_sentence(standing: Standing, ground: Ground, measure: Measure = ACC
     if standing.score.bounds is None:
         verb = "is right for" if accuracy else "reaches"
         return f"{guess}; {standing.model} {verb} {metric_names.value(measure.metric, value)}."
-    if _surely_better(standing.score, ground.share, measure):
+    if surely_better(standing.score, ground.share, measure):
         above = "above that" if accuracy else "better"
         gap = measure.gap(measure.advantage(value, ground.share))
         return f"{guess}; {standing.model} is {gap} {above}, with an interval that leaves it out."
-    if _surely_worse(standing.score, ground.share, measure):
+    if surely_worse(standing.score, ground.share, measure):
         return f"{guess}: better than {standing.model}, which should not be used as it is."
     return f"{guess}, which lies within the interval of {standing.model}: it is not shown to be better than guessing."
 
@@ -611,20 +403,9 @@ def _advice(recommendation: Recommendation, ground: Ground, measure: Measure) ->
 
 def _not_shown(pair: Pair | None, ground: Ground, measure: Measure) -> str:
     """What an untold difference is: nothing that so many images could show, or a likely one that is not proven."""
-    if _likely(pair):
+    if leaves_out_zero(pair):
         return "likely a difference, but not proven"
     return f"no difference that {numbers.many(ground.images, measure.unit)} could show"
-
-
-def _likely(pair: Pair | None) -> bool:
-    """Whether the interval of a difference leaves out zero."""
-    return pair is not None and pair.difference.bounds is not None and pair.difference.bounds[0] > 0
-
-
-def _told_apart(pair: Pair | None, measure: Measure) -> bool:
-    if is_equivalent(pair, measure):
-        return False
-    return pair is not None and pair.p_holm is not None and numbers.known(pair.p_holm) and pair.p_holm < SIGNIFICANT
 
 
 def _p_clause(p: float | None, test: str) -> str:
@@ -633,7 +414,3 @@ def _p_clause(p: float | None, test: str) -> str:
     text = numbers.p_value(p)
     equals = "" if text.startswith("<") else "= "
     return f", adjusted p {equals}{text}, {test}"
-
-
-def _outer(estimate: Estimate) -> tuple[float | None, float | None]:
-    return estimate.high, estimate.low
