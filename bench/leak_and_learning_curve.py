@@ -72,8 +72,7 @@ def cover_leak(experiments: int) -> None:
     print(f"{'groups':>6} {'images':>6} {'splits':>10} {'true gap':>8} {'coverage':>8} {'width':>6}")
     for (groups, size), folds in itertools.product(((20, 8), (60, 3), (100, 4)), (False, True)):
         rng = np.random.default_rng(zlib.crc32(repr((groups, size, folds)).encode()))
-        round_of = REPEATS if folds else 1
-        found = [measure_gap(*both_splits(groups, size, folds, rng), CLASSES, round_of) for _ in range(experiments)]
+        found = [measure_gap(*both_splits(groups, size, folds, rng), CLASSES) for _ in range(experiments)]
         truth = np.mean([_plain_gap(*both_splits(groups, size, folds, rng)) for _ in range(1000)])
         held = np.mean([one["gap_low"] <= truth <= one["gap_high"] for one in found])
         width = np.mean([one["gap_high"] - one["gap_low"] for one in found])

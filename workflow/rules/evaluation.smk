@@ -151,7 +151,6 @@ rule leak:
     params:
         models=lambda wildcards: to_json(dataset_of(wildcards).leak_models),
         classes=classes_of,
-        folds=lambda wildcards: dataset_of(wildcards).evaluation.folds or 1,
         code=code_version("gradewise.evaluation.leak"),
     shell:
         "python -m gradewise.evaluation.leak"
@@ -160,7 +159,6 @@ rule leak:
         " --careless {input.careless}"
         " --models {params.models:q}"
         " --classes {params.classes:q}"
-        " --folds {params.folds}"
         " --output {output}"
         " 2>&1 | tee {log}"
 

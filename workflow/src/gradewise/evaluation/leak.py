@@ -19,6 +19,10 @@ from gradewise.evaluation.counted import accuracy, count
 from gradewise.evaluation.intervals import Deletions, delete_each, difference_interval, effective, interval, spread
 
 METRIC = "accuracy"
+
+FEWEST = 4
+"""Groups that a gap is worth at least; the t distribution of fewer has next to no ends."""
+
 log = logging.getLogger(__name__)
 
 
@@ -29,7 +33,6 @@ def leak(
     careless: Path,
     models: list[str],
     classes: list[str],
-    folds: int = 1,
     output: Path,
 ) -> None:
     """Compare accuracy under the dataset's split and under one that ignores groups.
@@ -43,8 +46,6 @@ def leak(
     models : list of str
     classes : list of str
         In the order of the configuration.
-    folds : int
-        How many repeats in a row test every image once.
     output : Path
         `leaks.parquet`.
 
@@ -61,30 +62,28 @@ def leak(
             chosen.append(verdicts.loc[verdicts["model"] == model])
             if not (chosen[-1]["role"] == "test").any():
                 raise UserError(f"{path}: no test verdicts of {model}; fit it under both splits")
-        gap = measure_gap(chosen[0], chosen[1], classes, folds)
+        gap = measure_gap(chosen[0], chosen[1], classes)
         rows.append({"dataset": dataset, "model": model, "metric": METRIC, **gap})
         log.info("%s: %.3f grouped, %.3f careless", model, rows[-1]["grouped"], rows[-1]["careless"])
     columns = {name: pd.Series(dtype=object) for name in tables.LEAKS.names}
     tables.write(pd.DataFrame(rows) if rows else pd.DataFrame(columns), output, tables.LEAKS)
 
 
-def measure_gap(grouped: pd.DataFrame, careless: pd.DataFrame, classes: list[str], folds: int = 1) -> dict[str, float]:
+def measure_gap(grouped: pd.DataFrame, careless: pd.DataFrame, classes: list[str]) -> dict[str, float]:
     """One row of `leaks.parquet`, but for names.
 
     The two accuracies speak of the same images, so that a group that is hard under one split is hard under the other.
     Each group is therefore left out of both splits at once, and the gap's standard error is that of the changes in the
     gap (see `intervals.spread`); a group that only one of the splits tested changes that side alone. What the draw of
     either split adds enters as the repeats' part, one repeat of each split at a time, for training sets that overlap.
-    The gap is worth as many groups as one repeat tests, or one round of folds, since a group that is tested again
-    brings no new specimen.
+    The gap is worth no more groups than one repeat tests, if at least `FEWEST`: all repeats draw on the same groups, and
+    a model that remembers groups depends on which those are. `bench/leak_and_learning_curve.txt` has how well it covers.
 
     Parameters
     ----------
     grouped, careless : DataFrame
         Verdicts of one model in all roles: repeat, role, image_id, group, label, predicted.
     classes : list of str
-    folds : int
-        How many repeats in a row test every image once.
 
     Returns
     -------
@@ -102,8 +101,7 @@ def measure_gap(grouped: pd.DataFrame, careless: pd.DataFrame, classes: list[str
         ends = interval(deletions[side].value, spread(_of(deletions[side], sizes > 0), worth), (0.0, 1.0), worth)
         found |= {side: deletions[side].value, f"{side}_low": ends[0], f"{side}_high": ends[1]}
     gap = deletions["careless"] - deletions["grouped"]
-    rounds = [counts.sum(axis=(2, 3)).reshape(-1, folds, len(groups)).sum(axis=1) for counts in tested.values()]
-    worth = min(effective(sizes) for of_side in rounds for sizes in of_side)
+    worth = max(FEWEST, min(effective(sizes) for counts in tested.values() for sizes in counts.sum(axis=(2, 3))))
     ratio = len(tests["grouped"]) / (grouped["role"] == "train").sum()
     low, high = difference_interval(gap.value, spread(gap, worth, ratio), 1.0)
     return {
