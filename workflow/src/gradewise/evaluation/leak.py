@@ -76,8 +76,9 @@ def measure_gap(grouped: pd.DataFrame, careless: pd.DataFrame, classes: list[str
     Each group is therefore left out of both splits at once, and the gap's standard error is that of the changes in the
     gap (see `intervals.spread`); a group that only one of the splits tested changes that side alone. What the draw of
     either split adds enters as the repeats' part, one repeat of each split at a time, for training sets that overlap.
-    The gap is worth no more groups than one repeat tests, if at least `FEWEST`: all repeats draw on the same groups, and
-    a model that remembers groups depends on which those are. `bench/leak_and_learning_curve.txt` has how well it covers.
+    The gap is worth no more groups than one repeat tests, if at least `FEWEST`: all repeats draw on the same groups,
+    and a model that remembers groups depends on which those are. `bench/leak_and_learning_curve.txt` has how well it
+    covers.
 
     Parameters
     ----------
