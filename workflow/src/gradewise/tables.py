@@ -137,8 +137,8 @@ COMPARISONS = pa.schema(
 )
 """One row a pair of models: metric of `first` minus metric of `second`, over all repeats.
 
-`detectable` is the smallest difference that would have been found four times in five, `error_correlation` the
-correlation (phi) between the two models' mistakes."""
+`detectable` is the smallest difference that the test would find four times in five, `error_correlation` the correlation
+(phi) between the two models' mistakes. At `level` sample, `images` and what only one got right count samples."""
 
 LEAKS = pa.schema(
     [

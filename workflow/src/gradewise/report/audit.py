@@ -71,7 +71,8 @@ def _sentences(evidence: Evidence, found: pd.DataFrame) -> list[str]:
     for check in ("copy across roles", "column equals label", "clue equals label"):
         rows = found.loc[found["check"] == check]
         if len(rows):
-            sentences.append(f"{rows['text'].iloc[0][:1].upper()}{rows['text'].iloc[0][1:]} ({len(rows)} in all).")
+            first, more = str(rows["text"].iloc[0]), f" ({len(rows)} in all)" if len(rows) > 1 else ""
+            sentences.append(f"{first[:1].upper()}{first[1:]}{more}.")
     return sentences
 
 

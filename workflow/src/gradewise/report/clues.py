@@ -27,30 +27,32 @@ def warning(evidence: Evidence, model: str) -> Warning | None:
     accuracy = evidence.estimate(model, "accuracy")
     if evidence.audit is None or accuracy.value is None or accuracy.low is None:
         return None
-    rows = evidence.audit
-    rows = rows.loc[(rows["check"] == "clue") & (rows["low"] - rows["baseline"] > 0)]
+    guessed = evidence.audit.loc[evidence.audit["check"] == "clue"]
+    rows = guessed.loc[guessed["low"] - guessed["baseline"] > 0]
     rows = rows.loc[rows["value"] - rows["baseline"] >= NOTABLE]
     if rows.empty:
         return None
+    known = numbers.listed([name for name in guessed["subject"] if name != TOGETHER])
     near = rows.loc[rows["high"] >= accuracy.low]
     if len(near):
-        return Warning(f"{_reached(near)}; {_model(model, accuracy)}. {_meaning(near)}", near=True)
+        return Warning(f"{_reached(near, known)}; {_model(model, accuracy)}. {_meaning(near)}", near=True)
     most = rows.loc[rows["value"] == rows["value"].max()]
     gain, baseline = float((most["value"] - most["baseline"]).iloc[0]), float(most["baseline"].iloc[0])
     if gain < (accuracy.value - baseline) / 2:
         return None
     always = f"always giving the commonest answer {numbers.percent(baseline)}"
-    return Warning(f"{_reached(most)}, {always}; {_model(model, accuracy)}. {_meaning(most)}", near=False)
+    return Warning(f"{_reached(most, known)}, {always}; {_model(model, accuracy)}. {_meaning(most)}", near=False)
 
 
 def _model(model: str, accuracy: numbers.Estimate) -> str:
-    return f"{model} gets {numbers.percent_interval(accuracy)} of test images"
+    return f"{model} gets {numbers.percent_interval(accuracy)} of test images right"
 
 
-def _reached(rows: pd.DataFrame) -> str:
+def _reached(rows: pd.DataFrame, known: str) -> str:
+    """What the best of some clues gets; `known` names all single ones."""
     best = rows.loc[rows["value"].idxmax()]
     named = list(rows.loc[rows["subject"] != TOGETHER, "subject"])
-    what = "file, size, border colour and brightness together" if best["subject"] == TOGETHER else best["subject"]
+    what = known if best["subject"] == TOGETHER else best["subject"]
     others = [name for name in named if name != best["subject"]]
     also = f" ({numbers.listed(others)} alone nearly as much)" if others else ""
     return (
