@@ -111,7 +111,7 @@ def _clues(guessed: pd.DataFrame) -> Table:
         (
             Column("Clue", lambda row: row.subject, kind="name"),
             Column("Guessed right", lambda row: numbers.percent_interval(row_estimate(row))),
-            Column("Commonest class", lambda row: numbers.percent(row.baseline)),
+            Column("Always the commonest", lambda row: numbers.percent(row.baseline)),
         ),
     )
 

@@ -221,8 +221,8 @@ def _how_split(evidence: Evidence) -> str:
         )
     return (
         f"{how}{drawn}. {numbers.percent(plan.validation)} of the training images are set apart for validation, which "
-        f"chooses settings and when to stop. Classes are spread evenly over the roles, and a group never stands on two "
-        f"sides of a split."
+        f"chooses settings and when to stop. Classes are spread over the roles as evenly as whole groups allow, and a "
+        f"group never stands on two sides of a split."
     )
 
 
