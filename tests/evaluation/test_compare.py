@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from gradewise import tables
 from gradewise.command import UserError
@@ -135,6 +136,29 @@ def test_single_samples_can_be_what_is_compared(tmp_path: Path) -> None:
     assert row["images"] == 2 * of_images["images"]
     assert row["groups"] == of_images["groups"]
     assert row["difference"] == pytest.approx(of_images["difference"] / 2)
+
+
+def test_what_the_test_could_find_follows_from_the_test(tmp_path: Path) -> None:
+    verdicts = verdicts_of({"a": coin(1, 0.8), "b": coin(2, 0.6)}, repeats=5)
+    test = verdicts.loc[verdicts["role"] == "test"]
+    right = (test["label"] == test["predicted"]).groupby([test["model"], test["repeat"]]).mean()
+    differences = (right["a"] - right["b"]).to_numpy()
+    error = np.sqrt((1 / 5 + 18 / 42) * np.var(differences, ddof=1))
+    expected = (stats.t.ppf(0.975, 4) + stats.t.ppf(0.8, 4)) * error
+    assert compared(verdicts, tmp_path)["detectable"].item() == pytest.approx(expected)
+
+
+def test_a_test_of_few_groups_can_show_nothing(tmp_path: Path) -> None:
+    few = verdicts_of({"a": coin(1, 0.8), "b": coin(2, 0.6)}, group_size=6)
+    assert compared(few, tmp_path)["groups"].item() == 3
+    assert compared(few, tmp_path)["detectable"].isna().all()
+
+
+def test_models_tested_under_other_labels_are_refused(tmp_path: Path) -> None:
+    verdicts = verdicts_of({"a": coin(1, 0.8), "b": coin(2, 0.6)})
+    verdicts.loc[verdicts["model"] == "b", "label"] = "A"
+    with pytest.raises(UserError, match="not under the same labels"):
+        compared(verdicts, tmp_path)
 
 
 def test_either_images_or_samples_are_compared(tmp_path: Path) -> None:

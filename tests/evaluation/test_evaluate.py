@@ -100,6 +100,16 @@ def test_a_better_model_scores_higher(written: tuple[pd.DataFrame, pd.DataFrame]
     assert value(written[0], model="good", **where)["low"] > value(written[0], model="poor", **where)["high"]
 
 
+def test_calibration_is_of_samples_where_those_decide(graded: Any, tmp_path: Path) -> None:
+    metrics, verdicts = run(graded, tmp_path, ordered=True, level="sample")
+    errors = metrics.loc[metrics["metric"] == "calibration_error"]
+    assert set(errors["level"]) == {"sample"}
+    bins = tables.read(tmp_path / "calibration.parquet")
+    of_samples = bins.loc[bins["part"] == "bin"].groupby("model")["verdicts"].sum()
+    of_images = verdicts.loc[verdicts["role"] == "test"].groupby("model").size()
+    assert (of_samples > of_images).all()
+
+
 def test_metrics_of_grades_are_left_out_of_unordered_classes(graded: Any, tmp_path: Path) -> None:
     metrics, _ = run(graded, tmp_path, ordered=False)
     assert not set(metrics["metric"]) & {"quadratic_kappa", "adjacent_accuracy", "grade_error", "far_errors"}

@@ -63,6 +63,14 @@ def test_two_parts_that_are_each_others_rest_are_one_comparison() -> None:
     assert third[0]["p_holm"] > third[0]["p_value"]
 
 
+@pytest.mark.parametrize("names", [("x", "y"), ("y", "x")])
+def test_one_group_against_the_rest_has_a_p_value_whatever_it_is_called(names) -> None:
+    right = np.concatenate([np.arange(20) < 7, np.arange(40) < 38])
+    groups = np.concatenate([np.zeros(20, dtype=int), np.arange(1, 41)])
+    found = measure_subgroups(verdicts(right, groups), describe(manifest(lab=[names[0]] * 20 + [names[1]] * 40)))
+    assert [row["p_holm"] < 0.01 for row in found] == [True, True]
+
+
 def test_a_part_with_fewer_than_five_test_images_is_left_out() -> None:
     given = describe(manifest(camera=["x"] * 4 + ["y"] * 20 + ["z"] * 20))
     assert [row["value"] for row in measure_subgroups(verdicts(np.arange(44) % 2 == 0), given)] == ["y", "z"]

@@ -142,7 +142,7 @@ def test_a_size_that_equals_the_label_is_a_warning_also_where_images_are_too_few
     found = world.audit()
     assert "clue" not in set(found["check"])
     assert list(of(found, "clue equals label")["severity"]) == ["warning"]
-    assert "size says the same as the label in all 32 images" in set(found["text"])
+    assert "size alone tells the classes apart: no two share a value, in all 32 images" in set(found["text"])
 
 
 def test_a_class_taken_with_another_camera_is_a_warning(world):

@@ -67,6 +67,16 @@ def test_two_classes_get_the_sigmoid_of_scikit_learn():
     np.testing.assert_allclose(ours, theirs.predict_proba(x), atol=2e-3)
 
 
+def test_the_scale_of_decisions_does_not_matter():
+    rng = np.random.default_rng(6)
+    target = rng.integers(2, size=200)
+    decisions = rng.normal(size=(200, 1)) - (2.0 * target[:, None] - 1)
+    found = [
+        couple(scale * decisions, fit_sigmoids(scale * decisions, target, np.ones(200)), 2) for scale in (1.0, 1e-6)
+    ]
+    np.testing.assert_allclose(found[0], found[1], atol=1e-3)
+
+
 @pytest.mark.filterwarnings("error")
 def test_pairs_that_never_err_stay_finite():
     decisions, target = np.linspace(3, -3, 20)[:, None], np.repeat([0, 1], 10)

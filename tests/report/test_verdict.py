@@ -297,7 +297,7 @@ def test_a_class_that_is_never_answered_is_named():
     text = plain(verdict.weakest_sentence(NET, recalls, {}, {"A"}))
     assert text == "net never answers B: it recognises none of the test images of that class."
     assert verdict.constant_sentence({}) is None
-    assert verdict.constant_sentence({"net": "A"}) == "Gives the same answer to every test image: net (A)."
+    assert verdict.constant_sentence({"net": "A"}) == "Always the same, to every test image: net answers A."
 
 
 def test_plain_accuracy_stands_beside_another_metric_that_decides():
@@ -330,3 +330,20 @@ def test_a_fall_from_validation_to_test_is_told_where_intervals_are_apart():
     assert text.startswith("On validation images svm does better than on test images: 85.0 % (80.0 to 90.0).")
     assert verdict.validation_sentence(SVM, Estimate(0.75, 0.65, 0.85)) is None
     assert verdict.validation_sentence(SVM, Estimate(None)) is None
+    sure = Standing("sure", Estimate(0.900, 0.899, 0.901))
+    assert verdict.validation_sentence(sure, Estimate(0.92, 0.91, 0.93)) is None
+    cheap = Standing("cheap", Estimate(60.0, 50.0, 70.0))
+    assert verdict.validation_sentence(cheap, Estimate(20.0, 15.0, 25.0), Measure("cost_per_100")) is not None
+    assert verdict.validation_sentence(cheap, Estimate(90.0, 85.0, 95.0), Measure("cost_per_100")) is None
+
+
+def test_classes_that_tie_for_worst_are_all_named():
+    recalls = {"A": Estimate(0.5), "B": Estimate(0.5), "C": Estimate(0.9)}
+    text = plain(verdict.weakest_sentence(NET, recalls, {}, set("ABC")))
+    assert text == "net does worst on A and B: it recognises 50.0 % of the test images of each."
+
+
+def test_a_test_that_can_show_nothing_is_told_as_such():
+    blind = Pair("net", "forest", Estimate(0.04, -0.3, 0.4), 0.5, "exact McNemar", None)
+    found = recommend([NET, FOREST], [blind])
+    assert "this test can hardly show any" in verdict.lead_sentence(found, [blind], GROUND)

@@ -751,7 +751,7 @@ class Config(Section):
                 raise ValueError(
                     f"datasets.{name}: models are compared on single samples (decide_on: sample, or labels from masks) "
                     f"and the views of {', '.join(self.fitted(name))} do not cut the same ones: give them the same "
-                    "tile (keep: all or centre) and crops, or set decide_on: image"
+                    "operations up to the last tile (keep: all or centre), crop or polar, or set decide_on: image"
                 )
         for name, study in self.studies.items():
             _check_known(f"studies.{name}.dataset", study.dataset, self.datasets)

@@ -137,8 +137,9 @@ COMPARISONS = pa.schema(
 )
 """One row a pair of models: metric of `first` minus metric of `second`, over all repeats.
 
-`detectable` is the smallest difference that the test would find four times in five, `error_correlation` the correlation
-(phi) between the two models' mistakes. At `level` sample, `images` and what only one got right count samples."""
+`detectable` is the smallest difference that the test would find four times in five (null: it can show none),
+`error_correlation` the correlation (phi) between the two models' mistakes. At `level` sample, `images` and what only
+one got right count samples."""
 
 LEAKS = pa.schema(
     [
@@ -215,9 +216,9 @@ CALIBRATION = pa.schema(
         pa.field("verdicts", pa.float64(), nullable=False),
     ]
 )
-"""Verdicts on test images over all repeats. `part` bin: a row a bin of confidence, with its share of the verdicts and
-its mean confidence. `part` coverage: a row a share of verdicts kept, the most confident ones, with the lowest
-confidence among them."""
+"""Verdicts on test over all repeats, at the level that decides. `part` bin: a row a bin of confidence, with its share
+of the verdicts and its mean confidence. `part` coverage: a row a share of verdicts kept, the most confident ones, with
+the lowest confidence among them."""
 
 SUBGROUPS = pa.schema(
     [
@@ -235,8 +236,8 @@ SUBGROUPS = pa.schema(
         pa.field("p_holm", pa.float64()),
     ]
 )
-"""Accuracy on test images over all repeats where a column of the manifest has a value; `difference` from all other test
-images, p values for it, `p_holm` corrected for the number of subgroups of the model."""
+"""Accuracy on test over all repeats, at the level that decides, where a column of the manifest has a value;
+`difference` from the rest of the test, p values for it, `p_holm` corrected for the number of subgroups of the model."""
 
 
 ANSWERS = pa.schema(
@@ -486,7 +487,7 @@ def features(components: int, metadata: dict[str, Any]) -> pa.Schema:
 
 
 def read(path: Path, columns: list[str] | None = None, role: str | None = None) -> pd.DataFrame:
-    """Read a table, or of one that has roles the rows of one role."""
+    """Read a table; with `role`, only its rows of that role."""
     return pq.read_table(path, columns=columns, filters=[("role", "==", role)] if role else None).to_pandas()
 
 

@@ -1,7 +1,7 @@
 """Whether probabilities can be believed, and what is gained when doubtful images go to a person.
 
 The confidence of a verdict is the probability of the class it names. A model is calibrated where verdicts of
-confidence 0.9 are right nine times in ten. Everything here speaks of verdicts on test images, over all repeats.
+confidence 0.9 are right nine times in ten. Everything here speaks of verdicts on test, over all repeats.
 """
 
 from __future__ import annotations

@@ -35,6 +35,9 @@ Metric = Literal[
 ]
 
 
+NOTHING = Spread(np.nan, np.nan)
+
+
 @dataclass(frozen=True)
 class Tested:
     """Verdicts of one model on what was tested in every repeat, images or single samples.
@@ -254,7 +257,7 @@ def compare_pair(
         "images": design.images,
         "groups": design.groups,
         "repeats": len(first.confusion),
-        "detectable": power.detectable(of_test),
+        "detectable": detectable if (detectable := power.detectable(of_test)) <= scale else np.nan,
         "error_correlation": _phi(first.right, second.right),
     }
 
@@ -275,7 +278,8 @@ def _test(
     wide: Spread,
     seed: int,
 ) -> tuple[str, float, Spread]:
-    """Name and p value of the test that the design asks for, and the standard error that its power follows from."""
+    """Name and p value of the test that the design asks for, and the standard error that stands for its power: NaN
+    where it cannot show any difference."""
     repeats = len(first.confusion)
     if repeats > 1 and design.same_images:
         return "clustered_t", significance.clustered_t(deletions.value, wide), wide
@@ -288,8 +292,10 @@ def _test(
         return "clustered_t", significance.clustered_t(deletions.value, wide), wide
     if metric == "accuracy" and design.images == design.groups:
         only_first, only_second = first.right & ~second.right, second.right & ~first.right
-        return "mcnemar", significance.mcnemar(int(only_first.sum()), int(only_second.sum())), wide
-    return "group_swap", significance.group_swap(first.confusion[0], second.confusion[0], statistic, seed), wide
+        p_value = significance.mcnemar(int(only_first.sum()), int(only_second.sum()))
+        return "mcnemar", p_value, wide if significance.can_show(design.images) else NOTHING
+    p_value = significance.group_swap(first.confusion[0], second.confusion[0], statistic, seed)
+    return "group_swap", p_value, wide if significance.can_show(design.groups) else NOTHING
 
 
 def _phi(first: np.ndarray, second: np.ndarray) -> float:

@@ -26,15 +26,7 @@ FEWEST = 4
 log = logging.getLogger(__name__)
 
 
-def leak(
-    *,
-    dataset: str,
-    grouped: Path,
-    careless: Path,
-    models: list[str],
-    classes: list[str],
-    output: Path,
-) -> None:
+def leak(*, dataset: str, grouped: Path, careless: Path, models: list[str], classes: list[str], output: Path) -> None:
     """Compare accuracy under the dataset's split and under one that ignores groups.
 
     Parameters
@@ -76,7 +68,7 @@ def measure_gap(grouped: pd.DataFrame, careless: pd.DataFrame, classes: list[str
     Each group is therefore left out of both splits at once, and the gap's standard error is that of the changes in the
     gap (see `intervals.spread`); a group that only one of the splits tested changes that side alone. What the draw of
     either split adds enters as the repeats' part, one repeat of each split at a time, for training sets that overlap.
-    The gap is worth no more groups than one repeat tests, if at least `FEWEST`: all repeats draw on the same groups,
+    The gap is worth as many groups as one repeat tests, but at least `FEWEST`: all repeats draw on the same groups,
     and a model that remembers groups depends on which those are. `bench/leak_and_learning_curve.txt` has how well it
     covers.
 
@@ -102,7 +94,8 @@ def measure_gap(grouped: pd.DataFrame, careless: pd.DataFrame, classes: list[str
         ends = interval(deletions[side].value, spread(_of(deletions[side], sizes > 0), worth), (0.0, 1.0), worth)
         found |= {side: deletions[side].value, f"{side}_low": ends[0], f"{side}_high": ends[1]}
     gap = deletions["careless"] - deletions["grouped"]
-    worth = max(FEWEST, min(effective(sizes) for counts in tested.values() for sizes in counts.sum(axis=(2, 3))))
+    of_repeats = min(effective(sizes) for counts in tested.values() for sizes in counts.sum(axis=(2, 3)))
+    worth = min(len(groups), max(FEWEST, of_repeats))
     ratio = len(tests["grouped"]) / (grouped["role"] == "train").sum()
     low, high = difference_interval(gap.value, spread(gap, worth, ratio), 1.0)
     return {

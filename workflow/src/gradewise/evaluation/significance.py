@@ -78,6 +78,11 @@ def _difference(half: np.ndarray, middle: np.ndarray, statistic: Statistic) -> n
     return statistic(middle + half) - statistic(middle - half)
 
 
+def can_show(units: int) -> bool:
+    """Whether exchanging so many units, images or groups, can give a two-sided p value below 5 % at all."""
+    return 2.0 ** (1 - units) < 0.05
+
+
 def resampled_spread(differences: np.ndarray, test_to_train: float) -> Spread:
     """Standard error that the corrected resampled t test gives the mean difference of repeated splits.
 

@@ -65,7 +65,7 @@ def measure_subgroups(verdicts: pd.DataFrame, described: pd.DataFrame) -> list[d
     Parameters
     ----------
     verdicts : DataFrame
-        Of one model on test images: repeat, image_id, group, label, predicted.
+        Of one model on test images, or on samples of them: repeat, image_id, group, label, predicted.
     described : DataFrame
         As `describe` makes it.
 
@@ -84,7 +84,8 @@ def measure_subgroups(verdicts: pd.DataFrame, described: pd.DataFrame) -> list[d
             order = sorted(kept, key=lambda value: (_leading_number(value), value))
             found = [{"column": name, "value": value, **_measure(verdicts, belongs == value)} for value in order]
             if len(found) == 2 and belongs.isin(kept).all():
-                both = max(row["p_value"] for row in found)
+                # the p value of one part is unknown where the other is a single group
+                both = float(np.fmax(*(row["p_value"] for row in found)))
                 found = [row | {"p_value": both} for row in found]
                 compared.append(range(len(rows), len(rows) + 2))
             else:

@@ -101,6 +101,9 @@ def audit(
         log.info("%d of severity %s: %s", len(part), severity, ", ".join(sorted(set(part["check"]))))
 
 
+MANY_OF_A_VALUE = 5
+"""Images of each value, on average, from which it means something that no two classes share one."""
+
 NUMBERS = ("value", "low", "high", "baseline")
 
 
@@ -173,9 +176,10 @@ def _change(turn: int, cropped: float) -> str:
 def _clues(images: pd.DataFrame, prints: pd.DataFrame, seed: int) -> list[Finding]:
     found, of_classes = [], clues(images, prints)
     for name in (name for name in WITHOUT_CONTENT if name in of_classes):
-        values = of_classes[name].apply(lambda row: " x ".join(f"{value:g}" for value in row), axis=1)
-        if _same_as(values, images["label"]):
-            text = f"{name} says the same as the label in all {len(images)} images"
+        facts = of_classes[name]
+        alone = [facts[[fact]] for fact in facts if fact != "taken"]
+        if any(_tells_apart(each.apply(tuple, axis=1), images["label"]) for each in (facts, *alone)):
+            text = f"{name} alone tells the classes apart: no two share a value, in all {len(images)} images"
             found.append(_finding("clue equals label", "warning", text, subject=name, value=1.0))
     for name, facts in of_classes.items():
         guessed = guess(facts, images["label"], images["group"], seed)
@@ -192,6 +196,11 @@ def _clues(images: pd.DataFrame, prints: pd.DataFrame, seed: int) -> list[Findin
             | {"value": guessed.accuracy, "low": guessed.low, "high": guessed.high, "baseline": guessed.baseline}
         )
     return found
+
+
+def _tells_apart(values: pd.Series, labels: pd.Series) -> bool:
+    """Whether no value occurs under two labels, though values occur several times on average."""
+    return bool(labels.groupby(values).nunique().max() == 1 and values.nunique() * MANY_OF_A_VALUE <= len(values))
 
 
 def _same_as(values: pd.Series, labels: pd.Series) -> bool:

@@ -120,7 +120,7 @@ def guess(facts: pd.DataFrame, labels: pd.Series, groups: pd.Series, seed: int) 
     Returns
     -------
     Guess or None
-        None where a class has fewer than `LEAST_GROUPS` groups.
+        None where a class has fewer than `LEAST_GROUPS` groups, or is the only one.
     """
     per_class = groups.groupby(labels).nunique()
     if per_class.min() < LEAST_GROUPS or len(per_class) < 2:

@@ -52,7 +52,7 @@ def section(evidence: Evidence) -> Section:
 def _basis(evidence: Evidence) -> str:
     stand = ground(evidence)
     text = verdict.basis(stand.images, stand.groups, "test image")
-    if evidence.deciding_level == "sample":
+    if evidence.deciding_level == "sample" and evidence.tiled:
         text += f", cut into {numbers.many(ground(evidence, Measure(unit='sample')).images, 'sample')}"
     return f"{text}, over {numbers.rounds(stand.repeats, stand.folds)}" if stand.repeats > 1 else text
 
@@ -139,12 +139,8 @@ def _cell(models: int, place: int) -> Callable[[Any], str]:
 
 def _one_guess(evidence: Evidence, measure: Measure) -> Ground | None:
     """What always giving one answer reaches; None where models are tested on samples of their own."""
-    found = {
-        (guess.commonest, guess.share): guess
-        for model in evidence.models
-        if (guess := ground(evidence, measure, model))
-    }
-    return next(iter(found.values())) if len(found) == 1 else None
+    guesses = [ground(evidence, measure, model) for model in evidence.models]
+    return guesses[0] if len({(guess.commonest, round(guess.share, 9)) for guess in guesses}) == 1 else None
 
 
 def _figure(evidence: Evidence, name: str, measures: list[Measure]) -> Figure:
@@ -185,11 +181,11 @@ def _figure(evidence: Evidence, name: str, measures: list[Measure]) -> Figure:
         for measure in measures
         for model in models
     )
-    answers = " and ".join(
-        f"{guess.commonest} (of {LEVELS[measure.unit]})" if len(measures) > 1 else guess.commonest
-        for measure, guess in zip(measures, guesses, strict=True)
-        if guess is not None
-    )
+    known = [(measure, guess.commonest) for measure, guess in zip(measures, guesses, strict=True) if guess is not None]
+    if len({answer for _, answer in known}) > 1:
+        answers = " and ".join(f"{answer} (of {LEVELS[measure.unit]})" for measure, answer in known)
+    else:
+        answers = known[0][1] if known else ""
     dashed = f" The dashed line is what always answering {answers} would reach." if answers else ""
     return Figure(
         name,

@@ -13,7 +13,7 @@ from gradewise.report.blocks import Block, Facts, Section, Text
 from gradewise.report.evidence import Evidence, row_estimate
 from gradewise.report.recommendation import ACCURACY, Ground, Measure, Pair, Recommendation, Standing, recommend
 
-SECOND_OPINIONS = ("balanced_accuracy", "roc_auc", "quadratic_kappa", "log_loss", "cost_per_100")
+SECOND_OPINIONS = ("accuracy", "balanced_accuracy", "roc_auc", "quadratic_kappa", "log_loss", "cost_per_100")
 """Metrics that may speak against a choice made by another."""
 
 
@@ -28,7 +28,7 @@ class Answer:
 
     @property
     def headline(self) -> str:
-        """The answer in one or two sentences."""
+        """The answer in a few sentences."""
         if self.recommendation is None:
             return f"No model could be judged: there is no {self.measure.words} on test {self.measure.unit}s."
         return verdict.headline(self.recommendation, self.ground, self.measure)
@@ -184,12 +184,12 @@ def _beside(evidence: Evidence, choice: Standing, measure: Measure) -> str | Non
 
 
 def _alike(evidence: Evidence) -> str | None:
-    """That intervals take images as independent, where many look alike across groups."""
+    """That intervals take groups as independent, where many images look alike across groups."""
     found = evidence.audit
     if found is None:
         return None
     share = found.loc[(found["check"] == "alike") & found["image_id"].isna(), "value"]
-    return verdict.alike_sentence(float(share.iloc[0])) if len(share) else None
+    return verdict.alike_sentence(float(share.iloc[0]), evidence.settings.group is not None) if len(share) else None
 
 
 def _other_level(evidence: Evidence, choice: Standing) -> list[str | None]:

@@ -15,14 +15,14 @@ NOTABLE = 0.05
 
 
 @dataclass(frozen=True)
-class Warning:
+class Caution:
     """A sentence on clues; `near` where they do nearly as well as the model."""
 
     text: str
     near: bool
 
 
-def warning(evidence: Evidence, model: str) -> Warning | None:
+def warning(evidence: Evidence, model: str) -> Caution | None:
     """Where clues do nearly as well as a model on images, or gain half of what it gains; None elsewhere."""
     accuracy = evidence.estimate(model, "accuracy")
     if evidence.audit is None or accuracy.value is None or accuracy.low is None:
@@ -35,13 +35,13 @@ def warning(evidence: Evidence, model: str) -> Warning | None:
     known = numbers.listed([name for name in guessed["subject"] if name != TOGETHER])
     near = rows.loc[rows["high"] >= accuracy.low]
     if len(near):
-        return Warning(f"{_reached(near, known)}; {_model(model, accuracy)}. {_meaning(near)}", near=True)
+        return Caution(f"{_reached(near, known)}; {_model(model, accuracy)}. {_meaning(near)}", near=True)
     most = rows.loc[rows["value"] == rows["value"].max()]
     gain, baseline = float((most["value"] - most["baseline"]).iloc[0]), float(most["baseline"].iloc[0])
     if gain < (accuracy.value - baseline) / 2:
         return None
     always = f"always giving the commonest answer {numbers.percent(baseline)}"
-    return Warning(f"{_reached(most, known)}, {always}; {_model(model, accuracy)}. {_meaning(most)}", near=False)
+    return Caution(f"{_reached(most, known)}, {always}; {_model(model, accuracy)}. {_meaning(most)}", near=False)
 
 
 def _model(model: str, accuracy: numbers.Estimate) -> str:
@@ -66,7 +66,10 @@ def _meaning(rows: pd.DataFrame) -> str:
     outside = sorted(named & set(WITHOUT_CONTENT))
     text = ""
     if outside:
-        text = f"What an image shows cannot bring about {numbers.listed(outside)}: the classes were taken differently. "
+        text = (
+            f"What an image shows cannot bring about {numbers.listed(outside)}: the classes were taken or saved "
+            f"differently. "
+        )
     if named - set(outside):
         text += (
             "Such numbers may come from what images show or from how they were taken; where they come from how they "

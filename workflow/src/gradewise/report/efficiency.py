@@ -1,4 +1,4 @@
-"""Section: what the models cost in time and memory, beside how accurate they are."""
+"""Section: what the models cost in time and memory, beside how good they are by what decides."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gradewise.report.recommendation import Measure
 
 
 def section(evidence: Evidence) -> Section | None:
-    """Table of costs and a figure of accuracy against training time; None without runs."""
+    """Table of costs and a figure of the deciding metric against training time; None without runs."""
     table = _table(evidence)
     if table.data.empty:
         return None

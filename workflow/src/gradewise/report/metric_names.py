@@ -46,6 +46,10 @@ _EXPLAINED = {
     "brier_score": "The Brier score is the mean squared error of probabilities: of the positive class where there are "
     "two, added up over classes where there are more.",
 }
+_IN_WORDS = {
+    "adjacent_accuracy": "share at most one grade off",
+    "far_errors": "share two or more grades off",
+}
 _OF_A_CLASS = {"precision", "recall", "f1"}
 _LOWER_IS_BETTER = {"far_errors", "grade_error", "log_loss", "brier_score", "calibration_error", "cost_per_100"}
 _TESTS = {
@@ -97,7 +101,7 @@ def value(metric: str, number: float | None) -> str:
 
 def in_words(metric: str) -> str:
     """A metric inside a sentence: 'accuracy', 'quadratic weighted kappa', 'F1'."""
-    written = name(metric)
+    written = _IN_WORDS.get(metric, name(metric))
     return written if written[1:2].isupper() or written[1:2].isdigit() else written[0].lower() + written[1:]
 
 

@@ -31,9 +31,9 @@ def section(evidence: Evidence) -> Section | None:
             f"below {SIGNIFICANT}, a difference is not shown, which does not make the two equal."
         ),
         Text(
-            f"Detectable is the difference that this test by itself would find four times in five{_of_more(rows)}. "
-            f"Only one right counts {unit}s that the first alone and the second alone got right"
-            f"{'' if metric == 'accuracy' else _otherwise(unit, Measure(metric).words)}. Errors correlate from −1 "
+            f"Detectable is the difference that this test by itself would find four times in five{_of_more(rows)}; a "
+            f"dash: it can show none. Only one right counts {unit}s that the first alone and the second alone got right"
+            f"{'' if metric == 'accuracy' else _otherwise(Measure(metric).words)}. Errors correlate from −1 "
             f"(each errs where the other is right) over 0 (unrelated) to 1 (on the same {unit}s).{_intervals(rows)}",
             "small",
         ),
@@ -59,8 +59,8 @@ def _of_more(rows: pd.DataFrame) -> str:
     return "; with few repeats that is a large one" if (rows["test"] == "corrected_resampled_t").any() else ""
 
 
-def _otherwise(unit: str, words: str) -> str:
-    return f"; they weigh every {unit} alike, which {words} does not, and may point the other way"
+def _otherwise(words: str) -> str:
+    return f"; these counts are of right answers while {words} decides, so they may point the other way"
 
 
 def _intervals(rows: pd.DataFrame) -> str:

@@ -112,7 +112,7 @@ def _of_the_choice(evidence: Evidence, rows: pd.DataFrame) -> list[str]:
     sentences = [claim_sentence(row.model, row.claimed, bounded(row, "right"), int(row.verdicts), row.bins == 1, unit)]
     if numbers.known(row.error):
         sentences.append(error_sentence(row.model, bounded(row, "error"), row.by_chance, unit))
-    if numbers.known(row.kept) and (1 - KEPT) * row.all_verdicts >= LEAST:
+    if numbers.known(row.kept) and round((1 - KEPT) * row.all_verdicts) >= LEAST:
         sentences.append(coverage_sentence(row.model, bounded(row, "accuracy"), bounded(row, "kept")))
     return sentences
 

@@ -34,14 +34,14 @@ def section(evidence: Evidence) -> Section | None:
             f"{LEAST_IMAGES} test images are left out. Where a subgroup is a single group, its interval speaks of "
             f"further images of that group. Subgroups may also differ because their classes are mixed otherwise."
         ),
-        Text(worst_sentence(found.choice.model, chosen)),
+        Text(worst_sentence(found.choice.model, chosen, evidence.deciding_level)),
         _figure(evidence, found.choice.model, chosen),
         _table(evidence, rows),
     ]
     return Section("subgroups", "Subgroups", tuple(blocks))
 
 
-def worst_sentence(model: str, rows: pd.DataFrame) -> str:
+def worst_sentence(model: str, rows: pd.DataFrame, unit: str = "image") -> str:
     """Which subgroup a model judges worst, how badly, and whether more than chance is behind it.
 
     Parameters
@@ -49,27 +49,31 @@ def worst_sentence(model: str, rows: pd.DataFrame) -> str:
     model : str
     rows : DataFrame
         Of the subgroup table, of this model.
+    unit : {"image", "sample"}
+        What is judged.
     """
     worst = next(rows.sort_values(["accuracy", "p_value"], kind="stable").itertuples(index=False))
     counted = verdict.basis(worst.images, worst.groups, "test image")
+    of = f"of {counted}" if unit == "image" else f"of the samples of {counted}"
     text = (
         f"{model} does worst where {_name(worst.column)} is {worst.value}: "
-        f"{numbers.percent_interval(row_estimate(worst, 'accuracy'))} right, of {counted}, "
-        f"{numbers.points(abs(worst.difference)).removeprefix('+')} percentage points below all other test images."
+        f"{numbers.percent_interval(row_estimate(worst, 'accuracy'))} right, {of}, "
+        f"{numbers.points(abs(worst.difference)).removeprefix('+')} percentage points below all other test {unit}s."
     )
-    of_many = f"The worst of {len(rows)} subgroups would look bad by chance, too"
+    of_many = f"One of {len(rows)} subgroups is always the worst"
     beyond = [row for row in rows.itertuples(index=False) if row.difference < 0 and row.p_holm < SIGNIFICANT]
     if worst.p_holm < SIGNIFICANT:
         others = [f"{_name(row.column)} {row.value}" for row in beyond if row != worst]
-        more = f" So are: {numbers.listed(others)}." if others else ""
+        more = f" Also worse than chance explains: {numbers.listed(others)}." if others else ""
         return (
-            f"{text} {of_many}, but not as bad: adjusted for their number p is {numbers.p_value(worst.p_holm)}.{more}"
+            f"{text} {of_many}, but not this bad by chance: corrected for their number (Holm), p is "
+            f"{numbers.p_value(worst.p_holm)}.{more}"
         )
     clear = [f"{_name(row.column)} {row.value}" for row in beyond]
     if clear:
         return f"{text} {of_many}; beyond chance (Holm) it does worse at {numbers.listed(clear)}."
     return (
-        f"{text} {of_many}: adjusted for their number (Holm), p is {numbers.p_value(worst.p_holm)}, so no subgroup is "
+        f"{text} {of_many}: corrected for their number (Holm), p is {numbers.p_value(worst.p_holm)}, so no subgroup is "
         f"shown to be worse than the rest."
     )
 
@@ -96,13 +100,13 @@ def _figure(evidence: Evidence, model: str, rows: pd.DataFrame) -> Figure:
             place += 0.6
         if everything.value is not None:
             axes.axvline(everything.value, color=QUIET, linewidth=0.9, linestyle=(0, (2, 2)))
-        drawing.lines_named(axes, labels, f"Accuracy of {model} on test images [%]", places)
+        drawing.lines_named(axes, labels, f"Accuracy of {model} on test {evidence.deciding_level}s [%]", places)
         drawing.percent_axis(axes)
         svg = drawing.to_svg(canvas)
     return Figure(
         "subgroups",
-        f"Accuracy of {model} in each subgroup with 95 % intervals; the dashed line is its accuracy on all test "
-        f"images. Filled dark marks differ from all other images with an adjusted p below {SIGNIFICANT}.",
+        f"Accuracy of {model} in each subgroup with 95 % intervals; the dashed line is its accuracy on the whole test. "
+        f"Filled dark marks differ from all the rest with an adjusted p below {SIGNIFICANT}.",
         f"Dot plot: {'; '.join(told)}.",
         svg,
     )
@@ -125,7 +129,7 @@ def _table(evidence: Evidence, rows: pd.DataFrame) -> Table:
 
     return Table(
         "subgroups",
-        "Accuracy on test images in each subgroup, with 95 % intervals",
+        f"Accuracy on test {evidence.deciding_level}s in each subgroup, with 95 % intervals",
         pd.DataFrame(lines),
         (
             Column("Column", lambda row: _name(row[0]), kind="name"),

@@ -61,7 +61,7 @@ def _one(measure: Measure) -> str:
 
 
 def headline(recommendation: Recommendation, ground: Ground, measure: Measure = ACCURACY) -> str:
-    """The answer in one to three sentences; no model is recommended where guessing beats the best of them."""
+    """The answer in a few sentences; no model is recommended where guessing beats the best of them."""
     choice, leader = recommendation.choice, recommendation.leader
     if surely_worse(leader.score, ground.share, measure):
         return (
@@ -182,6 +182,8 @@ def lead_sentence(
     found = f"{ahead}: {_not_shown(pair, ground, measure)}."
     if numbers.known(pair.detectable):
         found += f" The test by itself would find one of {measure.gap(pair.detectable)} four times in five."
+    elif pair.difference.bounds:
+        found += " With so few repeats or groups this test can hardly show any."
     if measure.margin is not None:
         found += f" Nor is it shown that the two are equivalent within {measure.gap(measure.margin)}."
     return found
@@ -238,7 +240,13 @@ def weakest_sentence(
         )
     if len(set(known.values())) < 2:
         return None
-    worst = min(known, key=lambda name: known[name] or 0.0)
+    least = min(value or 0.0 for value in known.values())
+    worst, *others = [name for name, value in known.items() if value == least]
+    if others:
+        return (
+            f"{standing.model} does worst on {numbers.listed([worst, *others])}: it recognises "
+            f"{numbers.percent(least)} of the test {measure.unit}s of each."
+        )
     text = (
         f"{standing.model} does worst on {worst}: it recognises {numbers.percent_interval(recalls[worst])} of the test "
         f"{measure.unit}s of that class"
@@ -256,8 +264,8 @@ def constant_sentence(answers: dict[str, str], measure: Measure = ACCURACY) -> s
     """Which models gave one answer to everything, `answers` by model; None where none did."""
     if not answers:
         return None
-    told = [f"{model} ({answer})" for model, answer in answers.items()]
-    return f"Gives the same answer to every test {measure.unit}: {numbers.listed(told)}."
+    told = [f"{model} answers {answer}" for model, answer in answers.items()]
+    return f"Always the same, to every test {measure.unit}: {numbers.listed(told)}."
 
 
 def plain_sentence(standing: Standing, accuracy: Estimate, ground: Ground, measure: Measure) -> str | None:
@@ -273,14 +281,18 @@ def plain_sentence(standing: Standing, accuracy: Estimate, ground: Ground, measu
     )
 
 
-def alike_sentence(share: float) -> str | None:
-    """That intervals take groups as independent, where a large share of images look alike across groups; else None."""
+def alike_sentence(share: float, grouped: bool) -> str | None:
+    """That intervals take groups as independent, where a large share of images look alike across groups; else None.
+
+    `grouped` says whether the configuration names groups.
+    """
     if share < MANY_ALIKE:
         return None
+    then = "see whether group holds them together" if grouped else "name them in a column and set group to it"
     return (
         f"Intervals and tests take groups as independent, but {numbers.percent(share)} of images look much like one "
-        f"of another group (see the data audit). If specimens or modules were taken more than once, intervals are too "
-        f"narrow and new ones may fare worse: name them in a column and set group to it."
+        f"of another group (see the data audit). Where these show one specimen or scene, intervals are too narrow and "
+        f"new ones may fare worse: {then}."
     )
 
 
@@ -397,7 +409,9 @@ def _advice(recommendation: Recommendation, ground: Ground, measure: Measure) ->
     if choice.model in recommendation.equivalent:
         return f"{beside}; the two are equivalent within {measure.gap(measure.margin)}, and it is faster to train."
     if choice.model in recommendation.likely:
-        return f"{beside}, which is likely better, but not proven to be, and it is faster to train."
+        return (
+            f"{beside}; {leader.model} is likely better, but that is not proven, and {choice.model} is faster to train."
+        )
     return f"{beside}, which is no difference that {images} could show, and it is faster to train."
 
 
