@@ -17,7 +17,7 @@ import pandas as pd
 
 from gradewise import command, tables
 from gradewise.command import UserError
-from gradewise.evaluation.verdicts import Aggregate, check_labels, gather
+from gradewise.evaluation.verdicts import Aggregate, Level, check_labels, gather
 from gradewise.models.run import count_roles, write_json
 from gradewise.provenance import versions
 
@@ -32,7 +32,7 @@ def blend(
     runs: list[Path],
     manifest: Path,
     classes: list[str],
-    level: Literal["image", "sample"],
+    level: Level,
     positive: str | None = None,
     aggregate: Aggregate = "mean",
     output: Path,
@@ -84,19 +84,17 @@ def blend(
         for place, path in enumerate(predictions):
             check_labels(path, labels, frames[place]["image_id"], classes)
             frames[place] = _as_samples(gather(frames[place], labels, classes, positive, aggregate))
+    frames = [frame.set_index("sample_id") for frame in frames]
     shared = _shared(frames)
-    of_first = frames[0].set_index("sample_id")["label"].loc[shared]
     for path, frame in zip(predictions, frames, strict=True):
-        if not frame.set_index("sample_id")["label"].loc[shared].equals(of_first):
+        if not frame["label"].loc[shared].equals(frames[0]["label"].loc[shared]):
             raise UserError(f"{path}: labels samples otherwise than {predictions[0]}; blend views that cut alike")
     if shared.empty:
         raise UserError(f"{', '.join(map(str, predictions))}: no sample has one role in all of them; nothing to blend")
     columns = [f"p_{name}" for name in classes]
-    stacked = np.stack(
-        [frame.set_index("sample_id").loc[shared, columns].to_numpy(dtype=np.float64) for frame in frames]
-    )
+    stacked = np.stack([frame.loc[shared, columns].to_numpy(dtype=np.float64) for frame in frames])
     blended = blend_probabilities(stacked, by)
-    frame = frames[0].set_index("sample_id").loc[shared].reset_index()
+    frame = frames[0].loc[shared].reset_index()
     frame["predicted"] = np.take(classes, blended.argmax(axis=1))
     frame[columns] = blended.astype(np.float32)
     tables.write(frame, output / "predictions.parquet", tables.predictions(classes))
@@ -140,11 +138,11 @@ def _as_samples(verdicts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _shared(frames: list[pd.DataFrame]) -> pd.Index:
-    """Samples that have the same role in all frames, in the order of the first."""
-    first = frames[0].set_index("sample_id")["role"]
+    """Samples that have the same role in all frames, which they index, in the order of the first."""
+    first = frames[0]["role"]
     agreed = np.ones(len(first), dtype=bool)
     for frame in frames[1:]:
-        agreed &= (frame.set_index("sample_id")["role"].reindex(first.index) == first).to_numpy()
+        agreed &= (frame["role"].reindex(first.index) == first).to_numpy()
     return first.index[agreed]
 
 

@@ -21,6 +21,7 @@ from gradewise.command import UserError
 from gradewise.evaluation import metrics, power, significance
 from gradewise.evaluation.intervals import Deletions, Spread, delete_each, difference_interval, effective, spread
 from gradewise.evaluation.significance import Statistic
+from gradewise.evaluation.verdicts import Level
 from gradewise.provenance import derive_seed
 
 Metric = Literal[
@@ -149,7 +150,7 @@ def compare(
 
 def _verdicts(
     verdicts: Path | None, predictions: list[Path] | None, runs: list[Path] | None
-) -> tuple[Literal["image", "sample"], pd.DataFrame, pd.Series, Path]:
+) -> tuple[Level, pd.DataFrame, pd.Series, Path]:
     """What is compared, test verdicts with a column `unit` (the image's or sample's name), how many each model was
     trained on over all repeats, and a file for messages."""
     columns = ["group", "label", "predicted"]
@@ -285,9 +286,9 @@ def _test(
         return "clustered_t", significance.clustered_t(deletions.value, wide), wide
     if repeats > 1:
         by_repeat = statistic(first.confusion.sum(axis=1)) - statistic(second.confusion.sum(axis=1))
-        p_value = significance.corrected_resampled_t(by_repeat, design.test_to_train)
+        of_repeats = significance.resampled_spread(by_repeat, design.test_to_train)
+        p_value = significance.clustered_t(float(by_repeat.mean()), of_repeats)
         if np.isfinite(p_value):
-            of_repeats = significance.resampled_spread(by_repeat, design.test_to_train)
             return "corrected_resampled_t", p_value, of_repeats
         return "clustered_t", significance.clustered_t(deletions.value, wide), wide
     if metric == "accuracy" and design.images == design.groups:

@@ -10,7 +10,7 @@ import logging
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,10 +21,9 @@ from gradewise.evaluation.calibration import calibrate
 from gradewise.evaluation.estimates import Estimate, estimate
 from gradewise.evaluation.subgroups import describe, measure_subgroups
 from gradewise.evaluation.totals import Totals, add_up
-from gradewise.evaluation.verdicts import Aggregate, check_labels, gather
+from gradewise.evaluation.verdicts import Aggregate, Level, check_labels, gather
 from gradewise.progress import track
 
-Level = Literal["image", "sample"]
 ROLES = ("train", "validation", "test")
 LEVELS: tuple[Level, Level] = ("sample", "image")
 log = logging.getLogger(__name__)

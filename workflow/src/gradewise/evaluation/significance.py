@@ -112,8 +112,7 @@ def resampled_spread(differences: np.ndarray, test_to_train: float) -> Spread:
 
 def corrected_resampled_t(differences: np.ndarray, test_to_train: float) -> float:
     """Two-sided p value of the mean difference of repeated splits, shape (J,), by `resampled_spread`; NaN as there."""
-    found = resampled_spread(differences, test_to_train)
-    return float(2 * stats.t.sf(abs(differences.mean()) / found.error, found.freedom))
+    return clustered_t(float(differences.mean()), resampled_spread(differences, test_to_train))
 
 
 def clustered_t(difference: float, spread: Spread) -> float:

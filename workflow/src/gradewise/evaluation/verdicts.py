@@ -15,6 +15,7 @@ import pandas as pd
 from gradewise.command import UserError
 from gradewise.config import Top
 
+Level = Literal["image", "sample"]
 Aggregate = Literal["mean", "max", "vote"] | Top
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -84,6 +84,7 @@ class Evidence:
     learning_curve: pd.DataFrame | None = None
     extrapolations: pd.DataFrame | None = None
     audit: pd.DataFrame | None = None
+    _samples: dict[str, pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def classes(self) -> list[str]:
@@ -138,6 +139,11 @@ class Evidence:
         if level == "image":
             mine = self.test.loc[self.test["model"] == model]
             return mine.assign(unit=mine["image_id"])
+        if model not in self._samples:
+            self._samples[model] = self._read_samples(model)
+        return self._samples[model]
+
+    def _read_samples(self, model: str) -> pd.DataFrame:
         parts = [
             tables.read(run.predictions, role="test").assign(repeat=run.repeat)
             for run in self.runs_of(model)
