@@ -286,9 +286,9 @@ def _test(
         return "clustered_t", significance.clustered_t(deletions.value, wide), wide
     if repeats > 1:
         by_repeat = statistic(first.confusion.sum(axis=1)) - statistic(second.confusion.sum(axis=1))
-        of_repeats = significance.resampled_spread(by_repeat, design.test_to_train)
-        p_value = significance.clustered_t(float(by_repeat.mean()), of_repeats)
+        p_value = significance.corrected_resampled_t(by_repeat, design.test_to_train)
         if np.isfinite(p_value):
+            of_repeats = significance.resampled_spread(by_repeat, design.test_to_train)
             return "corrected_resampled_t", p_value, of_repeats
         return "clustered_t", significance.clustered_t(deletions.value, wide), wide
     if metric == "accuracy" and design.images == design.groups:

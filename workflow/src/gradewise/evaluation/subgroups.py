@@ -75,7 +75,7 @@ def measure_subgroups(verdicts: pd.DataFrame, described: pd.DataFrame) -> list[d
         Rows of `subgroups.parquet`, without dataset and model.
     """
     rows: list[dict[str, Any]] = []
-    compared: list[range] = []
+    twins: set[int] = set()
     for name in described.columns:
         belongs = verdicts["image_id"].map(described[name])
         images = verdicts.groupby(belongs)["image_id"].nunique()
@@ -87,15 +87,12 @@ def measure_subgroups(verdicts: pd.DataFrame, described: pd.DataFrame) -> list[d
                 # the p value of one part is unknown where the other is a single group
                 both = float(np.fmax(*(row["p_value"] for row in found)))
                 found = [row | {"p_value": both} for row in found]
-                compared.append(range(len(rows), len(rows) + 2))
-            else:
-                compared += [range(at, at + 1) for at in range(len(rows), len(rows) + len(found))]
+                twins.add(len(rows) + 1)
             rows += found
-    adjusted = holm(np.array([rows[places[0]]["p_value"] for places in compared], dtype=np.float64))
-    for places, p in zip(compared, adjusted, strict=True):
-        for place in places:
-            rows[place]["p_holm"] = float(p)
-    return rows
+    # Holm's correction does not count what is not a number: of twins the second takes the first's.
+    p_values = [np.nan if place in twins else row["p_value"] for place, row in enumerate(rows)]
+    adjusted = holm(np.array(p_values, dtype=np.float64))
+    return [row | {"p_holm": float(adjusted[place - (place in twins)])} for place, row in enumerate(rows)]
 
 
 def _measure(verdicts: pd.DataFrame, inside: pd.Series) -> dict[str, Any]:

@@ -31,8 +31,9 @@ def section(evidence: Evidence) -> Section | None:
             f"below {SIGNIFICANT}, a difference is not shown, which does not make the two equal."
         ),
         Text(
-            f"Detectable is the difference that this test by itself would find four times in five{_of_more(rows)}; a "
-            f"dash: it can show none. Only one right counts {unit}s that the first alone and the second alone got right"
+            f"Detectable is the difference that this test by itself would find four times in five"
+            f"{_for_few_repeats(rows)}; a dash: it can show none. Only one right counts {unit}s that the first "
+            f"alone and the second alone got right"
             f"{'' if metric == 'accuracy' else _otherwise(Measure(metric).words)}. Errors correlate from −1 "
             f"(each errs where the other is right) over 0 (unrelated) to 1 (on the same {unit}s).{_intervals(rows)}",
             "small",
@@ -55,7 +56,7 @@ def section(evidence: Evidence) -> Section | None:
     return Section("pairs", "Comparison of pairs", tuple(blocks))
 
 
-def _of_more(rows: pd.DataFrame) -> str:
+def _for_few_repeats(rows: pd.DataFrame) -> str:
     return "; with few repeats that is a large one" if (rows["test"] == "corrected_resampled_t").any() else ""
 
 
