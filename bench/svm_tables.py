@@ -33,7 +33,7 @@ from sklearn.svm import SVC
 
 from gradewise import tables
 from gradewise.config import SvmSettings
-from gradewise.models.fit_pca import fit_pca
+from gradewise.families.fit_pca import fit_pca
 from gradewise.studies.cells import SvmCell
 from gradewise.studies.vary_pca_svm import vary_pca_svm
 

@@ -6,7 +6,7 @@ from gradewise import provenance
 def test_the_version_of_a_step_covers_the_modules_it_imports_and_no_others():
     closure = provenance._closure(("gradewise.images.split",))
     assert {"gradewise.images.split", "gradewise.tables", "gradewise.config"} <= closure
-    assert not any(name.startswith(("gradewise.models", "gradewise.report")) for name in closure)
+    assert not any(name.startswith(("gradewise.families", "gradewise.report")) for name in closure)
 
 
 def test_the_version_changes_with_the_source_of_an_imported_module(tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ from gradewise.command import UserError
 from gradewise.evaluation.blend import blend, blend_probabilities
 from gradewise.evaluation.evaluate import evaluate
 from gradewise.evaluation.verdicts import gather
-from gradewise.models.load import load
+from gradewise.families.load import load
 
 CLASSES = ["A", "B", "C"]
 COSTS = {

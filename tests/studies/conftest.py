@@ -28,7 +28,7 @@ def load(path: Path, name: str) -> ModuleType:
 @pytest.fixture
 def cache(tmp_path: Path) -> Callable[..., Any]:
     """A factory: `cache(name, groups=.., shape=..)` writes view, splits and manifest into a folder of that name."""
-    write_cache = load(TESTS / "models" / "conftest.py", "conftest_of_models").write_cache
+    write_cache = load(TESTS / "families" / "conftest.py", "conftest_of_families").write_cache
     return lambda name="cache", **options: write_cache(tmp_path / name, **options)
 
 

@@ -14,8 +14,8 @@ import torch
 from gradewise import tables
 from gradewise.command import UserError
 from gradewise.config import CnnSettings, View
-from gradewise.models.cnn import CnnClassifier
-from gradewise.models.convnet import ConvNet
+from gradewise.families.cnn.classifier import CnnClassifier
+from gradewise.families.cnn.convnet import ConvNet
 from gradewise.studies.arrays import read_arrays
 from gradewise.studies.attribution import Explained, superpixels
 from gradewise.studies.explain import explain

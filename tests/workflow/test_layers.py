@@ -9,7 +9,7 @@ import gradewise
 from gradewise.provenance import first_party_imports
 
 PACKAGE = Path(gradewise.__file__).parent
-STAGES = ["simulate", "images", "views", "models", "evaluation", "studies", "report"]
+STAGES = ["simulate", "images", "views", "families", "evaluation", "report", "studies"]
 MODULES = sorted(
     ".".join(["gradewise", *path.relative_to(PACKAGE).with_suffix("").parts])
     for path in PACKAGE.rglob("*.py")

@@ -269,3 +269,61 @@ rule scaling:
         " --runs {params.runs:q}"
         " --output {params.folder}"
         " 2>&1 | tee {log}"
+
+
+rule study_page:
+    input:
+        unpack(evidence_of),
+        results=study_results,
+        models=model_files_shown,
+        templates=TEMPLATES,
+    output:
+        page=report(
+            "reports/{dataset}-studies.html",
+            caption="../report/study_page.rst",
+            category="{dataset}",
+        ),
+        assets=report(
+            directory("reports/{dataset}-studies"),
+            patterns=["{figure}.svg"],
+            caption="../report/study_figure.rst",
+            category="{dataset}",
+            subcategory="studies",
+            labels={"figure": "{figure}"},
+        ),
+        summary=f"{RESULTS}/studies/summary.json",
+    log:
+        "logs/study_page/{dataset}.log",
+    benchmark:
+        "benchmarks/study_page/{dataset}.jsonl"
+    conda:
+        "../../envs/gradewise.yaml"
+    resources:
+        mem_mb=memory(1500, 2),
+        runtime=minutes(15, 30),
+    params:
+        settings=lambda wildcards: to_json(dataset_of(wildcards)),
+        evidence=as_flags(evidence_of),
+        studies=lambda wildcards: to_json(CONFIG.studies_of(wildcards.dataset)),
+        cells=all_cells_of,
+        models=varied_models_of,
+        scale=SCALE,
+        folder=lambda wildcards, output: Path(output.summary).parent,
+        seed=CONFIG.seed,
+        code=code_version("gradewise.studies.study_page"),
+    shell:
+        "python -m gradewise.studies.study_page"
+        " --dataset {wildcards.dataset}"
+        " --settings {params.settings:q}"
+        " --seed {params.seed}"
+        " {params.evidence:q}"
+        " --studies {params.studies:q}"
+        " --cells {params.cells:q}"
+        " --models {params.models:q}"
+        " --folder {params.folder}"
+        " --output {output.page}"
+        " --assets {output.assets}"
+        " --summary {output.summary}"
+        " --report_page reports/{wildcards.dataset}.html"
+        " {params.scale:q}"
+        " 2>&1 | tee {log}"

@@ -39,7 +39,7 @@ def code_version(*modules: str) -> str:
     Parameters
     ----------
     *modules : str
-        Dotted names, e.g. ``gradewise.models.train_forest``.
+        Dotted names, e.g. ``gradewise.families.forest.train_forest``.
 
     Returns
     -------

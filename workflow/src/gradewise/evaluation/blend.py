@@ -18,7 +18,7 @@ import pandas as pd
 from gradewise import command, tables
 from gradewise.command import UserError
 from gradewise.evaluation.verdicts import Aggregate, Level, check_labels, gather
-from gradewise.models.run import count_roles, write_json
+from gradewise.families.run import count_roles, write_json
 from gradewise.provenance import versions
 
 

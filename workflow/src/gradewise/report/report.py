@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gradewise import command
-from gradewise.models.run import write_json
+from gradewise.families.run import write_json
 from gradewise.report import (
     accuracy,
     answer,

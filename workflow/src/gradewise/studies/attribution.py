@@ -19,7 +19,7 @@ from captum.attr import LayerAttribution, LayerGradCam, Lime, Occlusion
 from skimage.segmentation import slic
 from torch import Tensor
 
-from gradewise.models.cnn import BATCH_PIXELS, CnnClassifier, to_floats
+from gradewise.families.cnn.classifier import BATCH_PIXELS, CnnClassifier, to_floats
 from gradewise.studies.layers import pooling_last
 
 SEGMENTS = 60

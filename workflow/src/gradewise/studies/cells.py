@@ -15,8 +15,8 @@ from pydantic import Field
 from gradewise import tables
 from gradewise.command import UserError
 from gradewise.config import ForestSettings, SvmSettings
+from gradewise.config.section import Section
 from gradewise.evaluation.verdicts import gather
-from gradewise.section import Section
 
 
 class _Cell(Section):

@@ -20,8 +20,8 @@ from threadpoolctl import threadpool_limits
 from gradewise import command, tables
 from gradewise.evaluation import intervals
 from gradewise.evaluation.estimates import Estimate, hit_rate, share
-from gradewise.models.pca_svm import PcaSvm, read_pca_svm
-from gradewise.models.svm import scale
+from gradewise.families.pca_svm.classifier import PcaSvm, read_pca_svm
+from gradewise.families.pca_svm.svm import scale
 from gradewise.provenance import derive_seed
 from gradewise.studies.neighbours import vote
 

@@ -19,7 +19,7 @@ from gradewise import command, tables
 from gradewise.config import View
 from gradewise.evaluation.estimates import hit_rate
 from gradewise.evaluation.intervals import cells, delete_each, difference_interval, effective, spread
-from gradewise.models.cnn import load_cnn
+from gradewise.families.cnn.classifier import load_cnn
 from gradewise.progress import track
 from gradewise.provenance import derive_seed
 from gradewise.studies import shown

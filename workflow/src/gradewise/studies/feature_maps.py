@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from gradewise import command, tables
-from gradewise.models.cnn import CnnClassifier, load_cnn, to_floats
-from gradewise.section import suggestion
+from gradewise.config.section import suggestion
+from gradewise.families.cnn.classifier import CnnClassifier, load_cnn, to_floats
 from gradewise.studies import shown
 from gradewise.studies.arrays import write_arrays
 from gradewise.studies.layers import pooling_last

@@ -20,7 +20,7 @@ from gradewise import command, tables
 from gradewise.command import UserError
 from gradewise.evaluation import estimates, intervals
 from gradewise.evaluation.verdicts import Aggregate, gather
-from gradewise.study import in_words
+from gradewise.studies.settings import in_words
 
 ROLES = ("train", "validation", "test")
 ALL = "*"

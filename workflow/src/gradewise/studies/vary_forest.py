@@ -25,13 +25,13 @@ from threadpoolctl import threadpool_limits
 from gradewise import command, symmetry, tables
 from gradewise.config import ForestSettings
 from gradewise.evaluation.verdicts import check_labels
-from gradewise.models import pca
-from gradewise.models.forest import grow_forest, unit_kept
-from gradewise.models.pixel_forest import BLOCK_BYTES
-from gradewise.models.reduction import AllPixels, Features, first_forest, importances, select
-from gradewise.models.rows import TrainingRows, training_rows
-from gradewise.models.targets import training_targets
-from gradewise.models.votes import out_of_bag_at, probabilities_at, sizes_at, walk
+from gradewise.families import pca
+from gradewise.families.forest.bootstrap import grow_forest, unit_kept
+from gradewise.families.forest.classifier import BLOCK_BYTES
+from gradewise.families.forest.reduction import AllPixels, Features, first_forest, importances, select
+from gradewise.families.forest.rows import TrainingRows, training_rows
+from gradewise.families.forest.votes import out_of_bag_at, probabilities_at, sizes_at, walk
+from gradewise.families.targets import training_targets
 from gradewise.provenance import derive_seed
 from gradewise.studies.cells import ForestCell, answers, check_views, write_cells
 from gradewise.views.samples import Samples, read_samples

@@ -17,10 +17,10 @@ from threadpoolctl import threadpool_limits
 from gradewise import command, tables
 from gradewise.command import UserError
 from gradewise.evaluation.verdicts import check_labels
-from gradewise.models.pca import Pca, read_pca, read_scores
-from gradewise.models.svm import converged
-from gradewise.models.svm_grid import Fit, fit_each
-from gradewise.models.targets import training_targets
+from gradewise.families.pca import Pca, read_pca, read_scores
+from gradewise.families.pca_svm.svm import converged
+from gradewise.families.pca_svm.svm_grid import Fit, fit_each
+from gradewise.families.targets import training_targets
 from gradewise.studies.cells import SvmCell, answers, check_views, write_cells
 from gradewise.views.samples import read_table
 

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import pytest
+import skops.io
+
+from gradewise import tables
+from gradewise.command import UserError
+from gradewise.config import CnnSettings, ForestSettings
+from gradewise.families.cnn.train_cnn import train_cnn
+from gradewise.families.forest.train_forest import train_forest
+from gradewise.families.load import load
+from gradewise.views.samples import read_samples
+
+
+@pytest.fixture
+def run(cache, tmp_path):
+    """The folder of a small forest."""
+    made = cache(groups=15)
+    train_forest(
+        **made.inputs,
+        repeat=0,
+        dataset="made-up",
+        model="forest",
+        view="whole",
+        classes=made.classes,
+        candidates=[ForestSettings(trees=3)],
+        seed=1,
+        threads=1,
+        output=tmp_path / "run",
+    )
+    return tmp_path / "run"
+
+
+def test_a_loaded_network_gives_the_stored_predictions(cache, tmp_path):
+    made = cache(groups=15)
+    settings = CnnSettings(channels=(4,), dense=(4,), epochs=2, batch_size=8)
+    names = {"dataset": "made-up", "model": "cnn", "view": "whole", "classes": made.classes}
+    train_cnn(**made.inputs, **names, repeat=0, candidates=[settings], seed=1, threads=1, output=tmp_path)
+    data = read_samples(made.samples, made.splits, made.manifest, 0)
+    stored = tables.read(tmp_path / "predictions.parquet")[["p_A", "p_B", "p_C"]].to_numpy()
+    np.testing.assert_array_equal(load(tmp_path).predict_proba(data.pixels), stored)
+
+
+def test_samples_of_another_shape_are_refused(run):
+    with pytest.raises(ValueError, match="takes samples of 8 x 8 x 1 uint8, not 9 x 8 x 1 uint8"):
+        load(run).predict_proba(np.zeros((2, 9, 8, 1), np.uint8))
+
+
+def test_a_file_that_holds_a_foreign_type_is_not_loaded(run):
+    forest = load(run).forest
+    forest.estimator_ = os.path.join
+    skops.io.dump(forest, run / "forest.skops")
+    with pytest.raises(UserError, match=r"forest\.skops: holds types .*posixpath.join.*not loaded"):
+        load(run)
+
+
+def test_a_file_that_is_no_model_is_refused(run):
+    (run / "forest.skops").write_bytes(b"not a zip")
+    with pytest.raises(UserError, match=r"forest\.skops: not a skops file"):
+        load(run)
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"no run\.json"):
+        load(tmp_path)
+
+
+def test_an_unknown_family_is_refused_by_name(run):
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**record, "family": "oracle"}))
+    with pytest.raises(UserError, match="'oracle' is none of cnn, pca_svm, forest"):
+        load(run)

@@ -1,0 +1,147 @@
+"""A trained convolutional network as a classifier of pixels, and its files.
+
+Prediction is always in 32-bit arithmetic, however the network was trained: probabilities then depend neither on the
+processor's short formats nor, beyond rounding, on which samples are predicted together.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from gradewise import tables
+from gradewise.config import CnnSettings
+from gradewise.families.classifier import check_pixels
+from gradewise.families.cnn.convnet import ConvNet
+from gradewise.families.run import write_json
+
+BATCH_PIXELS = {"cpu": 2**18, "cuda": 2**22}
+"""Pixels predicted at once: on the CPU as many as its caches like (16 samples of 128 x 128)."""
+
+
+@dataclass(frozen=True)
+class CnnClassifier:
+    """A network with what turns pixels into its input.
+
+    Attributes
+    ----------
+    network : ConvNet
+        On the device that computes.
+    settings : CnnSettings
+    shape : tuple of int
+        Height, width and channels of a sample.
+    classes : list of str
+    mean, std : list of float
+        Of each channel of the training samples, in 0..1.
+    temperature : float
+        Divides class scores before softmax, see `temperature`; 1 leaves them as they are.
+    """
+
+    network: ConvNet
+    settings: CnnSettings
+    shape: tuple[int, int, int]
+    classes: list[str]
+    mean: list[float]
+    std: list[float]
+    temperature: float = 1.0
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.network.parameters()).device
+
+    def normalise(self, batch: Tensor) -> Tensor:
+        """Bring floats 0..1, shape (n, channels, height, width), to mean 0 and standard deviation 1 of training."""
+        mean, std = (torch.tensor(values, device=batch.device).view(1, -1, 1, 1) for values in (self.mean, self.std))
+        return (batch - mean) / std
+
+    def predict_scores(self, pixels: np.ndarray, positions: np.ndarray | None = None) -> Iterator[Tensor]:
+        """Class scores before temperature and softmax, batch by batch, in 32-bit arithmetic.
+
+        Parameters
+        ----------
+        pixels : ndarray of uint8, shape (n, height, width, channels)
+        positions : ndarray of int, optional
+            Which samples; all where left out.
+
+        Yields
+        ------
+        Tensor, shape (batch, classes)
+        """
+        check_pixels(pixels, self.shape)
+        size = max(1, BATCH_PIXELS[self.device.type] // (self.shape[0] * self.shape[1]))
+        self.network.eval()
+        with torch.inference_mode():
+            for start in range(0, len(pixels) if positions is None else len(positions), size):
+                at = slice(start, start + size)
+                part = pixels[at] if positions is None else pixels[positions[at]]
+                yield self.network(self.normalise(to_floats(part, self.device)))
+
+    def predict_proba(self, pixels: np.ndarray) -> np.ndarray:
+        """Class probabilities, float32 (n, classes), of uint8 samples (n, height, width, channels)."""
+        parts = [(scores / self.temperature).softmax(1).cpu().numpy() for scores in self.predict_scores(pixels)]
+        return np.concatenate([np.empty((0, len(self.classes)), np.float32), *parts])
+
+    def write(self, directory: Path) -> None:
+        """Write `model.safetensors` and `model.json`."""
+        with tables.replacing(directory / "model.safetensors") as partial:
+            partial.write_bytes(save({name: value.contiguous() for name, value in self.network.state_dict().items()}))
+        write_json(
+            directory / "model.json",
+            {
+                "settings": self.settings.model_dump(mode="json"),
+                "shape": list(self.shape),
+                "classes": self.classes,
+                "mean": self.mean,
+                "std": self.std,
+                "temperature": self.temperature,
+            },
+        )
+
+
+def load_cnn(directory: Path) -> CnnClassifier:
+    """Read what `CnnClassifier.write` wrote, to the accelerator where there is one."""
+    record = json.loads((directory / "model.json").read_text())
+    settings = CnnSettings.model_validate(record["settings"])
+    height, width, channels = record["shape"]
+    network = ConvNet(settings, (height, width, channels), len(record["classes"]))
+    network.load_state_dict(load_file(directory / "model.safetensors"))
+    return CnnClassifier(
+        place(network),
+        settings,
+        (height, width, channels),
+        record["classes"],
+        record["mean"],
+        record["std"],
+        record["temperature"],
+    )
+
+
+def place(network: ConvNet) -> ConvNet:
+    """Move a network to CUDA where there is one, its weights laid out as the fastest convolutions want them."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network.to(device)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def to_floats(pixels: np.ndarray, device: torch.device) -> Tensor:
+    """Pixels as the network's layout of floats.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (n, height, width, channels)
+
+    Returns
+    -------
+    Tensor of float32, shape (n, channels, height, width), channels last in memory
+        In 0..1.
+    """
+    batch = torch.from_numpy(np.array(pixels)).to(device)
+    return batch.permute(0, 3, 1, 2).float().div_(255)

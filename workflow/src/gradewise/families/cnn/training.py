@@ -1,0 +1,396 @@
+"""Trains a convolutional network on the training samples of one repeat and watches it on the validation samples.
+
+A training is cut into stretches. After each the network is evaluated, a point is added to the curves and a checkpoint
+is written. All randomness derives from the seed and the iteration at which a stretch begins, so that a training that
+was killed and resumed gives what an undisturbed one gives.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gradewise.command import UserError
+from gradewise.config import CnnSettings, Optimiser
+from gradewise.families.cnn.augment import Change, build_augmentation
+from gradewise.families.cnn.batches import batches_per_epoch, pixel_statistics, prefetch, shuffled_batches
+from gradewise.families.cnn.checkpoint import optimiser_tensors, read_checkpoint, restore_optimiser, write_checkpoint
+from gradewise.families.cnn.classifier import CnnClassifier, place, to_floats
+from gradewise.families.cnn.convnet import ConvNet
+from gradewise.families.targets import training_targets
+from gradewise.progress import duration
+from gradewise.provenance import code_version, derive_seed
+from gradewise.views.samples import Samples
+
+log = logging.getLogger(__name__)
+
+EVALUATIONS = 10
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network and how it came about.
+
+    Attributes
+    ----------
+    classifier : CnnClassifier
+    curves : dict of lists
+        One entry an evaluation: epoch (a fraction where a stretch is shorter), iteration, train_loss, train_accuracy,
+        validation_loss, validation_accuracy (null without validation samples), seconds since the start. Training
+        values are means over the stretch, on augmented samples and with dropout; losses are those minimised.
+    kept : int
+        Which entry of the curves the weights are from.
+    precision : str
+        `fp32` or `bf16`.
+    seconds_before : float
+        Spent by earlier, killed runs whose checkpoint this one went on from.
+    """
+
+    classifier: CnnClassifier
+    curves: dict[str, list[Any]]
+    kept: int
+    precision: str
+    seconds_before: float
+
+
+@dataclass
+class _State:
+    iteration: int = 0
+    seconds: float = 0.0
+    best: int = -1
+    curves: dict[str, list[Any]] = field(
+        default_factory=lambda: {
+            name: []
+            for name in (
+                "epoch",
+                "iteration",
+                "train_loss",
+                "train_accuracy",
+                "validation_loss",
+                "validation_accuracy",
+                "seconds",
+            )
+        }
+    )
+
+    @property
+    def evaluations_since_best(self) -> int:
+        return len(self.curves["epoch"]) - 1 - self.best
+
+
+def train_network(samples: Samples, classes: list[str], settings: CnnSettings, seed: int, checkpoint: Path) -> Trained:
+    """Train a network, going on from a checkpoint where a fitting one is found.
+
+    With `patience`, training stops after so many evaluations without a lower validation loss, and the weights of the
+    lowest one are kept; without, those of the end. An evaluation comes after each epoch; where `iterations` are given,
+    after each tenth of them if that is less than an epoch.
+
+    Parameters
+    ----------
+    samples : Samples
+    classes : list of str
+    settings : CnnSettings
+    seed : int
+        Of the run.
+    checkpoint : Path
+        Written after each evaluation and left there; the caller removes it when the results are safe.
+
+    Raises
+    ------
+    UserError
+        Where settings and samples do not fit together, or the loss leaves the finite numbers.
+    """
+    positions, _ = training_targets(samples, classes)
+    if len(positions) < 2:
+        raise UserError("a network needs at least two training samples (batch norm compares them); add images")
+    if settings.patience is not None and not len(samples.of("validation")):
+        raise UserError(
+            f"patience: {settings.patience} stops on the validation loss, and this repeat has no validation sample; "
+            "raise evaluation.validation, or set patience: null"
+        )
+    height, width, channels = samples.pixels.shape[1:]
+    shape = (height, width, channels)
+    with _own_random_numbers():
+        torch.manual_seed(derive_seed(seed, "initial"))
+        try:
+            network = ConvNet(settings, shape, len(classes))
+            augment = build_augmentation(settings.augment, shape)
+        except ValueError as error:
+            raise UserError(str(error)) from error
+    mean, std = pixel_statistics(samples.pixels, positions)
+    classifier = CnnClassifier(place(network), settings, shape, classes, mean, std)
+    with _deterministic():
+        return _Training(classifier, augment, samples, positions, seed, checkpoint).run()
+
+
+class _Training:
+    """One training under way: the network, its optimiser and what has happened so far."""
+
+    def __init__(
+        self,
+        classifier: CnnClassifier,
+        augment: Change,
+        samples: Samples,
+        positions: np.ndarray,
+        seed: int,
+        checkpoint: Path,
+    ) -> None:
+        self.classifier = classifier
+        self.network = classifier.network
+        self.settings = classifier.settings
+        self.device = classifier.device
+        self.augment = augment
+        self.pixels = samples.pixels
+        self.positions = positions
+        self.validation = samples.of("validation")
+        self.seed = seed
+        self.checkpoint = checkpoint
+        self.targets = torch.from_numpy(samples.targets(classifier.classes))
+        self.weights = class_weights(
+            self.targets[positions], len(classifier.classes), self.settings.class_weight is not None
+        ).to(self.device)
+        self.precision = choose_precision(self.settings.precision, self.device)
+        self.per_epoch = batches_per_epoch(len(positions), self.settings.batch_size)
+        self.total = self.settings.iterations or (self.settings.epochs or 0) * self.per_epoch
+        self.stretch = (
+            min(self.per_epoch, -(-self.total // EVALUATIONS)) if self.settings.iterations else self.per_epoch
+        )
+        self.optimiser = build_optimiser(self.network, self.settings.optimiser)
+        self.fingerprint = _fingerprint(classifier, samples, seed, self.precision)
+        self.state = _State()
+        self.best: dict[str, Tensor] = {}
+        self.last_line = time.perf_counter()
+
+    def run(self) -> Trained:
+        self._resume()
+        before, begun_at = self.state.seconds, self.state.iteration
+        start = time.perf_counter()
+
+        def passed() -> float:
+            return time.perf_counter() - start
+
+        def left() -> str:
+            if self.state.iteration == self.total:
+                return f"took {duration(before + passed())}"
+            done = self.state.iteration - begun_at
+            return f"{duration(passed() / done * (self.total - self.state.iteration))} left"
+
+        with _own_random_numbers():
+            while self.state.iteration < self.total and not self._out_of_patience():
+                train_loss, train_accuracy = self._train_stretch(left)
+                validation_loss, validation_accuracy = self._evaluate()
+                self.state.seconds = before + passed()
+                point = (
+                    self.state.iteration / self.per_epoch,
+                    self.state.iteration,
+                    train_loss,
+                    train_accuracy,
+                    validation_loss,
+                    validation_accuracy,
+                    self.state.seconds,
+                )
+                for values, value in zip(self.state.curves.values(), point, strict=True):
+                    values.append(value)
+                self._keep_best()
+                self._save()
+                self._log(left, every=1.0 if self.state.iteration < self.total else 0.0)
+        if self._out_of_patience():
+            log.info("no lower validation loss for %d evaluations: stopped", self.settings.patience)
+        if self.best:
+            self.network.load_state_dict(self.best)
+        kept = self.state.best if self.best else len(self.state.curves["epoch"]) - 1
+        return Trained(self.classifier, self.state.curves, kept, self.precision, before)
+
+    def _train_stretch(self, left: Callable[[], str]) -> tuple[float, float]:
+        """Train up to the next evaluation; mean loss and accuracy on the way."""
+        stop = min(self.state.iteration + self.stretch, self.total)
+        torch.manual_seed(derive_seed(self.seed, "stretch", self.state.iteration))
+        self.network.train()
+        loss_sum, weight_sum, right = torch.zeros(3, device=self.device, dtype=torch.float64)
+        seen = 0
+        order = shuffled_batches(self.positions, self.settings.batch_size, self.seed, self.state.iteration, stop)
+        for pixels, targets in prefetch((self.pixels[at], self.targets[at]) for at in order):
+            self._set_rate()
+            targets = targets.to(self.device)
+            batch = self.classifier.normalise(self.augment(to_floats(pixels, self.device)))
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+                scores = self.network(batch)
+            total = functional.cross_entropy(scores.float(), targets, self.weights, reduction="sum")
+            weight = self.weights[targets].sum()
+            self.optimiser.zero_grad()
+            (total / weight).backward()
+            self.optimiser.step()
+            loss_sum += total.detach()
+            weight_sum += weight
+            right += (scores.detach().argmax(1) == targets).sum()
+            seen += len(targets)
+            self.state.iteration += 1
+            if self.state.iteration < stop:
+                self._log(left, every=10.0)
+        loss = (loss_sum / weight_sum).item()
+        if not math.isfinite(loss) or not all(value.isfinite().all() for value in self.network.parameters()):
+            raise UserError(
+                f"the training loss left the finite numbers before iteration {self.state.iteration}; "
+                f"lower optimiser.lr ({self.settings.optimiser.lr}), or use norm: before"
+            )
+        return loss, right.item() / seen
+
+    def _evaluate(self) -> tuple[float | None, float | None]:
+        """Loss and accuracy on the validation samples, null where there are none."""
+        if not len(self.validation):
+            return None, None
+        scores = torch.cat(list(self.classifier.predict_scores(self.pixels, self.validation)))
+        targets = self.targets[self.validation].to(self.device)
+        loss = functional.cross_entropy(scores, targets, self.weights).item()
+        if not math.isfinite(loss):
+            raise UserError(
+                f"the validation loss left the finite numbers at iteration {self.state.iteration}; "
+                f"lower optimiser.lr ({self.settings.optimiser.lr})"
+            )
+        return loss, (scores.argmax(1) == targets).double().mean().item()
+
+    def _set_rate(self) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.settings.optimiser, self.state.iteration, self.total)
+
+    def _out_of_patience(self) -> bool:
+        return self.settings.patience is not None and self.state.evaluations_since_best >= self.settings.patience
+
+    def _keep_best(self) -> None:
+        losses = self.state.curves["validation_loss"]
+        if self.settings.patience is not None and (self.state.best < 0 or losses[-1] < losses[self.state.best]):
+            self.state.best = len(losses) - 1
+            self.best = {name: value.clone() for name, value in self.network.state_dict().items()}
+
+    def _save(self) -> None:
+        tensors = {
+            "network": self.network.state_dict(),
+            "best": self.best,
+            "optimiser": optimiser_tensors(self.optimiser),
+        }
+        write_checkpoint(self.checkpoint, self.fingerprint, tensors, asdict(self.state))
+
+    def _resume(self) -> None:
+        found = read_checkpoint(self.checkpoint, self.fingerprint)
+        if found is None:
+            return
+        tensors, state = found
+        self.state = _State(**state)
+        self.network.load_state_dict(tensors["network"])
+        restore_optimiser(self.optimiser, tensors["optimiser"])
+        self.best = {name: value.to(self.device) for name, value in tensors["best"].items()}
+        log.info("going on from %s at iteration %d of %d", self.checkpoint, self.state.iteration, self.total)
+
+    def _log(self, left: Callable[[], str], every: float) -> None:
+        """Tell how far it is and how long it will take at most; not within `every` seconds of the last line."""
+        if time.perf_counter() - self.last_line < every:
+            return
+        self.last_line = time.perf_counter()
+        if self.settings.epochs:
+            words = [f"epoch {self.state.iteration / self.per_epoch:.3g}/{self.settings.epochs}"]
+        else:
+            words = [f"iteration {self.state.iteration}/{self.total}"]
+        curves = self.state.curves
+        if curves["epoch"]:
+            words.append(f"loss {curves['train_loss'][-1]:.3f}")
+            if curves["validation_accuracy"][-1] is not None:
+                words.append(f"validation accuracy {curves['validation_accuracy'][-1]:.3f}")
+        log.info("%s", ", ".join([*words, left()]))
+
+
+def build_optimiser(network: ConvNet, optimiser: Optimiser) -> torch.optim.Optimizer:
+    """The optimiser that the configuration names, over all parameters."""
+    if optimiser.name == "adam":
+        return torch.optim.Adam(network.parameters(), lr=optimiser.lr, weight_decay=optimiser.weight_decay)
+    return torch.optim.SGD(
+        network.parameters(), lr=optimiser.lr, momentum=optimiser.momentum, weight_decay=optimiser.weight_decay
+    )
+
+
+def learning_rate(optimiser: Optimiser, iteration: int, total: int) -> float:
+    """Learning rate of an iteration: constant, or half a cosine from `lr` down to 0 at iteration `total`."""
+    if optimiser.schedule == "constant":
+        return optimiser.lr
+    return optimiser.lr * (1 + math.cos(math.pi * iteration / total)) / 2
+
+
+def class_weights(targets: Tensor, classes: int, balanced: bool) -> Tensor:
+    """Weight of each class in the loss.
+
+    Parameters
+    ----------
+    targets : Tensor of int64, shape (n,)
+        Of the training samples; every class occurs.
+    classes : int
+    balanced : bool
+        n / (classes x samples of the class), as scikit-learn's `balanced`; otherwise 1.
+
+    Returns
+    -------
+    Tensor of float32, shape (classes,)
+    """
+    if not balanced:
+        return torch.ones(classes)
+    return len(targets) / (classes * torch.bincount(targets, minlength=classes).float())
+
+
+def choose_precision(setting: str, device: torch.device) -> str:
+    """`fp32` or `bf16`; `auto` is bf16 where the processor has instructions for it, and tests nothing by timing."""
+    if setting != "auto":
+        return setting
+    if device.type == "cuda":
+        able = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        able = any(torch.cpu.get_capabilities().get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+    return "bf16" if able else "fp32"
+
+
+def _own_random_numbers() -> AbstractContextManager[None]:
+    """Leave the caller's random numbers as they are."""
+    return torch.random.fork_rng([torch.cuda.current_device()] if torch.cuda.is_available() else [])
+
+
+@contextmanager
+def _deterministic() -> Iterator[None]:
+    """Only deterministic algorithms on the CPU; not on CUDA, where some that a network needs do not exist."""
+    before = torch.are_deterministic_algorithms_enabled()
+    guard: Any = torch.utils.deterministic
+    filled = guard.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(not torch.cuda.is_available())
+    # Every new tensor would be filled otherwise, a guard against reading unset memory that costs a tenth of the time.
+    guard.fill_uninitialized_memory = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+        guard.fill_uninitialized_memory = filled
+
+
+def _fingerprint(classifier: CnnClassifier, samples: Samples, seed: int, precision: str) -> str:
+    known = (
+        classifier.settings.model_dump_json(),
+        classifier.classes,
+        classifier.shape,
+        classifier.mean,
+        classifier.std,
+        seed,
+        precision,
+        classifier.device.type,
+        torch.__version__,
+        code_version(__name__),
+    )
+    rows = pd.util.hash_pandas_object(samples.table[["sample_id", "role", "label"]], index=False)
+    return hashlib.sha256(repr(known).encode() + rows.to_numpy().tobytes()).hexdigest()

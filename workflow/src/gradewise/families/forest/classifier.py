@@ -1,0 +1,88 @@
+"""A trained forest as a classifier of pixels, and its files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.utils import gen_batches
+
+from gradewise.families.classifier import check_pixels
+from gradewise.families.forest.reduction import AllPixels, Features, SelectedPixels, read_selected
+from gradewise.families.pca import Pca, read_pca
+from gradewise.families.run import write_json
+from gradewise.families.stored import read_estimator, write_estimator
+
+TRUSTED = ("sklearn.tree._tree.Tree",)
+BLOCK_BYTES = 2**26
+
+
+@dataclass(frozen=True)
+class PixelForest:
+    """A forest on pixels 0..255 or on what is computed from them.
+
+    Attributes
+    ----------
+    forest : RandomForestClassifier
+        Its classes are positions in `classes`.
+    features : AllPixels, SelectedPixels or Pca
+        What the forest sees of a sample.
+    classes : list of str
+    shape : tuple of int
+        Height, width and channels of a sample.
+    threads : int
+        For prediction; the result does not depend on it.
+    """
+
+    forest: RandomForestClassifier
+    features: Features
+    classes: list[str]
+    shape: tuple[int, ...]
+    threads: int = 1
+
+    def predict_proba(self, pixels: np.ndarray) -> np.ndarray:
+        """Class probabilities, shape (n, classes), of uint8 samples (n, height, width, channels)."""
+        check_pixels(pixels, self.shape)
+        # Scores are computed in blocks that do not depend on the threads, as their last digits depend on the blocks.
+        scores = self.features.project(pixels) if isinstance(self.features, Pca) else None
+
+        def judge(part: slice) -> np.ndarray:
+            rows = self.features.project(pixels[part]) if scores is None else scores[part]
+            return self.forest.predict_proba(rows)
+
+        # Threads over blocks of samples rather than over trees: each sum over trees keeps its order.
+        largest = BLOCK_BYTES // (4 * int(np.prod(self.shape)))
+        blocks = gen_batches(len(pixels), max(1, min(largest, -(-len(pixels) // self.threads))))
+        return np.concatenate(Parallel(self.threads, require="sharedmem")(delayed(judge)(part) for part in blocks))
+
+    def write(self, directory: Path) -> None:
+        """Write `forest.skops`, `model.json`, and `pixels.safetensors` or `pca.safetensors` where it needs either."""
+        write_estimator(self.forest, directory / "forest.skops")
+        if isinstance(self.features, SelectedPixels):
+            self.features.write(directory / "pixels.safetensors")
+        elif isinstance(self.features, Pca):
+            self.features.write(directory / "pca.safetensors")
+        facts = {"classes": self.classes, "shape": list(self.shape), "features": type(self.features).__name__}
+        write_json(directory / "model.json", facts)
+
+
+def read_forest(directory: Path, threads: int = 1) -> PixelForest:
+    """Read what `PixelForest.write` wrote.
+
+    Raises
+    ------
+    UserError
+        Where the stored forest holds types that a forest never has.
+    """
+    facts = json.loads((directory / "model.json").read_text())
+    forest = read_estimator(directory / "forest.skops", TRUSTED)
+    features: Features = AllPixels()
+    if facts["features"] == SelectedPixels.__name__:
+        features = read_selected(directory / "pixels.safetensors")
+    elif facts["features"] == Pca.__name__:
+        features = read_pca(directory / "pca.safetensors")[0]
+    return PixelForest(forest, features, facts["classes"], tuple(facts["shape"]), threads)

@@ -1,0 +1,113 @@
+"""What a forest sees of a sample: all pixels, selected ones, or principal component scores.
+
+Selection follows the mango report (3.5.1): impurity importance in a first forest against a multiple of its median. The
+labels of all training rows take part in it, those that a tree leaves out of its bag too, so that out-of-bag accuracy
+after a selection is no estimate for new images; test accuracy is.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from gradewise import tables
+from gradewise.command import UserError
+from gradewise.config import ForestSettings
+from gradewise.families.forest.bootstrap import grow_forest, unit_kept
+from gradewise.families.forest.rows import TrainingRows
+from gradewise.families.pca import Pca
+from gradewise.provenance import derive_seed
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class AllPixels:
+    """Every pixel, as it is."""
+
+    def project(self, pixels: np.ndarray) -> np.ndarray:
+        """Values 0..255, float32, shape (n, d), of uint8 samples (n, height, width, channels)."""
+        return pixels.reshape(len(pixels), -1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class SelectedPixels:
+    """Some pixels, as they are.
+
+    Attributes
+    ----------
+    kept : ndarray of int64, shape (k,)
+        Their positions among the d values of a sample, ascending.
+    """
+
+    kept: np.ndarray
+
+    def project(self, pixels: np.ndarray) -> np.ndarray:
+        """Values 0..255, float32, shape (n, k), of uint8 samples (n, height, width, channels)."""
+        return pixels.reshape(len(pixels), -1)[:, self.kept].astype(np.float32)
+
+    def write(self, path: Path) -> None:
+        """Write to a safetensors file."""
+        with tables.replacing(path) as partial:
+            save_file({"kept": self.kept}, partial)
+
+
+def read_selected(path: Path) -> SelectedPixels:
+    """Read what `SelectedPixels.write` wrote."""
+    return SelectedPixels(load_file(path)["kept"])
+
+
+Features = AllPixels | SelectedPixels | Pca
+
+
+def first_forest(settings: ForestSettings) -> ForestSettings:
+    """Settings of the forest whose importances select: at most 400 trees and depth 64, scikit-learn's defaults else."""
+    return ForestSettings.model_validate(
+        {
+            "trees": min(settings.trees, 400),
+            "max_depth": min(settings.max_depth or 64, 64),
+            "class_weight": settings.class_weight,
+            "out_of_bag": (unit_kept(settings),),
+        }
+    )
+
+
+def importances(rows: TrainingRows, first: ForestSettings, seed: int, threads: int) -> np.ndarray:
+    """Impurity importance of each pixel in a forest grown on all pixels, shape (d,).
+
+    Parameters
+    ----------
+    rows : TrainingRows
+        With all pixels.
+    first : ForestSettings
+        From `first_forest`.
+    seed : int
+        Of the run; the first forest draws bags of its own.
+    threads : int
+    """
+    own_seed = derive_seed(seed, "first forest")
+    forest = grow_forest(rows.X, rows.y, rows.bags(unit_kept(first)), first, own_seed, threads)
+    return forest.feature_importances_
+
+
+def select(importance: np.ndarray, scale: float) -> SelectedPixels:
+    """Pixels whose importance is at least `scale` x median, as scikit-learn's SelectFromModel keeps them.
+
+    Where a first forest is too small for its pixels, the median is 0 and every pixel is kept; the log says so.
+
+    Raises
+    ------
+    UserError
+        Where none is.
+    """
+    median = np.median(importance)
+    if median == 0:
+        log.warning("select: half of the %d pixels or more split no node, so that all are kept", len(importance))
+    kept = np.flatnonzero(importance >= scale * median)
+    if not len(kept):
+        raise UserError(f"select: no pixel is {scale:g} x as important as the median one; choose a smaller number")
+    return SelectedPixels(kept)

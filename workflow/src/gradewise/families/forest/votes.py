@@ -1,0 +1,223 @@
+"""What the trees of a forest say of rows, for the forest as it is and for smaller ones that it contains.
+
+A forest contains that of its first trees, and those that stop at a smaller depth or at nodes of too few samples: the
+tree cut there is one that a refit could have grown. Trees draw seeds in order, so fewer trees are exactly those of a
+refit. A cut tree agrees with a refitted one in all but the random features tried after the first cut, and so is the
+same in distribution. One walk through the trees serves all points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from joblib import delayed
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.tree import DecisionTreeClassifier
+
+from gradewise.config import ForestSettings
+from gradewise.families.forest.bootstrap import draw_bag, parallel
+
+_Stop = tuple[int | None, int]
+
+
+@dataclass(frozen=True)
+class Votes:
+    """What trees say of training rows that they have not seen.
+
+    Attributes
+    ----------
+    out_of_bag : ndarray of float64, shape (n, k)
+        Mean class probabilities over the trees that did not see the row's group; zeros where all did.
+    covered : ndarray of bool, shape (n,)
+        Whether any tree did not.
+    """
+
+    out_of_bag: np.ndarray
+    covered: np.ndarray
+
+    def accuracy(self, y: np.ndarray, part: slice = slice(None)) -> float | None:
+        """Share of rows voted right, among those of a part that have a vote; None where none has."""
+        covered = self.covered[part]
+        right = self.out_of_bag[part].argmax(axis=1) == y[part]
+        return float(right[covered].mean()) if covered.any() else None
+
+    def hits(self, y: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        """Rows voted right and rows with a vote of each group 0 .. m - 1, shape (m, 2)."""
+        right = self.covered & (self.out_of_bag.argmax(axis=1) == y)
+        return np.stack([np.bincount(groups, weights=part) for part in (right, self.covered)], axis=1).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Size:
+    """Size of a forest: inner nodes, leaves, and the rows sorted into inner nodes, to which its growing time is
+    proportional."""
+
+    splits: int
+    leaves: int
+    rows_split: int
+
+    def parameters(self, classes: int) -> int:
+        """Numbers that make it up: feature and threshold of each split, one probability a class of each leaf."""
+        return 2 * self.splits + classes * self.leaves
+
+
+def walk(forest: RandomForestClassifier, X: np.ndarray, threads: int) -> np.ndarray:
+    """Leaf in which each row ends.
+
+    Parameters
+    ----------
+    forest : RandomForestClassifier
+    X : ndarray of float32, shape (n, features)
+    threads : int
+
+    Returns
+    -------
+    ndarray of int32, shape (trees, n)
+    """
+    leaves = np.empty((len(forest.estimators_), len(X)), dtype=np.int32)
+    walks = parallel(threads)(delayed(tree.apply)(X, check_input=False) for tree in forest.estimators_)
+    for number, ends in enumerate(walks):
+        leaves[number] = ends
+    return leaves
+
+
+def probabilities_at(
+    forest: RandomForestClassifier, leaves: np.ndarray, points: Sequence[ForestSettings], threads: int
+) -> list[np.ndarray]:
+    """Class probabilities of rows in each of the forests that this one contains.
+
+    Parameters
+    ----------
+    forest : RandomForestClassifier
+    leaves : ndarray of int32, shape (trees, n)
+        From `walk`.
+    points : sequence of ForestSettings
+        As those the forest was grown with but for fewer `trees`, a smaller `max_depth`, a larger `min_samples_split`.
+    threads : int
+
+    Returns
+    -------
+    list of ndarray of float64, shape (n, k)
+        One a point.
+    """
+    sums = {stop: np.zeros((leaves.shape[1], forest.n_classes_)) for stop in map(_stop, points)}
+    found: dict[int, np.ndarray] = {}
+    for number, verdicts in enumerate(_verdicts(forest, leaves, list(sums), threads), start=1):
+        for stop, verdict in verdicts.items():
+            sums[stop] += verdict
+        for place in _ending(points, number):
+            found[place] = sums[_stop(points[place])] / number
+    return [found[place] for place in range(len(points))]
+
+
+def out_of_bag_at(
+    forest: RandomForestClassifier,
+    leaves: np.ndarray,
+    groups: np.ndarray,
+    points: Sequence[ForestSettings],
+    threads: int,
+) -> list[Votes]:
+    """Out-of-bag votes on training rows in each of the forests that this one contains.
+
+    Parameters
+    ----------
+    forest : RandomForestClassifier
+        From `grow_forest` with the same `groups`.
+    leaves : ndarray of int32, shape (trees, n)
+        From `walk` on the training rows.
+    groups : ndarray of int64, shape (n,)
+    points : sequence of ForestSettings
+        As for `probabilities_at`.
+    threads : int
+
+    Returns
+    -------
+    list of Votes
+        One a point.
+    """
+    sums = {stop: np.zeros((leaves.shape[1], forest.n_classes_)) for stop in map(_stop, points)}
+    judges = np.zeros(leaves.shape[1], dtype=np.int64)
+    found: dict[int, Votes] = {}
+    for number, verdicts in enumerate(_verdicts(forest, leaves, list(sums), threads), start=1):
+        outside = draw_bag(forest.estimators_[number - 1].random_state, groups) == 0
+        judges += outside
+        for stop, verdict in verdicts.items():
+            np.add(sums[stop], verdict, out=sums[stop], where=outside[:, None])
+        for place in _ending(points, number):
+            votes = sums[_stop(points[place])] / np.maximum(judges, 1)[:, None]
+            found[place] = Votes(votes, judges > 0)
+    return [found[place] for place in range(len(points))]
+
+
+def sizes_at(forest: RandomForestClassifier, points: Sequence[ForestSettings]) -> list[Size]:
+    """Sizes of each of the forests that this one contains; points as for `probabilities_at`."""
+    stops = list(dict.fromkeys(map(_stop, points)))
+    totals = {stop: np.zeros(3, dtype=np.int64) for stop in stops}
+    found: dict[int, Size] = {}
+    for number, tree in enumerate(forest.estimators_, start=1):
+        levels = _levels(tree)
+        for stop in stops:
+            ends, stopped = _cut(tree, levels, stop)
+            reached = ends == np.arange(len(ends))
+            inner = reached & ~stopped
+            totals[stop] += (inner.sum(), (reached & stopped).sum(), tree.tree_.n_node_samples[inner].sum())
+        for place in _ending(points, number):
+            found[place] = Size(*map(int, totals[_stop(points[place])]))
+    return [found[place] for place in range(len(points))]
+
+
+def whole(forest: RandomForestClassifier) -> ForestSettings:
+    """The point that is the forest itself, nothing cut."""
+    return ForestSettings.model_validate({"trees": len(forest.estimators_)})
+
+
+def _stop(point: ForestSettings) -> _Stop:
+    return point.max_depth, point.min_samples_split
+
+
+def _ending(points: Sequence[ForestSettings], number: int) -> list[int]:
+    """Points with so many trees."""
+    return [place for place, point in enumerate(points) if point.trees == number]
+
+
+def _verdicts(
+    forest: RandomForestClassifier, leaves: np.ndarray, stops: list[_Stop], threads: int
+) -> Iterator[dict[_Stop, np.ndarray]]:
+    """Class probabilities (n, k) that each tree gives the rows, by where it is cut; tree by tree."""
+
+    def judge(tree: DecisionTreeClassifier, own: np.ndarray) -> dict[_Stop, np.ndarray]:
+        values, levels = tree.tree_.value[:, 0], _levels(tree)
+        return {stop: values[_cut(tree, levels, stop)[0]][own] for stop in stops}
+
+    return parallel(threads)(delayed(judge)(*pair) for pair in zip(forest.estimators_, leaves, strict=True))
+
+
+def _levels(tree: DecisionTreeClassifier) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Nodes and their parents at each depth below the root."""
+    left, right = tree.tree_.children_left, tree.tree_.children_right
+    levels, nodes = [], np.zeros(1, dtype=np.int64)
+    while len(inner := nodes[left[nodes] >= 0]):
+        nodes = np.concatenate([left[inner], right[inner]])
+        levels.append((nodes, np.concatenate([inner, inner])))
+    return levels
+
+
+def _cut(
+    tree: DecisionTreeClassifier, levels: list[tuple[np.ndarray, np.ndarray]], stop: _Stop
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each node the one at which its rows end in the cut tree, and whether a node is a leaf there.
+
+    A node counts the rows in the bag once each, however often they were drawn, when scikit-learn compares it with
+    `min_samples_split`; `n_node_samples` holds that count.
+    """
+    max_depth, min_samples_split = stop
+    stopped = (tree.tree_.children_left < 0) | (tree.tree_.n_node_samples < min_samples_split)
+    ends = np.arange(len(stopped))
+    for depth, (nodes, parents) in enumerate(levels, start=1):
+        if max_depth is not None and depth >= max_depth:
+            stopped[nodes] = True
+        above = ends[parents]
+        ends[nodes] = np.where(stopped[above], above, nodes)
+    return ends, stopped

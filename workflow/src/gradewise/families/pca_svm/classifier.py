@@ -1,0 +1,70 @@
+"""A trained support vector classifier on principal components as a classifier of pixels, and its files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gradewise.config import SvmSettings
+from gradewise.families.classifier import check_pixels
+from gradewise.families.pca import Pca, read_pca
+from gradewise.families.pca_svm.svm import CalibratedSvm, scale
+from gradewise.families.run import write_json
+from gradewise.families.stored import read_estimator, write_estimator
+
+
+@dataclass(frozen=True)
+class PcaSvm:
+    """Principal components, then a calibrated support vector classifier.
+
+    Attributes
+    ----------
+    pca : Pca
+        The components in use.
+    svm : CalibratedSvm
+        Its classes are positions in `classes`.
+    settings : SvmSettings
+    classes : list of str
+    """
+
+    pca: Pca
+    svm: CalibratedSvm
+    settings: SvmSettings
+    classes: list[str]
+
+    def predict_proba(self, pixels: np.ndarray) -> np.ndarray:
+        """Class probabilities, shape (n, classes), of uint8 samples (n, height, width, channels)."""
+        check_pixels(pixels, self.pca.shape)
+        return self.predict_proba_of_scores(self.pca.project(pixels))
+
+    def predict_proba_of_scores(self, scores: np.ndarray) -> np.ndarray:
+        """Class probabilities, shape (n, classes), of principal component scores (n, k)."""
+        return self.svm.predict_proba(scale(scores, self.pca.explained_variance, self.settings))
+
+    def write(self, directory: Path) -> None:
+        """Write `pca.safetensors`, `svm.skops` and `model.json`."""
+        self.pca.write(directory / "pca.safetensors")
+        write_estimator(self.svm.classifier, directory / "svm.skops")
+        facts = {
+            "classes": self.classes,
+            "settings": self.settings.model_dump(mode="json"),
+            "sigmoids": self.svm.sigmoids.tolist(),
+        }
+        write_json(directory / "model.json", facts)
+
+
+def read_pca_svm(directory: Path) -> PcaSvm:
+    """Read what `PcaSvm.write` wrote.
+
+    Raises
+    ------
+    UserError
+        Where the stored classifier holds types that it never has.
+    """
+    facts = json.loads((directory / "model.json").read_text())
+    pca, _ = read_pca(directory / "pca.safetensors")
+    svm = CalibratedSvm(read_estimator(directory / "svm.skops", ()), np.array(facts["sigmoids"]))
+    return PcaSvm(pca, svm, SvmSettings.model_validate(facts["settings"]), facts["classes"])

@@ -1,0 +1,153 @@
+"""Support vector classifiers on principal component scores: fitting and calibration."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from joblib import parallel_config
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.svm import SVC
+from sklearn.utils.class_weight import compute_sample_weight
+
+from gradewise.command import UserError
+from gradewise.config import SvmSettings
+from gradewise.families.pca_svm.pairwise import couple, fit_sigmoids
+
+FOLDS = 5
+
+Folds = list[tuple[np.ndarray, np.ndarray]]
+"""Training rows and left-out rows of each fold."""
+
+
+def scale(scores: np.ndarray, explained_variance: np.ndarray, settings: SvmSettings) -> np.ndarray:
+    """The part of the scores that the settings ask for, of unit variance where they say `whiten`.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n, k)
+    explained_variance : ndarray, shape (k,)
+    settings : SvmSettings
+
+    Returns
+    -------
+    ndarray of float64, shape (n, min(k, settings.components))
+    """
+    kept = scores[:, : settings.components].astype(np.float64)
+    return kept / np.sqrt(explained_variance[: settings.components]) if settings.whiten else kept
+
+
+def gamma_as_number(scaled: np.ndarray, settings: SvmSettings) -> float:
+    """Gamma of the rbf kernel; `scale` is 1 / (components x variance of all training values), as in scikit-learn."""
+    return 1.0 / (scaled.shape[1] * float(scaled.var())) if settings.gamma == "scale" else settings.gamma
+
+
+def support_vector_classifier(scaled: np.ndarray, settings: SvmSettings) -> SVC:
+    """An unfitted classifier with gamma as a number taken from training values, shape (n, k)."""
+    return unfitted(settings, kernel=settings.kernel, gamma=gamma_as_number(scaled, settings))
+
+
+def unfitted(settings: SvmSettings, **kernel: str | float) -> SVC:
+    """An unfitted classifier with all settings but those of the kernel, which are given as `SVC` takes them."""
+    steps = -1 if settings.max_iter is None else settings.max_iter
+    return SVC(C=settings.C, class_weight=settings.class_weight, max_iter=steps, **kernel)
+
+
+def converged(classifier: SVC) -> bool:
+    """Whether the optimiser came to its end for every pair of classes, rather than to `max_iter`."""
+    return classifier.fit_status_ == 0
+
+
+@contextmanager
+def stops_left_to_caller() -> Iterator[None]:
+    """Keep scikit-learn from warning of fits that `max_iter` stopped; ask `converged` and say so instead.
+
+    To be entered outside of threads, since the filter holds for the whole process.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Solver terminated early", ConvergenceWarning)
+        yield
+
+
+@dataclass(frozen=True)
+class CalibratedSvm:
+    """A support vector classifier and what turns its decisions into probabilities.
+
+    Attributes
+    ----------
+    classifier : SVC
+        Of one against one decisions; its classes are 0 to k - 1.
+    sigmoids : ndarray, shape (pairs, 2)
+        See `pairwise.fit_sigmoids`.
+    """
+
+    classifier: SVC
+    sigmoids: np.ndarray
+
+    def predict_proba(self, scaled: np.ndarray) -> np.ndarray:
+        """Class probabilities, shape (n, k), of scaled scores (n, components)."""
+        decisions = _for_first(self.classifier.decision_function(scaled))
+        return couple(decisions, self.sigmoids, len(self.classifier.classes_))
+
+
+def _for_first(decisions: np.ndarray) -> np.ndarray:
+    """One column a pair, above zero for its first class: of two classes scikit-learn gives one value for the second."""
+    return -decisions[:, None] if decisions.ndim == 1 else decisions
+
+
+def calibrate(
+    scaled: np.ndarray,
+    targets: np.ndarray,
+    folds: Folds,
+    settings: SvmSettings,
+    threads: int,
+) -> CalibratedSvm:
+    """Fit on all training samples, and sigmoids on decisions from cross-validation over groups.
+
+    Parameters
+    ----------
+    scaled : ndarray of float64, shape (n, components)
+    targets : ndarray of int64, shape (n,)
+        0 to k - 1, each of them present.
+    folds : list of (training rows, left-out rows)
+        As `grouped_folds` makes them.
+    settings : SvmSettings
+    threads : int
+    """
+    # Weights go to the sigmoids too: fitted without them they would give the rare classes' weight back.
+    weights = compute_sample_weight(settings.class_weight, targets)
+    classifier = support_vector_classifier(scaled, settings).set_params(decision_function_shape="ovo")
+    with parallel_config(backend="threading", n_jobs=threads), stops_left_to_caller():
+        unseen = cross_val_predict(classifier, scaled, targets, cv=folds, method="decision_function")
+        return CalibratedSvm(classifier.fit(scaled, targets), fit_sigmoids(_for_first(unseen), targets, weights))
+
+
+def grouped_folds(targets: np.ndarray, groups: np.ndarray, seed: int) -> Folds:
+    """Stratified folds that keep groups whole: five, or fewer where groups are few.
+
+    Returns
+    -------
+    list of (training rows, left-out rows)
+        Every class occurs on every training side.
+
+    Raises
+    ------
+    UserError
+        Where not even two such folds exist.
+    """
+    groups_of_class = [len(np.unique(groups[targets == code])) for code in np.unique(targets)]
+    classes = len(groups_of_class)
+    for number in range(min(FOLDS, *groups_of_class), 1, -1):
+        splitter = StratifiedGroupKFold(number, shuffle=True, random_state=seed)
+        folds = list(splitter.split(targets, targets, groups))
+        if all(len(left_out) and len(np.unique(targets[inside])) == classes for inside, left_out in folds):
+            return folds
+    raise UserError(
+        "calibrated probabilities need training groups that can be parted in two, each part with every class; "
+        f"the class with the fewest groups has {min(groups_of_class)} of {len(np.unique(groups))}. "
+        "Add images, change `group` or `evaluation`, or take the class out"
+    )

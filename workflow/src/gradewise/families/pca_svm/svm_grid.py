@@ -1,0 +1,221 @@
+"""Fits support vector classifiers with many settings to the same samples, sharing what they have in common.
+
+Inner products of the scores are added up from one number of components to the next, each kernel matrix is made of them
+once, and all settings that differ in nothing else are fitted on it side by side. `train_pca_svm` chooses settings this
+way, studies vary them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.svm import SVC
+from sklearn.utils import gen_batches
+
+from gradewise.config import SvmSettings
+from gradewise.families.pca_svm.svm import (
+    converged,
+    gamma_as_number,
+    scale,
+    stops_left_to_caller,
+    support_vector_classifier,
+    unfitted,
+)
+
+LARGEST_KERNEL = 8000
+"""Training samples up to which kernel matrices are held in memory."""
+
+KERNEL_BYTES = 2**30
+"""Kernel matrices held at a time, beside the inner products that they are made of; one is held in any case."""
+
+BLOCK_ROWS = 64
+log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted classifier and what it takes.
+
+    Attributes
+    ----------
+    classifier : SVC
+    inputs : list of ndarray of float64
+        What `classifier` predicts from, for each part of the scores: rows of the kernel matrix, or scaled scores.
+    components : int
+        Those in use; fewer than the settings ask for where there are no more.
+    gamma : float or None
+        The number used; None for a linear kernel.
+    seconds : float
+        Of fitting, without those for the kernel matrix that others share.
+    """
+
+    classifier: SVC
+    inputs: list[np.ndarray]
+    components: int
+    gamma: float | None
+    seconds: float
+
+
+def fit_each(
+    candidates: Iterable[SvmSettings],
+    parts: Sequence[np.ndarray],
+    targets: np.ndarray,
+    explained_variance: np.ndarray,
+    threads: int,
+    use: Callable[[Fit], Answer],
+) -> dict[SvmSettings, Answer]:
+    """Fit an uncalibrated classifier with each of the settings and keep what is wanted of it.
+
+    Takes 8 n (n + m) bytes for the inner products and as much again for each kernel matrix held.
+
+    Parameters
+    ----------
+    candidates : iterable of SvmSettings
+    parts : sequence of ndarray, shapes (n, k), (m, k) ..
+        Unscaled scores; those of the training samples first, then any others that are to be predicted.
+    targets : ndarray of int64, shape (n,)
+    explained_variance : ndarray, shape (k,)
+    threads : int
+        Fits that run side by side; the result does not depend on it.
+    use : callable
+        Called with each fit, in the thread that made it; returns what to keep. Matrices are dropped afterwards.
+
+    Returns
+    -------
+    dict
+        From each of the settings to what `use` returned.
+    """
+    found: dict[SvmSettings, Answer] = {}
+
+    def attempt(settings: SvmSettings, classifier: SVC, inputs: list[np.ndarray], gamma: float | None, k: int) -> None:
+        start = time.perf_counter()
+        classifier.fit(inputs[0], targets)
+        found[settings] = use(Fit(classifier, inputs, k, gamma, time.perf_counter() - start))
+        if not converged(classifier):
+            log.info("not converged in %d steps: %s", classifier.max_iter, _words(settings, gamma))
+
+    ordered = sorted(dict.fromkeys(candidates), key=lambda settings: (settings.whiten, settings.components))
+    jobs_at_a_time = _on_kernels if len(parts[0]) <= LARGEST_KERNEL else _on_scores
+    with stops_left_to_caller():
+        for jobs in jobs_at_a_time(ordered, parts, explained_variance, threads):
+            # The longest first, so that threads end together: a large C takes long.
+            jobs.sort(key=lambda job: job[0].C, reverse=True)
+            log.info("%d fits of %d components", len(jobs), jobs[0][-1])
+            Parallel(threads, require="sharedmem")(delayed(attempt)(*job) for job in jobs)
+            # Lets go of the matrices before the next are made.
+            jobs.clear()
+    return found
+
+
+def validation_accuracies(
+    candidates: Sequence[SvmSettings],
+    scores: tuple[np.ndarray, np.ndarray],
+    targets: tuple[np.ndarray, np.ndarray],
+    explained_variance: np.ndarray,
+    threads: int,
+) -> dict[SvmSettings, float]:
+    """Accuracy of uncalibrated classifiers on validation samples.
+
+    Parameters
+    ----------
+    candidates : sequence of SvmSettings
+    scores : pair of ndarray, shapes (n, k) and (m, k)
+        Of training and validation samples, unscaled.
+    targets : pair of ndarray of int64, shapes (n,) and (m,)
+    explained_variance : ndarray, shape (k,)
+    threads : int
+
+    Returns
+    -------
+    dict
+        From each candidate to its accuracy.
+    """
+
+    def accuracy(fit: Fit) -> float:
+        return float(fit.classifier.score(fit.inputs[1], targets[1]))
+
+    return fit_each(candidates, scores, targets[0], explained_variance, threads, accuracy)
+
+
+Job = tuple[SvmSettings, SVC, list[np.ndarray], float | None, int]
+
+
+def _on_kernels(
+    ordered: list[SvmSettings], parts: Sequence[np.ndarray], explained_variance: np.ndarray, threads: int
+) -> Iterator[list[Job]]:
+    """Fits on kernel matrices, as many at a time as there is memory for."""
+    n, cuts = len(parts[0]), np.cumsum([len(part) for part in parts])
+    together = np.concatenate(parts)
+    most = together.shape[1]
+    for _, alike in itertools.groupby(ordered, lambda settings: settings.whiten):
+        same_scale = list(alike)
+        rows = scale(together, explained_variance, same_scale[-1])
+        products, done = np.zeros((len(rows), n)), 0
+        for k, same_space in itertools.groupby(same_scale, lambda settings: min(settings.components, most)):
+            _add_products(products, rows[:, done:k], n)
+            done = k
+            lengths = np.einsum("ij,ij->i", rows[:, :k], rows[:, :k])
+            sharing: dict[float | None, list[SvmSettings]] = {}
+            for settings in same_space:
+                gamma = gamma_as_number(rows[:n, :k], settings) if settings.kernel == "rbf" else None
+                sharing.setdefault(gamma, []).append(settings)
+            kernel = partial(_kernel, products, lengths)
+            gammas = list(sharing)
+            for batch in gen_batches(len(gammas), max(1, KERNEL_BYTES // products.nbytes)):
+                kernels = Parallel(threads, require="sharedmem")(delayed(kernel)(gamma) for gamma in gammas[batch])
+                jobs: list[Job] = [
+                    (settings, unfitted(settings, kernel="precomputed"), np.split(matrix, cuts[:-1]), gamma, k)
+                    for gamma, matrix in zip(gammas[batch], kernels, strict=True)
+                    for settings in sharing[gamma]
+                ]
+                del kernels
+                yield jobs
+
+
+def _on_scores(
+    ordered: list[SvmSettings], parts: Sequence[np.ndarray], explained_variance: np.ndarray, threads: int
+) -> Iterator[list[Job]]:
+    """Fits on scores, for samples too many to hold kernel matrices of."""
+    for _, same_space in itertools.groupby(ordered, lambda settings: (settings.whiten, settings.components)):
+        sharing = list(same_space)
+        scaled = [scale(part, explained_variance, sharing[0]) for part in parts]
+        jobs: list[Job] = []
+        for settings in sharing:
+            classifier = support_vector_classifier(scaled[0], settings)
+            gamma = classifier.gamma if settings.kernel == "rbf" else None
+            jobs.append((settings, classifier, scaled, gamma, scaled[0].shape[1]))
+        yield jobs
+
+
+def _add_products(products: np.ndarray, columns: np.ndarray, n: int) -> None:
+    """Add the inner products of all rows with the first n."""
+    for block in gen_batches(len(columns), 512):
+        products[block] += columns[block] @ columns[:n].T
+
+
+def _kernel(products: np.ndarray, lengths: np.ndarray, gamma: float | None) -> np.ndarray:
+    """exp(-gamma |x - y|^2) from inner products and squared lengths, or the inner products where gamma is None."""
+    if gamma is None:
+        return products
+    kernel = np.empty_like(products)
+    for block in gen_batches(len(products), BLOCK_ROWS):
+        exponent = products[block] * (2 * gamma)
+        exponent -= gamma * lengths[block, None]
+        exponent -= gamma * lengths[: products.shape[1]]
+        np.exp(np.minimum(exponent, 0, out=exponent), out=kernel[block])
+    return kernel
+
+
+def _words(settings: SvmSettings, gamma: float | None) -> str:
+    kernel = "linear kernel" if gamma is None else f"gamma {gamma:.3g}"
+    whitened = ", whitened" if settings.whiten else ""
+    return f"{settings.components} components{whitened}, C {settings.C:g}, {kernel}"

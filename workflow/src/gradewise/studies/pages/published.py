@@ -1,0 +1,84 @@
+"""Published values: shown as they were published, read as shares only to be drawn."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from gradewise.report import numbers
+from gradewise.report.blocks import Column, Table
+from gradewise.studies.pages import measures
+from gradewise.studies.settings import Published
+
+_SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*(%?)")
+
+NOT_COMPARABLE = "published on other images; not comparable"
+
+
+def written(value: Published | None) -> str:
+    """A published value as it stands in the source; a dash where there is none."""
+    if value is None:
+        return numbers.NONE
+    return measures.setting(value) if isinstance(value, bool) else str(value)
+
+
+def as_share(value: Published | None) -> float | None:
+    """A published value as a share of one: '84.125 %' and 84.125 as 0.84125, 0.8065 as itself; None for words."""
+    found = _SHARE.fullmatch(written(value).strip())
+    if found is None:
+        return None
+    number, per_cent = float(found[1]), bool(found[2])
+    return number / 100 if per_cent or number > 1 else number
+
+
+def note(comparable: bool) -> str:
+    """What captions say of columns with published values: a remark in parentheses, led by a space."""
+    return "" if comparable else f" (values headed Published: {NOT_COMPARABLE})"
+
+
+def heading(what: str, several: bool) -> str:
+    """Heading of a column of published values, which names what it holds where there are several."""
+    if not several:
+        return "Published"
+    return f"Published, {what if what[1:2].isspace() else what[0].lower() + what[1:]}"
+
+
+def as_published(
+    name: str, rows: Iterable[Mapping[str, Published]], comparable: bool, headings: Mapping[str, str] | None = None
+) -> Table:
+    """The rows of the source as a table of their own.
+
+    Parameters
+    ----------
+    name : str
+        Of the CSV file.
+    rows : iterable of mapping
+    comparable : bool
+        Whether they are of these very images.
+    headings : mapping of str to str, optional
+        How keys are headed, where not by themselves.
+    """
+    rows = list(rows)
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    data = pd.DataFrame([[written(row.get(key)) for key in keys] for row in rows], columns=keys)
+    named = headings or {}
+
+    def cell(place: int) -> Any:
+        return lambda row: row[place]
+
+    return Table(
+        name,
+        "As published" + ("" if comparable else f": {NOT_COMPARABLE.removeprefix('published ')}"),
+        data,
+        tuple(
+            Column(
+                named.get(key, key.replace("_", " ").capitalize()),
+                cell(place),
+                kind="name" if place == 0 else "text",
+            )
+            for place, key in enumerate(keys)
+        ),
+    )

@@ -1,0 +1,23 @@
+"""Where the first run of a model left its files, for studies that show what one trained model is like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gradewise.command import UserError
+from gradewise.report.evidence import Run
+from gradewise.studies.pages.evidence import StudyEvidence
+
+
+def first_run(found: StudyEvidence, model: str) -> tuple[Run, Path]:
+    """The run of a model's first repeat, and its folder.
+
+    Raises
+    ------
+    UserError
+        Where there is none, or its predictions were not given.
+    """
+    for run in found.base.runs_of(model):
+        if run.predictions is not None:
+            return run, run.predictions.parent
+    raise UserError(f"{found.base.dataset}: no run of {model!r} with its predictions; give both to the report")
