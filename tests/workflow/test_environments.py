@@ -1,6 +1,9 @@
 """Environments: conda files, constraints and package metadata agree on versions."""
 
+import ast
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,15 @@ def version(requirement):
     (specifier,) = requirement.specifier
     assert specifier.operator == "=="
     return specifier.version.partition("+")[0]
+
+
+def imported_packages(path):
+    """Top-level packages that a Python file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.partition(".")[0]
 
 
 CONSTRAINTS = requirement_lines((ROOT / "envs/constraints.txt").read_text().splitlines())
@@ -53,3 +65,18 @@ def test_conda_environments_hold_what_the_steps_import(file):
 def test_cpu_and_gpu_environments_differ_in_torch_alone():
     cpu, gpu = (pip_part(CONDA[file]) for file in ("gradewise.yaml", "gradewise-gpu.yaml"))
     assert {name for name in cpu if str(cpu[name]) != str(gpu[name])} == {"torch"}
+
+
+@pytest.mark.parametrize("folder", ["workflow/src", "tests"])
+def test_libraries_that_are_imported_are_declared(folder):
+    declared = set(requirement_lines(PROJECT["dependencies"])) | {"gradewise"}
+    if folder == "tests":
+        declared |= set(requirement_lines(PROJECT["optional-dependencies"]["dev"]))
+    distributions = packages_distributions()
+    local = {path.stem for path in (ROOT / "tests").rglob("*.py")}
+    for path in (ROOT / folder).rglob("*.py"):
+        imported = set(imported_packages(path)) - sys.stdlib_module_names - local
+        undeclared = {
+            name for name in imported if not declared & {canonicalize_name(each) for each in distributions[name]}
+        }
+        assert undeclared == set(), path
