@@ -10,13 +10,16 @@ import hashlib
 import platform
 import resource
 import sys
+from collections.abc import Collection
 from functools import cache
 from importlib import metadata
+from importlib.util import find_spec, resolve_name
 from pathlib import Path
+from typing import NamedTuple
 
 from gradewise import __version__
 
-PACKAGE = Path(__file__).parent
+PACKAGE = "gradewise"
 LIBRARIES = (
     "torch",
     "scikit-learn",
@@ -34,7 +37,11 @@ LIBRARIES = (
 
 
 def code_version(*modules: str) -> str:
-    """Hash of the source of modules and of every first-party module that they import, directly or not.
+    """Hash of the code of modules and of every first-party module that they import, directly or not.
+
+    Comments, docstrings and formatting do not count. First-party are the modules of gradewise and of the top-level
+    packages of `modules`, so that a package installed beside gradewise counts where one of its modules is named. No
+    module is executed, so imports by computed names are not followed.
 
     Parameters
     ----------
@@ -45,39 +52,109 @@ def code_version(*modules: str) -> str:
     -------
     str
         Twelve hexadecimal digits; other digits mean other code.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        Where one of `modules` has no file.
     """
     digest = hashlib.sha256()
-    for name in sorted(_closure(modules)):
-        digest.update(name.encode() + b"\0" + _source(name).read_bytes())
+    for name in sorted(import_closure(*modules)):
+        digest.update(name.encode() + b"\0" + _parse(_file_of(name).read_bytes()).digest)
     return digest.hexdigest()[:12]
 
 
-def _closure(modules: tuple[str, ...]) -> set[str]:
-    found: set[str] = set()
+def import_closure(*modules: str) -> set[str]:
+    """Modules and every first-party module that they import, directly or not; see `code_version`."""
+    packages = frozenset({PACKAGE, *(name.partition(".")[0] for name in modules)})
+    closure: set[str] = set()
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting.extend(first_party_imports(name))
-    return found
+        if name not in closure:
+            closure.add(name)
+            waiting.extend(first_party_imports(name, packages))
+    return closure
+
+
+def first_party_imports(module: str, packages: Collection[str] = (PACKAGE,)) -> list[str]:
+    """Names of the modules of some packages that a module's source imports, anywhere in it."""
+    path = _file_of(module)
+    package = module if path.stem == "__init__" else module.rpartition(".")[0]
+    imported = (
+        resolve_name(name, package) if name.startswith(".") else name for name in _parse(path.read_bytes()).imports
+    )
+    return [name for name in imported if name.partition(".")[0] in packages and _find_file(name) is not None]
+
+
+class _Code(NamedTuple):
+    """Hash of a module's code, and the names that it imports, relative ones with leading dots."""
+
+    digest: bytes
+    imports: tuple[str, ...]
 
 
 @cache
-def first_party_imports(module: str) -> tuple[str, ...]:
-    """Names of the modules of this package that a module's source imports, anywhere in it."""
-    imported = []
-    for node in ast.walk(ast.parse(_source(module).read_text())):
-        if isinstance(node, ast.Import):
-            imported += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            imported += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return tuple(name for name in imported if name.split(".")[0] == PACKAGE.name and _source(name).exists())
+def _parse(source: bytes) -> _Code:
+    """Hash and imports in one pass over the syntax tree, which takes most of the time that a dry run spends here."""
+    parts: list[str] = []
+    imports: list[str] = []
+    waiting: list[object] = [ast.parse(source)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            statements = [child for child in node if not _is_docstring(child)]
+            parts.append(str(len(statements)))
+            waiting += statements
+        elif isinstance(node, ast.AST):
+            parts.append(type(node).__name__)
+            waiting += [getattr(node, field, None) for field in node._fields]
+            if isinstance(node, ast.Import):
+                imports += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                base = "." * node.level + (node.module or "")
+                separator = "." if node.module else ""
+                imports += [base, *(f"{base}{separator}{alias.name}" for alias in node.names)]
+        else:
+            parts.append(repr(node))
+    return _Code(hashlib.sha256("\0".join(parts).encode()).digest(), tuple(imports))
 
 
-def _source(module: str) -> Path:
-    path = PACKAGE.joinpath(*module.split(".")[1:])
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+def _is_docstring(statement: object) -> bool:
+    """Whether a statement is a bare string, which does nothing wherever it stands."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def _file_of(module: str) -> Path:
+    path = _find_file(module)
+    if path is None:
+        raise ModuleNotFoundError(f"no source file of the module {module!r} is installed")
+    return path
+
+
+@cache
+def _find_file(module: str) -> Path | None:
+    """Source file of a module, found without executing a package on the way to it; None where there is none."""
+    package, _, name = module.rpartition(".")
+    if not package:
+        spec = find_spec(module)
+        return Path(spec.origin) if spec and spec.has_location and spec.origin else None
+    places = [place for folder in _folders(package) for place in (folder / name / "__init__.py", folder / f"{name}.py")]
+    return next((place for place in places if place.is_file()), None)
+
+
+@cache
+def _folders(package: str) -> list[Path]:
+    """Folders in which a package's modules lie; none where it is no package."""
+    parent, _, name = package.rpartition(".")
+    if not parent:
+        spec = find_spec(package)
+        return [Path(folder) for folder in spec.submodule_search_locations or ()] if spec else []
+    return [folder / name for folder in _folders(parent) if (folder / name).is_dir()]
 
 
 def hash_file(path: Path) -> str:
