@@ -7,6 +7,7 @@ from snakemake.exceptions import WorkflowError
 
 from gradewise.config import ConfigError, load, mentions_scales, to_json
 from gradewise.images.state import files_state
+from gradewise.plan import planned_runs
 from gradewise.provenance import code_version
 from gradewise.views.geometry import minimum_side
 
@@ -15,6 +16,11 @@ try:
     CONFIG = load(config)
 except ConfigError as error:
     raise WorkflowError(str(error))
+
+# the files that the configuration was read from
+CONFIGFILES = [str(path) for path in workflow.config_settings.configfiles] or [
+    "config.yaml"
+]
 
 RESULTS = "results/{dataset}"
 # what depends on the splits: of the dataset's own where `variant` is empty, of others derived from them elsewhere

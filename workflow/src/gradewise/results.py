@@ -1,0 +1,86 @@
+"""Where files lie below the folder of a dataset's results, and which runs belong to it.
+
+A step that reads everything about a dataset takes this folder (`--results results/{dataset}`), so that its command
+does not grow with the number of models, repeats or studies. The folder may hold runs of models that the configuration
+no longer names; `plan/runs.json` says which count, in the order of the configuration.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gradewise.command import UserError
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run: one model, one repeat."""
+
+    model: str
+    repeat: int
+    folder: Path
+
+    @property
+    def predictions(self) -> Path:
+        """What the model says of every sample of the repeat."""
+        return self.folder / "predictions.parquet"
+
+    @property
+    def record(self) -> Path:
+        """How the model was made: settings, time, memory, versions."""
+        return self.folder / "run.json"
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results of a dataset (`results/{dataset}`), or of a variant of its splits (`.../variants/{variant}`)."""
+
+    folder: Path
+
+    @property
+    def dataset(self) -> Path:
+        """The dataset's own folder, which variants lie in."""
+        return self.folder.parents[1] if self.folder.parent.name == "variants" else self.folder
+
+    def table(self, name: str) -> Path:
+        """A table that is named in `tables`, e.g. `metrics`."""
+        return self.folder / f"{name}.parquet"
+
+    def view(self, name: str) -> Path:
+        """The cache of a view, which variants share."""
+        return self.dataset / "views" / f"{name}.parquet"
+
+    def run(self, model: str, repeat: int) -> RunFolder:
+        """The run of a model in a repeat."""
+        return RunFolder(model, repeat, self.folder / "models" / model / str(repeat))
+
+    def runs(self) -> Iterator[RunFolder]:
+        """All runs that count, models in the order of the configuration, then by repeat.
+
+        Raises
+        ------
+        UserError
+            Where the folder has no plan.
+        """
+        plan = self.plan("runs")
+        variant = "" if self.folder == self.dataset else self.folder.name
+        for model in plan["models"][variant]:
+            for repeat in range(plan["repeats"]):
+                yield self.run(model, repeat)
+
+    def plan(self, name: str) -> Any:
+        """What the configuration asks for, as the rule `plan` wrote it: `runs`, `settings` or `studies`.
+
+        Raises
+        ------
+        UserError
+            Where it was not written.
+        """
+        path = self.dataset / "plan" / f"{name}.json"
+        if not path.exists():
+            raise UserError(f"{path}: not there; give the folder of a dataset's results, as snakemake makes it")
+        return json.loads(path.read_text())
