@@ -23,7 +23,7 @@ import numpy as np
 from mangoes import PHOTOS, write_mangoes
 from sklearn.ensemble import RandomForestClassifier
 
-from gradewise.config import ForestSettings
+from gradewise.families.forest.settings import ForestSettings
 from gradewise.studies.vary_forest import Source, grow_cells
 
 SEED = 1

@@ -13,7 +13,7 @@ import argparse
 
 import numpy as np
 
-from gradewise.config import ForestSettings
+from gradewise.families.forest.settings import ForestSettings
 from gradewise.studies.vary_forest import Source, grow_cells
 
 SIDE, CLASSES = 6, 3

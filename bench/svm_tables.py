@@ -32,8 +32,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 
 from gradewise import tables
-from gradewise.config import SvmSettings
 from gradewise.families.fit_pca import fit_pca
+from gradewise.families.pca_svm.settings import SvmSettings
 from gradewise.studies.cells import SvmCell
 from gradewise.studies.vary_pca_svm import vary_pca_svm
 

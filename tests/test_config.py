@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gradewise.config import ConfigError, json_schema, load, to_json
+from gradewise.config import ConfigError, json_schema, load
 from gradewise.config import View as ViewSection
+from gradewise.config.section import to_json
 
 EXAMPLE = yaml.safe_load("""
 seed: 2020

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gradewise.config import ForestSettings
+from gradewise.families.forest.settings import ForestSettings
 from gradewise.symmetry import NAMES, elements, orbit, permutations
 
 SIDE = 5

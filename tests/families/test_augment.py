@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from gradewise import symmetry
-from gradewise.config import ColourJitter, Rotate
 from gradewise.families.cnn.augment import build_augmentation, turn_and_flip
+from gradewise.families.cnn.settings import ColourJitter, Rotate
 
 ENTRIES = [
     "vertical_flip",

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from gradewise.config import CnnSettings
 from gradewise.families.cnn.convnet import ConvNet, layer_table
+from gradewise.families.cnn.settings import CnnSettings
 
 NANOFIBRE = CnnSettings(channels=(16, 32, 64, 96, 128), dense=(40,), norm="before", init_std=0.01, iterations=300)
 MANGO = CnnSettings(

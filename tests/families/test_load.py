@@ -9,8 +9,9 @@ import skops.io
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.config import CnnSettings, ForestSettings
+from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.cnn.train_cnn import train_cnn
+from gradewise.families.forest.settings import ForestSettings
 from gradewise.families.forest.train_forest import train_forest
 from gradewise.families.load import load
 from gradewise.views.samples import read_samples

@@ -8,9 +8,9 @@ from sklearn.feature_selection import SelectFromModel
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.config import ForestSettings
 from gradewise.families.forest.bootstrap import grow_forest
 from gradewise.families.forest.reduction import first_forest, select
+from gradewise.families.forest.settings import ForestSettings
 from gradewise.families.forest.train_forest import train_forest
 from gradewise.families.load import load
 from gradewise.symmetry import orbit

@@ -6,8 +6,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from gradewise.command import UserError
-from gradewise.config import SvmSettings
 from gradewise.families.pca_svm import svm
+from gradewise.families.pca_svm.settings import SvmSettings
 
 
 def test_gamma_scale_is_that_of_scikit_learn(split):

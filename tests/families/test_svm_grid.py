@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.svm import SVC
 
-from gradewise.config import SvmSettings
 from gradewise.families.pca_svm import svm_grid
+from gradewise.families.pca_svm.settings import SvmSettings
 
 GRID = [
     SvmSettings(components=components, whiten=whiten, C=C, **kernel)

@@ -14,8 +14,8 @@ import torch
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.config import CnnSettings
 from gradewise.families.cnn.classifier import load_cnn
+from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.cnn.train_cnn import train_cnn
 from gradewise.views.samples import read_samples
 

@@ -9,9 +9,9 @@ from sklearn.ensemble import RandomForestClassifier
 
 from gradewise import command, tables
 from gradewise.command import UserError
-from gradewise.config import ForestSettings
 from gradewise.families.forest.reduction import AllPixels
 from gradewise.families.forest.rows import training_rows
+from gradewise.families.forest.settings import ForestSettings
 from gradewise.families.forest.train_forest import train_forest
 from gradewise.families.load import load
 from gradewise.symmetry import elements

@@ -10,9 +10,9 @@ from sklearn.svm import SVC
 
 from gradewise import command, tables
 from gradewise.command import UserError
-from gradewise.config import SvmSettings
 from gradewise.families.fit_pca import fit_pca
 from gradewise.families.load import load
+from gradewise.families.pca_svm.settings import SvmSettings
 from gradewise.families.pca_svm.train_pca_svm import train_pca_svm
 from gradewise.views.samples import read_samples
 

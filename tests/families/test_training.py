@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from gradewise.command import UserError
-from gradewise.config import CnnSettings
 from gradewise.families.cnn import training
+from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.cnn.training import choose_precision, class_weights, learning_rate, train_network
 from gradewise.views.samples import Samples, read_samples
 

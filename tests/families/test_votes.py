@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from gradewise.config import ForestSettings
 from gradewise.families.forest.bootstrap import grow_forest
+from gradewise.families.forest.settings import ForestSettings
 from gradewise.families.forest.votes import out_of_bag_at, probabilities_at, sizes_at, walk, whole
 
 

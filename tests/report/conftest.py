@@ -15,7 +15,8 @@ import pytest
 from PIL import Image, ImageFilter
 
 from gradewise import tables
-from gradewise.config import Dataset, to_json
+from gradewise.config import Dataset
+from gradewise.config.section import to_json
 from gradewise.evaluation.calibration import calibrate
 from gradewise.evaluation.subgroups import describe, measure_subgroups
 from gradewise.report.report import report

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.config import SvmSettings
 from gradewise.families.fit_pca import fit_pca
+from gradewise.families.pca_svm.settings import SvmSettings
 from gradewise.families.pca_svm.train_pca_svm import train_pca_svm
 from gradewise.studies.embed import draw_groups, embed, separation, t_sne
 from gradewise.studies.neighbours import vote

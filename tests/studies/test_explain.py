@@ -13,9 +13,10 @@ import torch
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.config import CnnSettings, View
+from gradewise.config import View
 from gradewise.families.cnn.classifier import CnnClassifier
 from gradewise.families.cnn.convnet import ConvNet
+from gradewise.families.cnn.settings import CnnSettings
 from gradewise.studies.arrays import read_arrays
 from gradewise.studies.attribution import Explained, superpixels
 from gradewise.studies.explain import explain

@@ -11,9 +11,9 @@ import torch
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.config import CnnSettings
 from gradewise.families.cnn.classifier import CnnClassifier, to_floats
 from gradewise.families.cnn.convnet import ConvNet
+from gradewise.families.cnn.settings import CnnSettings
 from gradewise.studies.arrays import read_arrays
 from gradewise.studies.feature_maps import feature_maps, maps_of
 from gradewise.studies.layers import pooling_last

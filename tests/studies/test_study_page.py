@@ -13,7 +13,7 @@ import pytest
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.config import to_json
+from gradewise.config.section import to_json
 from gradewise.report.index import index
 from gradewise.report.report import report
 from gradewise.studies.study_page import study_page

@@ -14,11 +14,14 @@ import pytest
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.config import CnnSettings, Dataset, ForestSettings, SvmSettings
+from gradewise.config import Dataset
+from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.cnn.train_cnn import train_cnn
 from gradewise.families.fit_pca import fit_pca
 from gradewise.families.forest.classifier import read_forest
+from gradewise.families.forest.settings import ForestSettings
 from gradewise.families.forest.train_forest import train_forest
+from gradewise.families.pca_svm.settings import SvmSettings
 from gradewise.families.pca_svm.train_pca_svm import train_pca_svm
 from gradewise.report.evidence import Evidence, Run
 from gradewise.studies.embed import embed

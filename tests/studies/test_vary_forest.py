@@ -7,7 +7,7 @@ import pytest
 
 from gradewise import command, tables
 from gradewise.command import UserError
-from gradewise.config import ForestSettings
+from gradewise.families.forest.settings import ForestSettings
 from gradewise.families.forest.train_forest import train_forest
 from gradewise.studies.cells import ForestCell
 from gradewise.studies.vary_forest import vary_forest

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from gradewise.config import ConfigError, load, mentions_scales, to_json
+from gradewise.config import ConfigError, load, mentions_scales
+from gradewise.config.section import to_json
 from gradewise.images.state import files_state
 from gradewise.plan import planned_runs
 from gradewise.provenance import code_version

@@ -13,7 +13,8 @@ from snakemake.common.configfile import load_configfile
 from snakemake.utils import update_config
 
 from gradewise import command
-from gradewise.config import Config, load, to_json
+from gradewise.config import Config, load
+from gradewise.config.section import to_json
 
 
 def plan(*, configfiles: list[Path], overrides: dict[str, Any], dataset: str, runs: Path, settings: Path) -> None:

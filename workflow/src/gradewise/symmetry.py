@@ -11,7 +11,7 @@ from typing import get_args
 
 import numpy as np
 
-from gradewise.config import Symmetry
+from gradewise.config.symmetries import Symmetry
 
 ORDER = 8
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
@@ -27,7 +27,10 @@ from pydantic import (
     model_validator,
 )
 
-from gradewise.config.section import Section, short, suggestion
+from gradewise.config.section import Section, branch_of, short, suggestion
+from gradewise.families.cnn.settings import CnnSettings
+from gradewise.families.forest.settings import ForestSettings
+from gradewise.families.pca_svm.settings import SvmSettings
 from gradewise.studies.settings import Measure, Published, SettingsStudy, Study, in_words
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -83,18 +86,6 @@ class Tile(Section):
     count: int = Field(1, ge=1, description="how many tiles to draw where keep = random")
 
 
-def _kind_among(*kinds: str) -> Callable[[Any], str | None]:
-    """Tells which branch of a union is meant: a bare word, or a section by the first of `kinds` among its keys."""
-
-    def kind(given: Any) -> str | None:
-        if isinstance(given, str):
-            return "word"
-        keys = given if isinstance(given, dict) else type(given).model_fields if isinstance(given, Section) else ()
-        return next((kind for kind in kinds if kind in keys), None)
-
-    return kind
-
-
 Operation = Annotated[
     Annotated[Literal["grey", "rgb", "polar"], Tag("word")]
     | Annotated[Resize, Tag("resize")]
@@ -102,7 +93,7 @@ Operation = Annotated[
     | Annotated[Crop, Tag("crop")]
     | Annotated[Tile, Tag("tile")],
     Discriminator(
-        _kind_among("resize", "centre_crop", "crop", "tile"),
+        branch_of("resize", "centre_crop", "crop", "tile"),
         custom_error_type="operation",
         custom_error_message=(
             "not an operation. Operations: grey, rgb, polar, {resize: 128}, {centre_crop: 224}, "
@@ -157,147 +148,6 @@ class View(Section):
 
 
 # Models
-
-
-class Rotate(Section):
-    """Rotate by an angle drawn uniformly up to this many degrees either way."""
-
-    rotate: float = Field(gt=0, le=180)
-
-
-class ColourJitter(Section):
-    """Multiply brightness, contrast and saturation by factors drawn from this interval."""
-
-    colour_jitter: tuple[float, float]
-
-
-Augmentation = Annotated[
-    Annotated[Literal["vertical_flip", "horizontal_flip", "perspective", "d4"], Tag("word")]
-    | Annotated[Rotate, Tag("rotate")]
-    | Annotated[ColourJitter, Tag("colour_jitter")],
-    Discriminator(
-        _kind_among("rotate", "colour_jitter"),
-        custom_error_type="augmentation",
-        custom_error_message=(
-            "not an augmentation. Augmentations: vertical_flip, horizontal_flip, d4, perspective, "
-            "{rotate: 30}, {colour_jitter: [0.8, 1.2]}"
-        ),
-    ),
-]
-
-ClassWeight = Annotated[
-    Literal["balanced"] | None, Field(description="balanced: weigh classes by the inverse of their frequency")
-]
-
-
-class Optimiser(Section):
-    """Stochastic gradient descent with momentum, or Adam."""
-
-    name: Literal["sgd", "adam"] = "sgd"
-    lr: float = Field(0.01, gt=0, description="learning rate")
-    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
-    weight_decay: float = Field(0.0, ge=0)
-    schedule: Literal["constant", "cosine"] = Field("constant", description="of the learning rate over training")
-
-
-class CnnSettings(Section):
-    """A convolutional network (blocks of convolutions, then dense layers) and its training."""
-
-    channels: tuple[int, ...] = Field((16, 32, 64, 96, 128), min_length=1, description="filters of each block")
-    convolutions: int = Field(1, ge=1, description="convolutions in a block")
-    kernel: int = Field(3, ge=1, description="side of the filters [px], odd")
-    activation: Literal["relu", "leaky_relu", "prelu"] = "relu"
-    norm: Literal["before", "after", "none"] = Field("before", description="batch norm before or after the activation")
-    pool: Literal["max", "stride"] = Field("max", description="2x2 max pooling, or a 2x2 convolution of stride 2")
-    dense: tuple[int, ...] = Field((40,), description="neurons of each hidden dense layer")
-    dropout: float = Field(0.0, ge=0, lt=1, description="after each hidden dense layer")
-    init_std: float | None = Field(None, gt=0, description="Gaussian initialisation; null: PyTorch's own")
-    augment: tuple[Augmentation, ...] = ()
-    batch_size: int = Field(32, ge=2)
-    epochs: int | None = Field(None, ge=1)
-    iterations: int | None = Field(None, ge=1, description="mini-batches in all, instead of epochs")
-    patience: int | None = Field(
-        None, ge=1, description="stop after this many epochs without a lower validation loss; null: never"
-    )
-    optimiser: Optimiser = Field(default_factory=lambda: Optimiser.model_validate({}))
-    class_weight: ClassWeight = None
-    precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="auto: bf16 arithmetic where the processor has instructions for it"
-    )
-
-    @model_validator(mode="after")
-    def check_length(self) -> CnnSettings:
-        if (self.epochs is None) == (self.iterations is None):
-            raise ValueError("give one of epochs and iterations")
-        if self.kernel % 2 == 0:
-            raise ValueError(f"kernel: {self.kernel} is even; an odd side keeps the size of the maps")
-        return self
-
-
-class SvmSettings(Section):
-    """Principal components, then a support vector classifier with calibrated probabilities."""
-
-    components: int = Field(200, ge=1, description="principal components kept (at most what the data allow)")
-    whiten: bool = False
-    kernel: Literal["rbf", "linear"] = "rbf"
-    C: float = Field(1.0, gt=0)
-    gamma: Annotated[float, Field(gt=0)] | Literal["scale"] = Field(
-        "scale", description="of the rbf kernel on pixels 0..255; scale: 1 / (components x variance)"
-    )
-    max_iter: int | None = Field(None, ge=1, description="stop the optimiser after so many steps; null: never")
-    class_weight: ClassWeight = None
-
-
-Symmetry = Literal[
-    "identity",
-    "rotate_90",
-    "rotate_180",
-    "rotate_270",
-    "flip",
-    "flip_rotate_90",
-    "flip_rotate_180",
-    "flip_rotate_270",
-]
-"""The eight rotations and flips, in the order of `symmetry.permutations`."""
-
-
-class ForestSettings(Section):
-    """A random forest on pixels."""
-
-    trees: int = Field(500, ge=1)
-    max_features: Annotated[float, Field(gt=0, le=1)] | Literal["sqrt", "log2"] = "sqrt"
-    min_samples_leaf: int = Field(1, ge=1)
-    min_samples_split: int = Field(2, ge=2)
-    max_depth: int | None = Field(None, ge=1)
-    augment: Literal["none", "flip", "rotate", "d4"] | Annotated[tuple[Symmetry, ...], Field(min_length=1)] = Field(
-        "none",
-        description="train on each sample and its left-right flip (flip), its four rotations (rotate), or all eight "
-        "rotations and flips (d4); or on those listed, a repeated one as often as it is listed",
-    )
-    select: float | None = Field(
-        None,
-        gt=0,
-        description="keep the pixels whose impurity importance, in a first forest of at most 400 trees and depth 64, "
-        "is at least this many times the median",
-    )
-    components: int | None = Field(None, ge=1, description="grow on so many principal components instead of pixels")
-    out_of_bag: tuple[Literal["rows", "groups"], ...] = Field(
-        ("rows", "groups"), description="rows: as scikit-learn does; groups: whole groups are left out of the bag"
-    )
-    class_weight: ClassWeight = None
-
-    @property
-    def siblings(self) -> int:
-        """Training rows a sample."""
-        if isinstance(self.augment, tuple):
-            return len(self.augment)
-        return {"none": 1, "flip": 2, "rotate": 4, "d4": 8}[self.augment]
-
-    @model_validator(mode="after")
-    def check_features(self) -> ForestSettings:
-        if self.select is not None and self.components is not None:
-            raise ValueError("give one of select and components: a forest grows on pixels or on principal components")
-        return self
 
 
 class _NamedModel(BaseModel):
@@ -1024,11 +874,6 @@ def _key(location: tuple[int | str, ...]) -> str:
         parts = parts[3:] if "candidates" in parts else parts[1:]
     kept = [part for part in parts if part not in _BRANCHES and "[" not in str(part)]
     return ".".join(str(part) for part in named + kept)
-
-
-def to_json(settings: Any) -> str:
-    """A section, or a tuple of them, as the JSON text that steps take on their command line; a word stays bare."""
-    return settings if isinstance(settings, str) else TypeAdapter(Any).dump_json(settings).decode()
 
 
 def json_schema() -> dict[str, Any]:

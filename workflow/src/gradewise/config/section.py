@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
 
 
 class Section(BaseModel):
@@ -40,3 +40,20 @@ def short(value: Any) -> str:
     """A value as messages show it, cut after 80 characters."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def branch_of(*kinds: str) -> Callable[[Any], str | None]:
+    """Discriminator of a union: a bare word, or a section by the first of `kinds` among its keys."""
+
+    def branch(value: Any) -> str | None:
+        if isinstance(value, str):
+            return "word"
+        keys = value if isinstance(value, dict) else type(value).model_fields if isinstance(value, Section) else ()
+        return next((kind for kind in kinds if kind in keys), None)
+
+    return branch
+
+
+def to_json(settings: Any) -> str:
+    """A section, or a tuple of them, as the JSON text that steps take on their command line; a word stays bare."""
+    return settings if isinstance(settings, str) else TypeAdapter(Any).dump_json(settings).decode()

@@ -14,9 +14,10 @@ from pydantic import Field
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.config import ForestSettings, SvmSettings
 from gradewise.config.section import Section
 from gradewise.evaluation.verdicts import gather
+from gradewise.families.forest.settings import ForestSettings
+from gradewise.families.pca_svm.settings import SvmSettings
 
 
 class _Cell(Section):

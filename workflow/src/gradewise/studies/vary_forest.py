@@ -23,13 +23,13 @@ from sklearn.utils import gen_batches
 from threadpoolctl import threadpool_limits
 
 from gradewise import command, symmetry, tables
-from gradewise.config import ForestSettings
 from gradewise.evaluation.verdicts import check_labels
 from gradewise.families import pca
 from gradewise.families.forest.bootstrap import grow_forest, unit_kept
 from gradewise.families.forest.classifier import BLOCK_BYTES
 from gradewise.families.forest.reduction import AllPixels, Features, first_forest, importances, select
 from gradewise.families.forest.rows import TrainingRows, training_rows
+from gradewise.families.forest.settings import ForestSettings
 from gradewise.families.forest.votes import out_of_bag_at, probabilities_at, sizes_at, walk
 from gradewise.families.targets import training_targets
 from gradewise.provenance import derive_seed

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from gradewise.config import Augmentation, ColourJitter, Rotate
+from gradewise.families.cnn.settings import Augmentation, ColourJitter, Rotate
 from gradewise.symmetry import ORDER
 
 Change = Callable[[Tensor], Tensor]

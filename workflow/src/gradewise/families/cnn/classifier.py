@@ -17,9 +17,9 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from gradewise import tables
-from gradewise.config import CnnSettings
 from gradewise.families.classifier import check_pixels
 from gradewise.families.cnn.convnet import ConvNet
+from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.run import write_json
 
 BATCH_PIXELS = {"cpu": 2**18, "cuda": 2**22}

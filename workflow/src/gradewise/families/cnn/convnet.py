@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gradewise.config import CnnSettings
+from gradewise.families.cnn.settings import CnnSettings
 
 
 class ConvNet(nn.Module):

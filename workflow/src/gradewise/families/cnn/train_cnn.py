@@ -14,9 +14,9 @@ from typing import Any
 import torch
 
 from gradewise import command
-from gradewise.config import CnnSettings
 from gradewise.families.choose import choose, require_validation
 from gradewise.families.cnn.convnet import layer_table
+from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.cnn.temperature import choose_temperature
 from gradewise.families.cnn.training import Trained, train_network
 from gradewise.families.run import Cost, Identity, write_run

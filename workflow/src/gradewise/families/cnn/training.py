@@ -24,12 +24,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from gradewise.command import UserError
-from gradewise.config import CnnSettings, Optimiser
 from gradewise.families.cnn.augment import Change, build_augmentation
 from gradewise.families.cnn.batches import batches_per_epoch, pixel_statistics, prefetch, shuffled_batches
 from gradewise.families.cnn.checkpoint import optimiser_tensors, read_checkpoint, restore_optimiser, write_checkpoint
 from gradewise.families.cnn.classifier import CnnClassifier, place, to_floats
 from gradewise.families.cnn.convnet import ConvNet
+from gradewise.families.cnn.settings import CnnSettings, Optimiser
 from gradewise.families.targets import training_targets
 from gradewise.progress import duration
 from gradewise.provenance import code_version, derive_seed

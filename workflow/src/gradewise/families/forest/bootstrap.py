@@ -14,7 +14,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import check_random_state, compute_sample_weight
 
-from gradewise.config import ForestSettings
+from gradewise.families.forest.settings import ForestSettings
 from gradewise.progress import track
 
 

@@ -16,9 +16,9 @@ from safetensors.numpy import load_file, save_file
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.config import ForestSettings
 from gradewise.families.forest.bootstrap import grow_forest, unit_kept
 from gradewise.families.forest.rows import TrainingRows
+from gradewise.families.forest.settings import ForestSettings
 from gradewise.families.pca import Pca
 from gradewise.provenance import derive_seed
 

@@ -18,13 +18,13 @@ from sklearn.ensemble import RandomForestClassifier
 from threadpoolctl import threadpool_limits
 
 from gradewise import command, symmetry
-from gradewise.config import ForestSettings
 from gradewise.families import pca
 from gradewise.families.choose import choose, require_validation
 from gradewise.families.forest.bootstrap import grow_forest, unit_kept
 from gradewise.families.forest.classifier import PixelForest
 from gradewise.families.forest.reduction import AllPixels, Features, SelectedPixels, first_forest, importances, select
 from gradewise.families.forest.rows import TrainingRows, training_rows
+from gradewise.families.forest.settings import ForestSettings
 from gradewise.families.forest.votes import out_of_bag_at, probabilities_at, sizes_at, walk, whole
 from gradewise.families.pca import Pca
 from gradewise.families.run import Cost, Identity, write_run

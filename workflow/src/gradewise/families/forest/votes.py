@@ -16,8 +16,8 @@ from joblib import delayed
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from gradewise.config import ForestSettings
 from gradewise.families.forest.bootstrap import draw_bag, parallel
+from gradewise.families.forest.settings import ForestSettings
 
 _Stop = tuple[int | None, int]
 

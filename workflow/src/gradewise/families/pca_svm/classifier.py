@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gradewise.config import SvmSettings
 from gradewise.families.classifier import check_pixels
 from gradewise.families.pca import Pca, read_pca
+from gradewise.families.pca_svm.settings import SvmSettings
 from gradewise.families.pca_svm.svm import CalibratedSvm, scale
 from gradewise.families.run import write_json
 from gradewise.families.stored import read_estimator, write_estimator

@@ -15,8 +15,8 @@ from sklearn.svm import SVC
 from sklearn.utils.class_weight import compute_sample_weight
 
 from gradewise.command import UserError
-from gradewise.config import SvmSettings
 from gradewise.families.pca_svm.pairwise import couple, fit_sigmoids
+from gradewise.families.pca_svm.settings import SvmSettings
 
 FOLDS = 5
 

@@ -20,7 +20,7 @@ from joblib import Parallel, delayed
 from sklearn.svm import SVC
 from sklearn.utils import gen_batches
 
-from gradewise.config import SvmSettings
+from gradewise.families.pca_svm.settings import SvmSettings
 from gradewise.families.pca_svm.svm import (
     converged,
     gamma_as_number,

@@ -12,10 +12,10 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from gradewise import command
-from gradewise.config import SvmSettings
 from gradewise.families.choose import choose, require_validation
 from gradewise.families.pca import read_pca, read_scores
 from gradewise.families.pca_svm.classifier import PcaSvm
+from gradewise.families.pca_svm.settings import SvmSettings
 from gradewise.families.pca_svm.svm import calibrate, converged, grouped_folds, scale
 from gradewise.families.pca_svm.svm_grid import validation_accuracies
 from gradewise.families.run import Cost, Identity, write_run

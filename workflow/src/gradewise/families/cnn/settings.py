@@ -1,0 +1,81 @@
+"""The settings of a convolutional network and of its training."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from gradewise.config.section import Section, branch_of
+from gradewise.families.settings import ClassWeight
+
+
+class Rotate(Section):
+    """Rotate by an angle drawn uniformly up to this many degrees either way."""
+
+    rotate: float = Field(gt=0, le=180)
+
+
+class ColourJitter(Section):
+    """Multiply brightness, contrast and saturation by factors drawn from this interval."""
+
+    colour_jitter: tuple[float, float]
+
+
+Augmentation = Annotated[
+    Annotated[Literal["vertical_flip", "horizontal_flip", "perspective", "d4"], Tag("word")]
+    | Annotated[Rotate, Tag("rotate")]
+    | Annotated[ColourJitter, Tag("colour_jitter")],
+    Discriminator(
+        branch_of("rotate", "colour_jitter"),
+        custom_error_type="augmentation",
+        custom_error_message=(
+            "not an augmentation. Augmentations: vertical_flip, horizontal_flip, d4, perspective, "
+            "{rotate: 30}, {colour_jitter: [0.8, 1.2]}"
+        ),
+    ),
+]
+
+
+class Optimiser(Section):
+    """Stochastic gradient descent with momentum, or Adam."""
+
+    name: Literal["sgd", "adam"] = "sgd"
+    lr: float = Field(0.01, gt=0, description="learning rate")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
+    weight_decay: float = Field(0.0, ge=0)
+    schedule: Literal["constant", "cosine"] = Field("constant", description="of the learning rate over training")
+
+
+class CnnSettings(Section):
+    """A convolutional network (blocks of convolutions, then dense layers) and its training."""
+
+    channels: tuple[int, ...] = Field((16, 32, 64, 96, 128), min_length=1, description="filters of each block")
+    convolutions: int = Field(1, ge=1, description="convolutions in a block")
+    kernel: int = Field(3, ge=1, description="side of the filters [px], odd")
+    activation: Literal["relu", "leaky_relu", "prelu"] = "relu"
+    norm: Literal["before", "after", "none"] = Field("before", description="batch norm before or after the activation")
+    pool: Literal["max", "stride"] = Field("max", description="2x2 max pooling, or a 2x2 convolution of stride 2")
+    dense: tuple[int, ...] = Field((40,), description="neurons of each hidden dense layer")
+    dropout: float = Field(0.0, ge=0, lt=1, description="after each hidden dense layer")
+    init_std: float | None = Field(None, gt=0, description="Gaussian initialisation; null: PyTorch's own")
+    augment: tuple[Augmentation, ...] = ()
+    batch_size: int = Field(32, ge=2)
+    epochs: int | None = Field(None, ge=1)
+    iterations: int | None = Field(None, ge=1, description="mini-batches in all, instead of epochs")
+    patience: int | None = Field(
+        None, ge=1, description="stop after this many epochs without a lower validation loss; null: never"
+    )
+    optimiser: Optimiser = Field(default_factory=lambda: Optimiser.model_validate({}))
+    class_weight: ClassWeight = None
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="auto: bf16 arithmetic where the processor has instructions for it"
+    )
+
+    @model_validator(mode="after")
+    def _check_length(self) -> CnnSettings:
+        if (self.epochs is None) == (self.iterations is None):
+            raise ValueError("give one of epochs and iterations")
+        if self.kernel % 2 == 0:
+            raise ValueError(f"kernel: {self.kernel} is even; an odd side keeps the size of the maps")
+        return self

@@ -1,0 +1,11 @@
+"""Settings that several families have."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+ClassWeight = Annotated[
+    Literal["balanced"] | None, Field(description="balanced: weigh classes by the inverse of their frequency")
+]
