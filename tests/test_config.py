@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from gradewise.config import ConfigError, json_schema, load
-from gradewise.config import View as ViewSection
 from gradewise.config.section import to_json
+from gradewise.config.views import View as ViewSection
 
 EXAMPLE = yaml.safe_load("""
 seed: 2020
@@ -100,8 +100,16 @@ MISTAKES = [
     (["datasets", "sem", "masks"], None, "labels_from: masks needs masks"),
     (["datasets", "sem", "merge"], {"Normal": ["a"]}, "merge: ['Anomalous'] stand in only one of merge and classes"),
     (["datasets", "../up"], EXAMPLE["datasets"]["fruit"], "'../up' cannot be a file name"),
-    (["views", "x"], ["gray", {"resize": 64}], "views.x.0 = 'gray': Input should be 'grey', 'rgb' or 'polar'"),
-    (["views", "x"], ["grey", {"resiz": 64}], "views.x.1 = {'resiz': 64}: not an operation. Operations: grey"),
+    (
+        ["views", "x"],
+        ["gray", {"resize": 64}],
+        "views.x.0 = 'gray': not an operation. Did you mean 'grey'?",
+    ),
+    (
+        ["views", "x"],
+        ["grey", {"resiz": 64}],
+        "not an operation. Did you mean 'resize'? Operations: grey, polar",
+    ),
     (["views", "x"], ["grey", {"tile": 64, "kep": "all"}], "Did you mean 'keep'?"),
     (["views", "x"], [{"resize": 64}], "a view begins with the colour it works in"),
     (["views", "x"], ["grey"], "samples need one fixed size"),

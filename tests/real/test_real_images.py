@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from gradewise import tables
-from gradewise.config import Evaluation, View
+from gradewise.config import Evaluation
+from gradewise.config.views import View
 from gradewise.images.listing import list_images
 from gradewise.images.manifest import manifest
 from gradewise.images.split import draw_splits

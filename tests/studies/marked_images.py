@@ -10,7 +10,7 @@ import pandas as pd
 from PIL import Image
 
 from gradewise import tables
-from gradewise.config import View
+from gradewise.config.views import View
 from gradewise.views.view import view
 
 CLASSES = ["plain", "spotted"]

@@ -13,7 +13,7 @@ import torch
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.config import View
+from gradewise.config.views import View
 from gradewise.families.cnn.classifier import CnnClassifier
 from gradewise.families.cnn.convnet import ConvNet
 from gradewise.families.cnn.settings import CnnSettings

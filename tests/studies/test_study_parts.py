@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradewise.config import View
-from gradewise.report import view_words
+from gradewise.config.views import View
 from gradewise.report.numbers import NONE, Estimate
 from gradewise.report.palette import shades
 from gradewise.studies.pages import groups, lines, measures, published
@@ -44,7 +43,7 @@ def test_published_numbers_are_shown_as_they_were_given():
 
 
 def words(operations):
-    return view_words.describe(View.model_validate(operations))
+    return View.model_validate(operations).in_words()
 
 
 def test_views_are_told_in_words():

@@ -4,9 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.transform import warp_polar
 
-from gradewise.config import Tile, View
-from gradewise.views.geometry import minimum_side, sample_shape
-from gradewise.views.operations import make_samples, masked_fractions, polar, select_tiles, tile_grid
+from gradewise.config.views import View
+from gradewise.views.apply import make_samples, masked_fractions
+from gradewise.views.operations.polar import Polar
+from gradewise.views.operations.tile import Tile, tile_grid
 
 RNG = np.random.default_rng(0)
 
@@ -50,8 +51,7 @@ def test_random_tiles_are_as_many_as_asked_and_different():
 def test_the_typical_tile_is_not_the_odd_one_out():
     image = RNG.normal(120, 10, (64, 64)).clip(0, 255).astype(np.uint8)
     image[:16, :16] = 255
-    grid = tile_grid(image[..., None], 16)
-    assert select_tiles(grid, Tile(tile=16, keep="typical"), RNG) != [(0, 0)]
+    assert Tile(tile=16, keep="typical").choose(image[..., None], RNG) != [(0, 0)]
 
 
 def test_polar_is_the_warp_of_scikit_image_with_the_centre_on_top():
@@ -60,14 +60,14 @@ def test_polar_is_the_warp_of_scikit_image_with_the_centre_on_top():
         image, center=(47.5, 47.5), radius=np.hypot(96, 96) / 2, output_shape=(96, 96), channel_axis=-1
     )
     expected = (expected * 255).transpose(1, 0, 2)
-    assert np.abs(polar(image).astype(float) - expected).mean() < 1.0
+    assert np.abs(Polar().apply(image).astype(float) - expected).mean() < 1.0
 
 
 def test_an_object_in_the_middle_lies_in_the_upper_half_of_the_polar_image():
     image = np.zeros((192, 192, 1), np.uint8)
     yy, xx = np.mgrid[:192, :192] - 95.5
     image[(yy**2 / 60**2 + xx**2 / 45**2 < 1), 0] = 200
-    warped = polar(image)
+    warped = Polar().apply(image)
     assert warped[0].min() == 200
     assert warped[96:].max() == 0
 
@@ -120,12 +120,12 @@ SHAPES = [
 
 @pytest.mark.parametrize(("operations", "shape", "side"), SHAPES)
 def test_shape_and_least_side_known_beforehand_are_those_of_the_samples(operations, shape, side):
-    assert sample_shape(view(*operations)) == shape
-    assert minimum_side(view(*operations)) == side
+    assert view(*operations).shape == shape
+    assert view(*operations).minimum_side == side
     batch, _ = samples(np.zeros((max(side, 16),) * 2, np.uint8), *operations)
     assert batch.shape[1:] == shape
 
 
 def test_a_cut_larger_than_what_is_left_is_refused():
-    with pytest.raises(ValueError, match="needs 128 x 128 pixels of 64 x 64"):
-        sample_shape(view("grey", {"resize": 64}, {"centre_crop": 128}))
+    with pytest.raises(ValueError, match=r"\{centre_crop: 128\} needs 128 x 128 pixels of 64 x 64"):
+        view("grey", {"resize": 64}, {"centre_crop": 128})

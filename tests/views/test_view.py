@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from gradewise import tables
-from gradewise.config import View
+from gradewise.config.views import View
 from gradewise.views.samples import read_samples
 from gradewise.views.view import view
 

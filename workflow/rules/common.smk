@@ -10,7 +10,6 @@ from gradewise.config.section import to_json
 from gradewise.images.state import files_state
 from gradewise.plan import planned_runs
 from gradewise.provenance import code_version
-from gradewise.views.geometry import minimum_side
 
 try:
     SCALE = ["--scale", config.get("scale", "small")] if mentions_scales(config) else []
@@ -136,7 +135,7 @@ def source_of(wildcards):
     """Where a dataset's images are; they must be large enough for every view that is used of them."""
     dataset = dataset_of(wildcards)
     views = used_views(wildcards.dataset)
-    side = max(minimum_side(CONFIG.views[view]) for view in views)
+    side = max(CONFIG.views[view].minimum_side for view in views)
     return dataset.source(
         simulated=f"results/{wildcards.dataset}/simulated", min_side=side
     )

@@ -21,7 +21,9 @@ rule view:
         classes=classes_of,
         tile_labels=tile_labels_of,
         seed=CONFIG.seed,
-        code=code_version("gradewise.views.view"),
+        code=lambda wildcards: code_version(
+            "gradewise.views.view", *CONFIG.views[wildcards.view].modules
+        ),
     shell:
         "python -m gradewise.views.view"
         " --manifest {input.manifest}"

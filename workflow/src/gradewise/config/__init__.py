@@ -18,16 +18,15 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import (
     BaseModel,
     ConfigDict,
-    Discriminator,
     Field,
-    Tag,
     TypeAdapter,
     ValidationError,
     field_validator,
     model_validator,
 )
 
-from gradewise.config.section import Section, branch_of, short, suggestion
+from gradewise.config.section import Section, short, suggestion
+from gradewise.config.views import View
 from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.forest.settings import ForestSettings
 from gradewise.families.pca_svm.settings import SvmSettings
@@ -38,113 +37,6 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 class ConfigError(Exception):
     """The configuration cannot be used; the message says where and what would do."""
-
-
-# Views
-
-
-class Resize(Section):
-    """Resample to a fixed size; a single number makes a square and does not keep the aspect ratio."""
-
-    resize: Annotated[int, Field(ge=8, le=4096)] | tuple[int, int] = Field(description="side, or (height, width) [px]")
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-        return (self.resize, self.resize) if isinstance(self.resize, int) else self.resize
-
-
-class CentreCrop(Section):
-    """Cut a square from the middle."""
-
-    centre_crop: int = Field(ge=8, le=4096, description="side [px]")
-
-
-class Box(Section):
-    """A rectangle in pixels, from the top left corner."""
-
-    top: int = Field(ge=0)
-    left: int = Field(ge=0)
-    height: int = Field(ge=1)
-    width: int = Field(ge=1)
-
-
-class Crop(Section):
-    """Cut a rectangle."""
-
-    crop: Box
-
-
-class Tile(Section):
-    """Cut square tiles on a grid without resampling; what does not fill a tile at the right and bottom is left off."""
-
-    tile: int = Field(ge=8, le=4096, description="side [px]")
-    keep: Literal["all", "typical", "centre", "random"] = Field(
-        "all",
-        description="every tile, the tile nearest the image's median statistics, the middle one, or `count` drawn",
-    )
-    count: int = Field(1, ge=1, description="how many tiles to draw where keep = random")
-
-
-Operation = Annotated[
-    Annotated[Literal["grey", "rgb", "polar"], Tag("word")]
-    | Annotated[Resize, Tag("resize")]
-    | Annotated[CentreCrop, Tag("centre_crop")]
-    | Annotated[Crop, Tag("crop")]
-    | Annotated[Tile, Tag("tile")],
-    Discriminator(
-        branch_of("resize", "centre_crop", "crop", "tile"),
-        custom_error_type="operation",
-        custom_error_message=(
-            "not an operation. Operations: grey, rgb, polar, {resize: 128}, {centre_crop: 224}, "
-            "{crop: {top: 0, left: 0, height: 96, width: 192}}, {tile: 128, keep: all}"
-        ),
-    ),
-]
-
-
-class View(Section):
-    """Operations that turn an image into samples of one fixed size, applied in order; written as their list."""
-
-    operations: tuple[Operation, ...]
-
-    @model_validator(mode="before")
-    @classmethod
-    def wrap_list(cls, given: Any) -> Any:
-        return {"operations": given} if isinstance(given, list | tuple) else given
-
-    @model_validator(mode="after")
-    def check_order(self) -> View:
-        words = [operation for operation in self.operations if isinstance(operation, str)]
-        if words.count("grey") + words.count("rgb") != 1 or self.operations[0] not in ("grey", "rgb"):
-            raise ValueError("a view begins with the colour it works in: grey or rgb, once")
-        tiles = [operation for operation in self.operations if isinstance(operation, Tile)]
-        if len(tiles) > 1:
-            raise ValueError("a view tiles at most once")
-        sized = (Resize, CentreCrop, Crop, Tile)
-        if not any(isinstance(operation, sized) for operation in self.operations):
-            raise ValueError("samples need one fixed size: add resize, centre_crop, crop or tile")
-        if "polar" in words and not any(
-            isinstance(operation, sized) for operation in self.operations[: self.operations.index("polar")]
-        ):
-            raise ValueError("polar needs a fixed size: put resize, centre_crop, crop or tile before it")
-        return self
-
-    @property
-    def cut(self) -> tuple[Operation, ...] | None:
-        """What decides which part of an image each sample shows; None where chance or the pixels' values do.
-
-        All up to the last operation that cuts or bends; views of equal cuts have samples of the same names that show
-        the same part, in another size or colour perhaps. Empty where images stay whole.
-        """
-        if any(isinstance(each, Tile) and each.keep in ("random", "typical") for each in self.operations):
-            return None
-        cutting = [
-            place
-            for place, each in enumerate(self.operations)
-            if each == "polar" or isinstance(each, CentreCrop | Crop | Tile)
-        ]
-        return self.operations[1 : cutting[-1] + 1] if cutting else ()
 
 
 # Models

@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 
 from gradewise import command, tables
-from gradewise.config import View
+from gradewise.config.views import View
 from gradewise.evaluation.estimates import hit_rate
 from gradewise.evaluation.intervals import cells, delete_each, difference_interval, effective, spread
 from gradewise.families.cnn.classifier import load_cnn

@@ -7,10 +7,10 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from gradewise.command import UserError
-from gradewise.config import View
+from gradewise.config.views import View
 from gradewise.images.decode import UnreadableError, decode_mask
 from gradewise.images.listing import IMAGE_SUFFIXES
-from gradewise.views.operations import mask_samples
+from gradewise.views.apply import mask_samples
 
 
 def find_mask(folder: Path, image_id: str) -> Path | None:

@@ -15,12 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gradewise import command, tables
-from gradewise.config import CentreCrop, Crop, Resize, Tile, View
+from gradewise.config.views import View
 from gradewise.images.decode import decode, decode_mask, to_uint8
 from gradewise.progress import track
 from gradewise.provenance import derive_seed, hash_file
-from gradewise.views.geometry import sample_shape
-from gradewise.views.operations import make_samples, masked_fractions
+from gradewise.views.apply import make_samples, masked_fractions
 
 log = logging.getLogger(__name__)
 
@@ -63,16 +62,8 @@ def view(
         Class of the samples that masks show.
     mask_fraction : float, optional
         Masked share from which a sample is positive; without it samples carry the label of their image.
-
-    Raises
-    ------
-    UserError
-        Where an operation cuts more than is left.
     """
-    try:
-        shape = sample_shape(operations)
-    except ValueError as error:
-        raise command.UserError(f"views.{name}: {error}") from error
+    shape = operations.shape
     images = tables.read(manifest)
     left_off = _count_left_off(images, operations)
     if left_off:
@@ -101,8 +92,7 @@ def view(
         else:
             shares = np.zeros(len(samples)) if masked is None else masked
             labels = [positive if share >= mask_fraction else other for share in shares]
-        tiled = any(isinstance(operation, Tile) for operation in operations.operations)
-        ids = [f"{image.image_id}#{row},{column}" if tiled else image.image_id for row, column in positions]
+        ids = [f"{image.image_id}#{row},{column}" if operations.tiling else image.image_id for row, column in positions]
         pixels = pa.py_buffer(np.ascontiguousarray(samples))
         return pa.record_batch(
             [
@@ -155,14 +145,11 @@ def _masked(mask: str | None, operations: View, positions: list[tuple[int, int]]
 
 
 def _count_left_off(images: pd.DataFrame, operations: View) -> int:
-    """Images whose size is no multiple of the tile where nothing before it fixes their size."""
-    for operation in operations.operations:
-        if isinstance(operation, Resize | CentreCrop | Crop):
-            return 0
-        if isinstance(operation, Tile):
-            side = operation.tile
-            return int(((images["width"] % side != 0) | (images["height"] % side != 0)).sum())
-    return 0
+    """Images that do not divide into whole tiles where nothing before the tiles fixes their size."""
+    tiling = operations.tiling
+    if tiling is None or not operations.tiles_whole_images:
+        return 0
+    return sum(not tiling.covers(size) for size in zip(images["height"], images["width"], strict=True))
 
 
 if __name__ == "__main__":

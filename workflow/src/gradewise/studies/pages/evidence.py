@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import Field
 
-from gradewise.config import View
 from gradewise.config.section import Section
+from gradewise.config.views import View
 from gradewise.report.evidence import Evidence
 from gradewise.studies.settings import Published
 

@@ -10,9 +10,9 @@ from PIL import Image
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.config import View
+from gradewise.config.views import View
 from gradewise.provenance import derive_seed
-from gradewise.report import pictures, view_words
+from gradewise.report import pictures
 from gradewise.report.blocks import Block, Gallery, Picture, Text
 from gradewise.report.evidence import Evidence
 from gradewise.studies.pages.evidence import StudyEvidence
@@ -46,7 +46,7 @@ def blocks(name: str, study: ExamplesStudy, found: StudyEvidence) -> list[Block]
 
 
 def _words(cache: Path) -> str:
-    return view_words.describe(View.model_validate(tables.read_metadata(cache)["view"]))
+    return View.model_validate(tables.read_metadata(cache)["view"]).in_words()
 
 
 def _draw(name: str, evidence: Evidence, label: str, each: int) -> pd.DataFrame:

@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from gradewise import tables
-from gradewise.report import view_words
 from gradewise.report.evidence import row_estimate
 from gradewise.report.numbers import Estimate
 from gradewise.studies.pages.evidence import StudyEvidence
@@ -70,7 +69,7 @@ def read(name: str, study: SettingsStudy, found: StudyEvidence) -> Varied:
     """Read the cells of a study and lay the published values beside them."""
     table = tables.read(found.file(name, "cells.parquet"))
     given = {cell.name: cell for cell in found.cells[name]}
-    views = {cell.view: view_words.describe(cell.operations) for cell in found.cells[name]}
+    views = {cell.view: cell.operations.in_words() for cell in found.cells[name]}
     rows, together = [], None
     for cell, part in table.groupby("cell", sort=False):
         settings = json.loads(part["settings"].iloc[0])

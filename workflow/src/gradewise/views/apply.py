@@ -1,0 +1,63 @@
+"""Applies the operations of a view to images and to their masks; uint8 in and out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradewise.config.views import Positions, Tiling, Transform, View
+
+
+def make_samples(pixels: np.ndarray, view: View, rng: np.random.Generator) -> tuple[np.ndarray, Positions]:
+    """Samples of one image.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (height, width) or (height, width, 3)
+    view : View
+    rng : Generator
+        For `keep: random`.
+
+    Returns
+    -------
+    samples : ndarray of uint8, shape (n, height, width, channels)
+    positions : list of (row, column)
+        Of each sample in the grid of tiles; (0, 0) without tiles.
+    """
+    batch, positions = pixels[None], [(0, 0)]
+    for operation in view.operations:
+        if isinstance(operation, Tiling):
+            positions = operation.choose(batch[0], rng)
+            batch = operation.take(batch[0], positions)
+        elif isinstance(operation, Transform):
+            batch = np.stack([operation.apply(sample) for sample in batch])
+    return batch, positions
+
+
+def masked_fractions(mask: np.ndarray, view: View, positions: Positions) -> np.ndarray:
+    """Share of each sample that is masked, float32 (n,); parameters as of `mask_samples`."""
+    return (mask_samples(mask, view, positions).mean(axis=(1, 2)) / 255).astype(np.float32)
+
+
+def mask_samples(mask: np.ndarray, view: View, positions: Positions) -> np.ndarray:
+    """A mask under the operations that its image underwent, but for those that change only the values of pixels.
+
+    Parameters
+    ----------
+    mask : ndarray of uint8, shape (height, width)
+        Above 127 where masked.
+    view : View
+    positions : list of (row, column)
+        Samples of the image, as `make_samples` gave them.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, height, width)
+        255 where all of a pixel is masked, 0 where none of it is.
+    """
+    batch = np.where(mask > 127, 255, 0).astype(np.uint8)[None, ..., None]
+    for operation in view.operations:
+        if isinstance(operation, Tiling):
+            batch = operation.take(batch[0], positions)
+        elif isinstance(operation, Transform) and operation.effect != "values":
+            batch = np.stack([operation.apply(sample) for sample in batch])
+    return batch[..., 0]

@@ -1,0 +1,103 @@
+"""Square tiles of an image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from gradewise.config.views import Positions, Size, Tiling, operation
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@operation
+class Tile(Tiling):
+    """Cut square tiles on a grid without resampling; what does not fill a tile at the right and bottom is left off."""
+
+    key = "tile"
+
+    tile: int = Field(ge=8, le=4096, description="side [px]", examples=[128])
+    keep: Literal["all", "typical", "centre", "random"] = Field(
+        "all",
+        description="every tile, the tile nearest the image's median statistics, the middle one, or `count` drawn",
+    )
+    count: int = Field(1, ge=1, description="how many tiles to draw where keep = random")
+
+    @property
+    def need(self) -> Size:
+        """One tile."""
+        return (self.tile, self.tile)
+
+    @property
+    def depends_on_pixels(self) -> bool:
+        """Whether tiles are drawn, or chosen by their statistics."""
+        return self.keep in ("random", "typical")
+
+    def size_after(self, size: Size | None) -> Size:
+        """The size of a tile."""
+        return self.need
+
+    def covers(self, size: Size) -> bool:
+        """Whether an image divides into whole tiles."""
+        return size[0] % self.tile == 0 and size[1] % self.tile == 0
+
+    def choose(self, image: np.ndarray, rng: np.random.Generator) -> Positions:
+        """Rows and columns of the tiles to keep, in reading order.
+
+        `typical` is the representative sub-image of the nanofibre paper (section 2.1), where an expert chose it: here
+        the tile whose mean, spread and gradient are nearest the medians over the image's tiles.
+        """
+        rows, columns = image.shape[0] // self.tile, image.shape[1] // self.tile
+        every = [(row, column) for row in range(rows) for column in range(columns)]
+        if self.keep == "all":
+            return every
+        if self.keep == "centre":
+            return [(rows // 2, columns // 2)]
+        if self.keep == "random":
+            drawn = rng.choice(len(every), size=min(self.count, len(every)), replace=False)
+            return [every[index] for index in sorted(drawn)]
+        return [every[_most_typical(self.take(image, every))]]
+
+    def take(self, image: np.ndarray, positions: Positions) -> np.ndarray:
+        """Tiles at some positions, uint8 (n, side, side, channels)."""
+        import numpy as np
+
+        grid = tile_grid(image, self.tile)
+        return np.stack([grid[position] for position in positions])
+
+    def in_words(self) -> str:
+        """Name the size and which tiles are kept."""
+        kept = {"all": "all kept", "typical": "the most typical one kept", "centre": "the middle one kept"}
+        return f"tiles of {self.tile} x {self.tile} px, {kept.get(self.keep, f'{self.count} kept at random')}"
+
+
+def tile_grid(image: np.ndarray, side: int) -> np.ndarray:
+    """Cut an image into square tiles without resampling; the remainder at the right and bottom is left off.
+
+    Parameters
+    ----------
+    image : ndarray, shape (height, width, channels)
+    side : int
+
+    Returns
+    -------
+    ndarray, shape (height // side, width // side, side, side, channels)
+        A view of the image's memory.
+    """
+    rows, columns = image.shape[0] // side, image.shape[1] // side
+    cut = image[: rows * side, : columns * side]
+    return cut.reshape(rows, side, columns, side, image.shape[2]).transpose(0, 2, 1, 3, 4)
+
+
+def _most_typical(tiles: np.ndarray) -> int:
+    """Index of the tile whose statistics are nearest the medians."""
+    import numpy as np
+
+    flat = tiles.astype(np.float32)
+    gradient = np.abs(np.diff(flat, axis=1)).mean(axis=(1, 2, 3)) + np.abs(np.diff(flat, axis=2)).mean(axis=(1, 2, 3))
+    statistics = np.stack([flat.mean(axis=(1, 2, 3)), flat.std(axis=(1, 2, 3)), gradient], axis=1)
+    spread = np.maximum(statistics.std(axis=0), 1e-6)
+    distance = np.linalg.norm((statistics - np.median(statistics, axis=0)) / spread, axis=1)
+    return int(distance.argmin())
