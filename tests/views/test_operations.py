@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.transform import warp_polar
 
-from gradewise.config.views import View
-from gradewise.views.apply import make_samples, masked_fractions
+from gradewise.config.views import Transform, View, operation
+from gradewise.views.apply import make_samples, mask_samples, masked_fractions
 from gradewise.views.operations.polar import Polar
 from gradewise.views.operations.tile import Tile, tile_grid
 
@@ -107,6 +107,36 @@ def test_masked_share_follows_the_tiles():
     shares = masked_fractions(mask, tiles, positions)
     assert shares[0] == pytest.approx(0.5)
     assert shares[1:].max() == 0
+
+
+class Negative(Transform):
+    """Turn dark into bright."""
+
+    key = "negative"
+    effect = "values"
+
+    def apply(self, pixels):
+        return 255 - pixels
+
+    def in_words(self):
+        return "negative"
+
+
+def test_masks_do_not_follow_operations_that_change_only_the_values_of_pixels():
+    image = RNG.integers(0, 256, (40, 40), dtype=np.uint8)
+    operations = ["grey", Negative(), {"centre_crop": 16}]
+    batch, positions = samples(image, *operations)
+    assert np.array_equal(batch[0, ..., 0], 255 - image[12:28, 12:28])
+    mask = np.where(image > 127, 255, 0).astype(np.uint8)
+    assert np.array_equal(mask_samples(mask, view(*operations), positions)[0], mask[12:28, 12:28])
+    assert view(*operations).cut == view("grey", {"centre_crop": 16}).cut
+
+
+def test_two_operations_cannot_share_a_key():
+    with pytest.raises(
+        ValueError, match=r"'resize' is defined twice: gradewise\.views\.operations\.resize\.Resize and"
+    ):
+        operation(type("Other", (Negative,), {"key": "resize"}))
 
 
 SHAPES = [
