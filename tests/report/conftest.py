@@ -20,6 +20,7 @@ from gradewise.config.section import to_json
 from gradewise.evaluation.calibration import calibrate
 from gradewise.evaluation.subgroups import describe, measure_subgroups
 from gradewise.report.report import report
+from gradewise.results import Results
 
 FAMILIES = {"cnn-small": "cnn", "svm-plain": "pca_svm", "forest-d4": "forest"}
 SKILL = {"cnn-small": 1.9, "svm-plain": 1.1, "forest-d4": 1.0}
@@ -44,12 +45,16 @@ class World:
 
 
 @dataclass
-class Results:
+class Written:
     """Where a made-up dataset's results lie and what the report on it is called with."""
 
     folder: Path
     world: World
     arguments: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def results(self) -> Results:
+        return Results(self.arguments["results"])
 
     @property
     def page(self) -> Path:
@@ -64,16 +69,23 @@ class Results:
         return self.page.read_text()
 
     @property
+    def known(self) -> dict[str, Any]:
+        """The arguments that say what there is to report on."""
+        return {name: self.arguments[name] for name in ("results", "dataset", "seed")}
+
+    @property
     def flags(self) -> list[str]:
         """The arguments as a shell gives them."""
-        given = []
-        for name, value in self.arguments.items():
-            if name == "settings":
-                text = to_json(value)
-            else:
-                text = json.dumps([str(path) for path in value]) if isinstance(value, list) else str(value)
-            given += [f"--{name}", text]
-        return given
+        return [part for name, value in self.arguments.items() for part in (f"--{name}", str(value))]
+
+    def change(self, **settings: Any) -> None:
+        """Change the dataset's section of the configuration."""
+        _plan(self.results.folder, self.world, settings)
+
+    def write(self, **frames: pd.DataFrame) -> None:
+        """Write tables by name."""
+        for name, frame in frames.items():
+            tables.write(frame, self.results.table(name), getattr(tables, name.upper()))
 
 
 FIBRES = World(
@@ -105,7 +117,7 @@ GRADES = World(
 )
 
 
-def make(folder: Path, world: World) -> Results:
+def make(folder: Path, world: World) -> Written:
     """Write every file that the report reads."""
     rng = np.random.default_rng(7)
     results = folder / "results" / world.dataset
@@ -116,42 +128,46 @@ def make(folder: Path, world: World) -> Results:
     tables.write(splits, results / "splits.parquet", tables.SPLITS)
     view = results / "views" / ("tiles-32.parquet" if world.tiles > 1 else "whole-96.parquet")
     samples = _view(manifest, world, view)
-    runs, predictions, verdicts = [], [], []
+    verdicts = []
     for model, repeat in itertools.product(world.models, range(world.repeats)):
         run = results / "models" / model / str(repeat)
         frame = _predictions(manifest, samples, splits, world, model, repeat, rng)
         tables.write(frame, run / "predictions.parquet", tables.predictions(list(world.classes)))
         (run / "run.json").write_text(json.dumps(_record(world, model, repeat, view.stem, frame, rng)))
-        runs.append(run / "run.json")
-        predictions.append(run / "predictions.parquet")
         verdicts.append(_verdicts(frame, world, model, repeat))
     verdict = pd.concat(verdicts, ignore_index=True)
     tables.write(verdict, results / "verdicts.parquet", tables.verdicts(list(world.classes)))
     measured = pd.concat([_metrics(verdict, world), _further(verdict, manifest, world, results)], ignore_index=True)
     tables.write(measured, results / "metrics.parquet", tables.METRICS)
     tables.write(_comparisons(verdict, world), results / "comparisons.parquet", tables.COMPARISONS)
-    return Results(
+    tables.write(_nothing_found(), results / "audit.parquet", tables.AUDIT)
+    _plan(results, world, {})
+    return Written(
         folder,
         world,
         {
+            "results": results,
             "dataset": world.dataset,
-            "settings": Dataset.model_validate(
-                world.settings | world.changed_settings | {"models": list(world.models)}
-            ),
             "seed": 2020,
-            **{
-                name: results / f"{name}.parquet"
-                for name in ("manifest", "splits", "metrics", "comparisons", "verdicts", "calibration", "subgroups")
-            },
-            "quarantine": results / "quarantine.csv",
-            "runs": runs,
-            "predictions": predictions,
-            "views": [view],
             "output": folder / "reports" / f"{world.dataset}.html",
             "assets": folder / "reports" / world.dataset,
             "summary": results / "summary.json",
         },
     )
+
+
+def _plan(results: Path, world: World, changed: dict[str, Any]) -> None:
+    section = world.settings | world.changed_settings | {"models": list(world.models)} | changed
+    dataset = Dataset.model_validate(section)
+    (results / "plan").mkdir(exist_ok=True)
+    (results / "plan/settings.json").write_text(to_json(dataset))
+    models = {"": dataset.models}
+    (results / "plan/runs.json").write_text(json.dumps({"repeats": world.repeats, "models": models}))
+
+
+def _nothing_found() -> pd.DataFrame:
+    numbers = dict.fromkeys(("value", "low", "high", "baseline"), "float64")
+    return pd.DataFrame(columns=tables.AUDIT.names).astype(numbers)
 
 
 def _manifest(folder: Path, world: World, rng: np.random.Generator) -> pd.DataFrame:
@@ -410,7 +426,7 @@ def _comparisons(verdicts: pd.DataFrame, world: World) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def fibres(tmp_path_factory: pytest.TempPathFactory) -> Results:
+def fibres(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """The report on the binary dataset with tiles, written."""
     results = make(tmp_path_factory.mktemp("fibres"), FIBRES)
     report(**results.arguments)
@@ -418,7 +434,7 @@ def fibres(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 @pytest.fixture(scope="session")
-def grades(tmp_path_factory: pytest.TempPathFactory) -> Results:
+def grades(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """The report on the ordered dataset, written."""
     results = make(tmp_path_factory.mktemp("grades"), GRADES)
     report(**results.arguments)
@@ -426,18 +442,18 @@ def grades(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 @pytest.fixture
-def make_fibres(tmp_path: Path) -> Callable[..., Results]:
+def make_fibres(tmp_path: Path) -> Callable[..., Written]:
     """Makes results like those of `fibres`, changed in the fields of `World` that are given."""
     return lambda **changes: make(tmp_path, replace(FIBRES, **changes))
 
 
 @pytest.fixture
-def make_grades(tmp_path: Path) -> Callable[..., Results]:
+def make_grades(tmp_path: Path) -> Callable[..., Written]:
     """Makes results like those of `grades`, changed in the fields of `World` that are given."""
     return lambda **changes: make(tmp_path, replace(GRADES, **changes))
 
 
 @pytest.fixture
-def bare(make_grades: Callable[..., Results]) -> Results:
+def bare(make_grades: Callable[..., Written]) -> Written:
     """Results of one model that is neither CNN nor forest, with nothing set aside and metrics that are null."""
     return make_grades(models=("svm-plain",), quarantine=(), duplicates=False, null_metrics=True, repeats=1)

@@ -14,11 +14,9 @@ def told(make_grades):
 
     def write(*findings):
         results = make_grades()
-        path = results.folder / "audit.parquet"
         frame = pd.DataFrame(findings, columns=tables.AUDIT.names)
-        numbers = dict.fromkeys(("value", "low", "high", "baseline"), "float64")
-        tables.write(frame.astype(numbers), path, tables.AUDIT)
-        report(**results.arguments, findings=path)
+        results.write(audit=frame.astype(dict.fromkeys(("value", "low", "high", "baseline"), "float64")))
+        report(**results.arguments)
         return " ".join(
             html.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", results.html, flags=re.S)).split()
         ), results

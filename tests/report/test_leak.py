@@ -3,7 +3,6 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from gradewise import tables
 from gradewise.report import evidence, leak
 from gradewise.report.report import report
 
@@ -12,8 +11,7 @@ NO_BREAK = "\u00a0"
 
 @pytest.fixture(scope="module")
 def known(fibres):
-    left_out = ("output", "assets", "summary")
-    return evidence.read(**{name: value for name, value in fibres.arguments.items() if name not in left_out})
+    return evidence.read(**fibres.known)
 
 
 def rows(gap, low, high, model="forest-d4", grouped=0.623):
@@ -73,9 +71,9 @@ def test_without_a_leak_test_there_is_no_section(known):
 
 def test_the_page_and_its_table_hold_the_leak_test(make_fibres):
     results = make_fibres(models=("forest-d4",))
-    path = results.folder / "leaks.parquet"
-    tables.write(rows(0.218, 0.15, 0.28), path, tables.LEAKS)
-    report(**results.arguments, leaks=path)
+    results.change(leak_test=True)
+    results.write(leaks=rows(0.218, 0.15, 0.28))
+    report(**results.arguments)
     assert "What a careless split would have claimed" in results.html
     assert pd.read_csv(results.assets / "leak.csv")["gap"].tolist() == [0.218]
     assert (results.assets / "leak.svg").exists()

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gradewise import tables
 from gradewise.report import evidence, learning_curve
 from gradewise.report.report import report
 
@@ -32,8 +31,7 @@ UNKNOWN = {"finding": "undetermined", "slope": (0.02, None, None)}
 
 @pytest.fixture(scope="module")
 def known(fibres):
-    left_out = ("output", "assets", "summary")
-    return evidence.read(**{name: value for name, value in fibres.arguments.items() if name not in left_out})
+    return evidence.read(**fibres.known)
 
 
 def outlook(case, repeats=3):
@@ -86,10 +84,9 @@ def test_without_a_learning_curve_there_is_no_section(known):
 
 def test_the_page_holds_the_curve_and_its_tables(make_fibres):
     results = make_fibres(models=("forest-d4",))
-    paths = {"curves": results.folder / "curve.parquet", "extrapolations": results.folder / "extrapolations.parquet"}
-    tables.write(curve(), paths["curves"], tables.LEARNING_CURVE)
-    tables.write(outlook(GROWS), paths["extrapolations"], tables.EXTRAPOLATIONS)
-    report(**results.arguments, **paths)
+    results.change(learning_curve=True)
+    results.write(learning_curve=curve(), extrapolations=outlook(GROWS))
+    report(**results.arguments)
     assert "Would more images help?" in results.html
     assert list(pd.read_csv(results.assets / "learning-curve.csv")["share"]) == [0.25, 0.5, 1.0, 2.0]
     assert (results.assets / "learning-curve.svg").exists()

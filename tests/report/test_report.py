@@ -2,6 +2,7 @@ import html
 import itertools
 import json
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -108,6 +109,7 @@ def test_sections_follow_the_order_of_the_questions(written):
     assert titles == [
         "Verdict",
         "Dataset",
+        "Data audit",
         "Accuracy",
         "Confusion matrices",
         "Comparison of pairs",
@@ -135,7 +137,7 @@ def test_accuracies_on_the_page_are_those_of_the_csv_file(written):
 
 
 def test_csv_files_hold_the_metrics_in_full_precision(written):
-    metrics = tables.read(written.arguments["metrics"])
+    metrics = tables.read(written.results.table("metrics"))
     chosen = metrics.loc[metrics["repeat"].isna() & (metrics["role"] == "test") & (metrics["level"] == "image")]
     chosen = chosen.loc[chosen["class"].isna()].set_index(["metric", "model"])["value"]
     rows = pd.read_csv(written.assets / "metrics-image.csv").set_index("metric")
@@ -144,7 +146,7 @@ def test_csv_files_hold_the_metrics_in_full_precision(written):
 
 
 def test_confusion_counts_add_up_to_the_test_verdicts(written):
-    verdicts = tables.read(written.arguments["verdicts"])
+    verdicts = tables.read(written.results.table("verdicts"))
     for model in written.world.models:
         counted = pd.read_csv(written.assets / f"confusion-{model}.csv")
         mine = verdicts.loc[(verdicts["model"] == model) & (verdicts["role"] == "test")]
@@ -173,7 +175,7 @@ def test_samples_are_reported_only_where_images_are_cut(fibres, grades):
 
 def test_mistakes_are_wrong_test_verdicts_most_confident_first(written):
     worst = pd.read_csv(written.assets / "mistakes-svm-plain.csv")
-    verdicts = tables.read(written.arguments["verdicts"])
+    verdicts = tables.read(written.results.table("verdicts"))
     wrong = verdicts.loc[
         (verdicts["model"] == "svm-plain") & (verdicts["role"] == "test") & (verdicts["label"] != verdicts["predicted"])
     ]
@@ -186,10 +188,7 @@ def test_mistakes_are_wrong_test_verdicts_most_confident_first(written):
 
 def test_beside_a_cut_image_stands_the_sample_that_argued_most(fibres):
     worst = pd.read_csv(fibres.assets / "mistakes-svm-plain.csv").iloc[0]
-    run = next(
-        path for path in fibres.arguments["predictions"] if path.parts[-3:-1] == ("svm-plain", str(worst["repeat"]))
-    )
-    samples = tables.read(run)
+    samples = tables.read(fibres.results.run("svm-plain", worst["repeat"]).predictions)
     mine = samples.loc[samples["image_id"] == worst["image_id"]].set_index("sample_id")
     loudest = mine.loc[mine[f"p_{worst['predicted']}"].idxmax()]
     place = f"sample in row {loudest['row'] + 1}, column {loudest['column'] + 1}"
@@ -263,7 +262,7 @@ def test_many_classes_are_all_shown(make_grades):
 
 
 def test_an_image_that_has_gone_is_named(bare):
-    manifest = tables.read(bare.arguments["manifest"])
+    manifest = tables.read(bare.results.table("manifest"))
     for path in manifest["path"]:
         Path(path).unlink()
     with pytest.raises(UserError, match=r"\.png: no such file"):
@@ -277,8 +276,9 @@ def test_metrics_of_another_dataset_are_refused(bare):
 
 def test_the_index_has_a_card_with_verdict_and_link_for_each_dataset(fibres, grades, tmp_path):
     output = tmp_path / "index.html"
-    summaries = [fibres.arguments["summary"], grades.arguments["summary"]]
-    index(summaries=summaries, output=output)
+    for results in (fibres, grades):
+        shutil.copytree(results.results.folder, tmp_path / "results" / results.world.dataset)
+    index(results=tmp_path / "results", datasets=["fibres", "grades"], studied=[], output=output)
     elements = Elements(output.read_text())
     shown = html.unescape(output.read_text())
     for results in (fibres, grades):
@@ -300,11 +300,10 @@ def test_the_report_runs_from_the_shell_with_settings_of_every_shape(make_fibres
 
 def test_where_samples_decide_the_verdict_speaks_of_them(make_fibres):
     results = make_fibres(changed_settings={"decide_on": "sample"})
-    rows = tables.read(results.arguments["comparisons"])
-    tables.write(rows.assign(level="sample"), results.arguments["comparisons"], tables.COMPARISONS)
+    results.write(comparisons=tables.read(results.results.table("comparisons")).assign(level="sample"))
     report(**results.arguments)
     text = text_of(results).replace(NO_BREAK, " ")
-    tested = [tables.read(path) for path in results.arguments["predictions"][:3]]
+    tested = [tables.read(results.results.run("cnn-small", repeat).predictions) for repeat in range(3)]
     count = pd.concat(frame.loc[frame["role"] == "test", "sample_id"] for frame in tested).nunique()
     assert re.search(rf"({count:,} test samples in \d+ groups, over 3 repeats)".replace(",", "."), text)
     assert "of test samples right" in text

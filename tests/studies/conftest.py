@@ -1,4 +1,4 @@
-"""The small view cache of the tests of models."""
+"""The small view cache of the tests of models, and the made-up results of the tests of the report."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ def load(path: Path, name: str) -> ModuleType:
     sys.modules[name] = module
     specification.loader.exec_module(module)
     return module
+
+
+_report = load(TESTS / "report" / "conftest.py", "conftest_of_report")
+grades, make_grades, bare = _report.grades, _report.make_grades, _report.bare
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import pytest
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.config.section import to_json
 from gradewise.report.index import index
 from gradewise.report.report import report
 from gradewise.studies.study_page import study_page
@@ -140,7 +139,7 @@ class Made:
 
 def arguments(results, studies: dict[str, dict[str, Any]] = STUDIES) -> dict[str, Any]:
     """Write what the studies' steps leave; what `study_page` is called with."""
-    known = {key: value for key, value in results.arguments.items() if key not in ("output", "assets", "summary")}
+    known = results.known
     folder = results.folder / "results" / "grades" / "studies"
     cells = {name: _vary(name, study, known, folder) for name, study in studies.items() if study["show"] == "settings"}
     _grow(folder)
@@ -153,7 +152,7 @@ def arguments(results, studies: dict[str, dict[str, Any]] = STUDIES) -> dict[str
         "folder": folder,
         "output": results.folder / "reports" / "grades-studies.html",
         "assets": results.folder / "reports" / "grades-studies",
-        "summary": folder.parent / "studies.json",
+        "summary": folder / "summary.json",
         "report_page": results.folder / "reports" / "grades.html",
     }
 
@@ -176,7 +175,9 @@ def _vary(name: str, study: dict[str, Any], known: dict[str, Any], folder: Path)
         named = {row["name"]: row.get("set", {}) for row in vary}
         published = {row["name"]: row.get("published", {}) for row in vary}
     answers, measures = [], []
-    splits = tables.read(known["splits"]).merge(tables.read(known["manifest"])[["image_id", "label", "group"]])
+    results = known["results"]
+    manifest = results / "manifest.parquet"
+    splits = tables.read(results / "splits.parquet").merge(tables.read(manifest)[["image_id", "label", "group"]])
     for place, cell in enumerate(named):
         right = rng.random(len(splits)) < 0.6 + 0.02 * place
         answers.append(splits.assign(cell=cell, predicted=np.where(right, splits["label"], "B")))
@@ -194,7 +195,7 @@ def _vary(name: str, study: dict[str, Any], known: dict[str, Any], folder: Path)
         best_of=study.get("best_of", []),
         answers=[there / "answers.parquet"],
         measures=[there / "measures.parquet"],
-        manifest=known["manifest"],
+        manifest=manifest,
         output=there,
     )
     return [
@@ -373,7 +374,7 @@ def test_grades_off_are_counted_where_classes_are_ordered(made):
 
 def test_groups_add_up_to_the_images_of_each_class(made):
     table = pd.read_csv(made.assets / "cameras.csv")
-    manifest = tables.read(made.arguments["manifest"])
+    manifest = tables.read(made.arguments["results"] / "manifest.parquet")
     for name in "ABC":
         assert table[f"class {name}"].sum() == (manifest["label"] == name).sum()
     assert set(table["group"]) == set(manifest["group"])
@@ -422,7 +423,7 @@ def test_the_report_leads_to_the_page(bare):
 
 def test_the_index_leads_to_the_page_on_studies(made, grades, tmp_path):
     output = made.arguments["output"].parent / "index-of-studies.html"
-    index(summaries=[grades.arguments["summary"]], studies=[made.arguments["summary"]], output=output)
+    index(results=grades.results.folder.parent, datasets=["grades"], studied=["grades"], output=output)
     assert 'href="grades-studies.html"' in output.read_text()
     assert f"{len(STUDIES)}{NO_BREAK}published results" in output.read_text()
 
@@ -438,15 +439,13 @@ def test_the_step_takes_its_settings_from_the_shell(make_grades):
     given = arguments(results, {"performance": STUDIES["performance"]})
     flags = []
     for name, value in given.items():
-        text = to_json(value) if name == "settings" else value
-        text = json.dumps([str(path) for path in value]) if isinstance(value, list) else str(text)
-        flags += [f"--{name}", text]
+        flags += [f"--{name}", str(value)]
     subprocess.run([sys.executable, "-m", "gradewise.studies.study_page", *flags], check=True, capture_output=True)
     assert {"0.61", "79.6875 %"} <= set(Made(given).cells("performance"))
 
 
 def test_a_section_that_cannot_be_read_is_named(grades):
-    known = {key: value for key, value in grades.arguments.items() if key not in ("output", "assets", "summary")}
+    known = grades.known
     nowhere = Path("nowhere")
     with pytest.raises(UserError, match=r"--studies(.|\n)*ghost"):
         study_page(

@@ -17,10 +17,11 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error))
 
-# the files that the configuration was read from
-CONFIGFILES = [str(path) for path in workflow.config_settings.configfiles] or [
-    "config.yaml"
-]
+# what the configuration was read from; no params of a rule, so that the same configuration in another file changes nothing
+CONFIGFILES = to_json(
+    [str(path) for path in workflow.config_settings.configfiles] or ["config.yaml"]
+)
+OVERRIDES = to_json(workflow.config_settings.config)
 
 RESULTS = "results/{dataset}"
 # what depends on the splits: of the dataset's own where `variant` is empty, of others derived from them elsewhere
@@ -225,25 +226,21 @@ def verdicts_of_shares(wildcards):
 
 
 def evidence_of(wildcards):
-    """All that is known about a dataset, by the flags of the steps that report on it."""
+    """All that is known about a dataset; the steps that report on it find it below `--results`."""
     dataset = dataset_of(wildcards)
     names = ["manifest", "splits", "metrics", "comparisons", "verdicts", "calibration"]
-    found = {name: f"{RESULTS}/{name}.parquet" for name in [*names, "subgroups"]}
-    found["quarantine"] = f"{RESULTS}/quarantine.csv"
-    found["findings"] = f"{RESULTS}/audit.parquet"
-    if dataset.leak_models:
-        found["leaks"] = f"{RESULTS}/leaks.parquet"
-    if dataset.curve_models:
-        found["curves"] = f"{RESULTS}/learning_curve.parquet"
-        found["extrapolations"] = f"{RESULTS}/extrapolations.parquet"
-    found["runs"] = of_all_runs("run.json")(wildcards)
-    found["predictions"] = of_all_runs("predictions.parquet")(wildcards)
-    found["views"] = expand(
-        f"{RESULTS}/views/{{view}}.parquet",
-        dataset=wildcards.dataset,
-        view=sorted(shown_views(wildcards.dataset)),
-    )
-    return found
+    names += ["subgroups", "audit"]
+    names += ["leaks"] if dataset.leak_models else []
+    names += ["learning_curve", "extrapolations"] if dataset.curve_models else []
+    views = {model.view for model in CONFIG.fitted(wildcards.dataset).values()}
+    return {
+        "plan": [f"{RESULTS}/plan/runs.json", f"{RESULTS}/plan/settings.json"],
+        "tables": [f"{RESULTS}/{name}.parquet" for name in names],
+        "quarantine": f"{RESULTS}/quarantine.csv",
+        "runs": of_all_runs("run.json")(wildcards),
+        "predictions": of_all_runs("predictions.parquet")(wildcards),
+        "views": [f"{RESULTS}/views/{view}.parquet" for view in sorted(views)],
+    }
 
 
 def blended_level(wildcards):
@@ -284,6 +281,14 @@ def shown_views(dataset):
         getattr(study, "views", ()) for study in CONFIG.studies_of(dataset).values()
     ]
     return {model.view for model in CONFIG.fitted(dataset).values()}.union(*shown)
+
+
+def shown_samples(wildcards):
+    """Caches of the views whose samples a dataset's studies show."""
+    return [
+        f"{RESULTS}/views/{view}.parquet"
+        for view in sorted(shown_views(wildcards.dataset))
+    ]
 
 
 def studies_page_of(wildcards):

@@ -17,8 +17,6 @@ rule plan:
         mem_mb=memory(500, 0),
         runtime=minutes(5, 0),
     params:
-        configfiles=to_json(CONFIGFILES),
-        overrides=to_json(workflow.config_settings.config),
         plan=lambda wildcards: [
             planned_runs(CONFIG, wildcards.dataset),
             to_json(dataset_of(wildcards)),
@@ -26,8 +24,8 @@ rule plan:
         code=code_version("gradewise.plan"),
     shell:
         "python -m gradewise.plan"
-        " --configfiles {params.configfiles:q}"
-        " --overrides {params.overrides:q}"
+        " --configfiles {CONFIGFILES:q}"
+        " --overrides {OVERRIDES:q}"
         " --dataset {wildcards.dataset}"
         " --runs {output.runs}"
         " --settings {output.settings}"

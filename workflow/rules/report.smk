@@ -30,17 +30,15 @@ rule report:
         mem_mb=memory(1000, 2),
         runtime=minutes(10, 30),
     params:
-        settings=lambda wildcards: to_json(dataset_of(wildcards)),
-        evidence=as_flags(evidence_of),
+        results=RESULTS,
         studies=studies_page_of,
         seed=CONFIG.seed,
         code=code_version("gradewise.report.report"),
     shell:
         "python -m gradewise.report.report"
+        " --results {params.results}"
         " --dataset {wildcards.dataset}"
-        " --settings {params.settings:q}"
         " --seed {params.seed}"
-        " {params.evidence:q}"
         " --output {output.page}"
         " --assets {output.assets}"
         " --summary {output.summary}"
@@ -68,12 +66,13 @@ rule index:
         mem_mb=memory(500, 1),
         runtime=minutes(5, 0),
     params:
-        summaries=lambda wildcards, input: to_json(list(input.summaries)),
-        studies=lambda wildcards, input: to_json(list(input.studies)),
+        datasets=to_json(list(CONFIG.datasets)),
+        studied=to_json([name for name in CONFIG.datasets if CONFIG.studies_of(name)]),
         code=code_version("gradewise.report.index"),
     shell:
         "python -m gradewise.report.index"
-        " --summaries {params.summaries:q}"
-        " --studies {params.studies:q}"
+        " --results results"
+        " --datasets {params.datasets:q}"
+        " --studied {params.studied:q}"
         " --output {output}"
         " 2>&1 | tee {log}"

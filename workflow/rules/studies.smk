@@ -274,6 +274,7 @@ rule scaling:
 rule study_page:
     input:
         unpack(evidence_of),
+        shown=shown_samples,
         results=study_results,
         models=model_files_shown,
         templates=TEMPLATES,
@@ -302,8 +303,7 @@ rule study_page:
         mem_mb=memory(1500, 2),
         runtime=minutes(15, 30),
     params:
-        settings=lambda wildcards: to_json(dataset_of(wildcards)),
-        evidence=as_flags(evidence_of),
+        results=RESULTS,
         studies=lambda wildcards: to_json(CONFIG.studies_of(wildcards.dataset)),
         cells=all_cells_of,
         models=varied_models_of,
@@ -313,10 +313,9 @@ rule study_page:
         code=code_version("gradewise.studies.study_page"),
     shell:
         "python -m gradewise.studies.study_page"
+        " --results {params.results}"
         " --dataset {wildcards.dataset}"
-        " --settings {params.settings:q}"
         " --seed {params.seed}"
-        " {params.evidence:q}"
         " --studies {params.studies:q}"
         " --cells {params.cells:q}"
         " --models {params.models:q}"

@@ -186,15 +186,13 @@ def _beside(evidence: Evidence, choice: Standing, measure: Measure) -> str | Non
 def _alike(evidence: Evidence) -> str | None:
     """That intervals take groups as independent, where many images look alike across groups."""
     found = evidence.audit
-    if found is None:
-        return None
     share = found.loc[(found["check"] == "alike") & found["image_id"].isna(), "value"]
     return verdict.alike_sentence(float(share.iloc[0]), evidence.settings.group is not None) if len(share) else None
 
 
 def _other_level(evidence: Evidence, choice: Standing) -> list[str | None]:
     """How good the choice is on single samples, where images decide, and the other way round."""
-    if not evidence.tiled or all(run.predictions is None for run in evidence.runs_of(choice.model)):
+    if not evidence.tiled:
         return []
     of_samples = evidence.deciding_level == "image"
     level = "sample" if of_samples else "image"

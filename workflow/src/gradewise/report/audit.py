@@ -16,11 +16,9 @@ ROWS_SHOWN = 50
 COPIES = ("exact duplicate", "near duplicate")
 
 
-def section(evidence: Evidence) -> Section | None:
-    """Sentences, pairs of copies and of look-alikes, clues and all findings; None where no audit was made."""
+def section(evidence: Evidence) -> Section:
+    """Sentences, pairs of copies and of look-alikes, clues and all findings."""
     found = evidence.audit
-    if found is None:
-        return None
     findings = found.loc[found["severity"] != "fact"].reset_index(drop=True)
     blocks: list[Block] = [Text(sentence) for sentence in _sentences(evidence, found)]
     recommended = answer(evidence).recommendation

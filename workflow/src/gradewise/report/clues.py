@@ -25,7 +25,7 @@ class Caution:
 def warning(evidence: Evidence, model: str) -> Caution | None:
     """Where clues do nearly as well as a model on images, or gain half of what it gains; None elsewhere."""
     accuracy = evidence.estimate(model, "accuracy")
-    if evidence.audit is None or accuracy.value is None or accuracy.low is None:
+    if accuracy.value is None or accuracy.low is None:
         return None
     guessed = evidence.audit.loc[evidence.audit["check"] == "clue"]
     rows = guessed.loc[guessed["low"] - guessed["baseline"] > 0]

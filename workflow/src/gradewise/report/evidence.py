@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -17,14 +18,20 @@ from gradewise.config import Dataset
 from gradewise.provenance import hash_file
 from gradewise.report.numbers import Estimate
 from gradewise.report.palette import Style, styles
+from gradewise.results import Results
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: what its `run.json` says and where its predictions are, if they were given."""
+    """One run: what its `run.json` says, and its folder."""
 
     record: Mapping[str, Any]
-    predictions: Path | None
+    folder: Path
+
+    @property
+    def predictions(self) -> Path:
+        """What the model says of every sample of the repeat."""
+        return self.folder / "predictions.parquet"
 
     @property
     def model(self) -> str:
@@ -50,6 +57,8 @@ class Evidence:
     Attributes
     ----------
     dataset : str
+    results : Results
+        Where the files lie.
     settings : Dataset
     seed : int
     manifest, quarantine, splits, metrics, comparisons, verdicts, calibration, subgroups : DataFrame
@@ -58,15 +67,14 @@ class Evidence:
         SHA-256 of the manifest's file.
     runs : tuple of Run
         By model, in the order of the configuration, then by repeat.
-    views : dict of str to Path
-        Cache of each view.
+    audit : DataFrame
+        The findings of the data audit.
     leaks, learning_curve, extrapolations : DataFrame or None
         The tables of that name, where the configuration asks for them.
-    audit : DataFrame or None
-        The findings of the data audit, where it was made.
     """
 
     dataset: str
+    results: Results
     settings: Dataset
     seed: int
     manifest: pd.DataFrame
@@ -78,12 +86,11 @@ class Evidence:
     verdicts: pd.DataFrame
     calibration: pd.DataFrame
     subgroups: pd.DataFrame
+    audit: pd.DataFrame
     runs: tuple[Run, ...]
-    views: Mapping[str, Path]
     leaks: pd.DataFrame | None = None
     learning_curve: pd.DataFrame | None = None
     extrapolations: pd.DataFrame | None = None
-    audit: pd.DataFrame | None = None
     _samples: dict[str, pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -98,6 +105,12 @@ class Evidence:
         return [name for name in self.settings.models if name in present] + [
             name for name in present if name not in self.settings.models
         ]
+
+    @cached_property
+    def views(self) -> dict[str, Path]:
+        """Caches of the views that models look through, by name; a blend's record names those of its members."""
+        names = {name for run in self.runs for name in str(run.record["view"]).split(", ")}
+        return {name: self.results.view(name) for name in sorted(names)}
 
     @property
     def families(self) -> dict[str, str]:
@@ -144,13 +157,7 @@ class Evidence:
         return self._samples[model]
 
     def _read_samples(self, model: str) -> pd.DataFrame:
-        parts = [
-            tables.read(run.predictions, role="test").assign(repeat=run.repeat)
-            for run in self.runs_of(model)
-            if run.predictions is not None
-        ]
-        if not parts:
-            raise UserError(f"no predictions of {model}: what it says of samples is in none of the files given")
+        parts = [tables.read(run.predictions, role="test").assign(repeat=run.repeat) for run in self.runs_of(model)]
         samples = pd.concat(parts, ignore_index=True)
         return samples.assign(unit=samples["sample_id"])
 
@@ -198,80 +205,39 @@ def bounded(row: Any, what: str) -> Estimate:
     return Estimate(*(None if pd.isna(number) else float(number) for number in found))
 
 
-def read(
-    *,
-    dataset: str,
-    settings: Dataset,
-    seed: int,
-    manifest: Path,
-    quarantine: Path,
-    splits: Path,
-    metrics: Path,
-    comparisons: Path,
-    verdicts: Path,
-    calibration: Path,
-    subgroups: Path,
-    runs: list[Path],
-    predictions: list[Path],
-    views: list[Path],
-    leaks: Path | None = None,
-    curves: Path | None = None,
-    extrapolations: Path | None = None,
-    findings: Path | None = None,
-) -> Evidence:
+def read(results: Path, dataset: str, seed: int) -> Evidence:
     """Read all results of a dataset.
 
     Parameters
     ----------
+    results : Path
+        Folder of the dataset's results.
     dataset : str
         Name of the dataset.
-    settings : Dataset
-        Its section of the configuration.
     seed : int
         The configured seed; draws the example pictures.
-    manifest, quarantine, splits, metrics, comparisons, verdicts, calibration, subgroups : Path
-        The tables of that name.
-    runs : list of Path
-        `run.json` of every run.
-    predictions : list of Path
-        `predictions.parquet` of the runs, each in the folder of its `run.json`.
-    views : list of Path
-        Caches of the views that are used, `{view}.parquet`.
-    leaks, curves, extrapolations : Path, optional
-        `leaks.parquet`, `learning_curve.parquet` and `extrapolations.parquet`, where the configuration asks for them.
-    findings : Path, optional
-        `audit.parquet`, what the data audit found.
 
     Raises
     ------
     UserError
-        Where the metrics hold nothing about the dataset.
+        Where the metrics hold nothing about the dataset, or the folder has no plan.
     """
-    measured = tables.read(metrics)
-    measured = measured.loc[measured["dataset"] == dataset]
-    if measured.empty:
-        raise UserError(f"{metrics}: no rows about dataset {dataset!r}; give the metrics of this dataset")
-    beside = {path.parent: path for path in predictions}
-    records = [Run(json.loads(path.read_text()), beside.get(path.parent)) for path in runs]
-    order = {name: place for place, name in enumerate(settings.models)}
-    records.sort(key=lambda run: (order.get(run.model, len(order)), run.model, run.repeat))
+    files = Results(results)
+    settings = Dataset.model_validate(files.plan("settings"))
+    names = ["manifest", "splits", "metrics", "comparisons", "verdicts", "calibration", "subgroups", "audit"]
+    names += ["leaks"] if settings.leak_models else []
+    names += ["learning_curve", "extrapolations"] if settings.curve_models else []
+    found = {name: tables.read(files.table(name)) for name in names}
+    found["metrics"] = found["metrics"].loc[found["metrics"]["dataset"] == dataset]
+    if found["metrics"].empty:
+        raise UserError(f"{files.table('metrics')}: no rows about dataset {dataset!r}; give the folder of its results")
     return Evidence(
         dataset=dataset,
+        results=files,
         settings=settings,
         seed=seed,
-        manifest=tables.read(manifest),
-        manifest_hash=hash_file(manifest),
-        quarantine=pd.read_csv(quarantine, dtype=str, keep_default_na=False),
-        splits=tables.read(splits),
-        metrics=measured,
-        comparisons=tables.read(comparisons),
-        verdicts=tables.read(verdicts),
-        calibration=tables.read(calibration),
-        subgroups=tables.read(subgroups),
-        runs=tuple(records),
-        views={path.stem: path for path in views},
-        leaks=None if leaks is None else tables.read(leaks),
-        learning_curve=None if curves is None else tables.read(curves),
-        extrapolations=None if extrapolations is None else tables.read(extrapolations),
-        audit=None if findings is None else tables.read(findings),
+        manifest_hash=hash_file(files.table("manifest")),
+        quarantine=pd.read_csv(results / "quarantine.csv", dtype=str, keep_default_na=False),
+        runs=tuple(Run(json.loads(run.record.read_text()), run.folder) for run in files.runs()),
+        **found,
     )

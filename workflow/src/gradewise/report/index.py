@@ -1,34 +1,45 @@
-"""Step: the index of all reports, one card a dataset."""
+"""Step: the index of all reports, one card per dataset."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from gradewise import command
 from gradewise.report import numbers, page
 
 
-def index(*, summaries: list[Path], output: Path, studies: list[Path] | None = None) -> None:
+def index(*, results: Path, datasets: list[str], studied: list[str], output: Path) -> None:
     """Write the page that links to the reports.
 
     Parameters
     ----------
-    summaries : list of Path
-        What each report wrote as its summary, in the order of the cards.
+    results : Path
+        Folder that holds one folder per dataset, with what its report wrote as summary.
+    datasets : list of str
+        Names of the datasets, in the order of the cards.
+    studied : list of str
+        Those of them that have a page on studies.
     output : Path
         The page.
-    studies : list of Path, optional
-        What each page on studies wrote as its summary.
     """
-    cards = [json.loads(path.read_text()) for path in summaries]
+    cards = [_read(results / dataset / "summary.json") for dataset in datasets]
+    studies = {dataset: _read(results / dataset / "studies" / "summary.json") for dataset in studied}
     links = {card["dataset"]: page.relative(Path(card["page"]), output) for card in cards}
-    found = [json.loads(path.read_text()) for path in studies or []]
-    studied = {
-        one["dataset"]: (page.relative(Path(one["page"]), output), numbers.many(len(one["titles"]), "published result"))
-        for one in found
+    published = {
+        dataset: (
+            page.relative(Path(study["page"]), output),
+            numbers.many(len(study["titles"]), "published result"),
+        )
+        for dataset, study in studies.items()
     }
-    page.render("index.html", output, title="Which classifier to use", cards=cards, links=links, studied=studied)
+    page.render("index.html", output, title="Which classifier to use", cards=cards, links=links, studied=published)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    summary: dict[str, Any] = json.loads(path.read_text())
+    return summary
 
 
 if __name__ == "__main__":

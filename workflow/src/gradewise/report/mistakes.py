@@ -113,7 +113,7 @@ class _Sample:
 def _loudest_sample(run: Run | None, mistake: Any) -> _Sample | None:
     """The sample that was judged, or of an image the one with the highest probability of the wrong class; None for
     undivided images."""
-    if run is None or run.predictions is None:
+    if run is None:
         return None
     p = f"p_{mistake.predicted}"
     of_image = [("image_id", "==", mistake.image_id)]

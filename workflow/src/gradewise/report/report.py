@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 from gradewise import command
 from gradewise.families.run import write_json
@@ -49,11 +48,26 @@ SECTIONS = (
 log = logging.getLogger(__name__)
 
 
-def report(*, output: Path, assets: Path, summary: Path, studies_page: Path | None = None, **results: Any) -> None:
+def report(
+    *,
+    results: Path,
+    dataset: str,
+    seed: int,
+    output: Path,
+    assets: Path,
+    summary: Path,
+    studies_page: Path | None = None,
+) -> None:
     """Write the report on a dataset.
 
     Parameters
     ----------
+    results : Path
+        Folder of the dataset's results.
+    dataset : str
+        Its name.
+    seed : int
+        The configured seed; draws the example pictures.
     output : Path
         The page.
     assets : Path
@@ -62,15 +76,13 @@ def report(*, output: Path, assets: Path, summary: Path, studies_page: Path | No
         JSON with the verdict and the main numbers, for the index of all reports.
     studies_page : Path, optional
         The page on the dataset's studies, to link to.
-    **results
-        What there is to report on: what `evidence.read` takes.
 
     Raises
     ------
     UserError
         Where the metrics hold nothing about the dataset, or an image has gone since the manifest was made.
     """
-    found = evidence.read(**results)
+    found = evidence.read(results, dataset, seed)
     sections = [section for module in SECTIONS if (section := module.section(found)) is not None]
     page.write_assets(sections, assets)
     page.render(

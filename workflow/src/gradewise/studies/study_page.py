@@ -70,6 +70,9 @@ log = logging.getLogger(__name__)
 
 def study_page(
     *,
+    results: Path,
+    dataset: str,
+    seed: int,
     studies: str,
     cells: str,
     models: str,
@@ -79,12 +82,17 @@ def study_page(
     summary: Path,
     report_page: Path | None = None,
     scale: Literal["small", "full"] | None = None,
-    **results: Any,
 ) -> None:
     """Write the page on the studies of a dataset.
 
     Parameters
     ----------
+    results : Path
+        Folder of the dataset's results.
+    dataset : str
+        Its name.
+    seed : int
+        The configured seed; draws the example pictures.
     studies : str
         JSON: the section of each study by its name, in the order of the page. Text rather than typed fields, so that
         published values reach the page letter by letter.
@@ -105,8 +113,6 @@ def study_page(
         The report on the dataset, to link to.
     scale : {"small", "full"}, optional
         Which values were used of a configuration that has values for both.
-    **results
-        What is known about the dataset: what `evidence.read` takes.
 
     Raises
     ------
@@ -115,7 +121,7 @@ def study_page(
     """
     sections = _parse("studies", dict[str, Study], studies)
     found = StudyEvidence(
-        evidence.read(**results),
+        evidence.read(results, dataset, seed),
         folder,
         _parse("cells", dict[str, tuple[Cell, ...]], cells),
         _parse("models", dict[str, dict[str, Any]], models),

@@ -9,7 +9,6 @@ import pandas as pd
 from PIL import Image
 
 from gradewise import tables
-from gradewise.command import UserError
 from gradewise.config.views import View
 from gradewise.provenance import derive_seed
 from gradewise.report import pictures
@@ -26,13 +25,11 @@ def blocks(name: str, study: ExamplesStudy, found: StudyEvidence) -> list[Block]
     if not study.views:
         shown = [_whole(row) for rows in chosen.values() for row in rows.itertuples(index=False)]
         return [Gallery(f"{name}-examples", "Images of each class, drawn at random", tuple(shown))]
-    missing = [view for view in study.views if view not in evidence.views]
-    if missing:
-        raise UserError(f"studies.{name}: no cache of view {', '.join(missing)} among --views; add it")
-    words = [f"{view}: {_words(evidence.views[view])}." for view in study.views]
+    caches = {view: evidence.results.view(view) for view in study.views}
+    words = [f"{view}: {_words(cache)}." for view, cache in caches.items()]
     shown_by_class: list[Block] = [Text(" ".join(words), "small")]
     for place, (label, rows) in enumerate(chosen.items(), 1):
-        through = [_through(evidence.views[view], rows) for view in study.views]
+        through = [_through(cache, rows) for cache in caches.values()]
         gallery = [
             Picture(of_view[image], f"{image} of class {label} in view {view}", (view, image))
             for image in rows["image_id"]

@@ -15,9 +15,8 @@ def first_run(found: StudyEvidence, model: str) -> tuple[Run, Path]:
     Raises
     ------
     UserError
-        Where there is none, or its predictions were not given.
+        Where there is none.
     """
     for run in found.base.runs_of(model):
-        if run.predictions is not None:
-            return run, run.predictions.parent
-    raise UserError(f"{found.base.dataset}: no run of {model!r} with its predictions; give both to the report")
+        return run, run.folder
+    raise UserError(f"{found.base.dataset}: no run of {model!r}; name one of the dataset's models")
