@@ -16,6 +16,7 @@ from simulated import CLASSES, SCHEMES, Trained, outcomes
 
 from gradewise.evaluation.compare import compare_pair
 from gradewise.evaluation.estimates import estimate
+from gradewise.metrics import METRICS
 
 
 def cover_outcomes(experiments: int) -> None:
@@ -60,7 +61,7 @@ def cover_trained(experiments: int) -> None:
                 found = estimate(totals, CLASSES, False)
                 for at, metric in enumerate(("accuracy", "roc_auc")):
                     held[at] += found[metric, None].low <= truth[metric] <= found[metric, None].high
-                row = compare_pair(first, second, design, "accuracy", CLASSES, False, 0)
+                row = compare_pair(first, second, design, METRICS["accuracy"], 0)
                 held[2] += row["low"] <= 0 <= row["high"]
             shares = held / experiments
             columns = f"{shares[0]:8.3f} {shares[1]:8.3f} {shares[2]:10.3f}"

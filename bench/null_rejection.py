@@ -13,9 +13,10 @@ import zlib
 from collections import Counter
 
 import numpy as np
-from simulated import CLASSES, SCHEMES, Trained
+from simulated import SCHEMES, Trained
 
 from gradewise.evaluation.compare import compare_pair
+from gradewise.metrics import METRICS
 
 
 def reject(experiments: int) -> None:
@@ -27,7 +28,7 @@ def reject(experiments: int) -> None:
             rejected, tests = 0, Counter()
             for number in range(experiments):
                 *_, design, first, second = setting.run(scheme, rng)
-                row = compare_pair(first, second, design, "accuracy", CLASSES, False, number)
+                row = compare_pair(first, second, design, METRICS["accuracy"], number)
                 rejected += row["p_value"] < 0.05
                 tests[row["test"]] += 1
             named = ", ".join(name for name, _ in tests.most_common())

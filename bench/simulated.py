@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from gradewise.evaluation.compare import Design, Tested
-from gradewise.evaluation.metrics import confusions
+from gradewise.evaluation.counting import confusions
 from gradewise.evaluation.totals import Totals, add_up
 
 CLASSES = ["bad", "good"]

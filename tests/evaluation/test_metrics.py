@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from gradewise.evaluation import metrics
-from gradewise.evaluation.totals import add_up, measure
+from gradewise.evaluation.counting import confusions
+from gradewise.evaluation.totals import add_up
+from gradewise.metrics import METRICS, Counts, measure
 
 CLASSES = ["A", "B", "C", "D"]
 
@@ -23,14 +24,14 @@ def verdicts(draw: st.DrawFn) -> tuple[int, np.ndarray, np.ndarray]:
 
 
 def confusion_of(k: int, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    return metrics.confusions(truth, predicted, np.zeros(len(truth), dtype=np.int64), 1, k)[0]
+    return confusions(truth, predicted, np.zeros(len(truth), dtype=np.int64), 1, k)[0]
 
 
 @settings(deadline=None, max_examples=50)
 @given(verdicts())
 def test_metrics_of_verdicts_agree_with_scikit_learn(case: tuple[int, np.ndarray, np.ndarray]) -> None:
     k, truth, predicted = case
-    found = metrics.from_confusion(confusion_of(k, truth, predicted), CLASSES[:k], ordered=True)
+    found = measure(Counts(confusion_of(k, truth, predicted)), CLASSES[:k], ordered=True)
     error = np.abs(truth - predicted)
     expected = {
         ("accuracy", None): reference.accuracy_score(truth, predicted),
@@ -60,7 +61,7 @@ def test_metrics_of_probabilities_agree_with_scikit_learn(
     chances = chances.astype(np.float32).astype(np.float64)
     group = np.arange(len(truth)) % 3
     totals = add_up(truth, predicted, chances, group, 3, [1] if k == 2 else list(range(k)))
-    found = measure(totals[:1], CLASSES[:k], ordered=False)
+    found = measure(totals[:1].counts(), CLASSES[:k], ordered=False)
     area = (
         reference.roc_auc_score(truth, chances[:, 1])
         if k == 2
@@ -78,49 +79,49 @@ def test_metrics_of_probabilities_agree_with_scikit_learn(
 
 
 def test_counts_of_each_group_are_kept_apart() -> None:
-    counts = metrics.confusions(np.array([0, 1, 1]), np.array([0, 0, 1]), np.array([0, 2, 2]), 3, 2)
+    counts = confusions(np.array([0, 1, 1]), np.array([0, 0, 1]), np.array([0, 2, 2]), 3, 2)
     assert counts.tolist() == [[[1, 0], [0, 0]], [[0, 0], [0, 0]], [[0, 0], [1, 1]]]
 
 
 def test_an_absent_class_has_no_recall_and_leaves_no_macro_average() -> None:
-    found = metrics.from_confusion(np.array([[3.0, 1.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0]]), CLASSES[:3], False)
+    found = measure(Counts(np.array([[3.0, 1.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0]])), CLASSES[:3], ordered=False)
     assert np.isnan(found["recall", "C"])
     assert np.isnan(found["balanced_accuracy", None])
     assert found["accuracy", None] == pytest.approx(5 / 6)
 
 
 def test_a_class_never_predicted_has_no_precision_but_an_f_score_of_zero() -> None:
-    found = metrics.from_confusion(np.array([[3.0, 0.0], [2.0, 0.0]]), CLASSES[:2], False)
+    found = measure(Counts(np.array([[3.0, 0.0], [2.0, 0.0]])), CLASSES[:2], ordered=False)
     assert np.isnan(found["precision", "B"])
     assert found["f1", "B"] == 0
 
 
 def test_nothing_to_count_is_undefined() -> None:
-    found = metrics.from_confusion(np.zeros((2, 2)), CLASSES[:2], True)
+    found = measure(Counts(np.zeros((2, 2))), CLASSES[:2], ordered=True)
     assert all(np.isnan(value) for value in found.values())
 
 
 def test_grades_are_measured_only_where_classes_are_ordered() -> None:
-    names = {name for name, _ in metrics.from_confusion(np.eye(3), CLASSES[:3], ordered=False)}
-    assert not names & set(metrics.ORDERED)
+    names = {name for name, _ in measure(Counts(np.eye(3)), CLASSES[:3], ordered=False)}
+    assert names == {"accuracy", "balanced_accuracy", "precision", "recall", "f1"}
 
 
 def test_f_score_of_the_papers_precision_and_recall() -> None:
     """Nanofibre paper, Table 4: precision 84 %, recall 82 % make an F score of 83 %."""
     confusion = np.array([[1000.0, 820 * 16 / 84], [180.0, 820.0]])
-    found = metrics.from_confusion(confusion, ["HNF", "NHNF"], ordered=False)
+    found = measure(Counts(confusion), ["HNF", "NHNF"], ordered=False)
     assert [round(float(found[name, "NHNF"]), 2) for name in ("precision", "recall", "f1")] == [0.84, 0.82, 0.83]
 
 
 def test_the_cost_of_a_hundred_images_worked_by_hand():
     """Elkan (2001): expected cost is the sum over cells of count times cost, here 3 x 0 + 2 x 1 + 1 x 10 + 4 x 0."""
     confusion, costs = np.array([[3.0, 2.0], [1.0, 4.0]]), np.array([[0.0, 1.0], [10.0, 0.0]])
-    found = metrics.from_confusion(confusion, ["A", "B"], False, costs)
+    found = measure(Counts(confusion, costs), ["A", "B"], ordered=False)
     assert found["cost_per_100", None] == pytest.approx(100 * 12 / 10)
-    assert metrics.bounds("cost_per_100", 2, costs) == (0.0, 1000.0)
+    assert METRICS["cost_per_100"].limits(2, costs) == (0.0, 1000.0)
 
 
 def test_equal_costs_are_errors_in_per_cent():
     confusion = np.array([[3.0, 2.0, 1.0], [1.0, 4.0, 0.0], [0.0, 2.0, 5.0]])
-    found = metrics.from_confusion(confusion, CLASSES[:3], False, 1.0 - np.eye(3))
+    found = measure(Counts(confusion, 1.0 - np.eye(3)), CLASSES[:3], ordered=False)
     assert found["cost_per_100", None] == pytest.approx(100 * (1 - found["accuracy", None]))

@@ -11,6 +11,7 @@ from scipy import stats
 from gradewise.evaluation import significance
 from gradewise.evaluation.compare import compare_pair
 from gradewise.evaluation.intervals import Spread
+from gradewise.metrics import METRICS
 
 
 def accuracy(confusion: np.ndarray) -> np.ndarray:
@@ -89,5 +90,5 @@ def test_equally_good_models_are_rarely_told_apart(scheme: str, simulated: Modul
     rejected = 0
     for number in range(80):
         *_, design, first, second = setting.run(scheme, rng)
-        rejected += compare_pair(first, second, design, "accuracy", simulated.CLASSES, False, number)["p_value"] < 0.05
+        rejected += compare_pair(first, second, design, METRICS["accuracy"], number)["p_value"] < 0.05
     assert rejected <= 8

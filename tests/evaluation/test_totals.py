@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradewise.evaluation.totals import add_up, leave_out, measure
+from gradewise.evaluation.totals import add_up, leave_out
+from gradewise.metrics import measure
 
 CLASSES = ["A", "B", "C"]
 
@@ -21,11 +22,11 @@ def sampled(seed: int, n: int, groups: int) -> tuple[np.ndarray, np.ndarray, np.
 def test_leaving_a_group_out_measures_the_rest(seed: int, n: int, groups: int) -> None:
     truth, chances, group = sampled(seed, n, groups)
     called = chances.argmax(axis=1)
-    found = measure(add_up(truth, called, chances, group, groups, [0, 1, 2]), CLASSES, ordered=True)
+    found = measure(add_up(truth, called, chances, group, groups, [0, 1, 2]).counts(), CLASSES, ordered=True)
     for left_out in range(groups):
         rest = group != left_out
         again = add_up(truth[rest], called[rest], chances[rest], group[rest], groups, [0, 1, 2])
-        expected = {key: values[0] for key, values in measure(again, CLASSES, ordered=True).items()}
+        expected = {key: values[0] for key, values in measure(again.counts(), CLASSES, ordered=True).items()}
         assert {key: values[1 + left_out] for key, values in found.items()} == pytest.approx(expected, nan_ok=True)
 
 
@@ -33,7 +34,7 @@ def test_repeats_pool_their_counts_and_compare_scores_within_a_repeat_only() -> 
     truth, group = np.array([0, 1]), np.array([0, 1])
     low, high = np.array([[0.9, 0.1], [0.8, 0.2]]), np.array([[0.2, 0.8], [0.1, 0.9]])
     repeats = [add_up(truth, chances.argmax(axis=1), chances, group, 2, [1]) for chances in (low, high)]
-    found = measure((repeats[0] + repeats[1])[:1], ["A", "B"], ordered=False)
+    found = measure((repeats[0] + repeats[1])[:1].counts(), ["A", "B"], ordered=False)
     assert found["roc_auc", None] == 1
     assert found["accuracy", None] == 0.5
 

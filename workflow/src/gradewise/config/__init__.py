@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -24,12 +25,14 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticKnownError
 
 from gradewise.config.section import Section, short, suggestion
 from gradewise.config.views import View
 from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.forest.settings import ForestSettings
 from gradewise.families.pca_svm.settings import SvmSettings
+from gradewise.metrics import deciding
 from gradewise.studies.settings import Measure, Published, SettingsStudy, Study, in_words
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -247,7 +250,10 @@ class Source(Section):
     min_side: int = Field(16, ge=1, description="smaller images are set aside [px]")
 
 
-_OF_GRADES = ("quadratic_kappa", "adjacent_accuracy", "grade_error", "far_errors")
+def _deciding(word: str) -> str:
+    if word not in deciding():
+        raise PydanticKnownError("literal_error", {"expected": ", ".join(map(repr, deciding()))})
+    return word
 
 
 class Dataset(Source):
@@ -262,19 +268,14 @@ class Dataset(Source):
         description="what a mistake costs: {true class: {predicted class: cost}}, every pair of different classes; a "
         "right answer costs 0 unless given",
     )
-    decide_by: Literal[
+    decide_by: Annotated[str, AfterValidator(_deciding)] = Field(
         "accuracy",
-        "balanced_accuracy",
-        "f1",
-        "quadratic_kappa",
-        "adjacent_accuracy",
-        "grade_error",
-        "far_errors",
-        "cost",
-    ] = Field("accuracy", description="what the verdict ranks models by; cost needs costs, grades need ordered: true")
+        description="what the recommendation ranks models by; cost needs costs, grades need ordered: true",
+        json_schema_extra={"enum": list(deciding())},
+    )
     decide_on: Literal["image", "sample"] | None = Field(
         None,
-        description="what the verdict and the comparisons speak of: whole images, or single samples (tiles); null: "
+        description="what recommendation and comparisons rest on: whole images, or single samples (tiles); null: "
         "samples where masks label them, else images",
     )
     equivalence: float | None = Field(
@@ -343,9 +344,10 @@ class Dataset(Source):
             self._check_merge(self.merge)
         if self.costs is not None:
             self._check_costs(self.costs)
-        if self.decide_by == "cost" and self.costs is None:
-            raise ValueError("decide_by: cost needs costs: {true class: {predicted class: cost}}")
-        if self.decide_by in _OF_GRADES and not self.ordered:
+        missing = deciding()[self.decide_by].missing(self.ordered, self.costs is not None)
+        if missing == "costs":
+            raise ValueError(f"decide_by: {self.decide_by} needs costs: {{true class: {{predicted class: cost}}}}")
+        if missing == "grades":
             raise ValueError(f"decide_by: {self.decide_by} needs grades; set ordered: true, or decide by accuracy")
         if self.labels_from == "masks":
             if self.masks is None and self.simulate is None:
@@ -384,13 +386,13 @@ class Dataset(Source):
 
     @property
     def deciding_level(self) -> Literal["image", "sample"]:
-        """What the verdict and the comparisons speak of."""
+        """What the recommendation and the comparisons rest on."""
         return self.decide_on or ("sample" if self.labels_from == "masks" else "image")
 
     @property
     def deciding_metric(self) -> str:
-        """The metric that the verdict ranks by, under its name in `metrics.parquet`."""
-        return "cost_per_100" if self.decide_by == "cost" else self.decide_by
+        """The metric that the recommendation ranks by, under its name in `metrics.parquet`."""
+        return deciding()[self.decide_by].name
 
     @property
     def cost_matrix(self) -> tuple[tuple[float, ...], ...] | None:

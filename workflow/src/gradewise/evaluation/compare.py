@@ -11,30 +11,19 @@ import itertools
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from gradewise import command, tables
 from gradewise.command import UserError
-from gradewise.evaluation import metrics, power, significance
+from gradewise.evaluation import power, significance
+from gradewise.evaluation.counting import confusions
 from gradewise.evaluation.intervals import Deletions, Spread, delete_each, difference_interval, effective, spread
 from gradewise.evaluation.significance import Statistic
 from gradewise.evaluation.verdicts import Level
+from gradewise.metrics import Counts, Metric, deciding
 from gradewise.provenance import derive_seed
-
-Metric = Literal[
-    "accuracy",
-    "balanced_accuracy",
-    "f1",
-    "quadratic_kappa",
-    "adjacent_accuracy",
-    "grade_error",
-    "far_errors",
-    "cost_per_100",
-]
-
 
 NOTHING = Spread(np.nan, np.nan)
 
@@ -84,7 +73,7 @@ def compare(
     models: list[str],
     classes: list[str],
     ordered: bool = False,
-    metric: Metric = "accuracy",
+    metric: str = "accuracy",
     costs: list[list[float]] | None = None,
     seed: int,
     output: Path,
@@ -122,10 +111,7 @@ def compare(
         Where a model has no verdicts, models were tested differently, the metric needs grades or costs, or not exactly
         one of verdicts and predictions is given.
     """
-    if metric in metrics.ORDERED and not ordered:
-        raise UserError(f"--metric {metric} needs grades; set ordered: true, or compare by accuracy")
-    if metric == "cost_per_100" and costs is None:
-        raise UserError("--metric cost_per_100 needs --costs; give the cost of each answer, or compare by accuracy")
+    chosen = _metric(metric, ordered, costs is not None)
     matrix = None if costs is None else np.array(costs)
     level, table, trained, source = _verdicts(verdicts, predictions, runs)
     design, tested = collect(table, trained, models, classes, source)
@@ -135,9 +121,7 @@ def compare(
             tested[first],
             tested[second],
             design,
-            metric,
-            classes,
-            ordered,
+            chosen,
             derive_seed(seed, "compare", first, second),
             matrix,
         )
@@ -146,6 +130,19 @@ def compare(
     frame = pd.DataFrame(rows, columns=tables.COMPARISONS.names)
     frame["p_holm"] = significance.holm(frame["p_value"].to_numpy(dtype=np.float64))
     tables.write(frame, output, tables.COMPARISONS)
+
+
+def _metric(name: str, ordered: bool, costs: bool) -> Metric:
+    """The metric of that name, if it can be what is compared."""
+    known = {metric.name: metric for metric in deciding().values()}
+    if name not in known:
+        raise UserError(f"--metric {name}: models are not compared by that; give one of {', '.join(known)}")
+    missing = known[name].missing(ordered, costs)
+    if missing == "grades":
+        raise UserError(f"--metric {name} needs grades; set ordered: true, or compare by accuracy")
+    if missing == "costs":
+        raise UserError(f"--metric {name} needs --costs; give the cost of each prediction, or compare by accuracy")
+    return known[name]
 
 
 def _verdicts(
@@ -206,7 +203,7 @@ def collect(
     tested = {}
     for name in models:
         called = pd.Categorical(by_model[name]["predicted"], categories=classes).codes.astype(np.int64)
-        counts = metrics.confusions(truth, called, cells, len(repeats) * len(groups), len(classes))
+        counts = confusions(truth, called, cells, len(repeats) * len(groups), len(classes))
         tested[name] = Tested(counts.reshape(len(repeats), len(groups), *counts.shape[1:]), truth == called)
     ratio = len(reference) / float(trained[models[0]]) if models[0] in trained else np.nan
     return Design(images, len(groups), len(reference) == images * len(repeats), ratio), tested
@@ -217,8 +214,6 @@ def compare_pair(
     second: Tested,
     design: Design,
     metric: Metric,
-    classes: list[str],
-    ordered: bool,
     seed: int,
     costs: np.ndarray | None = None,
 ) -> dict[str, object]:
@@ -228,21 +223,19 @@ def compare_pair(
     ----------
     first, second : Tested
     design : Design
-    metric : str
-    classes : list of str
-    ordered : bool
+    metric : Metric
     seed : int
         Of a permutation test.
     costs : ndarray, shape (k, k), optional
-        Cost of each answer.
+        Cost of each prediction.
     """
 
     def statistic(confusion: np.ndarray) -> np.ndarray:
-        return metrics.from_confusion(confusion, classes, ordered, costs)[metric, None]
+        return metric.overall(Counts(confusion, costs))
 
     deletions = delete_each(first.confusion, statistic) - delete_each(second.confusion, statistic)
     groups = effective(first.confusion.sum(axis=(0, 2, 3)))
-    least, greatest = metrics.bounds(metric, len(classes), costs)
+    least, greatest = metric.limits(first.confusion.shape[-1], costs)
     scale = greatest - least
     wide = _with_rare_images(spread(deletions, groups), scale, design.images)
     low, high = difference_interval(deletions.value, wide, scale)
@@ -291,7 +284,7 @@ def _test(
             of_repeats = significance.resampled_spread(by_repeat, design.test_to_train)
             return "corrected_resampled_t", p_value, of_repeats
         return "clustered_t", significance.clustered_t(deletions.value, wide), wide
-    if metric == "accuracy" and design.images == design.groups:
+    if metric.name == "accuracy" and design.images == design.groups:
         only_first, only_second = first.right & ~second.right, second.right & ~first.right
         p_value = significance.mcnemar(int(only_first.sum()), int(only_second.sum()))
         return "mcnemar", p_value, wide if significance.can_show(design.images) else NOTHING

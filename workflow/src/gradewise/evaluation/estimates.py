@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradewise.evaluation import metrics, totals
+from gradewise.evaluation import totals
 from gradewise.evaluation.intervals import delete_each, effective, interval, spread
 from gradewise.evaluation.totals import Totals
+from gradewise.metrics import METRICS, Counts, Key
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Estimate:
 
 def estimate(
     by_repeat: list[Totals], classes: list[str], ordered: bool, costs: np.ndarray | None = None
-) -> dict[metrics.Key, Estimate]:
+) -> dict[Key, Estimate]:
     """Every metric over the given repeats.
 
     Shares of images that each stand alone, in a single test set, get Wilson's interval; all else that of
@@ -37,16 +38,19 @@ def estimate(
     costs : ndarray, shape (k, k), optional
         Cost of each answer; row: truth, column: prediction.
     """
-    confusion = np.sum([one.confusion[0] - one.confusion[1:] for one in by_repeat], axis=0)
-    alone = len(by_repeat) == 1 and bool(np.all(confusion.sum(axis=(1, 2)) <= 1))
-    found = {}
+    counts = Counts(np.sum([totals.confusion[0] - totals.confusion[1:] for totals in by_repeat], axis=0))
+    alone = len(by_repeat) == 1 and bool(np.all(counts.total <= 1))
+    estimates = {}
     for key, deletions in totals.leave_out(by_repeat, classes, ordered, costs).items():
-        groups = min(effective(sizes) for sizes in _relevant(key, confusion, classes))
-        singletons = _trials(key, confusion, classes) if alone else None
-        limits = metrics.bounds(key[0], len(classes), costs)
-        ends = interval(deletions.value, spread(deletions, groups), limits, groups, singletons)
-        found[key] = Estimate(deletions.value, *ends)
-    return found
+        metric = METRICS[key[0]]
+        sizes = _sizes(key, counts, classes)
+        groups = min(effective(of_part) for of_part in sizes.T)
+        singletons = int(sizes.sum()) if alone and metric.plain_share and sizes.shape[1] == 1 else None
+        ends = interval(
+            deletions.value, spread(deletions, groups), metric.limits(len(classes), costs), groups, singletons
+        )
+        estimates[key] = Estimate(deletions.value, *ends)
+    return estimates
 
 
 def share(by_cell: np.ndarray) -> Estimate:
@@ -70,24 +74,10 @@ def hit_rate(sums: np.ndarray) -> np.ndarray:
     return np.divide(sums[:, 0], sums[:, 1], out=np.full(len(sums), np.nan), where=sums[:, 1] > 0)
 
 
-def _relevant(key: metrics.Key, confusion: np.ndarray, classes: list[str]) -> list[np.ndarray]:
-    """Sizes of the groups that a metric rests on: a list entry for each part that it cannot do without."""
-    name, which = key
-    true, called = confusion.sum(axis=2), confusion.sum(axis=1)
-    chosen = range(len(classes)) if which is None else [classes.index(which)]
-    if name in ("recall", "balanced_accuracy", "roc_auc"):
-        return [true[:, at] for at in chosen]
-    if name == "precision":
-        return [called[:, at] for at in chosen]
-    if name == "f1":
-        return [true[:, at] + called[:, at] for at in chosen]
-    return [confusion.sum(axis=(1, 2))]
-
-
-def _trials(key: metrics.Key, confusion: np.ndarray, classes: list[str]) -> int | None:
-    """Number of images that a metric is a share of, None where it is no plain share."""
-    name, which = key
-    total = confusion.sum(axis=0)
-    if which is not None and name in ("recall", "precision"):
-        return int(total.sum(axis=1 if name == "recall" else 0)[classes.index(which)])
-    return int(total.sum()) if name in ("accuracy", "adjacent_accuracy", "far_errors") else None
+def _sizes(key: Key, counts: Counts, classes: list[str]) -> np.ndarray:
+    """Sizes of the groups that a metric stands on, shape (g, parts): a column for each part that it needs."""
+    name, of_class = key
+    sizes = METRICS[name].stands_on(counts)
+    if sizes.ndim == 1:
+        return sizes[:, None]
+    return sizes if of_class is None else sizes[:, [classes.index(of_class)]]

@@ -15,7 +15,7 @@ import pandas as pd
 
 from gradewise import command, tables
 from gradewise.command import UserError
-from gradewise.evaluation.counted import accuracy, count
+from gradewise.evaluation.counting import accuracy, count
 from gradewise.evaluation.intervals import Deletions, delete_each, difference_interval, effective, interval, spread
 
 METRIC = "accuracy"

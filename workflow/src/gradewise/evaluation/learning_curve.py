@@ -20,7 +20,7 @@ from scipy import stats
 
 from gradewise import command, tables
 from gradewise.command import UserError
-from gradewise.evaluation.counted import accuracy, count
+from gradewise.evaluation.counting import accuracy, count
 from gradewise.evaluation.intervals import (
     LEVEL,
     Deletions,

@@ -10,8 +10,10 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from gradewise.evaluation import metrics
+from gradewise import metrics
+from gradewise.evaluation.counting import confusions, losses, pairs_won
 from gradewise.evaluation.intervals import Deletions
+from gradewise.metrics import Counts
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class Totals:
     def samples(self) -> np.ndarray:
         """Number of samples of each entry."""
         return self.confusion.sum(axis=(1, 2))
+
+    def counts(self, costs: np.ndarray | None = None) -> Counts:
+        """What metrics are functions of."""
+        return Counts(self.confusion, costs, self.losses, self.won, self.pairs)
 
     def __add__(self, other: Totals) -> Totals:
         return Totals(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -73,10 +79,10 @@ def add_up(
     Totals
         Position 0 holds all groups, position 1 + g what is left without group g.
     """
-    confusion = metrics.confusions(truth, predicted, group, groups, probabilities.shape[1])
-    by_sample = metrics.losses(probabilities, truth)
+    confusion = confusions(truth, predicted, group, groups, probabilities.shape[1])
+    by_sample = losses(probabilities, truth)
     lost = np.stack([np.bincount(group, weights=column, minlength=groups) for column in by_sample.T], axis=1)
-    ranked = [metrics.pairs_won(probabilities[:, at], truth == at, group, groups) for at in targets]
+    ranked = [pairs_won(probabilities[:, place], truth == place, group, groups) for place in targets]
     return Totals(
         _without_each(confusion),
         _without_each(lost),
@@ -88,37 +94,6 @@ def add_up(
 def _without_each(by_group: np.ndarray) -> np.ndarray:
     total = by_group.sum(axis=0, keepdims=True)
     return np.concatenate([total, total - by_group])
-
-
-def measure(
-    totals: Totals, classes: list[str], ordered: bool, costs: np.ndarray | None = None
-) -> dict[metrics.Key, np.ndarray]:
-    """Every metric of each entry of totals.
-
-    ROC AUC is that of the one target class, or the plain average of each class against the rest. Pairs are counted
-    within repeats only, since scores of different fits need not share a scale.
-
-    Parameters
-    ----------
-    totals : Totals
-        With m entries.
-    classes : list of str
-    ordered : bool
-        Whether classes are grades.
-    costs : ndarray, shape (k, k), optional
-        Cost of each answer; row: truth, column: prediction.
-
-    Returns
-    -------
-    dict of ndarray, shape (m,)
-    """
-    found = metrics.from_confusion(totals.confusion, classes, ordered, costs)
-    samples = totals.samples
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found["roc_auc", None] = np.where(totals.pairs > 0, totals.won / totals.pairs, np.nan).mean(axis=1)
-        means = np.where(samples[:, None] > 0, totals.losses / samples[:, None], np.nan)
-    found["log_loss", None], found["brier_score", None] = means[:, 0], means[:, 1]
-    return found
 
 
 def leave_out(
@@ -137,7 +112,7 @@ def leave_out(
     """
 
     def of(part: Totals) -> dict[metrics.Key, np.ndarray]:
-        return measure(part, classes, ordered, costs)
+        return metrics.measure(part.counts(costs), classes, ordered)
 
     pooled = by_repeat[0]
     for totals in by_repeat[1:]:

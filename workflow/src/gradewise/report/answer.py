@@ -7,14 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from gradewise.evaluation import metrics
+from gradewise.metrics import METRICS, Counts
 from gradewise.report import clues, metric_names, numbers, verdict
 from gradewise.report.blocks import Block, Facts, Section, Text
 from gradewise.report.evidence import Evidence, row_estimate
 from gradewise.report.recommendation import ACCURACY, Ground, Measure, Pair, Recommendation, Standing, recommend
-
-SECOND_OPINIONS = ("accuracy", "balanced_accuracy", "roc_auc", "quadratic_kappa", "log_loss", "cost_per_100")
-"""Metrics that may speak against a choice made by another."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +107,8 @@ def _guesses(evidence: Evidence, labels: pd.Series, measure: Measure) -> dict[st
     for place in np.argsort(-counts, kind="stable"):
         confusion = np.zeros((len(counts), len(counts)))
         confusion[:, place] = counts
-        found = metrics.from_confusion(confusion, evidence.classes, evidence.settings.ordered, matrix)
-        guesses[evidence.classes[place]] = float(np.nan_to_num(found[measure.metric, None]))
+        value = METRICS[measure.metric].overall(Counts(confusion, matrix))
+        guesses[evidence.classes[place]] = float(np.nan_to_num(value))
     return guesses
 
 
@@ -151,8 +148,9 @@ def _validation(evidence: Evidence, choice: Standing, measure: Measure) -> str |
 
 
 def _dissent(evidence: Evidence, choice: Standing, measure: Measure) -> str | None:
+    opinions = [metric.name for metric in METRICS.values() if metric.second_opinion]
     by_model = {
-        model: {metric: evidence.estimate(model, metric, measure.unit) for metric in SECOND_OPINIONS}
+        model: {metric: evidence.estimate(model, metric, measure.unit) for metric in opinions}
         for model in evidence.models
     }
     own = by_model.pop(choice.model)

@@ -1,0 +1,399 @@
+"""Every metric is one record in `METRICS`; configuration, evaluation, ranking and report take all they need from it.
+
+Confusion counts, summed losses and counted pairs are all that a metric may rest on. Because they add up over samples,
+one function gives a metric for one run, for all repeats together, or for every set that lacks one group, in one array
+operation. Undefined values (the recall of a class that is absent, say) are NaN, never 0. Nothing heavy is imported with
+this module, since the configuration is checked with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Key = tuple[str, str | None]
+"""A metric's name and the class it describes; None for all classes together."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What metrics are functions of. Leading axes (one entry for each set of samples summed over) are kept.
+
+    Attributes
+    ----------
+    confusion : ndarray, shape (..., k, k)
+        Counts; row: truth, column: prediction.
+    costs : ndarray, shape (k, k), optional
+        Cost of each prediction, laid out as the counts.
+    losses : ndarray, shape (..., 2), optional
+        Log loss and Brier score, summed over samples.
+    won, pairs : ndarray, shape (..., t), optional
+        Pairs of samples that scores put in order, and pairs there are, for each of t target classes.
+    """
+
+    confusion: np.ndarray
+    costs: np.ndarray | None = None
+    losses: np.ndarray | None = None
+    won: np.ndarray | None = None
+    pairs: np.ndarray | None = None
+
+    @cached_property
+    def hits(self) -> np.ndarray:
+        """Samples of each class that are predicted as that class, shape (..., k)."""
+        return self.confusion.diagonal(axis1=-2, axis2=-1)
+
+    @cached_property
+    def true(self) -> np.ndarray:
+        """Samples of each class, shape (..., k)."""
+        return self.confusion.sum(axis=-1)
+
+    @cached_property
+    def called(self) -> np.ndarray:
+        """Samples predicted as each class, shape (..., k)."""
+        return self.confusion.sum(axis=-2)
+
+    @cached_property
+    def total(self) -> np.ndarray:
+        """All samples, shape (...)."""
+        return self.confusion.sum(axis=(-2, -1))
+
+    @cached_property
+    def grades_off(self) -> np.ndarray:
+        """How many grades each cell of the confusion matrix is off, shape (k, k); grades are positions of classes."""
+        import numpy as np
+
+        grades = np.arange(self.confusion.shape[-1])
+        return np.abs(grades[:, None] - grades)
+
+    def mean(self, weights: np.ndarray | float) -> np.ndarray:
+        """Mean over samples of what each cell of the confusion matrix weighs, shape (...)."""
+        return ratio((self.confusion * weights).sum(axis=(-2, -1)), self.total)
+
+
+def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Part over whole; NaN where the whole is not above 0."""
+    import numpy as np
+
+    undefined = np.full(np.broadcast_shapes(part.shape, whole.shape), np.nan)
+    return np.divide(part, whole, out=undefined, where=whole > 0)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One way to say how good a model is.
+
+    Attributes
+    ----------
+    name : str
+        Its name in `metrics.parquet`.
+    title : str
+        Its name in tables and figures.
+    measure : callable or None
+        From counts to values, shape (...), or (..., k) where there is one for each class. None where it is no function
+        of counts: `evaluation.calibration` measures those.
+    unit : {"share", "score", "amount"}
+        A share of one is written in per cent, a score with three decimals, an amount in a unit of the user's own.
+    lower_is_better : bool
+    bounds : tuple of float, or callable
+        Least and greatest value, or a function that gives them from the number of classes and the costs.
+    rests_on : {"verdicts", "probabilities"}
+        Whether the predicted classes alone are enough.
+    needs : {"grades", "costs"} or None
+        What a dataset must have: ordered classes, or costs.
+    by_class : bool
+        Whether each class has a value; that of all classes is their mean without weights (macro average).
+    stands_on : callable
+        Which samples it is about: their number, shape (...), or that of each class, shape (..., k), of which it can do
+        without none. Groups without such samples say nothing about it.
+    plain_share : bool
+        Whether a value (of one class, where each has one) is a plain share of the samples that it stands on.
+    decide_by : str or None
+        The word that names it in `decide_by`; None where models cannot be ranked by it.
+    second_opinion : bool
+        Whether it may speak against a choice made by another metric.
+    words : str
+        Its name inside a sentence; by default the title, in small letters.
+    reached : str
+        What a model gets, for example "{} of test {unit}s right"; by default "a <words> of {}".
+    explanation : str
+        A sentence for readers who do not know it.
+    """
+
+    name: str
+    title: str
+    measure: Callable[[Counts], np.ndarray] | None
+    unit: Literal["share", "score", "amount"] = "score"
+    lower_is_better: bool = False
+    bounds: tuple[float, float] | Callable[[int, np.ndarray | None], tuple[float, float]] = (0.0, 1.0)
+    rests_on: Literal["verdicts", "probabilities"] = "verdicts"
+    needs: Literal["grades", "costs"] | None = None
+    by_class: bool = False
+    stands_on: Callable[[Counts], np.ndarray] = lambda counts: counts.total
+    plain_share: bool = False
+    decide_by: str | None = None
+    second_opinion: bool = False
+    words: str = ""
+    reached: str = ""
+    explanation: str = ""
+
+    def limits(self, classes: int, costs: np.ndarray | None = None) -> tuple[float, float]:
+        """Least and greatest value that it can take."""
+        return self.bounds(classes, costs) if callable(self.bounds) else self.bounds
+
+    def missing(self, ordered: bool, costs: bool) -> Literal["grades", "costs"] | None:
+        """What a dataset lacks for it; None where it applies."""
+        has = {"grades": ordered, "costs": costs}
+        return None if self.needs is None or has[self.needs] else self.needs
+
+    def of_class(self, counts: Counts, place: int) -> np.ndarray:
+        """Values of one class, shape (...)."""
+        return self._values(counts)[..., place]
+
+    def overall(self, counts: Counts) -> np.ndarray:
+        """Values of all classes together, shape (...)."""
+        values = self._values(counts)
+        return values.mean(axis=-1) if self.by_class else values
+
+    def _values(self, counts: Counts) -> np.ndarray:
+        if self.measure is None:
+            raise ValueError(f"{self.name} is no function of counts")
+        return self.measure(counts)
+
+
+def measure(counts: Counts, classes: Sequence[str], ordered: bool) -> dict[Key, np.ndarray]:
+    """Every metric that counts allow, overall and then of each class, in the order of `METRICS`.
+
+    Parameters
+    ----------
+    counts : Counts
+        Metrics of probabilities need `losses`, `won` and `pairs`, the cost of mistakes needs `costs`.
+    classes : sequence of str
+        Names of the k classes.
+    ordered : bool
+        Whether classes are grades.
+
+    Returns
+    -------
+    dict of ndarray, shape (...)
+    """
+    values: dict[Key, np.ndarray] = {}
+    for metric in METRICS.values():
+        known = metric.rests_on == "verdicts" or counts.losses is not None
+        if metric.measure is None or not known or metric.missing(ordered, counts.costs is not None):
+            continue
+        values[metric.name, None] = metric.overall(counts)
+        if metric.by_class:
+            values |= {(metric.name, name): metric.of_class(counts, place) for place, name in enumerate(classes)}
+    return values
+
+
+def deciding() -> dict[str, Metric]:
+    """Metrics that models can be ranked by, under the words of `decide_by`."""
+    return {metric.decide_by: metric for metric in METRICS.values() if metric.decide_by is not None}
+
+
+def _quadratic_kappa(counts: Counts) -> np.ndarray:
+    squares = counts.grades_off**2
+    chance = ratio(counts.true[..., :, None] * counts.called[..., None, :], counts.total[..., None, None])
+    return 1 - ratio((counts.confusion * squares).sum(axis=(-2, -1)), (chance * squares).sum(axis=(-2, -1)))
+
+
+def _cost(counts: Counts) -> np.ndarray:
+    assert counts.costs is not None
+    return 100 * counts.mean(counts.costs)
+
+
+def _cost_bounds(classes: int, costs: np.ndarray | None) -> tuple[float, float]:
+    assert costs is not None
+    return 100 * float(costs.min()), 100 * float(costs.max())
+
+
+def _roc_auc(counts: Counts) -> np.ndarray:
+    assert counts.won is not None
+    assert counts.pairs is not None
+    return ratio(counts.won, counts.pairs).mean(axis=-1)
+
+
+def _mean_loss(column: int) -> Callable[[Counts], np.ndarray]:
+    def of(counts: Counts) -> np.ndarray:
+        assert counts.losses is not None
+        return ratio(counts.losses[..., column], counts.total)
+
+    return of
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        # Accuracy, precision, recall and F score are Equations 1 to 4 of the nanofibre paper, taken for each class in
+        # turn as the positive one, and averaged as in the last line of its Table 4.
+        Metric(
+            "accuracy",
+            "Accuracy",
+            lambda counts: ratio(counts.hits.sum(axis=-1), counts.total),
+            unit="share",
+            plain_share=True,
+            decide_by="accuracy",
+            second_opinion=True,
+            reached="{} of test {unit}s right",
+        ),
+        Metric(
+            "balanced_accuracy",
+            "Balanced accuracy",
+            lambda counts: ratio(counts.hits, counts.true).mean(axis=-1),
+            unit="share",
+            stands_on=lambda counts: counts.true,
+            decide_by="balanced_accuracy",
+            second_opinion=True,
+            explanation="Balanced accuracy is the mean of the classes' recalls: predicting one class for everything "
+            "gets 100 % divided by the number of classes.",
+        ),
+        Metric(
+            "precision",
+            "Precision",
+            lambda counts: ratio(counts.hits, counts.called),
+            unit="share",
+            by_class=True,
+            stands_on=lambda counts: counts.called,
+            plain_share=True,
+        ),
+        Metric(
+            "recall",
+            "Recall",
+            lambda counts: ratio(counts.hits, counts.true),
+            unit="share",
+            by_class=True,
+            stands_on=lambda counts: counts.true,
+            plain_share=True,
+        ),
+        Metric(
+            "f1",
+            "F1",
+            lambda counts: ratio(2 * counts.hits, counts.true + counts.called),
+            unit="share",
+            by_class=True,
+            stands_on=lambda counts: counts.true + counts.called,
+            decide_by="f1",
+            words="F1",
+            reached="an F1 of {} on test {unit}s",
+        ),
+        # Cohen (1968), Psychological Bulletin 70:213.
+        Metric(
+            "quadratic_kappa",
+            "Quadratic weighted kappa",
+            _quadratic_kappa,
+            bounds=(-1.0, 1.0),
+            needs="grades",
+            decide_by="quadratic_kappa",
+            second_opinion=True,
+            explanation="Quadratic weighted kappa is agreement beyond chance that weighs errors by the square of how "
+            "many grades they are off; 0 is chance, 1 perfect.",
+        ),
+        Metric(
+            "adjacent_accuracy",
+            "At most one grade off",
+            lambda counts: counts.mean(counts.grades_off <= 1),
+            unit="share",
+            needs="grades",
+            plain_share=True,
+            decide_by="adjacent_accuracy",
+            words="share at most one grade off",
+            reached="{} of test {unit}s at most one grade off",
+        ),
+        Metric(
+            "grade_error",
+            "Mean grade error",
+            lambda counts: counts.mean(counts.grades_off),
+            lower_is_better=True,
+            bounds=lambda classes, costs: (0.0, classes - 1.0),
+            needs="grades",
+            decide_by="grade_error",
+        ),
+        Metric(
+            "far_errors",
+            "Two or more grades off",
+            lambda counts: counts.mean(counts.grades_off >= 2),
+            unit="share",
+            lower_is_better=True,
+            needs="grades",
+            plain_share=True,
+            decide_by="far_errors",
+            words="share two or more grades off",
+            reached="{} of test {unit}s two or more grades off",
+        ),
+        # The empirical risk under a cost matrix: Elkan (2001), IJCAI 973.
+        Metric(
+            "cost_per_100",
+            "Cost of 100 verdicts",
+            _cost,
+            unit="amount",
+            lower_is_better=True,
+            bounds=_cost_bounds,
+            needs="costs",
+            decide_by="cost",
+            second_opinion=True,
+            reached="a cost of {} for 100 {unit}s",
+        ),
+        # Of the one target class, or the plain average of each class against the rest. Pairs are counted within
+        # repeats only, since scores of different fits need not share a scale.
+        Metric(
+            "roc_auc",
+            "ROC AUC",
+            _roc_auc,
+            rests_on="probabilities",
+            stands_on=lambda counts: counts.true,
+            second_opinion=True,
+            words="ROC AUC",
+            explanation="ROC AUC is how often an image of a class gets a higher probability of it than one of another "
+            "class; 0.5 is chance.",
+        ),
+        Metric(
+            "log_loss",
+            "Log loss",
+            _mean_loss(0),
+            lower_is_better=True,
+            bounds=(0.0, float("inf")),
+            rests_on="probabilities",
+            second_opinion=True,
+            explanation="Log loss is the mean negative logarithm of the probability given to the true class.",
+        ),
+        Metric(
+            "brier_score",
+            "Brier score",
+            _mean_loss(1),
+            lower_is_better=True,
+            bounds=lambda classes, costs: (0.0, 1.0 if classes == 2 else 2.0),
+            rests_on="probabilities",
+            explanation="The Brier score is the mean squared error of probabilities: of the positive class where there "
+            "are two, added up over classes where there are more.",
+        ),
+        Metric(
+            "calibration_error",
+            "Calibration error",
+            None,
+            unit="share",
+            lower_is_better=True,
+            rests_on="probabilities",
+        ),
+        Metric(
+            "calibration_error_by_chance",
+            "Calibration error by chance alone",
+            None,
+            unit="share",
+            rests_on="probabilities",
+        ),
+        Metric(
+            "accuracy_at_90_coverage",
+            "Accuracy without the doubtful 10 %",
+            None,
+            unit="share",
+            rests_on="probabilities",
+        ),
+    )
+}
+"""All metrics by name, in the order of `metrics.parquet` and of the report's tables."""
