@@ -34,6 +34,13 @@ def test_a_variant_has_models_of_its_own_and_shares_the_views(folder):
     assert variant.view("photos") == folder / "views/photos.parquet"
 
 
+def test_shares_come_from_the_smallest_to_the_whole(folder):
+    plan = {"repeats": 2, "models": {"": ["svm"], "careless": [], "share-50": ["svm"], "share-25": ["svm"]}}
+    (folder / "plan/runs.json").write_text(json.dumps(plan))
+    shares = [results.folder for results in Results(folder).shares()]
+    assert shares == [folder / "variants/share-25", folder / "variants/share-50", folder]
+
+
 def test_a_folder_without_a_plan_is_named(tmp_path):
     with pytest.raises(UserError, match=r"plan.runs\.json: not there; give the folder of a dataset's results"):
         list(Results(tmp_path).runs())

@@ -19,9 +19,20 @@ from gradewise import tables
 
 @dataclass(frozen=True)
 class Made:
-    manifest: Path
+    folder: Path
     predictions: list[Path]
     runs: list[Path]
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "manifest.parquet"
+
+
+def write_plan(folder: Path, repeats: int, **models: list[str]) -> None:
+    """What the configuration would ask of a dataset; `own` are the models of its own splits."""
+    (folder / "plan").mkdir(parents=True, exist_ok=True)
+    by_variant = {name.replace("_", "-").replace("own", ""): names for name, names in models.items()}
+    (folder / "plan/runs.json").write_text(json.dumps({"repeats": repeats, "models": by_variant}))
 
 
 def make_runs(
@@ -78,13 +89,20 @@ def make_runs(
             (run / "run.json").write_text(json.dumps({"model": model, "repeat": repeat, "classes": list(classes)}))
             predictions.append(run / "predictions.parquet")
             runs.append(run / "run.json")
-    return Made(folder / "manifest.parquet", predictions, runs)
+    write_plan(folder, repeats, own=list(skill))
+    return Made(folder, predictions, runs)
 
 
 @pytest.fixture(scope="session")
 def graded(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Three grades, two models, three repeats, groups of three images, four tiles an image."""
     return make_runs(tmp_path_factory.mktemp("graded"), {"good": 2.5, "poor": 0.3}, repeats=3, tiles=4)
+
+
+@pytest.fixture(scope="session")
+def plan() -> Callable[..., None]:
+    """`write_plan`."""
+    return write_plan
 
 
 @pytest.fixture(scope="session")

@@ -51,13 +51,12 @@ def describe(made: Any, **further: Any) -> None:
         path.write_text(json.dumps(record | COSTS | {"samples_per_image": 4.0, "view": "tiles"} | further))
 
 
-def blended(made: Any, output: Path, which: list[int], **settings: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+def blended(made: Any, output: Path, **settings: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
     blend(
         **{"dataset": "fruit", "model": "both", "repeat": 0, "by": "probability", "classes": CLASSES, "level": "sample"}
+        | {"members": ["first", "second"]}
         | settings,
-        predictions=[made.predictions[place] for place in which],
-        runs=[made.runs[place] for place in which],
-        manifest=made.manifest,
+        results=made.folder,
         output=output,
     )
     return tables.read(output / "predictions.parquet"), json.loads((output / "run.json").read_text())
@@ -90,7 +89,7 @@ def test_blended_rows_are_probabilities(members: int, classes: int, seed: int, b
 
 
 def test_members_of_the_same_samples_are_blended_sample_by_sample(runs: Any, tmp_path: Path) -> None:
-    found, record = blended(runs, tmp_path, [0, 2])
+    found, record = blended(runs, tmp_path)
     members = [tables.read(runs.predictions[place]) for place in (0, 2)]
     assert found["sample_id"].tolist() == members[0]["sample_id"].tolist()
     np.testing.assert_allclose(found["p_A"], (members[0]["p_A"] + members[1]["p_A"]) / 2, atol=1e-6)
@@ -102,7 +101,7 @@ def test_members_of_different_samples_are_blended_image_by_image(runs: Any, tmp_
     describe(runs)
     record = json.loads(runs.runs[2].read_text())
     runs.runs[2].write_text(json.dumps(record | {"view": "whole"}))
-    found, record = blended(runs, tmp_path, [0, 2], level="image", aggregate="mean")
+    found, record = blended(runs, tmp_path, level="image", aggregate="mean")
     labels = tables.read(runs.manifest).set_index("image_id")["label"]
     members = [gather(tables.read(runs.predictions[place]), labels, CLASSES, None, "mean") for place in (0, 2)]
     np.testing.assert_allclose(found["p_B"], (members[0]["p_B"] + members[1]["p_B"]) / 2, atol=1e-6)
@@ -112,7 +111,7 @@ def test_members_of_different_samples_are_blended_image_by_image(runs: Any, tmp_
 
 
 def test_costs_add_up_and_memory_is_the_highest(runs: Any, tmp_path: Path) -> None:
-    _, record = blended(runs, tmp_path, [0, 2])
+    _, record = blended(runs, tmp_path)
     assert (record["seconds_fit"], record["parameters"], record["model_bytes"]) == (4.0, 20, 2000)
     assert record["peak_memory_mb"] == 300.0
     assert record["seconds_predict_per_sample"] == pytest.approx(0.2)
@@ -120,24 +119,18 @@ def test_costs_add_up_and_memory_is_the_highest(runs: Any, tmp_path: Path) -> No
 
 
 def test_over_repeats_only_samples_with_one_role_in_all_are_kept(runs: Any, tmp_path: Path) -> None:
-    found, record = blended(runs, tmp_path, [0, 1], by="vote")
+    found, record = blended(runs, tmp_path, members=["first"], over="repeats", by="vote")
     members = [tables.read(runs.predictions[place]).set_index("sample_id")["role"] for place in (0, 1)]
     assert set(found["sample_id"]) == set(members[0].index[members[0] == members[1]])
     assert record["settings"]["repeats"] == [0, 1]
 
 
-def test_evaluation_takes_a_blend_for_a_model(runs: Any, tmp_path: Path) -> None:
+def test_evaluation_takes_a_blend_for_a_model(runs: Any, plan: Callable[..., None], tmp_path: Path) -> None:
     outputs = {name: tmp_path / f"{name}.parquet" for name in ("metrics", "verdicts", "calibration", "subgroups")}
     for repeat in (0, 1):
-        blended(runs, tmp_path / str(repeat), [repeat, 2 + repeat], repeat=repeat)
-    evaluate(
-        dataset="fruit",
-        predictions=[*runs.predictions, *(tmp_path / str(repeat) / "predictions.parquet" for repeat in (0, 1))],
-        runs=[*runs.runs, *(tmp_path / str(repeat) / "run.json" for repeat in (0, 1))],
-        manifest=runs.manifest,
-        classes=CLASSES,
-        **outputs,
-    )
+        blended(runs, runs.folder / "models/both" / str(repeat), repeat=repeat)
+    plan(runs.folder, 2, own=["first", "second", "both"])
+    evaluate(dataset="fruit", results=runs.folder, classes=CLASSES, **outputs)
     metrics = tables.read(outputs["metrics"])
     counts = metrics.loc[metrics["metric"] == "accuracy"].groupby("model").size()
     assert counts["both"] == counts["first"]
@@ -145,10 +138,10 @@ def test_evaluation_takes_a_blend_for_a_model(runs: Any, tmp_path: Path) -> None
 
 def test_runs_of_other_classes_are_refused(runs: Any, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has the classes \['A', 'B', 'C'\], not \['A', 'B'\]"):
-        blended(runs, tmp_path, [0, 2], classes=["A", "B"])
+        blended(runs, tmp_path, classes=["A", "B"])
 
 
 def test_loading_a_blend_says_to_load_its_members(runs: Any, tmp_path: Path) -> None:
-    blended(runs, tmp_path, [0, 2])
+    blended(runs, tmp_path)
     with pytest.raises(UserError, match="load its members"):
         load(tmp_path)

@@ -37,13 +37,18 @@ def verdicts_of(
     return pd.concat(parts).astype({"repeat": "int32", "p_A": "float32", "p_B": "float32", "p_C": "float32"})
 
 
+def plan_of(folder: Path, repeats: int, models: list[str]) -> None:
+    (folder / "plan").mkdir(exist_ok=True)
+    (folder / "plan/runs.json").write_text(json.dumps({"repeats": repeats, "models": {"": models}}))
+
+
 def compared(verdicts: pd.DataFrame, folder: Path, **settings: Any) -> pd.DataFrame:
     tables.write(verdicts, folder / "verdicts.parquet", tables.verdicts(CLASSES))
     models = settings.pop("models", list(dict.fromkeys(verdicts["model"])))
+    plan_of(folder, verdicts["repeat"].nunique(), models)
     compare(
         dataset="fruit",
-        verdicts=folder / "verdicts.parquet",
-        models=models,
+        results=folder,
         classes=CLASSES,
         seed=1,
         output=folder / "comparisons.parquet",
@@ -117,21 +122,15 @@ def test_a_row_counts_what_was_tested(tmp_path: Path) -> None:
 
 def test_single_samples_can_be_what_is_compared(tmp_path: Path) -> None:
     verdicts = verdicts_of({"a": coin(1, 0.8), "b": coin(2, 0.6)}, repeats=2, group_size=3)
-    predictions, runs = [], []
     for (model, repeat), part in verdicts.groupby(["model", "repeat"]):
-        run = tmp_path / model / str(repeat)
+        run = tmp_path / "models" / model / str(repeat)
         # two tiles an image, of which the second is always judged rightly
         tiles = [part.assign(sample_id=part["image_id"] + f"#0,{column}", row=0, column=column) for column in (0, 1)]
         tiles[1]["predicted"] = tiles[1]["label"]
         frame = pd.concat(tiles).astype({"row": "int32", "column": "int32"})
         tables.write(frame, run / "predictions.parquet", tables.predictions(CLASSES))
-        (run / "run.json").write_text(json.dumps({"model": model, "repeat": int(repeat)}))
-        predictions.append(run / "predictions.parquet")
-        runs.append(run / "run.json")
-    settings = {"dataset": "fruit", "models": ["a", "b"], "classes": CLASSES, "seed": 1}
-    compare(predictions=predictions, runs=runs, output=tmp_path / "comparisons.parquet", **settings)
-    row = tables.read(tmp_path / "comparisons.parquet").iloc[0]
     of_images = compared(verdicts, tmp_path).iloc[0]
+    row = compared(verdicts, tmp_path, level="sample").iloc[0]
     assert row["level"] == "sample"
     assert row["images"] == 2 * of_images["images"]
     assert row["groups"] == of_images["groups"]
@@ -161,10 +160,9 @@ def test_models_tested_under_other_labels_are_refused(tmp_path: Path) -> None:
         compared(verdicts, tmp_path)
 
 
-def test_either_images_or_samples_are_compared(tmp_path: Path) -> None:
-    settings = {"dataset": "fruit", "models": ["a"], "classes": CLASSES, "seed": 1, "output": tmp_path / "c.parquet"}
-    with pytest.raises(UserError, match="--verdicts, or --predictions and --runs"):
-        compare(**settings)
+def test_a_metric_that_models_cannot_be_ranked_by_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--metric log_loss: models are not compared by that; give one of accuracy,"):
+        compared(verdicts_of({"a": coin(1, 0.9), "b": coin(2, 0.5)}), tmp_path, metric="log_loss")
 
 
 def test_grades_can_be_what_is_compared(tmp_path: Path) -> None:

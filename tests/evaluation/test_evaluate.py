@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,9 +22,7 @@ def run(made: Any, folder: Path, **settings: Any) -> tuple[pd.DataFrame, pd.Data
     settings = {"classes": CLASSES, "ordered": True, **settings}
     evaluate(
         dataset="fruit",
-        predictions=made.predictions,
-        runs=made.runs,
-        manifest=made.manifest,
+        results=made.folder,
         metrics=folder / "metrics.parquet",
         verdicts=folder / "verdicts.parquet",
         calibration=folder / "calibration.parquet",
@@ -132,11 +129,6 @@ def test_an_absent_class_is_null_and_not_zero(make: Callable[..., Any], tmp_path
     assert value(metrics, metric="accuracy", **where)["value"] >= 0
 
 
-def test_files_that_do_not_pair_up_are_refused(graded: Any, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="one of each"):
-        run(type(graded)(graded.manifest, graded.predictions[1:], graded.runs), tmp_path)
-
-
 def test_a_run_with_other_classes_is_refused(graded: Any, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="fit the model again"):
         run(graded, tmp_path, classes=["A", "B", "D"])
@@ -155,28 +147,16 @@ def test_an_image_that_the_manifest_lacks_is_named(make: Callable[..., Any], tmp
         run(made, tmp_path)
 
 
-def test_both_steps_run_from_the_shell(make: Callable[..., Any], tmp_path: Path) -> None:
+def test_both_steps_run_from_the_shell(make: Callable[..., Any]) -> None:
     made = make({"good": 3.0, "poor": 0.0}, classes=("A", "B"), tiles=3, repeats=2)
-    paths = {key: json.dumps([str(path) for path in getattr(made, key)]) for key in ("predictions", "runs")}
-    common = ["--dataset", "d", "--classes", '["A","B"]', "--verdicts", str(tmp_path / "verdicts.parquet")]
-    evaluating = ["--manifest", str(made.manifest), "--positive", "B", "--aggregate", '{"top": 2}']
-    evaluating += ["--predictions", paths["predictions"], "--runs", paths["runs"]]
-    for name in ("metrics", "calibration", "subgroups"):
-        evaluating += [f"--{name}", str(tmp_path / f"{name}.parquet")]
-    common += ["--costs", "[[0,1],[5,0]]"]
-    comparing = [
-        "--models",
-        '["good","poor"]',
-        "--seed",
-        "7",
-        "--metric",
-        "cost_per_100",
-        "--output",
-        str(tmp_path / "comparisons.parquet"),
-    ]
+    common = ["--dataset", "d", "--results", str(made.folder), "--classes", '["A","B"]', "--costs", "[[0,1],[5,0]]"]
+    evaluating = ["--positive", "B", "--aggregate", '{"top": 2}']
+    for name in ("metrics", "verdicts", "calibration", "subgroups"):
+        evaluating += [f"--{name}", str(made.folder / f"{name}.parquet")]
+    comparing = ["--seed", "7", "--metric", "cost_per_100", "--output", str(made.folder / "comparisons.parquet")]
     for step, further in (("evaluate", evaluating), ("compare", comparing)):
         command = [sys.executable, "-m", f"gradewise.evaluation.{step}", *common, *further]
         subprocess.run(command, check=True, capture_output=True)
-    assert len(tables.read(tmp_path / "metrics.parquet")) > 100
-    assert tables.read(tmp_path / "comparisons.parquet")["difference"].item() < 0
-    assert set(tables.read(tmp_path / "calibration.parquet")["part"]) == {"bin", "coverage"}
+    assert len(tables.read(made.folder / "metrics.parquet")) > 100
+    assert tables.read(made.folder / "comparisons.parquet")["difference"].item() < 0
+    assert set(tables.read(made.folder / "calibration.parquet")["part"]) == {"bin", "coverage"}

@@ -87,11 +87,12 @@ def test_a_single_repeat_still_has_an_interval():
     assert found["gap_low"] < found["gap"] < found["gap_high"]
 
 
-def test_the_step_writes_a_row_a_model_and_names_what_is_missing(tmp_path):
-    for name, verdicts in zip(("grouped", "careless"), experiment(np.random.default_rng(1), 0.2), strict=True):
-        tables.write(verdicts, tmp_path / f"{name}.parquet", tables.verdicts(CLASSES))
-    given = {"grouped": tmp_path / "grouped.parquet", "careless": tmp_path / "careless.parquet", "classes": CLASSES}
-    leak(dataset="d", models=["forest"], output=tmp_path / "leaks.parquet", **given)
+def test_the_step_writes_a_row_per_model_and_names_what_is_missing(tmp_path, plan):
+    for folder, verdicts in zip(("", "variants/careless"), experiment(np.random.default_rng(1), 0.2), strict=True):
+        tables.write(verdicts, tmp_path / folder / "verdicts.parquet", tables.verdicts(CLASSES))
+    plan(tmp_path, 3, own=["svm", "forest"], careless=["forest"])
+    leak(dataset="d", results=tmp_path, classes=CLASSES, output=tmp_path / "leaks.parquet")
     assert list(tables.read(tmp_path / "leaks.parquet")["model"]) == ["forest"]
+    plan(tmp_path, 3, own=["svm", "forest"], careless=["svm"])
     with pytest.raises(UserError, match="no test verdicts of svm"):
-        leak(dataset="d", models=["svm"], output=tmp_path / "leaks.parquet", **given)
+        leak(dataset="d", results=tmp_path, classes=CLASSES, output=tmp_path / "leaks.parquet")

@@ -117,19 +117,20 @@ def test_a_model_without_mistakes_is_no_proof_of_none():
     assert all(row["fitted_low"] < 1 for row in rows)
 
 
-def test_the_step_writes_a_row_a_size_and_refuses_other_test_images(tmp_path):
-    paths = []
-    for path, frame in verdicts(lambda n: 0.2, [10, 20, 40], 0, tested=20).items():
-        paths.append(tmp_path / path)
-        tables.write(frame, paths[-1], tables.verdicts(CLASSES))
-    given = {"dataset": "d", "models": ["forest"], "classes": CLASSES, "seed": 1}
+def test_the_step_writes_a_row_per_size_and_refuses_other_test_images(tmp_path, plan):
+    folders = [tmp_path / "variants/share-25", tmp_path / "variants/share-50", tmp_path]
+    paths = [folder / "verdicts.parquet" for folder in folders]
+    for path, frame in zip(paths, verdicts(lambda n: 0.2, [10, 20, 40], 0, tested=20).values(), strict=True):
+        tables.write(frame, path, tables.verdicts(CLASSES))
+    plan(tmp_path, 3, own=["svm", "forest"], share_50=["forest"], share_25=["forest"])
+    given = {"dataset": "d", "results": tmp_path, "classes": CLASSES, "seed": 1}
     given |= {"curve": tmp_path / "curve.parquet", "extrapolations": tmp_path / "extrapolations.parquet"}
-    learning_curve(verdicts=paths, **given)
+    learning_curve(**given)
     curve = tables.read(tmp_path / "curve.parquet")
     assert list(curve.loc[curve["accuracy"].notna(), "groups"]) == [10, 20, 40]
     assert curve["share"].max() == 4
     assert len(tables.read(tmp_path / "extrapolations.parquet")) == 1
     frame = tables.read(paths[0])
     tables.write(frame.loc[frame["image_id"] != "t0-0"], paths[0], tables.verdicts(CLASSES))
-    with pytest.raises(UserError, match=r"10\.parquet: not tested on the images"):
-        learning_curve(verdicts=paths, **given)
+    with pytest.raises(UserError, match=r"share-25/verdicts\.parquet: not tested on the images"):
+        learning_curve(**given)

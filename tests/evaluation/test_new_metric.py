@@ -38,10 +38,8 @@ def specificity(monkeypatch: pytest.MonkeyPatch) -> metrics.Metric:
 
 def test_it_is_measured_and_compared(make: Callable[..., Any], tmp_path: Path) -> None:
     made = make({"good": 2.0, "poor": 0.3}, repeats=2)
-    outputs = {name: tmp_path / f"{name}.parquet" for name in ("metrics", "verdicts", "calibration", "subgroups")}
-    evaluate(
-        dataset="d", predictions=made.predictions, runs=made.runs, manifest=made.manifest, classes=CLASSES, **outputs
-    )
+    outputs = {name: made.folder / f"{name}.parquet" for name in ("metrics", "verdicts", "calibration", "subgroups")}
+    evaluate(dataset="d", results=made.folder, classes=CLASSES, **outputs)
     measured = tables.read(outputs["metrics"]).query("metric == 'specificity' and level == 'image' and role == 'test'")
     verdicts = tables.read(outputs["verdicts"]).query("model == 'good' and role == 'test'")
     of_good = measured.loc[(measured["model"] == "good") & measured["repeat"].isna()].set_index("class")
@@ -51,8 +49,7 @@ def test_it_is_measured_and_compared(make: Callable[..., Any], tmp_path: Path) -
         assert of_good.loc[name, "low"] < expected < of_good.loc[name, "high"]
     compare(
         dataset="d",
-        verdicts=outputs["verdicts"],
-        models=["good", "poor"],
+        results=made.folder,
         classes=CLASSES,
         metric="specificity",
         seed=1,

@@ -250,29 +250,10 @@ def blended_level(wildcards):
 
 
 def decided_on(wildcards):
-    """What models are compared on, by flag: verdicts on images, or the predictions of every run on samples."""
+    """What models are compared on: verdicts on images, or the predictions of every run on samples."""
     if dataset_of(wildcards).deciding_level == "image":
         return {"verdicts": f"{RESULTS}/verdicts.parquet"}
-    return {
-        "predictions": of_all_runs("predictions.parquet")(wildcards),
-        "runs": of_all_runs("run.json")(wildcards),
-    }
-
-
-def as_flags(wanted):
-    """Params function: each file that an input function names, or list of files as JSON, after its flag."""
-
-    def flags(wildcards, input):
-        found = []
-        for name, files in wanted(wildcards).items():
-            given = input[name]
-            found += [
-                f"--{name}",
-                given if isinstance(files, str) else to_json(list(given)),
-            ]
-        return found
-
-    return flags
+    return {"predictions": of_all_runs("predictions.parquet")(wildcards)}
 
 
 def shown_views(dataset):

@@ -6,6 +6,7 @@ rule blend:
     input:
         predictions=of_members("predictions.parquet"),
         runs=of_members("run.json"),
+        plan=f"{RESULTS}/plan/runs.json",
         manifest=f"{RESULTS}/manifest.parquet",
     output:
         predictions=f"{RUN}/predictions.parquet",
@@ -24,8 +25,9 @@ rule blend:
     params:
         by=lambda wildcards: CONFIG.models[wildcards.model].by,
         level=blended_level,
-        predictions=lambda wildcards, input: to_json(list(input.predictions)),
-        runs=lambda wildcards, input: to_json(list(input.runs)),
+        results=VARIANT,
+        members=lambda wildcards: to_json(CONFIG.models[wildcards.model].members),
+        over=lambda wildcards: CONFIG.models[wildcards.model].over,
         classes=classes_of,
         positive=lambda wildcards: to_json(dataset_of(wildcards).positive),
         aggregate=lambda wildcards: to_json(dataset_of(wildcards).aggregate),
@@ -37,9 +39,9 @@ rule blend:
         " --model {wildcards.model}"
         " --repeat {wildcards.repeat}"
         " --by {params.by}"
-        " --predictions {params.predictions:q}"
-        " --runs {params.runs:q}"
-        " --manifest {input.manifest}"
+        " --results {params.results}"
+        " --members {params.members:q}"
+        " --over {params.over}"
         " --classes {params.classes:q}"
         " --level {params.level}"
         " --positive {params.positive:q}"
@@ -52,6 +54,7 @@ rule evaluate:
     input:
         predictions=of_all_runs("predictions.parquet"),
         runs=of_all_runs("run.json"),
+        plan=f"{RESULTS}/plan/runs.json",
         manifest=f"{RESULTS}/manifest.parquet",
     output:
         metrics=f"{VARIANT}/metrics.parquet",
@@ -68,8 +71,7 @@ rule evaluate:
         mem_mb=memory(800, 5),
         runtime=minutes(10, 60),
     params:
-        predictions=lambda wildcards, input: to_json(list(input.predictions)),
-        runs=lambda wildcards, input: to_json(list(input.runs)),
+        results=VARIANT,
         classes=classes_of,
         positive=lambda wildcards: to_json(dataset_of(wildcards).positive),
         ordered=lambda wildcards: dataset_of(wildcards).ordered,
@@ -80,9 +82,7 @@ rule evaluate:
     shell:
         "python -m gradewise.evaluation.evaluate"
         " --dataset {wildcards.dataset}"
-        " --predictions {params.predictions:q}"
-        " --runs {params.runs:q}"
-        " --manifest {input.manifest}"
+        " --results {params.results}"
         " --classes {params.classes:q}"
         " --positive {params.positive:q}"
         " --ordered {params.ordered}"
@@ -99,6 +99,7 @@ rule evaluate:
 rule compare:
     input:
         unpack(decided_on),
+        plan=f"{RESULTS}/plan/runs.json",
     output:
         f"{RESULTS}/comparisons.parquet",
     log:
@@ -111,8 +112,8 @@ rule compare:
         mem_mb=memory(800, 5),
         runtime=minutes(10, 60),
     params:
-        compared=as_flags(decided_on),
-        models=lambda wildcards: to_json(dataset_of(wildcards).models),
+        results=RESULTS,
+        level=lambda wildcards: dataset_of(wildcards).deciding_level,
         classes=classes_of,
         ordered=lambda wildcards: dataset_of(wildcards).ordered,
         metric=lambda wildcards: dataset_of(wildcards).deciding_metric,
@@ -122,8 +123,8 @@ rule compare:
     shell:
         "python -m gradewise.evaluation.compare"
         " --dataset {wildcards.dataset}"
-        " {params.compared:q}"
-        " --models {params.models:q}"
+        " --results {params.results}"
+        " --level {params.level}"
         " --classes {params.classes:q}"
         " --ordered {params.ordered}"
         " --metric {params.metric}"
@@ -137,6 +138,7 @@ rule leak:
     input:
         grouped=f"{RESULTS}/verdicts.parquet",
         careless=f"{RESULTS}{CARELESS}/verdicts.parquet",
+        plan=f"{RESULTS}/plan/runs.json",
     output:
         f"{RESULTS}/leaks.parquet",
     log:
@@ -149,15 +151,13 @@ rule leak:
         mem_mb=memory(1000, 10),
         runtime=minutes(10, 10),
     params:
-        models=lambda wildcards: to_json(dataset_of(wildcards).leak_models),
+        results=RESULTS,
         classes=classes_of,
         code=code_version("gradewise.evaluation.leak"),
     shell:
         "python -m gradewise.evaluation.leak"
         " --dataset {wildcards.dataset}"
-        " --grouped {input.grouped}"
-        " --careless {input.careless}"
-        " --models {params.models:q}"
+        " --results {params.results}"
         " --classes {params.classes:q}"
         " --output {output}"
         " 2>&1 | tee {log}"
@@ -166,6 +166,7 @@ rule leak:
 rule learning_curve:
     input:
         verdicts=verdicts_of_shares,
+        plan=f"{RESULTS}/plan/runs.json",
     output:
         curve=f"{RESULTS}/learning_curve.parquet",
         extrapolations=f"{RESULTS}/extrapolations.parquet",
@@ -179,16 +180,14 @@ rule learning_curve:
         mem_mb=memory(1000, 10),
         runtime=minutes(10, 10),
     params:
-        verdicts=lambda wildcards, input: to_json(list(input.verdicts)),
-        models=lambda wildcards: to_json(dataset_of(wildcards).curve_models),
+        results=RESULTS,
         classes=classes_of,
         seed=CONFIG.seed,
         code=code_version("gradewise.evaluation.learning_curve"),
     shell:
         "python -m gradewise.evaluation.learning_curve"
         " --dataset {wildcards.dataset}"
-        " --verdicts {params.verdicts:q}"
-        " --models {params.models:q}"
+        " --results {params.results}"
         " --classes {params.classes:q}"
         " --seed {params.seed}"
         " --curve {output.curve}"

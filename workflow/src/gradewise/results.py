@@ -58,6 +58,24 @@ class Results:
         """The run of a model in a repeat."""
         return RunFolder(model, repeat, self.folder / "models" / model / str(repeat))
 
+    def variant(self, name: str) -> Results:
+        """The results on other splits: `careless`, or a share of the training groups."""
+        return Results(self.dataset / "variants" / name)
+
+    def shares(self) -> list[Results]:
+        """The results on parts of the training groups, smallest first, those on all of them last."""
+        names = [name for name in self.plan("runs")["models"] if name.startswith("share-")]
+        return [*map(self.variant, reversed(names)), Results(self.dataset)]
+
+    def models(self) -> list[str]:
+        """The models that count, in the order of the configuration; UserError where the folder has no plan."""
+        models: list[str] = self.plan("runs")["models"]["" if self.folder == self.dataset else self.folder.name]
+        return models
+
+    def repeats(self) -> range:
+        """The repeats of every model; UserError where the folder has no plan."""
+        return range(self.plan("runs")["repeats"])
+
     def runs(self) -> Iterator[RunFolder]:
         """All runs that count, models in the order of the configuration, then by repeat.
 
@@ -66,10 +84,8 @@ class Results:
         UserError
             Where the folder has no plan.
         """
-        plan = self.plan("runs")
-        variant = "" if self.folder == self.dataset else self.folder.name
-        for model in plan["models"][variant]:
-            for repeat in range(plan["repeats"]):
+        for model in self.models():
+            for repeat in self.repeats():
                 yield self.run(model, repeat)
 
     def plan(self, name: str) -> Any:

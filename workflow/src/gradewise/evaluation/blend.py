@@ -20,6 +20,7 @@ from gradewise.command import UserError
 from gradewise.evaluation.verdicts import Aggregate, Level, check_labels, gather
 from gradewise.families.run import count_roles, write_json
 from gradewise.provenance import versions
+from gradewise.results import Results
 
 
 def blend(
@@ -28,9 +29,9 @@ def blend(
     model: str,
     repeat: int,
     by: Literal["probability", "vote"],
-    predictions: list[Path],
-    runs: list[Path],
-    manifest: Path,
+    results: Path,
+    members: list[str],
+    over: Literal["members", "repeats"] = "members",
     classes: list[str],
     level: Level,
     positive: str | None = None,
@@ -50,12 +51,12 @@ def blend(
         Which repeat the blend stands in.
     by : {"probability", "vote"}
         See `blend_probabilities`.
-    predictions : list of Path
-        `predictions.parquet` of each member's run.
-    runs : list of Path
-        `run.json` of each, in the same order.
-    manifest : Path
-        `manifest.parquet`; its label is the truth about an image.
+    results : Path
+        Folder of the dataset's results, or of a variant's; the label of the manifest is the truth about an image.
+    members : list of str
+        Models that are blended.
+    over : {"members", "repeats"}
+        Whether their runs of this repeat are blended, or those of all repeats.
     classes : list of str
         In the order of the configuration.
     level : {"image", "sample"}
@@ -72,14 +73,17 @@ def blend(
     UserError
         Where files do not belong together, or the members share no sample.
     """
-    if len(predictions) != len(runs):
-        raise UserError(f"--predictions names {len(predictions)} files and --runs {len(runs)}; give one of each a run")
-    records = [json.loads(run.read_text()) for run in runs]
-    for path, record in zip(runs, records, strict=True):
+    files = Results(results)
+    repeats = files.repeats() if over == "repeats" else [repeat]
+    runs = [files.run(member, which) for member in members for which in repeats]
+    predictions = [run.predictions for run in runs]
+    records = [json.loads(run.record.read_text()) for run in runs]
+    for run, record in zip(runs, records, strict=True):
         if record["classes"] != classes:
-            raise UserError(f"{path}: has the classes {record['classes']}, not {classes}; fit the model again")
+            raise UserError(f"{run.record}: has the classes {record['classes']}, not {classes}; fit the model again")
     frames = [tables.read(path) for path in predictions]
     if level == "image":
+        manifest = Results(files.dataset).table("manifest")
         labels = tables.read(manifest, columns=["image_id", "label"]).set_index("image_id")["label"]
         for place, path in enumerate(predictions):
             check_labels(path, labels, frames[place]["image_id"], classes)

@@ -8,7 +8,6 @@ standard error knows groups and repeats.
 from __future__ import annotations
 
 import itertools
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from gradewise.evaluation.significance import Statistic
 from gradewise.evaluation.verdicts import Level
 from gradewise.metrics import Counts, Metric, deciding
 from gradewise.provenance import derive_seed
+from gradewise.results import Results
 
 NOTHING = Spread(np.nan, np.nan)
 
@@ -67,10 +67,8 @@ class Design:
 def compare(
     *,
     dataset: str,
-    verdicts: Path | None = None,
-    predictions: list[Path] | None = None,
-    runs: list[Path] | None = None,
-    models: list[str],
+    results: Path,
+    level: Level = "image",
     classes: list[str],
     ordered: bool = False,
     metric: str = "accuracy",
@@ -84,22 +82,19 @@ def compare(
     ----------
     dataset : str
         Its name, for the table.
-    verdicts : Path, optional
-        `verdicts.parquet`, as `evaluate` wrote it, to compare verdicts on images.
-    predictions : list of Path, optional
-        `predictions.parquet` of each run, to compare samples instead; all models must have been given the same.
-    runs : list of Path, optional
-        `run.json` of each run, in the same order; says model and repeat.
-    models : list of str
-        Which to compare; pairs follow this order.
+    results : Path
+        Folder of the dataset's results; pairs follow the order of its models.
+    level : {"image", "sample"}
+        What is compared: verdicts on images, as `evaluate` wrote them, or predictions of samples. All models must have
+        been given the same.
     classes : list of str
         In the order of the configuration.
     ordered : bool
         Whether classes are grades.
     metric : str
-        What is compared; a name of `metrics.parquet` that speaks of all classes and rests on verdicts alone.
+        What is compared; one of `metrics` that `decide_by` may name.
     costs : list of list of float, optional
-        Cost of each answer, a row a true class; what `cost_per_100` needs.
+        Cost of each prediction, a row per true class; what `cost_per_100` needs.
     seed : int
         Of permutation tests.
     output : Path
@@ -108,13 +103,14 @@ def compare(
     Raises
     ------
     UserError
-        Where a model has no verdicts, models were tested differently, the metric needs grades or costs, or not exactly
-        one of verdicts and predictions is given.
+        Where a model has no verdicts, models were tested differently, or the metric needs grades or costs.
     """
     chosen = _metric(metric, ordered, costs is not None)
     matrix = None if costs is None else np.array(costs)
-    level, table, trained, source = _verdicts(verdicts, predictions, runs)
-    design, tested = collect(table, trained, models, classes, source)
+    files = Results(results)
+    table, trained = _of_images(files) if level == "image" else _of_samples(files)
+    models = files.models()
+    design, tested = collect(table, trained, models, classes, results)
     rows = [
         {"dataset": dataset, "first": first, "second": second, "role": "test", "level": level, "metric": metric}
         | compare_pair(
@@ -145,26 +141,22 @@ def _metric(name: str, ordered: bool, costs: bool) -> Metric:
     return known[name]
 
 
-def _verdicts(
-    verdicts: Path | None, predictions: list[Path] | None, runs: list[Path] | None
-) -> tuple[Level, pd.DataFrame, pd.Series, Path]:
-    """What is compared, test verdicts with a column `unit` (the image's or sample's name), how many each model was
-    trained on over all repeats, and a file for messages."""
-    columns = ["group", "label", "predicted"]
-    if verdicts is not None and predictions is None:
-        table = tables.read(verdicts, columns=["model", "repeat", "image_id", *columns], role="test")
-        trained = tables.read(verdicts, columns=["model"], role="train")["model"].value_counts()
-        return "image", table.rename(columns={"image_id": "unit"}), trained, verdicts
-    if verdicts is not None or not predictions or runs is None or len(predictions) != len(runs):
-        raise UserError("give --verdicts, or --predictions and --runs, one of each a run")
+def _of_images(results: Results) -> tuple[pd.DataFrame, pd.Series]:
+    """Test verdicts with a column `unit` (the image's name), and how many images each model was trained on."""
+    path = results.table("verdicts")
+    table = tables.read(path, columns=["model", "repeat", "image_id", "group", "label", "predicted"], role="test")
+    trained = tables.read(path, columns=["model"], role="train")["model"].value_counts()
+    return table.rename(columns={"image_id": "unit"}), trained
+
+
+def _of_samples(results: Results) -> tuple[pd.DataFrame, pd.Series]:
+    """Predictions of test samples with a column `unit` (the sample's name), and how many each model was trained on."""
     parts, models = [], []
-    for path, run in zip(predictions, runs, strict=True):
-        record = json.loads(run.read_text())
-        part = tables.read(path, columns=["sample_id", *columns], role="test").rename(columns={"sample_id": "unit"})
-        parts.append(part.assign(model=record["model"], repeat=record["repeat"]))
-        models += [record["model"]] * len(tables.read(path, columns=["group"], role="train"))
-    trained = pd.Series(models).value_counts()
-    return "sample", pd.concat(parts, ignore_index=True), trained, predictions[0].parent
+    for run in results.runs():
+        part = tables.read(run.predictions, columns=["sample_id", "group", "label", "predicted"], role="test")
+        parts.append(part.rename(columns={"sample_id": "unit"}).assign(model=run.model, repeat=run.repeat))
+        models += [run.model] * len(tables.read(run.predictions, columns=["group"], role="train"))
+    return pd.concat(parts, ignore_index=True), pd.Series(models).value_counts()
 
 
 def collect(

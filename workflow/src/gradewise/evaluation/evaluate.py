@@ -23,6 +23,7 @@ from gradewise.evaluation.subgroups import describe, measure_subgroups
 from gradewise.evaluation.totals import Totals, add_up
 from gradewise.evaluation.verdicts import Aggregate, Level, check_labels, gather
 from gradewise.progress import track
+from gradewise.results import Results
 
 ROLES = ("train", "validation", "test")
 LEVELS: tuple[Level, Level] = ("sample", "image")
@@ -32,9 +33,7 @@ log = logging.getLogger(__name__)
 def evaluate(
     *,
     dataset: str,
-    predictions: list[Path],
-    runs: list[Path],
-    manifest: Path,
+    results: Path,
     classes: list[str],
     positive: str | None = None,
     ordered: bool = False,
@@ -55,12 +54,9 @@ def evaluate(
     ----------
     dataset : str
         Its name, for the tables.
-    predictions : list of Path
-        `predictions.parquet` of each run; read one at a time.
-    runs : list of Path
-        `run.json` of each run, in the same order; says model and repeat.
-    manifest : Path
-        `manifest.parquet`; its label is the truth about an image.
+    results : Path
+        Folder of the dataset's results, or of a variant's. Predictions are read one run at a time; the label of the
+        manifest is the truth about an image.
     classes : list of str
         In the order of the configuration.
     positive : str, optional
@@ -72,7 +68,7 @@ def evaluate(
     level : {"image", "sample"}
         What calibration and subgroups speak of.
     costs : list of list of float, optional
-        Cost of each answer, a row a true class, both in the order of the classes; adds the cost of 100 answers.
+        Cost of each prediction, a row per true class, both in the order of the classes; adds the cost of 100 verdicts.
     metrics, verdicts, calibration, subgroups : Path
         Tables written.
 
@@ -81,11 +77,11 @@ def evaluate(
     UserError
         Where files do not belong together.
     """
-    if len(predictions) != len(runs):
-        raise UserError(f"--predictions names {len(predictions)} files and --runs {len(runs)}; give one of each a run")
     if positive is not None and positive not in classes:
         raise UserError(f"--positive {positive}: not one of the classes {classes}")
-    images = tables.read(manifest)
+    files = Results(results)
+    runs = list(files.runs())
+    images = tables.read(Results(files.dataset).table("manifest"))
     matrix = None if costs is None else np.array(costs)
     labels = images.set_index("image_id")["label"]
     groups = pd.Index(images["group"].unique())
@@ -94,10 +90,10 @@ def evaluate(
     tested: list[pd.DataFrame] = []
     measured: list[dict[str, Any]] = []
     parts: dict[tuple[str, str, str], list[_Part]] = defaultdict(list)
-    for path, run in track(zip(predictions, runs, strict=True), len(runs), "prediction files"):
-        model, repeat = _identity(run, classes)
-        samples = tables.read(path)
-        check_labels(path, labels, samples["image_id"], classes)
+    for run in track(runs, len(runs), "prediction files"):
+        model, repeat = _identity(run.record, classes)
+        samples = tables.read(run.predictions)
+        check_labels(run.predictions, labels, samples["image_id"], classes)
         by_image = gather(samples, labels, classes, positive, aggregate)
         gathered.append(by_image.assign(model=model, repeat=repeat))
         for each, table in zip(LEVELS, (samples, by_image), strict=True):

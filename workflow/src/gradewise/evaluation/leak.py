@@ -17,6 +17,7 @@ from gradewise import command, tables
 from gradewise.command import UserError
 from gradewise.evaluation.counting import accuracy, count
 from gradewise.evaluation.intervals import Deletions, delete_each, difference_interval, effective, interval, spread
+from gradewise.results import Results
 
 METRIC = "accuracy"
 
@@ -26,16 +27,15 @@ FEWEST = 4
 log = logging.getLogger(__name__)
 
 
-def leak(*, dataset: str, grouped: Path, careless: Path, models: list[str], classes: list[str], output: Path) -> None:
+def leak(*, dataset: str, results: Path, classes: list[str], output: Path) -> None:
     """Compare accuracy under the dataset's split and under one that ignores groups.
 
     Parameters
     ----------
     dataset : str
         Its name, for the table.
-    grouped, careless : Path
-        `verdicts.parquet` under either split.
-    models : list of str
+    results : Path
+        Folder of the dataset's results; its variant `careless` says which models were fitted under both splits.
     classes : list of str
         In the order of the configuration.
     output : Path
@@ -46,11 +46,13 @@ def leak(*, dataset: str, grouped: Path, careless: Path, models: list[str], clas
     UserError
         Where a model has no verdicts under one of the splits.
     """
-    by_split = tables.read(grouped), tables.read(careless)
+    sides = Results(results), Results(results).variant("careless")
+    paths = [side.table("verdicts") for side in sides]
+    by_split = [tables.read(path) for path in paths]
     rows = []
-    for model in models:
+    for model in sides[1].models():
         chosen = []
-        for path, verdicts in zip((grouped, careless), by_split, strict=True):
+        for path, verdicts in zip(paths, by_split, strict=True):
             chosen.append(verdicts.loc[verdicts["model"] == model])
             if not (chosen[-1]["role"] == "test").any():
                 raise UserError(f"{path}: no test verdicts of {model}; fit it under both splits")

@@ -32,6 +32,7 @@ from gradewise.evaluation.intervals import (
     spread,
 )
 from gradewise.provenance import derive_seed
+from gradewise.results import Results
 
 POINT = 0.01
 """One percentage point: what is asked for, and the least gain worth doubling the data for."""
@@ -102,8 +103,7 @@ class PowerLaw:
 def learning_curve(
     *,
     dataset: str,
-    verdicts: list[Path],
-    models: list[str],
+    results: Path,
     classes: list[str],
     seed: int,
     curve: Path,
@@ -115,9 +115,9 @@ def learning_curve(
     ----------
     dataset : str
         Its name, for the tables.
-    verdicts : list of Path
-        `verdicts.parquet` of nested training sets, smallest first, the whole last, all with the same test images.
-    models : list of str
+    results : Path
+        Folder of the dataset's results, whose variants have verdicts of models fitted on nested training sets; all were
+        tested on the same images.
     classes : list of str
         In the order of the configuration.
     seed : int
@@ -131,10 +131,11 @@ def learning_curve(
     UserError
         Where a model lacks verdicts, or training sets were not tested on the same images.
     """
-    read = {path: tables.read(path) for path in verdicts}
+    sizes = Results(results).shares()
+    read = {size.table("verdicts"): tables.read(size.table("verdicts")) for size in sizes}
     points: list[dict[str, Any]] = []
     findings: list[dict[str, Any]] = []
-    for model in models:
+    for model in sizes[0].models():
         by_size = {path: table.loc[table["model"] == model] for path, table in read.items()}
         measured = measure(by_size, classes)
         rows, finding = extrapolate(measured, derive_seed(seed, "learning_curve", dataset, model))
