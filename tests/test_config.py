@@ -164,10 +164,9 @@ def test_sections_survive_the_way_through_the_command_line():
 
 
 def test_simulated_images_have_a_table_and_masks_like_any_others():
-    source = load(EXAMPLE).datasets["fibres"].source("results/fibres/simulated", min_side=128)
+    source = load(EXAMPLE).datasets["fibres"].source("results/fibres/simulated")
     assert source.tables[0].csv == "results/fibres/simulated/labels.csv"
     assert source.masks == "results/fibres/simulated/masks"
-    assert source.min_side == 128
 
 
 def test_the_schema_for_editors_is_the_one_shipped():

@@ -2,6 +2,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gradewise.config import Source
+from gradewise.images.manifest import manifest
+from gradewise.images.read_images import read_images
+
 
 @pytest.fixture
 def folders(tmp_path):
@@ -24,3 +28,18 @@ def table(folders):
     path = folders.parent / "labels.csv"
     path.write_text("\n".join(rows) + "\n")
     return path
+
+
+@pytest.fixture
+def make_manifest():
+    """Reads the images of a source and writes the manifest and what goes with it; returns the files by name."""
+
+    def make(source, folder, min_side=1, join_duplicates=True):
+        read_images(source=Source.model_validate(source), threads=2, output=folder / "read")
+        files = {name: folder / f"{name}.parquet" for name in ("manifest", "fingerprints", "duplicates")}
+        files["quarantine"] = folder / "quarantine.csv"
+        written = {"output" if name == "manifest" else name: path for name, path in files.items()}
+        manifest(read=folder / "read", min_side=min_side, join_duplicates=join_duplicates, **written)
+        return files
+
+    return make

@@ -8,19 +8,16 @@ import pytest
 from PIL import Image, ImageFilter
 
 from gradewise import tables
-from gradewise.config import Source
 from gradewise.images.audit import audit
-from gradewise.images.manifest import manifest
 from gradewise.simulate.drawing import smooth_noise
-
-NAMES = ("quarantine", "fingerprints", "duplicates")
 
 
 class World:
     """Sixty made-up pictures of two classes, differing in content alone, that a test may spoil."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, make_manifest):
         self.folder = folder
+        self.make_manifest = make_manifest
         (folder / "images").mkdir()
         self.rows = []
         for number in range(60):
@@ -42,23 +39,20 @@ class World:
         source = {
             "tables": [{"csv": str(self.folder / "labels.csv"), "images": str(self.folder / "images")}],
             "classes": ["a", "b"],
-            "join_duplicates": joined,
             "group": "group" if "group" in columns else None,
         }
         return self.check(source, joined)
 
     def check(self, source, joined=True):
-        files = {name: self.folder / name for name in NAMES}
-        listed = self.folder / "manifest"
-        manifest(source=Source.model_validate(source), threads=1, output=listed, **files)
+        files = self.make_manifest(source, self.folder, join_duplicates=joined)
         output = self.folder / "audit"
-        audit(manifest=listed, classes=["a", "b"], joined=joined, seed=1, output=output, **files)
+        audit(classes=["a", "b"], joined=joined, seed=1, output=output, **files)
         return tables.read(output)
 
 
 @pytest.fixture
-def world(tmp_path):
-    return World(tmp_path)
+def world(tmp_path, make_manifest):
+    return World(tmp_path, make_manifest)
 
 
 def of(found, check):
@@ -83,7 +77,7 @@ def test_copies_under_another_label_are_listed_and_not_dropped(world):
     assert set(conflicts["severity"]) == {"warning"}
     assert list(of(found, "exact duplicate")["severity"]) == ["notice"]
     assert "rotated by 90°" in of(found, "near duplicate")["text"].iloc[0]
-    assert len(tables.read(world.folder / "manifest")) == 62
+    assert len(tables.read(world.folder / "manifest.parquet")) == 62
 
 
 def again(world, name):
@@ -99,7 +93,7 @@ def test_a_scene_taken_twice_is_noticed_and_not_joined(world):
     assert list(found["severity"]) == ["notice", "notice"]
     assert "2 of 61 images" in found["text"].iloc[0]
     assert found[["image_id", "other_image_id"]].iloc[1].tolist() == ["04.png", "again.png"]
-    assert tables.read(world.folder / "manifest")["group"].nunique() == 61
+    assert tables.read(world.folder / "manifest.parquet")["group"].nunique() == 61
 
 
 def test_look_alikes_of_one_group_are_not_told(world):
@@ -199,7 +193,7 @@ def test_a_copy_of_a_training_image_among_test_images_is_told(world):
         {"csv": str(world.folder / f"{role}.csv"), "images": str(world.folder / "images"), "role": role}
         for role in ("train", "test")
     ]
-    source = {"tables": parts, "classes": ["a", "b"], "join_duplicates": False}
+    source = {"tables": parts, "classes": ["a", "b"]}
     found = of(world.check(source, joined=False), "copy across roles")
     assert list(found["severity"]) == ["warning"]
     assert {"test", "train"} <= set(found["text"].iloc[0].split())
@@ -208,8 +202,9 @@ def test_a_copy_of_a_training_image_among_test_images_is_told(world):
 def test_the_command_writes_the_audit(world):
     world.audit()
     command = [sys.executable, "-m", "gradewise.images.audit", "--seed", "1", "--classes", json.dumps(["a", "b"])]
-    for name in ("manifest", *NAMES):
-        command += [f"--{name}", str(world.folder / name)]
+    command += ["--quarantine", str(world.folder / "quarantine.csv")]
+    for name in ("manifest", "fingerprints", "duplicates"):
+        command += [f"--{name}", str(world.folder / f"{name}.parquet")]
     output = world.folder / "audit-exact"
     subprocess.run([*command, "--joined", "exact", "--output", str(output)], check=True, capture_output=True)
     assert tables.read(output).columns.tolist() == tables.AUDIT.names

@@ -4,11 +4,9 @@ import pytest
 from PIL import Image
 
 from gradewise import symmetry, tables
-from gradewise.config import Source
 from gradewise.images.decode import decode
 from gradewise.images.duplicates import find_duplicates
 from gradewise.images.fingerprints import SIDE, fingerprint
-from gradewise.images.manifest import manifest
 from gradewise.simulate.drawing import smooth_noise
 
 WIDTH, HEIGHT = 200, 160
@@ -159,19 +157,16 @@ def test_one_image_alone_and_blank_images_are_no_copies(search):
 
 
 @pytest.mark.parametrize(("join", "groups"), [(True, 6), ("exact", 7), (False, 8)])
-def test_copies_share_a_group_as_far_as_the_setting_says(tmp_path, join, groups):
+def test_copies_share_a_group_as_far_as_the_setting_says(make_manifest, tmp_path, join, groups):
     for label in ("good", "bad"):
         (tmp_path / "data" / label).mkdir(parents=True)
     for seed in range(6):
         picture(seed).save(tmp_path / "data" / "good" / f"{seed}.png")
     picture(2).save(tmp_path / "data" / "bad" / "same.tif")
     turned(picture(3), 1).save(tmp_path / "data" / "bad" / "turned.jpg", quality=70)
-    source = Source.model_validate(
-        {"images": str(tmp_path / "data"), "classes": ["good", "bad"], "join_duplicates": join}
-    )
-    names = ("output", "quarantine", "fingerprints", "duplicates")
-    manifest(source=source, threads=1, **{name: tmp_path / name for name in names})
-    images = tables.read(tmp_path / "output")
+    source = {"images": str(tmp_path / "data"), "classes": ["good", "bad"]}
+    files = make_manifest(source, tmp_path, join_duplicates=join)
+    images = tables.read(files["manifest"])
     assert images["group"].nunique() == groups
-    assert list(tables.read(tmp_path / "duplicates")["kind"]) == ["exact", "near"]
-    assert list(tables.read(tmp_path / "fingerprints")["image_id"]) == list(images["image_id"])
+    assert list(tables.read(files["duplicates"])["kind"]) == ["exact", "near"]
+    assert list(tables.read(files["fingerprints"])["image_id"]) == list(images["image_id"])

@@ -1,7 +1,9 @@
 import csv
+import json
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -10,65 +12,108 @@ from PIL import Image
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.config import Source
-from gradewise.images.manifest import join_groups, manifest
+from gradewise.images.manifest import join_groups
 
 
-def run(folders, tmp_path, **more):
-    source = Source.model_validate({"images": str(folders), "classes": ["good", "bad"], **more})
-    manifest(
-        source=source,
-        threads=2,
-        output=tmp_path / "m.parquet",
-        quarantine=tmp_path / "q.csv",
-        fingerprints=tmp_path / "f.parquet",
-        duplicates=tmp_path / "d.parquet",
-    )
-    with (tmp_path / "q.csv").open() as stream:
-        return tables.read(tmp_path / "m.parquet"), list(csv.DictReader(stream))
+@pytest.fixture
+def run(make_manifest, folders, tmp_path):
+    """The manifest and the quarantine list of the images in `folders`."""
+
+    def make(views_need=1, join_duplicates=True, **more):
+        source = {"images": str(folders), "classes": ["good", "bad"], **more}
+        files = make_manifest(source, tmp_path, views_need, join_duplicates)
+        with files["quarantine"].open() as stream:
+            return tables.read(files["manifest"]), list(csv.DictReader(stream))
+
+    return make
 
 
-def test_every_readable_image_is_described(folders, tmp_path):
-    images, aside = run(folders, tmp_path)
+def test_every_readable_image_is_described(run, folders, tmp_path):
+    images, aside = run()
     assert len(images) == 12
     assert set(images["width"]) == {32}
     assert set(images["height"]) == {24}
     assert aside == []
 
 
-def test_what_cannot_be_read_is_set_aside_and_the_rest_goes_on(folders, tmp_path):
+def test_what_cannot_be_read_is_set_aside_and_the_rest_goes_on(run, folders, tmp_path):
     (folders / "good" / "leer é.png").touch()
     Image.new("L", (1, 1)).save(folders / "bad" / "dot.png")
-    images, aside = run(folders, tmp_path)
+    images, aside = run()
     assert len(images) == 12
     assert {row["path"]: row["reason"] for row in aside} == {
         str(folders / "good" / "leer é.png"): "the file is empty",
-        str(folders / "bad" / "dot.png"): "1 x 1 pixels; the views need at least 16 a side",
+        str(folders / "bad" / "dot.png"): "1 x 1 pixels; min_side is 16",
     }
 
 
-def test_files_are_not_touched(folders, tmp_path):
+def test_images_too_small_for_a_view_are_set_aside_with_all_that_is_known_of_them(run, folders, tmp_path):
+    everything, _ = run()
+    small = Image.fromarray(np.random.default_rng(7).integers(0, 256, (20, 40), dtype=np.uint8))
+    for name in ("small.png", "copy of small.png"):
+        small.save(folders / "good" / name)
+    _, aside = run(views_need=20)
+    assert aside == []
+    assert len(tables.read(tmp_path / "duplicates.parquet")) == 1
+    images, aside = run(views_need=21)
+    pd.testing.assert_frame_equal(images, everything)
+    reason = "40 x 20 pixels; the views need at least 21 a side"
+    assert aside == [
+        {"path": str(folders / "good" / name), "reason": reason} for name in ("copy of small.png", "small.png")
+    ]
+    assert tables.read(tmp_path / "duplicates.parquet").empty
+    assert list(tables.read(tmp_path / "fingerprints.parquet")["image_id"]) == list(images["image_id"])
+
+
+def test_images_that_share_a_group_only_through_a_small_one_are_not_joined(run, folders):
+    """`twin` and `other` are no copies of one another; each lies in the folder of a group of its own."""
+    pixels = np.random.default_rng(7).integers(0, 256, (20, 40), dtype=np.uint8)
+    Image.fromarray(pixels).save(folders / "good" / "a_1.png")
+    Image.fromarray(pixels).save(folders / "good" / "b_1.png")
+    for name in ("a_2.png", "b_2.png"):
+        larger = np.random.default_rng(ord(name[0])).integers(0, 256, (24, 40), dtype=np.uint8)
+        Image.fromarray(larger).save(folders / "bad" / name)
+    group = {"regex": "^([^_]+)_"}
+    joined, _ = run(views_need=20, group=group)
+    parted, _ = run(views_need=21, group=group)
+    names = ["bad/a_2.png", "bad/b_2.png"]
+    assert joined.set_index("image_id").loc[names, "group"].nunique() == 1
+    assert parted.set_index("image_id").loc[names, "group"].nunique() == 2
+
+
+def test_the_smallest_side_of_a_usable_image_is_told(run, folders, tmp_path):
+    Image.new("L", (30, 3)).save(folders / "bad" / "too small for anything.png")
+    Image.new("L", (17, 50)).save(folders / "bad" / "narrow.png")
+    run()
+    assert json.loads((tmp_path / "read/sides.json").read_text()) == {"smallest": 17}
+
+
+def test_files_are_not_touched(run, folders, tmp_path):
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folders.rglob("*.png")}
-    run(folders, tmp_path)
+    run()
     assert before == {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folders.rglob("*.png")}
 
 
-def test_no_usable_image_at_all_is_an_error(folders, tmp_path):
-    with pytest.raises(UserError, match="none of 12 files can be used"):
-        run(folders, tmp_path, min_side=100)
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [({"min_side": 100}, "min_side is 100"), ({"views_need": 100}, "the views need at least 100 a side")],
+)
+def test_no_usable_image_at_all_is_an_error(run, settings, reason):
+    with pytest.raises(UserError, match=rf"none of 12 files can be used; .*\.png: 32 x 24 pixels; {reason}"):
+        run(**settings)
 
 
-def test_exact_copies_share_a_group_unless_told_otherwise(folders, tmp_path):
+def test_exact_copies_share_a_group_unless_told_otherwise(run, folders, tmp_path):
     (folders / "bad" / "copy.png").write_bytes((folders / "good" / "s0_0.png").read_bytes())
     for join, expected in ((True, 12), ("exact", 12), (False, 13)):
-        images, _ = run(folders, tmp_path, join_duplicates=join)
+        images, _ = run(join_duplicates=join)
         assert images["group"].nunique() == expected
 
 
-def test_a_mask_of_another_size_sets_its_image_aside(folders, tmp_path):
+def test_a_mask_of_another_size_sets_its_image_aside(run, folders, tmp_path):
     (tmp_path / "masks" / "bad").mkdir(parents=True)
     Image.new("L", (5, 5)).save(tmp_path / "masks" / "bad" / "s0_0.png")
-    images, aside = run(folders, tmp_path, masks=str(tmp_path / "masks"))
+    images, aside = run(masks=str(tmp_path / "masks"))
     assert len(images) == 11
     assert "5 x 5 pixels, the image 32 x 24" in aside[0]["reason"]
 
@@ -93,10 +138,9 @@ def test_joined_groups_are_the_finest_that_part_neither_groups_nor_twins(pairs):
 
 
 def test_the_command_reports_a_users_mistake_without_a_traceback(tmp_path):
-    command = [sys.executable, "-m", "gradewise.images.manifest", "--threads", "1"]
+    command = [sys.executable, "-m", "gradewise.images.read_images", "--threads", "1"]
     command += ["--source", '{"images": "nowhere", "classes": ["a", "b"]}']
-    for name in ("output", "quarantine", "fingerprints", "duplicates"):
-        command += [f"--{name}", str(tmp_path / name)]
+    command += ["--output", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert "the folder 'nowhere' does not exist" in done.stderr

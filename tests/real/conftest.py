@@ -26,6 +26,6 @@ def source(data):
 
     def read(study, dataset):
         text = (studies / f"{study}.yaml").read_text().replace("data/", f"{data}/")
-        return load(yaml.safe_load(text)).datasets[dataset].source("", 16)
+        return load(yaml.safe_load(text)).datasets[dataset].source("")
 
     return read

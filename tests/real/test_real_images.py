@@ -13,6 +13,7 @@ from gradewise.config import Evaluation
 from gradewise.config.views import View
 from gradewise.images.listing import list_images
 from gradewise.images.manifest import manifest
+from gradewise.images.read_images import read_images
 from gradewise.images.split import draw_splits
 from gradewise.views.view import view
 
@@ -36,8 +37,7 @@ def test_every_image_of_a_study_is_listed_with_its_class(source, study, dataset,
 
 
 def test_micrographs_are_read_and_cut_into_tiles_that_their_masks_label(source, tmp_path):
-    manifest(source=source("nanotwice", "nanotwice"), threads=2, **outputs(tmp_path))
-    images = tables.read(tmp_path / "manifest.parquet")
+    images = make_manifest(source("nanotwice", "nanotwice"), tmp_path)
     assert len(images) == 22
     assert images["mask"].notna().sum() == 20
     view(
@@ -58,8 +58,7 @@ def test_micrographs_are_read_and_cut_into_tiles_that_their_masks_label(source, 
 
 
 def test_photos_keep_the_roles_of_their_label_tables(source, tmp_path):
-    manifest(source=source("apples", "apples"), threads=2, **outputs(tmp_path))
-    images = tables.read(tmp_path / "manifest.parquet")
+    images = make_manifest(source("apples", "apples"), tmp_path)
     roles = draw_splits(images, Evaluation(predefined=True, repeats=2), sorted(images["label"].unique()), 0)
     tested = set(roles.loc[roles["role"] == "test", "image_id"])
     assert tested == set(images.loc[images["role"] == "test", "image_id"])
@@ -82,10 +81,9 @@ def test_a_short_comparison_on_micrographs_runs_to_its_report(data, tmp_path):
     assert np.isclose(verdicts[["p_Normal", "p_Anomalous"]].sum(axis=1), 1, atol=1e-4).all()
 
 
-def outputs(folder):
-    return {
-        "output": folder / "manifest.parquet",
-        "quarantine": folder / "quarantine.csv",
-        "fingerprints": folder / "fingerprints.parquet",
-        "duplicates": folder / "duplicates.parquet",
-    }
+def make_manifest(source, folder):
+    read_images(source=source, threads=2, output=folder / "read")
+    files = {name: folder / f"{name}.parquet" for name in ("fingerprints", "duplicates")}
+    files |= {"output": folder / "manifest.parquet", "quarantine": folder / "quarantine.csv"}
+    manifest(read=folder / "read", min_side=128, join_duplicates=True, **files)
+    return tables.read(folder / "manifest.parquet")

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 RULES = {
     match[1]: match[2]
     for path in sorted((ROOT / "workflow/rules").glob("*.smk"))
-    for match in re.finditer(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", path.read_text(), flags=re.M | re.S)
+    for match in re.finditer(r"^(?:rule|checkpoint) (\w+):\n(.*?)(?=^\w|\Z)", path.read_text(), flags=re.M | re.S)
 }
 
 

@@ -88,4 +88,4 @@ def test_changed_images_are_noticed(finished, snakemake, planned, tmp_path):
     assert planned(snakemake("-n", *arguments).stdout) == {}
     image = next((tmp_path / "photos").glob("*.png"))
     image.write_bytes(image.read_bytes() + b" ")
-    assert planned(snakemake("-n", *arguments).stdout) == {"manifest": 1}
+    assert planned(snakemake("-n", *arguments).stdout) == {"read_images": 1, "manifest": 1}

@@ -1,5 +1,6 @@
 # Shared by the rules of all stages (the checked configuration, wildcards, input functions, what jobs need).
 
+import json
 import os
 from pathlib import Path
 
@@ -133,16 +134,22 @@ def used_views(dataset):
 
 
 def source_of(wildcards):
-    """Where a dataset's images are; they must be large enough for every view that is used of them."""
-    dataset = dataset_of(wildcards)
-    views = used_views(wildcards.dataset)
-    side = max(CONFIG.views[view].minimum_side for view in views)
-    return dataset.source(
-        simulated=f"results/{wildcards.dataset}/simulated", min_side=side
+    return dataset_of(wildcards).source(
+        simulated=f"results/{wildcards.dataset}/simulated"
     )
 
 
-def manifest_input(wildcards):
+def side_needed(wildcards):
+    """Smallest side that all views of a dataset can work with; 1 where no image is smaller, as nothing depends on it."""
+    needed = max(
+        CONFIG.views[view].minimum_side for view in used_views(wildcards.dataset)
+    )
+    sides = checkpoints.read_images.get(dataset=wildcards.dataset).output.sides
+    smallest = json.loads(Path(sides).read_text())["smallest"]
+    return needed if smallest < needed else 1
+
+
+def images_of(wildcards):
     """Label tables and folders; for simulated images what `simulate` makes."""
     if dataset_of(wildcards).simulate is not None:
         return {"simulated": f"results/{wildcards.dataset}/simulated"}
@@ -155,9 +162,9 @@ def manifest_input(wildcards):
     }
 
 
-def manifest_state(wildcards):
+def images_state(wildcards):
     """Names, sizes and times of the files, since a folder's own time says nothing of what lies deeper."""
-    return files_state(manifest_input(wildcards).get("folders", []))
+    return files_state(images_of(wildcards).get("folders", []))
 
 
 def tile_labels_of(wildcards):

@@ -2,9 +2,43 @@
 # fingerprints of images and the pairs of copies, the audit, the splits and the variants of them.
 
 
+# a checkpoint, since the smallest image decides whether the sizes that views need matter to the manifest at all
+checkpoint read_images:
+    input:
+        unpack(images_of),
+    output:
+        images=f"{RESULTS}/read/images.parquet",
+        fingerprints=f"{RESULTS}/read/fingerprints.parquet",
+        duplicates=f"{RESULTS}/read/duplicates.parquet",
+        sides=f"{RESULTS}/read/sides.json",
+    log:
+        "logs/read_images/{dataset}.log",
+    benchmark:
+        "benchmarks/read_images/{dataset}.jsonl"
+    conda:
+        "../../envs/gradewise.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory(1200, 0),
+        runtime=minutes(30, 0),
+    params:
+        source=lambda wildcards: to_json(source_of(wildcards)),
+        state=images_state,
+        folder=lambda wildcards, output: Path(output.images).parent,
+        code=code_version("gradewise.images.read_images"),
+    shell:
+        "python -m gradewise.images.read_images"
+        " --source {params.source:q}"
+        " --threads {threads}"
+        " --output {params.folder}"
+        " 2>&1 | tee {log}"
+
+
 rule manifest:
     input:
-        unpack(manifest_input),
+        images=f"{RESULTS}/read/images.parquet",
+        fingerprints=f"{RESULTS}/read/fingerprints.parquet",
+        duplicates=f"{RESULTS}/read/duplicates.parquet",
     output:
         manifest=f"{RESULTS}/manifest.parquet",
         quarantine=f"{RESULTS}/quarantine.csv",
@@ -16,18 +50,21 @@ rule manifest:
         "benchmarks/manifest/{dataset}.jsonl"
     conda:
         "../../envs/gradewise.yaml"
-    threads: 8
     resources:
-        mem_mb=memory(1200, 0),
-        runtime=minutes(30, 0),
+        mem_mb=memory(600, 4),
+        runtime=minutes(5, 0),
     params:
-        source=lambda wildcards: to_json(source_of(wildcards)),
-        state=manifest_state,
+        read=lambda wildcards, input: Path(input.images).parent,
+        min_side=side_needed,
+        join_duplicates=lambda wildcards: to_json(
+            dataset_of(wildcards).join_duplicates
+        ),
         code=code_version("gradewise.images.manifest"),
     shell:
         "python -m gradewise.images.manifest"
-        " --source {params.source:q}"
-        " --threads {threads}"
+        " --read {params.read}"
+        " --min_side {params.min_side}"
+        " --join_duplicates {params.join_duplicates}"
         " --output {output.manifest}"
         " --quarantine {output.quarantine}"
         " --fingerprints {output.fingerprints}"

@@ -33,6 +33,10 @@ MANIFEST = pa.schema(
 )
 """One row an image; further columns of the label table follow. `bits` is the number of bits its grey levels use."""
 
+IMAGES = pa.schema([*(pa.field(field.name, field.type) for field in MANIFEST), pa.field("reason", pa.string())])
+"""One row per file that is listed, with what the manifest says of an image, as far as the file can be read, and the
+`reason` where it cannot be used; further columns of the label table follow."""
+
 FINGERPRINTS = pa.schema(
     [
         pa.field("image_id", pa.string(), nullable=False),

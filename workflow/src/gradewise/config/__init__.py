@@ -238,9 +238,6 @@ class Source(Section):
     group: str | Pattern | None = Field(
         None, description="a column of the label table, or {regex: ..} on the file name; null: each image alone"
     )
-    join_duplicates: bool | Literal["exact"] = Field(
-        True, description="copies share a group: also changed ones (true), only those of the same pixels, or none"
-    )
     masks: str | None = Field(None, description="folder of defect masks")
     mask_suffix: str = Field("", description="mask of a.tif is a<suffix>.png")
     labels_from: Literal["images", "masks"] = Field(
@@ -259,6 +256,9 @@ def _deciding(word: str) -> str:
 class Dataset(Source):
     """Labelled images, how they are split and which models are compared on them."""
 
+    join_duplicates: bool | Literal["exact"] = Field(
+        True, description="copies share a group: also changed ones (true), only those of the same pixels, or none"
+    )
     simulate: Annotated[NanofibreSimulation | MangoSimulation, Field(discriminator="kind")] | None = None
     ordered: bool = Field(False, description="classes are grades: adds kappa, adjacent accuracy and grade error")
     mask_fraction: float = Field(0.02, gt=0, le=1, description="masked share that makes a tile positive")
@@ -367,18 +367,9 @@ class Dataset(Source):
                 )
         return self
 
-    def source(self, simulated: str, min_side: int) -> Source:
-        """Where the images are, of simulated ones too.
-
-        Parameters
-        ----------
-        simulated : str
-            Folder that `simulate` writes to.
-        min_side : int
-            Smallest side that the views can work with [px].
-        """
+    def source(self, simulated: str) -> Source:
+        """Where the images are, of simulated ones too: in the folder that `simulate` writes to."""
         parts = {name: getattr(self, name) for name in Source.model_fields}
-        parts["min_side"] = max(self.min_side, min_side)
         if self.simulate is not None:
             parts["tables"] = (Table(csv=f"{simulated}/labels.csv", images=f"{simulated}/images", role=None),)
             parts["masks"] = f"{simulated}/masks"

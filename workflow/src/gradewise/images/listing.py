@@ -122,7 +122,7 @@ def _from_table(section: Table, common: Path, source: Source) -> pd.DataFrame:
         raise UserError(f"{csv}: none of its {len(table)} images is in {folder}, e.g. {lost[0]!r}; is images: right?")
     paths = [folder / name for name in table["image_id"]]
     further = table.drop(columns=["image_id", "label"])
-    further = further.rename(columns={name: f"table_{name}" for name in further if name in tables.MANIFEST.names})
+    further = further.rename(columns={name: f"table_{name}" for name in further if name in tables.IMAGES.names})
     return pd.DataFrame(
         {
             "image_id": [os.path.relpath(os.path.abspath(path), common) for path in paths],

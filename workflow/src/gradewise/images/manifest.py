@@ -1,45 +1,45 @@
-"""The manifest: every usable image of a dataset, read fully once; what cannot be used goes to the quarantine list.
+"""The manifest: every usable image of a dataset; what cannot be used goes to the quarantine list.
 
-Copies are found here, before any split, so that they can share a group; what is kept of each image to find them by, and
-to audit the dataset, is written beside the manifest.
+Sizes are checked here, for all views of the dataset at once, so that all models see the same images; no image is read.
 """
 
 from __future__ import annotations
 
 import csv
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from gradewise import command, tables
-from gradewise.config import Source
-from gradewise.images.decode import UnreadableError, decode
-from gradewise.images.duplicates import find_duplicates
-from gradewise.images.fingerprints import SIDE, fingerprint
-from gradewise.images.listing import list_images
-from gradewise.progress import track
 
 log = logging.getLogger(__name__)
 
 
 def manifest(
-    *, source: Source, threads: int, output: Path, quarantine: Path, fingerprints: Path, duplicates: Path
+    *,
+    read: Path,
+    min_side: int,
+    join_duplicates: bool | Literal["exact"],
+    output: Path,
+    quarantine: Path,
+    fingerprints: Path,
+    duplicates: Path,
 ) -> None:
-    """List and check a dataset's images.
+    """Set aside what cannot be used, and join the groups of copies.
 
     Parameters
     ----------
-    source : Source
-        Where the images are, as JSON.
-    threads : int
-        How many images are read at a time.
+    read : Path
+        Folder that `read_images` wrote.
+    min_side : int
+        Smallest side that every view can work with [px].
+    join_duplicates : bool or exact
+        Which copies share a group: all, none, or those of the same pixels.
     output : Path
         Table of usable images, `manifest.parquet`.
     quarantine : Path
@@ -52,67 +52,30 @@ def manifest(
     Raises
     ------
     UserError
-        Where folders or tables contradict the configuration, or no image is left.
+        Where no image is left.
     """
-    listed = list_images(source)
-    log.info("%d images of %d classes listed", len(listed), listed["label"].nunique())
-
-    def inspect(row: Any) -> dict[str, Any]:
-        try:
-            return _inspect(Path(row.path), row.mask, source)
-        except UnreadableError as error:
-            return {"reason": str(error)}
-
-    with ThreadPoolExecutor(threads) as pool:
-        facts = list(track(pool.map(inspect, listed.itertuples()), len(listed), "images read"))
-    prints = pd.DataFrame([fact.pop("fingerprint", None) or {} for fact in facts], index=listed.index)
-    frame = listed.join(pd.DataFrame(facts, index=listed.index, columns=_FACTS))
-    aside = frame["reason"].notna()
-    _write_quarantine(frame.loc[aside, ["path", "reason"]], quarantine)
+    listed = tables.read(read / "images.parquet")
+    small = (listed[["width", "height"]].min(axis=1) < min_side).fillna(False)
+    listed.loc[small, "reason"] = [
+        f"{row.width:.0f} x {row.height:.0f} pixels; the views need at least {min_side} a side"
+        for row in listed.loc[small].itertuples()
+    ]
+    aside = listed["reason"].notna()
+    if aside.all():
+        raise command.UserError(
+            f"none of {len(listed)} files can be used; {listed['path'].iloc[0]}: {listed['reason'].iloc[0]}"
+        )
+    _write_quarantine(listed.loc[aside, ["path", "reason"]], quarantine)
     if aside.any():
-        log.warning("%d of %d files set aside, see %s", aside.sum(), len(frame), quarantine)
-    usable = frame.loc[~aside].drop(columns="reason").reset_index(drop=True)
-    if usable.empty:
-        raise command.UserError(f"none of {len(frame)} files can be used, see {quarantine}")
-    prints = prints.loc[~aside].reset_index(drop=True)
-    thumbnails = np.frombuffer(b"".join(prints["thumbnail"]), dtype=np.uint8).reshape(-1, SIDE, SIDE)
-    copies = find_duplicates(usable, thumbnails, threads)
-    log.info("%d pairs of images: %s", len(copies), copies["kind"].value_counts().to_dict())
-    usable["group"] = join_groups(usable["group"], _twins(usable["image_id"], copies, source.join_duplicates))
-    prints = prints.assign(image_id=usable["image_id"]).astype({"file_bytes": "int64"})
-    tables.write(prints, fingerprints, tables.FINGERPRINTS)
+        log.warning("%d of %d files set aside, see %s", aside.sum(), len(listed), quarantine)
+    usable = listed.loc[~aside].drop(columns="reason").reset_index(drop=True)
+    prints, pairs = tables.read(read / "fingerprints.parquet"), tables.read(read / "duplicates.parquet")
+    names = set(usable["image_id"])
+    copies = pairs.loc[pairs["image_id"].isin(names) & pairs["other_image_id"].isin(names)]
+    usable["group"] = join_groups(usable["group"], _twins(usable["image_id"], copies, join_duplicates))
+    tables.write(prints.loc[prints["image_id"].isin(names)], fingerprints, tables.FINGERPRINTS)
     tables.write(copies, duplicates, tables.DUPLICATES)
     tables.write(usable, output, tables.MANIFEST)
-
-
-_FACTS = ["width", "height", "mode", "bits", "pixel_hash", "reason"]
-
-
-def _inspect(path: Path, mask: str | None, source: Source) -> dict[str, Any]:
-    decoded = decode(path, source.max_megapixels)
-    height, width = decoded.pixels.shape[:2]
-    if min(height, width) < source.min_side:
-        raise UnreadableError(f"{width} x {height} pixels; the views need at least {source.min_side} a side")
-    if isinstance(mask, str):
-        _check_mask(Path(mask), (width, height))
-    return {
-        "width": width,
-        "height": height,
-        "mode": decoded.mode,
-        "bits": decoded.bits,
-        "pixel_hash": decoded.pixel_hash(),
-        "fingerprint": fingerprint(decoded, path),
-    }
-
-
-def _check_mask(path: Path, size: tuple[int, int]) -> None:
-    try:
-        with Image.open(path) as mask:
-            found = mask.size
-    except OSError as error:
-        raise UnreadableError(f"its mask {path} cannot be read ({error})") from error
-    if found != size:
-        raise UnreadableError(f"its mask {path} is {found[0]} x {found[1]} pixels, the image {size[0]} x {size[1]}")
 
 
 def _twins(images: pd.Series, copies: pd.DataFrame, join: bool | Literal["exact"]) -> pd.Series:

@@ -1,0 +1,107 @@
+"""Reads every image of a dataset fully, once: facts, a small picture, and why a file cannot be used; finds copies.
+
+Nothing here depends on views or models, so that a change of them reads no image again. Copies are found before any
+split, so that they can share a group.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from gradewise import command, tables
+from gradewise.config import Source
+from gradewise.images.decode import UnreadableError, decode
+from gradewise.images.duplicates import find_duplicates
+from gradewise.images.fingerprints import SIDE, fingerprint
+from gradewise.images.listing import list_images
+from gradewise.progress import track
+
+log = logging.getLogger(__name__)
+
+FACTS = {"width": "Int32", "height": "Int32", "mode": "str", "bits": "Int8", "pixel_hash": "str", "reason": "str"}
+
+
+def read_images(*, source: Source, threads: int, output: Path) -> None:
+    """List and read a dataset's images.
+
+    Parameters
+    ----------
+    source : Source
+        Where the images are, as JSON.
+    threads : int
+        How many images are read at a time.
+    output : Path
+        Folder for `images.parquet` (every file that is listed, with the reason where it cannot be used),
+        `fingerprints.parquet` and `duplicates.parquet` (of the images that can be used), and `sides.json` (the
+        smallest side among them).
+
+    Raises
+    ------
+    UserError
+        Where folders or tables contradict the configuration, or no image can be used.
+    """
+    listed = list_images(source)
+    log.info("%d images of %d classes listed", len(listed), listed["label"].nunique())
+
+    def inspect(row: Any) -> dict[str, Any]:
+        return _inspect(Path(row.path), row.mask, source)
+
+    with ThreadPoolExecutor(threads) as pool:
+        facts = list(track(pool.map(inspect, listed.itertuples()), len(listed), "images read"))
+    prints = pd.DataFrame([fact.pop("fingerprint", None) or {} for fact in facts], index=listed.index)
+    images = listed.join(pd.DataFrame(facts, index=listed.index, columns=list(FACTS)).astype(FACTS))
+    readable = images["reason"].isna()
+    if not readable.any():
+        raise command.UserError(
+            f"none of {len(images)} files can be used; {images['path'].iloc[0]}: {images['reason'].iloc[0]}"
+        )
+    usable = images.loc[readable].reset_index(drop=True)
+    prints = prints.loc[readable].reset_index(drop=True).astype({"file_bytes": "int64"})
+    thumbnails = np.frombuffer(b"".join(prints["thumbnail"]), dtype=np.uint8).reshape(-1, SIDE, SIDE)
+    copies = find_duplicates(usable, thumbnails, threads)
+    log.info("%d pairs of images: %s", len(copies), copies["kind"].value_counts().to_dict())
+    tables.write(images, output / "images.parquet", tables.IMAGES)
+    tables.write(prints.assign(image_id=usable["image_id"]), output / "fingerprints.parquet", tables.FINGERPRINTS)
+    tables.write(copies, output / "duplicates.parquet", tables.DUPLICATES)
+    with tables.replacing(output / "sides.json") as partial:
+        partial.write_text(json.dumps({"smallest": int(usable[["width", "height"]].min(axis=None))}))
+
+
+def _inspect(path: Path, mask: str | None, source: Source) -> dict[str, Any]:
+    """Facts of an image, its fingerprint, and the reason where it cannot be used."""
+    try:
+        decoded = decode(path, source.max_megapixels)
+    except UnreadableError as error:
+        return {"reason": str(error)}
+    height, width = decoded.pixels.shape[:2]
+    facts = {"width": width, "height": height, "mode": decoded.mode, "bits": decoded.bits}
+    if min(height, width) < source.min_side:
+        return {**facts, "reason": f"{width} x {height} pixels; min_side is {source.min_side}"}
+    try:
+        if isinstance(mask, str):
+            _check_mask(Path(mask), (width, height))
+    except UnreadableError as error:
+        return {**facts, "reason": str(error)}
+    return {**facts, "pixel_hash": decoded.pixel_hash(), "fingerprint": fingerprint(decoded, path)}
+
+
+def _check_mask(path: Path, size: tuple[int, int]) -> None:
+    try:
+        with Image.open(path) as mask:
+            width, height = mask.size
+    except OSError as error:
+        raise UnreadableError(f"its mask {path} cannot be read ({error})") from error
+    if (width, height) != size:
+        raise UnreadableError(f"its mask {path} is {width} x {height} pixels, the image {size[0]} x {size[1]}")
+
+
+if __name__ == "__main__":
+    command.run(read_images)
