@@ -128,8 +128,9 @@ def test_separation_is_told_of_the_components_in_use_and_of_each_embedding(train
     assert found["seconds"].notna().equals(found["embedded"])
 
 
-def test_at_most_so_many_samples_are_embedded_as_asked(trained, tmp_path):
-    embedding, _ = run(trained, tmp_path / "out", dimensions=[2], most=20)
+def test_many_samples_are_reduced_to_whole_groups(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr("gradewise.studies.embed.MOST_SAMPLES", 20)
+    embedding, _ = run(trained, tmp_path / "out", dimensions=[2])
     assert len(embedding) == 20
 
 

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 NEIGHBOURS = 15
 EXAGGERATION = 12.0
+# samples that are embedded at most, drawn by whole groups where there are more
+MOST_SAMPLES = 3000
 
 
 def embed(
@@ -40,7 +42,6 @@ def embed(
     seed: int,
     threads: int,
     output: Path,
-    most: int = 3000,
 ) -> None:
     """Write `embedding.parquet` and `separation.parquet`.
 
@@ -59,8 +60,6 @@ def embed(
     threads : int
     output : Path
         Folder to write into.
-    most : int
-        Samples, drawn by whole groups where there are more.
 
     Raises
     ------
@@ -76,7 +75,7 @@ def embed(
             f"{model}: its training samples are of {table['group'].nunique()} groups and {table['label'].nunique()} "
             "classes; how classes separate can be told of at least two of each"
         )
-    table = draw_groups(table, most, derive_seed(seed, "embed"))
+    table = draw_groups(table, MOST_SAMPLES, derive_seed(seed, "embed"))
     trained = read_pca_svm(model)
     scores = _scaled_scores(trained, features, list(table["sample_id"]))
     log.info("%d samples of %d groups, %d components", len(table), table["group"].nunique(), scores.shape[1])
