@@ -1,6 +1,21 @@
+import shlex
+import sys
+
 from snakemake.utils import min_version
 
+from gradewise.terminal import Terminal, outcome
+
 min_version("9.27")
+# jobs use the package of this folder, also in conda environments, for which Snakemake removes PYTHONPATH
+shell.prefix(
+    "set -euo pipefail; export PYTHONPATH="
+    + shlex.quote(f"{workflow.basedir}/workflow/src")
+    + "${{PYTHONPATH:+:$PYTHONPATH}}; "
+)
+terminal = Terminal(
+    brief=workflow.is_main_process
+    and not (workflow.output_settings.dryrun or workflow.output_settings.verbose)
+)
 
 # a file given with --configfile replaces the embedded example instead of being merged into it
 if not workflow.config_settings.configfiles:
@@ -26,3 +41,15 @@ rule all:
     default_target: True
     input:
         "reports/index.html",
+
+
+onsuccess:
+    if any(job.rule.name == "index" for job in workflow.dag.jobs):
+        print(
+            outcome(rules.index.input.summaries, rules.index.output[0]),
+            file=sys.stderr,
+        )
+
+
+onerror:
+    print(terminal.failures(), file=sys.stderr)

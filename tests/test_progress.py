@@ -15,6 +15,12 @@ def test_items_pass_and_the_log_tells_how_far(caplog):
     assert "3 images in" in caplog.text
 
 
+def test_a_short_loop_leaves_no_line(caplog):
+    caplog.set_level(logging.INFO)
+    assert list(track(range(3), 3, "images")) == [0, 1, 2]
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [

@@ -13,10 +13,11 @@ from jsonargparse import ArgumentParser, capture_parser
 from gradewise import command
 
 ROOT = Path(__file__).parents[2]
+START = r"^ *(?:rule|checkpoint)\b"
 SOURCES = [
-    match[1]
+    body
     for path in sorted((ROOT / "workflow/rules").glob("*.smk"))
-    for match in re.finditer(r"^ *rule\b[ \w]*:\n(.*?)(?=^ *rule\b|\Z)", path.read_text(), flags=re.M | re.S)
+    for body in re.findall(rf"{START}[ \w]*:\n(.*?)(?={START}|\Z)", path.read_text(), flags=re.M | re.S)
 ]
 
 
@@ -53,9 +54,12 @@ def jobs(snakemake, tmp_path_factory):
         ).stdout
         for configuration in (Path(__file__).with_name("small.yaml"), folder / "studies.yaml")
     ]
-    shown = re.compile(r"^rule (\w+):\n((?:    .*\n)+)(?:Shell command: )?(python -m .*)$", flags=re.M)
+    shown = re.compile(r"^(?:rule|checkpoint) (\w+):\n((?:    .*\n)+)(?:Shell command: )?(python -m .*)$", flags=re.M)
     return [
-        Job(rule, description, shlex.split(line)) for plan in plans for rule, description, line in shown.findall(plan)
+        # a dry run does not know yet what a checkpoint will tell
+        Job(rule, description, shlex.split(line.replace("<TBD>", "1")))
+        for plan in plans
+        for rule, description, line in shown.findall(plan)
     ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from jsonargparse import auto_cli
@@ -19,9 +20,14 @@ class UserError(Exception):
 
 
 def run(step: Callable[..., Any]) -> None:
-    """Parse the command line for `step` and call it."""
+    """Parse the command line for `step` and call it. Each line of its log says what is being made."""
+    flags = dict(pairwise(sys.argv))
+    made = flags.get("--output", flags.get("--dataset", "")).removeprefix("results/").replace("%", "%%")
     logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format=f"%(asctime)s {step.__name__}: %(message)s", datefmt="%H:%M:%S"
+        level=logging.INFO,
+        stream=sys.stderr,
+        format=f"%(asctime)s {step.__name__} {made}: %(message)s".replace(" :", ":"),
+        datefmt="%H:%M:%S",
     )
     try:
         auto_cli(step, as_positional=False)

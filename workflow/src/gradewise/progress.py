@@ -11,8 +11,8 @@ Item = TypeVar("Item")
 log = logging.getLogger(__name__)
 
 
-def track(items: Iterable[Item], total: int, what: str, every: float = 5.0) -> Iterator[Item]:
-    """Yield items and log progress.
+def track(items: Iterable[Item], total: int, what: str, every: float = 15.0) -> Iterator[Item]:
+    """Yield items and log progress; nothing where all pass within the time between two lines.
 
     Parameters
     ----------
@@ -33,7 +33,8 @@ def track(items: Iterable[Item], total: int, what: str, every: float = 5.0) -> I
             last = now
             left = (now - start) / done * (total - done)
             log.info("%d/%d %s, %s passed, %s left", done, total, what, duration(now - start), duration(left))
-    log.info("%d %s in %s", done, what, duration(time.monotonic() - start))
+    if time.monotonic() - start >= every:
+        log.info("%d %s in %s", done, what, duration(time.monotonic() - start))
 
 
 def duration(seconds: float) -> str:

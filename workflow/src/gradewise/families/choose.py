@@ -62,12 +62,13 @@ def choose(
         return Choice(candidates[0], fit(candidates[0]), [])
     best: tuple[float, Settings, Fitted] | None = None
     tried = []
-    for number, settings in enumerate(candidates, start=1):
+    for settings in candidates:
         fitted = fit(settings)
         accuracy = validation_accuracy(fitted)
         tried.append({"settings": settings.model_dump(mode="json"), "validation_accuracy": accuracy})
-        log.info("candidate %d of %d: validation accuracy %.3f", number, len(candidates), accuracy)
         if best is None or accuracy > best[0]:
             best = (accuracy, settings, fitted)
     assert best is not None
+    accuracies = ", ".join(f"{trial['validation_accuracy']:.3f}" for trial in tried)
+    log.info("validation accuracy of the %d candidates: %s", len(candidates), accuracies)
     return Choice(best[1], best[2], tried)

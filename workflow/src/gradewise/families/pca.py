@@ -156,7 +156,6 @@ def fit(pixels: np.ndarray, rows: np.ndarray, components: int) -> Pca:
     matrix = _gram(flat, rows, mean) if n <= d else _scatter(flat, rows, mean)
     total = float(np.trace(matrix))
     side = len(matrix)
-    log.info("%d components from the %d x %d %s matrix", wanted, side, side, "Gram" if n <= d else "covariance")
     values, vectors = eigh(matrix, subset_by_index=[side - wanted, side - 1], overwrite_a=True, check_finite=False)
     values, vectors = values[::-1], vectors[:, ::-1]
     kept = int((values > 10 * np.finfo(np.float32).eps * values[0]).sum())

@@ -72,6 +72,7 @@ def manifest(
     prints, pairs = tables.read(read / "fingerprints.parquet"), tables.read(read / "duplicates.parquet")
     names = set(usable["image_id"])
     copies = pairs.loc[pairs["image_id"].isin(names) & pairs["other_image_id"].isin(names)]
+    log.info("%d images of %d classes, %d pairs alike", len(usable), usable["label"].nunique(), len(copies))
     usable["group"] = join_groups(usable["group"], _twins(usable["image_id"], copies, join_duplicates))
     tables.write(prints.loc[prints["image_id"].isin(names)], fingerprints, tables.FINGERPRINTS)
     tables.write(copies, duplicates, tables.DUPLICATES)

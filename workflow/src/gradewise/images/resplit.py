@@ -55,7 +55,7 @@ def resplit(*, splits: Path, manifest: Path, shares: list[float], folds: int = 1
             log.warning("every image is a group of its own: a split that ignores groups differs by chance alone")
     tables.write(drawn, output, tables.SPLITS)
     counts = drawn.groupby("role").size() / drawn["repeat"].nunique()
-    log.info("%s", ", ".join(f"{role}: {count:.0f} images" for role, count in counts.items()))
+    log.info("images per repeat: %s", ", ".join(f"{role} {count:.0f}" for role, count in counts.items()))
 
 
 def exchange(roles: pd.DataFrame, images: pd.DataFrame, folds: int, seed: int) -> pd.DataFrame:

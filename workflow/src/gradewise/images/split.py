@@ -47,9 +47,8 @@ def split(
     images = tables.read(manifest)
     roles = draw_splits(images, evaluation, classes if limited_by_class else [], seed)
     tables.write(roles, output, tables.SPLITS)
-    for role, part in roles.groupby("role"):
-        per_repeat = part.groupby("repeat").size()
-        log.info("%s: %d to %d images a repeat", role, per_repeat.min(), per_repeat.max())
+    counts = roles.groupby("role").size() / roles["repeat"].nunique()
+    log.info("images per repeat: %s", ", ".join(f"{role} {count:.0f}" for role, count in counts.items()))
 
 
 def draw_splits(images: pd.DataFrame, evaluation: Evaluation, classes: list[str], seed: int) -> pd.DataFrame:

@@ -38,6 +38,7 @@ from gradewise.views.samples import Samples
 log = logging.getLogger(__name__)
 
 EVALUATIONS = 10
+SECONDS_BETWEEN_LINES = 15.0
 
 
 @dataclass(frozen=True)
@@ -206,7 +207,7 @@ class _Training:
                     values.append(value)
                 self._keep_best()
                 self._save()
-                self._log(left, every=1.0 if self.state.iteration < self.total else 0.0)
+                self._log(left, every=SECONDS_BETWEEN_LINES if self.state.iteration < self.total else 0.0)
         if self._out_of_patience():
             log.info("no lower validation loss for %d evaluations: stopped", self.settings.patience)
         if self.best:
@@ -239,7 +240,7 @@ class _Training:
             seen += len(targets)
             self.state.iteration += 1
             if self.state.iteration < stop:
-                self._log(left, every=10.0)
+                self._log(left, every=SECONDS_BETWEEN_LINES)
         loss = (loss_sum / weight_sum).item()
         if not math.isfinite(loss) or not all(value.isfinite().all() for value in self.network.parameters()):
             raise UserError(

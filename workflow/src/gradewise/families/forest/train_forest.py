@@ -7,7 +7,6 @@ forests. The one over rows is kept as the model unless only groups are asked for
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -31,8 +30,6 @@ from gradewise.families.run import Cost, Identity, write_run
 from gradewise.families.targets import training_targets
 from gradewise.provenance import derive_seed
 from gradewise.views.samples import read_samples
-
-log = logging.getLogger(__name__)
 
 
 def train_forest(
@@ -171,7 +168,6 @@ def estimate_out_of_bag(
     }
     for unit in settings.out_of_bag:
         if unit != kept and rows.grouped:
-            log.info("a second forest, on bootstraps over %s, for its out-of-bag accuracy", unit)
             other = grow_forest(rows.X, rows.y, rows.bags(unit), settings, seed, threads)
             votes = out_of_bag_at(other, walk(other, rows.X, threads), rows.bags(unit), points, threads)[0]
         else:

@@ -109,7 +109,6 @@ def fit_each(
         for jobs in jobs_at_a_time(ordered, parts, explained_variance, threads):
             # The longest first, so that threads end together: a large C takes long.
             jobs.sort(key=lambda job: job[0].C, reverse=True)
-            log.info("%d fits of %d components", len(jobs), jobs[0][-1])
             Parallel(threads, require="sharedmem")(delayed(attempt)(*job) for job in jobs)
             # Lets go of the matrices before the next are made.
             jobs.clear()
