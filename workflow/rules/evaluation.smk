@@ -1,5 +1,5 @@
 # Needs the predictions of all runs of a dataset. Makes blends of them, verdicts on images, metrics with intervals, and
-# comparisons of every pair of models.
+# comparisons of every pair of models, and the recommendation.
 
 
 rule blend:
@@ -130,6 +130,38 @@ rule compare:
         " --metric {params.metric}"
         " --costs {params.costs:q}"
         " --seed {params.seed}"
+        " --output {output}"
+        " 2>&1 | tee {log}"
+
+
+rule recommend:
+    input:
+        plan=[f"{RESULTS}/plan/runs.json", f"{RESULTS}/plan/settings.json"],
+        tables=expand(
+            f"{RESULTS}/{{table}}.parquet",
+            table=["metrics", "comparisons", "verdicts", "audit"],
+            allow_missing=True,
+        ),
+        predictions=of_all_runs("predictions.parquet"),
+        runs=of_all_runs("run.json"),
+    output:
+        f"{RESULTS}/recommendation.json",
+    log:
+        "logs/recommend/{dataset}.log",
+    benchmark:
+        "benchmarks/recommend/{dataset}.jsonl"
+    conda:
+        "../../envs/gradewise.yaml"
+    resources:
+        mem_mb=memory(800, 5),
+        runtime=minutes(10, 10),
+    params:
+        results=RESULTS,
+        code=code_version("gradewise.evaluation.recommend"),
+    shell:
+        "python -m gradewise.evaluation.recommend"
+        " --dataset {wildcards.dataset}"
+        " --results {params.results}"
         " --output {output}"
         " 2>&1 | tee {log}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +15,27 @@ from gradewise.metrics import METRICS, Counts, Key
 
 @dataclass(frozen=True)
 class Estimate:
-    """A metric's value and the ends of its 95 % interval; NaN where undefined or unknown."""
+    """A value and the ends of its 95 % interval, each None (or NaN) where undefined or unknown."""
 
-    value: float
-    low: float
-    high: float
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Both ends; None where either is unknown."""
+        if self.low is None or self.high is None or not (known(self.low) and known(self.high)):
+            return None
+        return self.low, self.high
+
+    def turned(self) -> Estimate:
+        """The same difference seen from the other side."""
+        return Estimate(*(None if part is None else -part for part in (self.value, self.high, self.low)))
+
+
+def known(value: float | None) -> bool:
+    """Whether there is a finite number."""
+    return value is not None and math.isfinite(value)
 
 
 def estimate(

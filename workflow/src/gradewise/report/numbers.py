@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from gradewise import progress
+from gradewise.evaluation.estimates import Estimate as Estimate
+from gradewise.evaluation.estimates import known as known
 
 NONE = "–"
 MINUS = "−"
 SPACE = "\u00a0"
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value and the bounds of its 95 % interval, each None where unknown."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-
-    @property
-    def bounds(self) -> tuple[float, float] | None:
-        """Both bounds; None where either is unknown."""
-        if self.low is None or self.high is None or not (known(self.low) and known(self.high)):
-            return None
-        return self.low, self.high
-
-
-def known(value: float | None) -> bool:
-    """Whether there is a finite number."""
-    return value is not None and math.isfinite(value)
 
 
 def percent(share: float | None) -> str:

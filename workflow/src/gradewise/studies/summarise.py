@@ -185,7 +185,7 @@ def _rows(
     return rows
 
 
-def share_of(repeat: pd.Series, group: pd.Series, right: ArrayLike, trials: ArrayLike) -> dict[str, float]:
+def share_of(repeat: pd.Series, group: pd.Series, right: ArrayLike, trials: ArrayLike) -> dict[str, float | None]:
     """A share over all repeats with its interval by groups, from hits and trials; one value each a row."""
     counts = np.stack([np.asarray(right, dtype=np.float64), np.asarray(trials, dtype=np.float64)], axis=1)
     by_cell = intervals.cells(pd.factorize(repeat)[0], pd.factorize(group)[0], counts)
