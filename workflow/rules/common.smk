@@ -243,6 +243,7 @@ def evidence_of(wildcards):
     return {
         "plan": [f"{RESULTS}/plan/runs.json", f"{RESULTS}/plan/settings.json"],
         "tables": [f"{RESULTS}/{name}.parquet" for name in names],
+        "recommendation": f"{RESULTS}/recommendation.json",
         "quarantine": f"{RESULTS}/quarantine.csv",
         "runs": of_all_runs("run.json")(wildcards),
         "predictions": of_all_runs("predictions.parquet")(wildcards),
