@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from gradewise import tables
+from gradewise.command import UserError
 from gradewise.config.views import View
 from gradewise.views.samples import read_samples
 from gradewise.views.view import view
@@ -65,6 +66,7 @@ def test_threads_do_not_change_a_byte(dataset):
     operations = ["grey", {"tile": 16, "keep": "random", "count": 2}]
     first = cache(dataset, *operations, threads=1).read_bytes()
     assert cache(dataset, *operations, threads=3).read_bytes() == first
+    assert np.load(dataset / "v.npy").tobytes() == b"".join(tables.read(dataset / "v.parquet")["pixels"])
 
 
 def test_samples_of_a_repeat_are_read_with_roles_groups_and_pixels(dataset):
@@ -76,6 +78,36 @@ def test_samples_of_a_repeat_are_read_with_roles_groups_and_pixels(dataset):
     stored = {row.sample_id: row.pixels for row in tables.read(path).itertuples()}
     for position, sample_id in enumerate(samples.table["sample_id"]):
         assert samples.pixels[position].tobytes() == stored[sample_id]
+
+
+@pytest.mark.parametrize(("without", "in_repeat"), [((), 12), ((), 7), (("npy",), 12), (("npy",), 7)])
+def test_pixels_are_those_of_the_cache_whether_mapped_or_copied(dataset, without, in_repeat):
+    path = cache(dataset, "grey", {"tile": 16})
+    for suffix in without:
+        path.with_suffix(f".{suffix}").unlink()
+    splits = pd.DataFrame({"repeat": 0, "image_id": [str(number) for number in range(in_repeat)], "role": "train"})
+    tables.write(splits, dataset / "splits.parquet", tables.SPLITS)
+    samples = read_samples(path, dataset / "splits.parquet", dataset / "manifest.parquet", 0)
+    stored = tables.read(path).set_index("sample_id")["pixels"]
+    assert len(samples.table) == in_repeat * 6
+    assert samples.pixels.shape == (in_repeat * 6, 16, 16, 1)
+    assert [pixels.tobytes() for pixels in samples.pixels] == [stored[name] for name in samples.table["sample_id"]]
+    with pytest.raises(ValueError, match="read-only"):
+        samples.pixels[0] = 0
+
+
+def test_an_array_that_is_cut_off_or_of_other_samples_is_refused(dataset):
+    path = cache(dataset, "rgb", {"resize": 16})
+    array = path.with_suffix(".npy")
+    whole = array.read_bytes()
+    for spoilt, message in (
+        (whole[:-1], "not whole"),
+        (whole[:10], "not whole"),
+        (whole[:-1] + bytes([whole[-1] ^ 1]), "other samples than those of"),
+    ):
+        array.write_bytes(spoilt)
+        with pytest.raises(UserError, match=message):
+            read_samples(path, dataset / "splits.parquet", dataset / "manifest.parquet", 0)
 
 
 def test_row_groups_are_small_so_that_caches_stream(dataset, monkeypatch):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import gradewise
-from gradewise.provenance import first_party_imports
+from gradewise.provenance import first_party_imports, import_closure
 
 PACKAGE = Path(gradewise.__file__).parent
 STAGES = ["simulate", "images", "views", "families", "evaluation", "report", "studies"]
@@ -31,6 +31,30 @@ def test_a_module_imports_nothing_from_later_stages(module):
 def test_no_circle_exists():
     order = TopologicalSorter({module: set(first_party_imports(module)) - {"gradewise"} for module in MODULES})
     assert len(list(order.static_order())) >= len(MODULES)
+
+
+@pytest.mark.parametrize(
+    ("step", "others"),
+    [
+        ("images.manifest", ("config", "views", "families")),
+        ("views.view", ("families", "config.symmetries")),
+        (
+            "families.fit_pca",
+            ("images", "views.apply", "config", "families.cnn", "families.pca_svm", "families.forest"),
+        ),
+        ("families.cnn.train_cnn", ("images", "views.apply", "config.views", "families.pca_svm", "families.forest")),
+        (
+            "families.pca_svm.train_pca_svm",
+            ("images", "views.apply", "config.views", "families.cnn", "families.forest"),
+        ),
+        ("families.forest.train_forest", ("images", "views.apply", "config.views", "families.cnn", "families.pca_svm")),
+    ],
+)
+def test_edits_elsewhere_do_not_rerun_a_step(step, others):
+    """Neither a simulator nor a table of the report nor a kind of study, nor `others`, count for the step's version."""
+    unrelated = ("simulate", "evaluation", "report", "studies", *others)
+    closure = {name.removeprefix("gradewise.") for name in import_closure(f"gradewise.{step}")}
+    assert [name for name in closure if f"{name}.".startswith(tuple(f"{part}." for part in unrelated))] == []
 
 
 def test_parsing_the_workflow_imports_nothing_heavy():

@@ -5,7 +5,8 @@ rule view:
     input:
         manifest=f"{RESULTS}/manifest.parquet",
     output:
-        f"{RESULTS}/views/{{view}}.parquet",
+        samples=f"{RESULTS}/views/{{view}}.parquet",
+        pixels=f"{RESULTS}/views/{{view}}.npy",
     log:
         "logs/view/{dataset}/{view}.log",
     benchmark:
@@ -32,6 +33,6 @@ rule view:
         " --classes {params.classes:q}"
         " --seed {params.seed}"
         " --threads {threads}"
-        " --output {output}"
+        " --output {output.samples}"
         " {params.tile_labels:q}"
         " 2>&1 | tee {log}"

@@ -171,13 +171,13 @@ def derive_seed(seed: int, *names: str | int) -> int:
 
 def versions() -> dict[str, str]:
     """Versions of Python, this package and the libraries that results depend on, as far as installed."""
-    found = {"python": platform.python_version(), "gradewise": __version__}
+    installed = {"python": platform.python_version(), "gradewise": __version__}
     for name in LIBRARIES:
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def peak_memory_mb() -> float:

@@ -30,20 +30,20 @@ def read_pixels(view: Path, wanted: Sequence[str]) -> np.ndarray:
     KeyError
         Where the cache has no such sample.
     """
-    found = find_pixels(view, wanted)
-    return np.stack([found[name] for name in wanted])
+    cached = find_pixels(view, wanted)
+    return np.stack([cached[name] for name in wanted])
 
 
 def find_pixels(view: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
     """Pixels, uint8 (height, width, channels), of those of some samples that the cache has, by sample_id."""
     shape = tables.read_metadata(view)["shape"]
     cache = pq.ParquetFile(view)
-    found: dict[str, np.ndarray] = {}
+    chosen: dict[str, np.ndarray] = {}
     for group in range(cache.num_row_groups):
         names = cache.read_row_group(group, columns=["sample_id"])["sample_id"].to_pylist()
         places = [place for place, name in enumerate(names) if name in wanted]
         if places:
             pixels = cache.read_row_group(group, columns=["pixels"])["pixels"]
             for place in places:
-                found[names[place]] = np.frombuffer(pixels[place].as_py(), dtype=np.uint8).reshape(shape)
-    return found
+                chosen[names[place]] = np.frombuffer(pixels[place].as_py(), dtype=np.uint8).reshape(shape)
+    return chosen

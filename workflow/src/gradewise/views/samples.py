@@ -1,20 +1,25 @@
 """Reads the samples of one repeat from a view's cache, with flat memory; or their table alone, without the pixels.
 
-Pixels are copied, row group by row group, into an unlinked temporary file that is mapped into memory: models
-index it at random while the operating system decides what stays in RAM.
+Beside the cache `views/{view}.parquet`, which anybody can read, lies a file with the same pixels as one array. Jobs map
+it into memory: models index it at random, all jobs share its pages, and the operating system decides what stays in RAM.
+Where a repeat leaves samples out, or that file has been deleted, pixels are copied into an unlinked temporary file.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gradewise import tables
+from gradewise.command import UserError
 
 COLUMNS = ["sample_id", "image_id", "group", "role", "row", "column", "label"]
 
@@ -26,7 +31,7 @@ class SampleTable:
     Attributes
     ----------
     table : DataFrame
-        One row a sample, in the order of the cache: sample_id, image_id, group, role, row, column, label.
+        One row per sample, in the order of the cache: sample_id, image_id, group, role, row, column, label.
     """
 
     table: pd.DataFrame
@@ -75,25 +80,92 @@ def read_samples(view: Path, splits: Path, manifest: Path, repeat: int) -> Sampl
     -------
     Samples
         In the order of the cache.
+
+    Raises
+    ------
+    UserError
+        Where the cache's array is not whole or has other samples.
     """
     table = _with_roles(view, splits, manifest, repeat)
     wanted = table["role"].notna().to_numpy()
-    shape = (int(wanted.sum()), *tables.read_metadata(view)["shape"])
-    with tempfile.TemporaryFile(prefix="gradewise-") as file:
-        pixels = np.memmap(file, dtype=np.uint8, mode="w+", shape=shape)
-    at = seen = 0
-    cache = pq.ParquetFile(view)
-    for group in range(cache.num_row_groups):
-        column = cache.read_row_group(group, columns=["pixels"])["pixels"].combine_chunks()
-        keep = wanted[seen : seen + len(column)]
-        seen += len(column)
-        if keep.any():
-            rows = np.frombuffer(column.buffers()[1], dtype=np.uint8)
-            rows = rows.reshape(-1, *shape[1:])[column.offset : column.offset + len(column)][keep]
-            pixels[at : at + len(rows)] = rows
-            at += len(rows)
+    array = pixels_file(view)
+    if not array.exists():
+        pixels = _copy_cached(view, wanted)
+    elif wanted.all():
+        pixels = _map_array(array, view)
+    else:
+        pixels = _temporary((int(wanted.sum()), *tables.read_metadata(view)["shape"]))
+        np.take(_map_array(array, view), np.flatnonzero(wanted), axis=0, out=pixels, mode="clip")
     pixels.flags.writeable = False
     return Samples(pixels=pixels, table=table.loc[wanted, COLUMNS].reset_index(drop=True))
+
+
+def pixels_file(view: Path) -> Path:
+    """The array of a cache's pixels: NumPy's format, uint8 (n, height, width, channels), in the order of the cache."""
+    return view.with_suffix(".npy")
+
+
+@contextmanager
+def writing_pixels(path: Path, shape: tuple[int, ...]) -> Iterator[Callable[[pa.FixedSizeBinaryArray], None]]:
+    """Write an array of samples of some shape, part by part; their number is known only at the end."""
+    count = 0
+
+    def write_header() -> None:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
+        np.lib.format.write_array_header_1_0(stream, header)
+
+    def append(samples: pa.FixedSizeBinaryArray) -> None:
+        nonlocal count
+        stream.write(_rows(samples).data)
+        count += len(samples)
+
+    with path.open("wb") as stream:
+        write_header()
+        yield append
+        stream.seek(0)
+        # NumPy leaves room for a larger number, so that the header keeps its length
+        write_header()
+
+
+def _map_array(array: Path, view: Path) -> np.ndarray:
+    """The array of a cache's pixels, mapped and read-only."""
+    cache = pq.ParquetFile(view)
+    shape = (cache.metadata.num_rows, *tables.read_metadata(view)["shape"])
+    remedy = f"delete {array} and {view}, and run the workflow again"
+    try:
+        pixels = np.load(array, mmap_mode="r")
+    except (ValueError, EOFError) as error:
+        raise UserError(f"{array}: not whole ({error}); {remedy}") from error
+    last = cache.read_row_group(cache.num_row_groups - 1, columns=["pixels"])["pixels"][-1].as_py()
+    if pixels.shape != shape or pixels[-1].tobytes() != last:
+        raise UserError(f"{array}: other samples than those of {view}; {remedy}")
+    return pixels
+
+
+def _copy_cached(view: Path, wanted: np.ndarray) -> np.ndarray:
+    """Pixels of some rows of a cache."""
+    pixels = _temporary((int(wanted.sum()), *tables.read_metadata(view)["shape"]))
+    copied = seen = 0
+    cache = pq.ParquetFile(view)
+    for group in range(cache.num_row_groups):
+        rows = _rows(cache.read_row_group(group, columns=["pixels"])["pixels"].combine_chunks())
+        chosen = rows[wanted[seen : seen + len(rows)]]
+        pixels[copied : copied + len(chosen)] = chosen.reshape(-1, *pixels.shape[1:])
+        seen += len(rows)
+        copied += len(chosen)
+    return pixels
+
+
+def _rows(column: pa.FixedSizeBinaryArray) -> np.ndarray:
+    """The values of a column of pixels as rows of bytes, without a copy."""
+    rows = np.frombuffer(column.buffers()[1], dtype=np.uint8).reshape(-1, column.type.byte_width)
+    return rows[column.offset : column.offset + len(column)]
+
+
+def _temporary(shape: tuple[int, ...]) -> np.ndarray:
+    """An array in an unlinked file, mapped."""
+    with tempfile.TemporaryFile(prefix="gradewise-") as file:
+        return np.memmap(file, dtype=np.uint8, mode="w+", shape=shape)
 
 
 def _with_roles(view: Path, splits: Path, manifest: Path, repeat: int) -> pd.DataFrame:

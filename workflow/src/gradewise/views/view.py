@@ -20,6 +20,7 @@ from gradewise.images.decode import decode, decode_mask, to_uint8
 from gradewise.progress import track
 from gradewise.provenance import derive_seed, hash_file
 from gradewise.views.apply import make_samples, masked_fractions
+from gradewise.views.samples import pixels_file, writing_pixels
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def view(
     operations : View
         What makes samples, as JSON.
     name : str
-        The view's name, for messages.
+        The view's name, from which the seeds of its images are derived.
     classes : list of str
         Classes of the dataset.
     seed : int
@@ -57,7 +58,7 @@ def view(
     threads : int
         How many images are worked on at a time.
     output : Path
-        `views/{view}.parquet`.
+        `views/{view}.parquet`; the same pixels as one array lie beside it, as `.npy`.
     positive : str, optional
         Class of the samples that masks show.
     mask_fraction : float, optional
@@ -112,11 +113,15 @@ def view(
     with (
         ThreadPoolExecutor(threads) as pool,
         tables.replacing(output) as partial,
+        tables.replacing(pixels_file(output)) as partial_array,
         pq.ParquetWriter(partial, schema, compression="none", use_dictionary=False) as writer,
+        writing_pixels(partial_array, shape) as append_pixels,
     ):
         batches = track(_windowed(pool, samples_of, images, 2 * threads), len(images), "images")
         for table in _row_groups(batches, schema):
             writer.write_table(table, row_group_size=table.num_rows)
+            for chunk in table["pixels"].chunks:
+                append_pixels(chunk)
 
 
 def _windowed(pool: ThreadPoolExecutor, work: Any, images: pd.DataFrame, window: int) -> Iterator[pa.RecordBatch]:
