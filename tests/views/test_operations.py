@@ -1,9 +1,12 @@
+from importlib.metadata import EntryPoint
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from skimage.transform import warp_polar
 
+from gradewise.config import views
 from gradewise.config.views import Transform, View, operation
 from gradewise.views.apply import make_samples, mask_samples, masked_fractions
 from gradewise.views.operations.polar import Polar
@@ -130,6 +133,14 @@ def test_masks_do_not_follow_operations_that_change_only_the_values_of_pixels():
     mask = np.where(image > 127, 255, 0).astype(np.uint8)
     assert np.array_equal(mask_samples(mask, view(*operations), positions)[0], mask[12:28, 12:28])
     assert view(*operations).cut == view("grey", {"centre_crop": 16}).cut
+
+
+def test_an_installed_operation_that_cannot_be_loaded_is_named(monkeypatch):
+    broken = EntryPoint("blur", "no_such_lab.blur", "gradewise.operations")
+    monkeypatch.setattr(views, "entry_points", lambda group: [broken])
+    views._load.cache_clear()
+    with pytest.raises(ImportError, match=r"gradewise\.operations: blur = no_such_lab\.blur cannot be loaded"):
+        view("grey", {"resize": 8})
 
 
 def test_two_operations_cannot_share_a_key():

@@ -160,7 +160,10 @@ def _load() -> None:
     for module in BUILT_IN:
         import_module(f"gradewise.views.operations.{module}")
     for entry in entry_points(group=ENTRY_POINTS):
-        entry.load()
+        try:
+            entry.load()
+        except ImportError as error:
+            raise ImportError(f"{ENTRY_POINTS}: {entry.name} = {entry.value} cannot be loaded: {error}") from error
 
 
 def _in_yaml(value: Any) -> str:
