@@ -144,8 +144,11 @@ def side_needed(wildcards):
     needed = max(
         CONFIG.views[view].minimum_side for view in used_views(wildcards.dataset)
     )
-    sides = checkpoints.read_images.get(dataset=wildcards.dataset).output.sides
-    smallest = json.loads(Path(sides).read_text())["smallest"]
+    sides = Path(f"results/{wildcards.dataset}/read/sides.json")
+    if not sides.exists():
+        # tells Snakemake to ask again once the images are read
+        checkpoints.read_images.get(dataset=wildcards.dataset)
+    smallest = json.loads(sides.read_text())["smallest"]
     return needed if smallest < needed else 1
 
 
