@@ -5,6 +5,8 @@ import pytest
 import yaml
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def plan(snakemake, planned, tmp_path):
