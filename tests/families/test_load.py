@@ -10,10 +10,9 @@ import skops.io
 from gradewise import tables
 from gradewise.command import UserError
 from gradewise.families.cnn.settings import CnnSettings
-from gradewise.families.cnn.train_cnn import train_cnn
 from gradewise.families.forest.settings import ForestSettings
-from gradewise.families.forest.train_forest import train_forest
 from gradewise.families.load import load
+from gradewise.families.train import train
 from gradewise.views.samples import read_samples
 
 
@@ -21,7 +20,8 @@ from gradewise.views.samples import read_samples
 def run(cache, tmp_path):
     """The folder of a small forest."""
     made = cache(groups=15)
-    train_forest(
+    train(
+        family="forest",
         **made.inputs,
         repeat=0,
         dataset="made-up",
@@ -40,7 +40,7 @@ def test_a_loaded_network_gives_the_stored_predictions(cache, tmp_path):
     made = cache(groups=15)
     settings = CnnSettings(channels=(4,), dense=(4,), epochs=2, batch_size=8)
     names = {"dataset": "made-up", "model": "cnn", "view": "whole", "classes": made.classes}
-    train_cnn(**made.inputs, **names, repeat=0, candidates=[settings], seed=1, threads=1, output=tmp_path)
+    train(family="cnn", **made.inputs, **names, repeat=0, candidates=[settings], seed=1, threads=1, output=tmp_path)
     data = read_samples(made.samples, made.splits, made.manifest, 0)
     stored = tables.read(tmp_path / "predictions.parquet")[["p_A", "p_B", "p_C"]].to_numpy()
     np.testing.assert_array_equal(load(tmp_path).predict_proba(data.pixels), stored)
@@ -73,5 +73,5 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
 def test_an_unknown_family_is_refused_by_name(run):
     record = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps({**record, "family": "oracle"}))
-    with pytest.raises(UserError, match="'oracle' is none of cnn, pca_svm, forest"):
+    with pytest.raises(UserError, match=r"'oracle' is no family\. Families: cnn, pca_svm, forest"):
         load(run)

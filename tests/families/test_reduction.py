@@ -8,10 +8,10 @@ from sklearn.feature_selection import SelectFromModel
 
 from gradewise import tables
 from gradewise.command import UserError
+from gradewise.families import train as step
 from gradewise.families.forest.bootstrap import grow_forest
 from gradewise.families.forest.reduction import first_forest, select
 from gradewise.families.forest.settings import ForestSettings
-from gradewise.families.forest.train_forest import train_forest
 from gradewise.families.load import load
 from gradewise.symmetry import orbit
 from gradewise.views.samples import read_samples
@@ -22,7 +22,9 @@ def train(tmp_path):
     def run(made, **settings):
         names = {"dataset": "made-up", "model": "forest", "view": "whole", "classes": made.classes}
         candidates = [ForestSettings(trees=20, **settings)]
-        train_forest(**made.inputs, **names, repeat=0, candidates=candidates, seed=1, threads=1, output=tmp_path)
+        step.train(
+            family="forest", **made.inputs, **names, repeat=0, candidates=candidates, seed=1, threads=1, output=tmp_path
+        )
         return tmp_path
 
     return run

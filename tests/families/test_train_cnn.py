@@ -16,7 +16,7 @@ from gradewise import tables
 from gradewise.command import UserError
 from gradewise.families.cnn.classifier import load_cnn
 from gradewise.families.cnn.settings import CnnSettings
-from gradewise.families.cnn.train_cnn import train_cnn
+from gradewise.families.train import train
 from gradewise.views.samples import read_samples
 
 SMALL = {"channels": [4, 8], "dense": [8], "batch_size": 8, "epochs": 3, "optimiser": {"name": "adam", "lr": 0.01}}
@@ -31,7 +31,8 @@ def _threads():
 
 def run(made, output: Path, *candidates: dict) -> dict:
     """Train and give back `run.json`."""
-    train_cnn(
+    train(
+        family="cnn",
         **made.inputs,
         repeat=0,
         dataset="fruit",
@@ -114,7 +115,7 @@ def test_a_finished_candidate_is_not_trained_again_after_a_kill(cache, tmp_path:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("gradewise.families.cnn.train_cnn.write_run", die)
+        patch.setattr("gradewise.families.train.write_run", die)
         with pytest.raises(KeyboardInterrupt):
             run(made, tmp_path)
     assert (tmp_path / "checkpoint-1.safetensors").exists()
@@ -144,7 +145,10 @@ def test_the_step_runs_from_the_shell(cache, tmp_path: Path) -> None:
     }
     words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
     done = subprocess.run(
-        [sys.executable, "-m", "gradewise.families.cnn.train_cnn", *words], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "gradewise.families.train", "--family=cnn", *words],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "epoch 3/3" in done.stderr

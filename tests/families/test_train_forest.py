@@ -9,10 +9,10 @@ from sklearn.ensemble import RandomForestClassifier
 
 from gradewise import command, tables
 from gradewise.command import UserError
+from gradewise.families import train as step
 from gradewise.families.forest.reduction import AllPixels
 from gradewise.families.forest.rows import training_rows
 from gradewise.families.forest.settings import ForestSettings
-from gradewise.families.forest.train_forest import train_forest
 from gradewise.families.load import load
 from gradewise.symmetry import elements
 from gradewise.views.samples import read_samples
@@ -23,7 +23,8 @@ def train(tmp_path):
     """Trains on a cache and returns the run's folder."""
 
     def run(made, candidates, name="run", seed=1, threads=1):
-        train_forest(
+        step.train(
+            family="forest",
             **made.inputs,
             repeat=0,
             dataset="made-up",
@@ -175,6 +176,6 @@ def test_it_runs_as_a_command(cache, tmp_path, monkeypatch):
         "--threads=2",
     ]
     flags += ['--candidates=[{"trees": 4, "augment": "d4", "out_of_bag": ["groups"]}]', f"--output={tmp_path / 'run'}"]
-    monkeypatch.setattr(sys, "argv", ["train_forest", *flags])
-    command.run(train_forest)
+    monkeypatch.setattr(sys, "argv", ["train", "--family=forest", *flags])
+    command.run(step.train)
     assert record_of(tmp_path / "run")["settings"]["trees"] == 4

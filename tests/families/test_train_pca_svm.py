@@ -10,10 +10,10 @@ from sklearn.svm import SVC
 
 from gradewise import command, tables
 from gradewise.command import UserError
+from gradewise.families import train as step
 from gradewise.families.fit_pca import fit_pca
 from gradewise.families.load import load
 from gradewise.families.pca_svm.settings import SvmSettings
-from gradewise.families.pca_svm.train_pca_svm import train_pca_svm
 from gradewise.views.samples import read_samples
 
 
@@ -25,7 +25,8 @@ def train(tmp_path):
         folder = tmp_path / name
         options = {"repeat": 0, "seed": 1, "threads": 1, **options}
         fit_pca(**made.inputs, repeat=0, components=components, threads=1, output=folder / "pca")
-        train_pca_svm(
+        step.train(
+            family="pca_svm",
             **made.inputs,
             features=folder / "pca/features.parquet",
             pca=folder / "pca/pca.safetensors",
@@ -132,8 +133,8 @@ def test_the_steps_run_as_commands(cache, tmp_path, monkeypatch):
     given = [f"--features={pca / 'features.parquet'}", f"--pca={pca / 'pca.safetensors'}", f"--output={folder}"]
     names = ["--dataset=d", "--model=m", "--view=v", '--classes=["A","B","C"]', "--seed=0"]
     choice = '--candidates=[{"components": 3, "gamma": 0.001}, {"components": 4, "gamma": "scale"}]'
-    monkeypatch.setattr(sys, "argv", ["train_pca_svm", *common, *given, *names, choice])
-    command.run(train_pca_svm)
+    monkeypatch.setattr(sys, "argv", ["train", "--family=pca_svm", *common, *given, *names, choice])
+    command.run(step.train)
     assert [entry["settings"]["gamma"] for entry in record_of(folder)["tried"]] == [0.001, "scale"]
 
 

@@ -12,7 +12,7 @@ from gradewise import tables
 from gradewise.command import UserError
 from gradewise.families.fit_pca import fit_pca
 from gradewise.families.pca_svm.settings import SvmSettings
-from gradewise.families.pca_svm.train_pca_svm import train_pca_svm
+from gradewise.families.train import train
 from gradewise.studies.embed import draw_groups, embed, separation, t_sne
 from gradewise.studies.neighbours import vote
 
@@ -91,7 +91,8 @@ def trained(cache, tmp_path):
     """A run of the family pca_svm, and the scores that it was trained on."""
     data = cache(groups=30, shape=(8, 8, 1))
     fit_pca(**data.inputs, repeat=0, components=12, threads=1, output=tmp_path / "pca")
-    train_pca_svm(
+    train(
+        family="pca_svm",
         **data.inputs,
         features=tmp_path / "pca" / "features.parquet",
         pca=tmp_path / "pca" / "pca.safetensors",

@@ -16,13 +16,11 @@ from gradewise import tables
 from gradewise.command import UserError
 from gradewise.config import Dataset
 from gradewise.families.cnn.settings import CnnSettings
-from gradewise.families.cnn.train_cnn import train_cnn
 from gradewise.families.fit_pca import fit_pca
 from gradewise.families.forest.classifier import read_forest
 from gradewise.families.forest.settings import ForestSettings
-from gradewise.families.forest.train_forest import train_forest
 from gradewise.families.pca_svm.settings import SvmSettings
-from gradewise.families.pca_svm.train_pca_svm import train_pca_svm
+from gradewise.families.train import train
 from gradewise.report.evidence import Evidence, Run
 from gradewise.studies.embed import embed
 from gradewise.studies.explain import explain
@@ -62,10 +60,11 @@ def found(tmp_path_factory) -> StudyEvidence:
 
     fit_pca(**data.inputs, repeat=0, components=10, threads=1, output=folder / "pca")
     pca = {"features": folder / "pca" / "features.parquet", "pca": folder / "pca" / "pca.safetensors"}
-    train_cnn(**common, **place("cnn"), candidates=[CnnSettings.model_validate(NETWORK)])
-    train_pca_svm(**common, **pca, **place("svm"), candidates=[SvmSettings(components=8)])
+    train(family="cnn", **common, **place("cnn"), candidates=[CnnSettings.model_validate(NETWORK)])
+    train(family="pca_svm", **common, **pca, **place("svm"), candidates=[SvmSettings(components=8)])
     for name, settings in FORESTS.items():
-        train_forest(**common, **place(name), candidates=[ForestSettings.model_validate({"trees": 8, **settings})])
+        candidates = [ForestSettings.model_validate({"trees": 8, **settings})]
+        train(family="forest", **common, **place(name), candidates=candidates)
     studies = folder / "studies"
     model, samples = folder / "models" / "cnn" / "0", data.samples
     write_feature_maps(model=model, samples=samples, layers=["conv1", "conv2"], threads=1, output=studies / "maps")

@@ -7,8 +7,8 @@ import pytest
 
 from gradewise import command, tables
 from gradewise.command import UserError
+from gradewise.families import train as step
 from gradewise.families.forest.settings import ForestSettings
-from gradewise.families.forest.train_forest import train_forest
 from gradewise.studies.cells import ForestCell
 from gradewise.studies.vary_forest import vary_forest
 
@@ -49,8 +49,15 @@ def refit(tmp_path):
     def run(made, settings):
         names = {"dataset": "made-up", "model": "forest", "view": "view", "classes": made.classes}
         candidates = [ForestSettings(**settings)]
-        train_forest(
-            **made.inputs, **names, repeat=0, candidates=candidates, seed=1, threads=1, output=tmp_path / "one"
+        step.train(
+            family="forest",
+            **made.inputs,
+            **names,
+            repeat=0,
+            candidates=candidates,
+            seed=1,
+            threads=1,
+            output=tmp_path / "one",
         )
         return tables.read(tmp_path / "one" / "predictions.parquet"), json.loads(
             (tmp_path / "one" / "run.json").read_text()

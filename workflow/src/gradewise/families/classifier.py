@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -26,6 +27,10 @@ class Classifier(Protocol):
         -------
         ndarray, shape (n, classes)
         """
+        ...
+
+    def write(self, folder: Path) -> None:
+        """Write the model's files into a folder that exists, without pickle, each whole or not at all."""
         ...
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from gradewise.command import UserError
+from gradewise.families import registry
 from gradewise.families.classifier import Classifier
 
 
@@ -30,20 +31,10 @@ def load(directory: Path) -> Classifier:
     record = directory / "run.json"
     if not record.exists():
         raise UserError(f"{directory}: no run.json, so no trained model; give the folder of one run")
-    family = json.loads(record.read_text())["family"]
-    # Each family brings libraries that take seconds to import, so only the one at hand is.
-    if family == "cnn":
-        from gradewise.families.cnn.classifier import load_cnn
-
-        return load_cnn(directory)
-    if family == "pca_svm":
-        from gradewise.families.pca_svm.classifier import read_pca_svm
-
-        return read_pca_svm(directory)
-    if family == "forest":
-        from gradewise.families.forest.classifier import read_forest
-
-        return read_forest(directory)
-    if family == "blend":
+    name = json.loads(record.read_text())["family"]
+    if name == "blend":
         raise UserError(f"{record}: a blend has no files of its own; load its members, named under settings")
-    raise UserError(f"{record}: family {family!r} is none of cnn, pca_svm, forest")
+    try:
+        return registry.family(name).load(directory)
+    except registry.FamilyError as error:
+        raise UserError(f"{record}: {error}") from error

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from gradewise import tables
+from gradewise.families.family import Fitted
 from gradewise.provenance import hash_file, peak_memory_mb, versions
 from gradewise.views.samples import Samples
 
@@ -46,25 +46,15 @@ class Identity:
     seed: int
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What a fit took: wall-clock seconds, threads, device ("cpu" or the accelerator's name), number of parameters."""
-
-    seconds_fit: float
-    threads: int
-    device: str
-    parameters: int
-    extra: dict[str, Any] = field(default_factory=dict)
-
-
 def write_run(
     output: Path,
     identity: Identity,
     samples: Samples,
     view: Path,
     settings: BaseModel,
-    cost: Cost,
-    predict_proba: Callable[[np.ndarray], np.ndarray],
+    fitted: Fitted,
+    seconds_fit: float,
+    threads: int,
 ) -> None:
     """Predict every sample of the repeat and write `predictions.parquet` and `run.json`.
 
@@ -78,13 +68,15 @@ def write_run(
         The cache that the samples were read from; its hash is recorded.
     settings : BaseModel
         The settings used, chosen among the candidates where there were several.
-    cost : Cost
-        `extra` is merged into `run.json`: what a family adds.
-    predict_proba : callable
-        From pixels, uint8 (n, height, width, channels), to class probabilities (n, classes).
+    fitted : Fitted
+        Its `facts` are merged into `run.json`.
+    seconds_fit : float
+        Wall-clock time of the fit.
+    threads : int
+        That the job used.
     """
     start = time.perf_counter()
-    probabilities = np.asarray(predict_proba(samples.pixels), dtype=np.float32)
+    probabilities = np.asarray(fitted.classifier.predict_proba(samples.pixels), dtype=np.float32)
     seconds = time.perf_counter() - start
     frame = samples.table.assign(predicted=np.take(identity.classes, probabilities.argmax(axis=1)))
     for position, name in enumerate(identity.classes):
@@ -100,18 +92,18 @@ def write_run(
         "classes": identity.classes,
         "settings": settings.model_dump(mode="json"),
         "seed": identity.seed,
-        "seconds_fit": cost.seconds_fit,
+        "seconds_fit": seconds_fit,
         "seconds_predict_per_sample": seconds / len(frame),
         "samples_per_image": len(frame) / frame["image_id"].nunique(),
         "peak_memory_mb": peak_memory_mb(),
-        "threads": cost.threads,
-        "device": cost.device,
-        "parameters": cost.parameters,
+        "threads": threads,
+        "device": fitted.device,
+        "parameters": fitted.parameters,
         "model_bytes": sum(path.stat().st_size for path in files if not path.name.startswith((".", "checkpoint"))),
         "counts": count_roles(frame),
         "view_hash": hash_file(view),
         "versions": versions(),
-        **cost.extra,
+        **fitted.facts,
     }
     write_json(output / "run.json", record)
 

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from gradewise import command, tables
 from gradewise.evaluation import intervals
 from gradewise.evaluation.estimates import Estimate, hit_rate, share
-from gradewise.families.pca_svm.classifier import PcaSvm, read_pca_svm
+from gradewise.families.pca_svm.classifier import PcaSvmClassifier, read_pca_svm
 from gradewise.families.pca_svm.svm import scale
 from gradewise.provenance import derive_seed
 from gradewise.studies.neighbours import vote
@@ -185,7 +185,7 @@ def _mean(groups: np.ndarray, values: np.ndarray) -> Estimate:
     return Estimate(deletions.value, *ends)
 
 
-def _scaled_scores(trained: PcaSvm, features: Path, wanted: list[str]) -> np.ndarray:
+def _scaled_scores(trained: PcaSvmClassifier, features: Path, wanted: list[str]) -> np.ndarray:
     """Scores of samples as a classifier sees them."""
     scores = tables.read(features).set_index("sample_id")["scores"].loc[wanted]
     kept = len(trained.pca.components)

@@ -1,1 +1,45 @@
-"""The family `forest`."""
+"""The family `forest`: random forests on pixels, with out-of-bag accuracy over rows and over groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradewise.families.family import Family, Fitted
+from gradewise.families.forest.settings import ForestSettings
+from gradewise.resources import Resources
+
+if TYPE_CHECKING:
+    from gradewise.families.forest.classifier import ForestClassifier
+    from gradewise.families.training_set import TrainingSet
+
+
+class Forest(Family[ForestSettings]):
+    """Random forests."""
+
+    name = "forest"
+    label = "random forest"
+    settings = ForestSettings
+    files = ("forest.skops", "model.json")
+
+    def resources(self, candidates: Sequence[ForestSettings]) -> Resources:
+        """Pixels of the training rows are held as 32-bit numbers, several rows per sample with rotations and flips."""
+        copies = max(settings.siblings * (3 if settings.select else 1) for settings in candidates)
+        return Resources(mb_per_thread=10, memory_per_mb=2 + 5 * copies)
+
+    def fit(self, training: TrainingSet, settings: ForestSettings) -> Fitted:
+        """Grow a forest, see `fit.fit_best`."""
+        return self.fit_best(training, [settings])[1]
+
+    def fit_best(self, training: TrainingSet, candidates: Sequence[ForestSettings]) -> tuple[ForestSettings, Fitted]:
+        """As `Family.fit_best`; candidates share rows, and out-of-bag accuracy is that of the one kept."""
+        from gradewise.families.forest.fit import fit_best
+
+        return fit_best(training, candidates)
+
+    def load(self, folder: Path) -> ForestClassifier:
+        """Read a forest."""
+        from gradewise.families.forest.classifier import read_forest
+
+        return read_forest(folder)

@@ -22,7 +22,7 @@ BLOCK_BYTES = 2**26
 
 
 @dataclass(frozen=True)
-class PixelForest:
+class ForestClassifier:
     """A forest on pixels 0..255 or on what is computed from them.
 
     Attributes
@@ -70,8 +70,8 @@ class PixelForest:
         write_json(directory / "model.json", facts)
 
 
-def read_forest(directory: Path, threads: int = 1) -> PixelForest:
-    """Read what `PixelForest.write` wrote.
+def read_forest(directory: Path, threads: int = 1) -> ForestClassifier:
+    """Read what `ForestClassifier.write` wrote.
 
     Raises
     ------
@@ -85,4 +85,4 @@ def read_forest(directory: Path, threads: int = 1) -> PixelForest:
         features = read_selected(directory / "pixels.safetensors")
     elif facts["features"] == Pca.__name__:
         features = read_pca(directory / "pca.safetensors")[0]
-    return PixelForest(forest, features, facts["classes"], tuple(facts["shape"]), threads)
+    return ForestClassifier(forest, features, facts["classes"], tuple(facts["shape"]), threads)

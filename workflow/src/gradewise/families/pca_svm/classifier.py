@@ -17,7 +17,7 @@ from gradewise.families.stored import read_estimator, write_estimator
 
 
 @dataclass(frozen=True)
-class PcaSvm:
+class PcaSvmClassifier:
     """Principal components, then a calibrated support vector classifier.
 
     Attributes
@@ -56,8 +56,8 @@ class PcaSvm:
         write_json(directory / "model.json", facts)
 
 
-def read_pca_svm(directory: Path) -> PcaSvm:
-    """Read what `PcaSvm.write` wrote.
+def read_pca_svm(directory: Path) -> PcaSvmClassifier:
+    """Read what `PcaSvmClassifier.write` wrote.
 
     Raises
     ------
@@ -67,4 +67,4 @@ def read_pca_svm(directory: Path) -> PcaSvm:
     facts = json.loads((directory / "model.json").read_text())
     pca, _ = read_pca(directory / "pca.safetensors")
     svm = CalibratedSvm(read_estimator(directory / "svm.skops", ()), np.array(facts["sigmoids"]))
-    return PcaSvm(pca, svm, SvmSettings.model_validate(facts["settings"]), facts["classes"])
+    return PcaSvmClassifier(pca, svm, SvmSettings.model_validate(facts["settings"]), facts["classes"])

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Canvas
 
-from gradewise.families.forest.classifier import PixelForest, read_forest
+from gradewise.families.forest.classifier import ForestClassifier, read_forest
 from gradewise.families.forest.reduction import SelectedPixels
 from gradewise.families.pca import Pca
 from gradewise.report import drawing, numbers
@@ -61,7 +61,7 @@ def blocks(name: str, study: TreesStudy, found: StudyEvidence) -> list[Block]:
     ]
 
 
-def pixel_importance(forest: PixelForest) -> np.ndarray | None:
+def pixel_importance(forest: ForestClassifier) -> np.ndarray | None:
     """Impurity importance of each value of a sample; None where the forest does not grow on pixels.
 
     Returns
@@ -125,7 +125,7 @@ def _by_channel(name: str, importance: np.ndarray) -> Table:
     )
 
 
-def _tree(name: str, study: TreesStudy, forest: PixelForest, styles: dict[str, Style]) -> Figure:
+def _tree(name: str, study: TreesStudy, forest: ForestClassifier, styles: dict[str, Style]) -> Figure:
     tree = forest.forest.estimators_[0].tree_
     names = feature_names(forest)
     unit = "scores" if isinstance(forest.features, Pca) else "grey levels"
@@ -208,7 +208,7 @@ def _test(tree: Any, node: int, names: list[str]) -> str:
     return f"{names[feature]} ≤ {tree.threshold[node]:.4g}".replace("-", numbers.MINUS) if feature >= 0 else ""
 
 
-def feature_names(forest: PixelForest) -> list[str]:
+def feature_names(forest: ForestClassifier) -> list[str]:
     """What each feature of a forest is: a component, or a pixel by row, column and channel, counted from 0."""
     if isinstance(forest.features, Pca):
         return [f"component {place + 1}" for place in range(len(forest.features.components))]

@@ -1,0 +1,125 @@
+"""Grows random forests on the pixels of a view, with out-of-bag accuracy both ways.
+
+Out-of-bag over rows is what scikit-learn reports, and what the mango report reported for training sets enlarged by
+rotations and flips; over groups it is an estimate for new groups. Where groups hold several rows, the two need two
+forests. The one over rows is kept as the model unless only groups are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier
+
+from gradewise import symmetry
+from gradewise.families import pca
+from gradewise.families.choose import choose
+from gradewise.families.family import Fitted
+from gradewise.families.forest.bootstrap import grow_forest, unit_kept
+from gradewise.families.forest.classifier import ForestClassifier
+from gradewise.families.forest.reduction import AllPixels, Features, SelectedPixels, first_forest, importances, select
+from gradewise.families.forest.rows import TrainingRows, training_rows
+from gradewise.families.forest.settings import ForestSettings
+from gradewise.families.forest.votes import out_of_bag_at, probabilities_at, sizes_at, walk, whole
+from gradewise.families.pca import Pca
+from gradewise.families.training_set import TrainingSet
+
+
+def fit_best(training: TrainingSet, candidates: Sequence[ForestSettings]) -> tuple[ForestSettings, Fitted]:
+    """Grow a forest with each candidate and keep the most accurate on validation samples.
+
+    Memory is 4 bytes x training rows x values per sample (eight rows per sample with `augment: d4`), and the trees.
+    Principal components (`components`) are those of the training samples as they are, without rotations and flips;
+    these are then projected on them. The result does not depend on the number of threads.
+
+    Raises
+    ------
+    UserError
+        Where a class has no training sample, samples to rotate by 90 degrees are not square, or `select` leaves no
+        pixel.
+    """
+    pixels, seed, threads = training.samples.pixels, training.seed, training.threads
+    at, targets = training.train
+    _, groups = np.unique(training.groups(at), return_inverse=True)
+    prepared: dict[tuple[int, ...], TrainingRows] = {}
+
+    def rows_for(settings: ForestSettings, features: Features) -> TrainingRows:
+        """Rows of all pixels are kept for the next candidate; reduced ones are small and made when needed."""
+        elements = symmetry.elements(settings.augment)
+        if isinstance(features, Pca):
+            return training_rows(pixels, at, targets, groups, elements, features)
+        if elements not in prepared:
+            prepared.clear()
+            prepared[elements] = training_rows(pixels, at, targets, groups, elements, AllPixels())
+        rows = prepared[elements]
+        return replace(rows, X=rows.X[:, features.kept]) if isinstance(features, SelectedPixels) else rows
+
+    def features_for(settings: ForestSettings) -> Features:
+        if settings.components is not None:
+            return pca.fit(pixels, at, settings.components)
+        if settings.select is not None:
+            importance = importances(rows_for(settings, AllPixels()), first_forest(settings), seed, threads)
+            return select(importance, settings.select)
+        return AllPixels()
+
+    def fit(settings: ForestSettings) -> ForestClassifier:
+        features = features_for(settings)
+        rows = rows_for(settings, features)
+        forest = grow_forest(rows.X, rows.y, rows.bags(unit_kept(settings)), settings, seed, threads)
+        return ForestClassifier(forest, features, training.classes, training.shape, threads)
+
+    choice = choose(candidates, fit, lambda forest: training.validation_accuracy(forest.predict_proba))
+    settings, kept = choice.settings, choice.fitted
+    rows = rows_for(settings, kept.features)
+    facts = {
+        "training_rows": len(rows.X),
+        "features": rows.X.shape[1],
+        "repeated_rows": rows.repeated,
+        "tried": choice.tried,
+        **describe_trees(kept.forest),
+        **estimate_out_of_bag(kept.forest, rows, settings, seed, threads),
+    }
+    parameters = sizes_at(kept.forest, [whole(kept.forest)])[0].parameters(len(training.classes))
+    return settings, Fitted(kept, parameters, facts=facts)
+
+
+def estimate_out_of_bag(
+    forest: RandomForestClassifier, rows: TrainingRows, settings: ForestSettings, seed: int, threads: int
+) -> dict[str, Any]:
+    """Accuracy on training rows: by all trees, and by those that have not seen the row or its group.
+
+    Returns
+    -------
+    dict
+        `training_accuracy`, and for each way asked for, e.g. `groups`: `oob_groups` over the rows,
+        `oob_groups_unaugmented` over the samples as they are, both among those with a vote (null where none has);
+        `oob_covered` maps each way to the share of rows with a vote.
+    """
+    kept = unit_kept(settings)
+    points = [whole(forest)]
+    leaves = walk(forest, rows.X, threads)
+    probabilities = probabilities_at(forest, leaves, points, threads)[0]
+    facts: dict[str, Any] = {
+        "training_accuracy": float((probabilities.argmax(axis=1) == rows.y).mean()),
+        "oob_covered": {},
+    }
+    for unit in settings.out_of_bag:
+        if unit != kept and rows.grouped:
+            other = grow_forest(rows.X, rows.y, rows.bags(unit), settings, seed, threads)
+            votes = out_of_bag_at(other, walk(other, rows.X, threads), rows.bags(unit), points, threads)[0]
+        else:
+            votes = out_of_bag_at(forest, leaves, rows.bags(kept), points, threads)[0]
+        facts[f"oob_{unit}"] = votes.accuracy(rows.y)
+        facts[f"oob_{unit}_unaugmented"] = votes.accuracy(rows.y, rows.unaugmented)
+        facts["oob_covered"][unit] = float(votes.covered.mean())
+    return facts
+
+
+def describe_trees(forest: RandomForestClassifier) -> dict[str, float]:
+    """Mean and largest depth and mean number of leaves of the trees."""
+    depths = [tree.get_depth() for tree in forest.estimators_]
+    leaves = [tree.get_n_leaves() for tree in forest.estimators_]
+    return {"mean_depth": float(np.mean(depths)), "max_depth": max(depths), "mean_leaves": float(np.mean(leaves))}

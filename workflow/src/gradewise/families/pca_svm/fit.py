@@ -1,0 +1,94 @@
+"""Fits support vector classifiers with calibrated probabilities on principal component scores."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from gradewise.families.choose import choose
+from gradewise.families.family import Fitted
+from gradewise.families.pca_svm.classifier import PcaSvmClassifier
+from gradewise.families.pca_svm.settings import SvmSettings
+from gradewise.families.pca_svm.svm import calibrate, converged, grouped_folds, scale
+from gradewise.families.pca_svm.svm_grid import validation_accuracies
+from gradewise.families.training_set import Components, TrainingSet
+
+log = logging.getLogger(__name__)
+
+
+def fit_best(training: TrainingSet, candidates: Sequence[SvmSettings]) -> tuple[SvmSettings, Fitted]:
+    """Fit the candidate that is most accurate on validation samples; candidates are compared before calibration.
+
+    Raises
+    ------
+    UserError
+        As `fit`.
+    """
+    components = _components(training)
+    at, targets = training.train
+    largest = max(settings.components for settings in candidates)
+    if largest > components.scores.shape[1]:
+        log.info("%d components instead of %d: the view has no more", components.scores.shape[1], largest)
+    accuracies = {}
+    if len(candidates) > 1:
+        validation, expected = training.validation
+        accuracies = validation_accuracies(
+            candidates,
+            (components.scores[at], components.scores[validation]),
+            (targets, expected),
+            components.pca.explained_variance,
+            training.threads,
+        )
+    choice = choose(candidates, lambda settings: settings, accuracies.__getitem__)
+    fitted = fit(training, choice.settings)
+    fitted.facts["tried"] = choice.tried
+    return choice.settings, fitted
+
+
+def fit(training: TrainingSet, settings: SvmSettings) -> Fitted:
+    """Fit a classifier to the training samples and calibrate it on folds of whole groups.
+
+    The time to fit includes that of the principal components. The result does not depend on the number of threads.
+
+    Raises
+    ------
+    UserError
+        Where a class has no training sample, or groups are too few to calibrate.
+    """
+    components = _components(training)
+    at, targets = training.train
+    scaled = scale(components.scores[at], components.pca.explained_variance, settings)
+    folds = grouped_folds(targets, training.groups(at), training.seed)
+    svm = calibrate(scaled, targets, folds, settings, training.threads)
+    fitted = PcaSvmClassifier(components.pca.first(settings.components), svm, settings, training.classes)
+    predicted = fitted.predict_proba_of_scores(components.scores).argmax(axis=1)
+    classifier = fitted.svm.classifier
+    if not converged(classifier):
+        log.info("not converged: the optimiser was stopped after %d steps (max_iter)", settings.max_iter)
+    validation, expected = training.validation
+    facts = {
+        "seconds_pca": components.seconds,
+        "components": len(fitted.pca.components),
+        "explained_variance_ratio": float(fitted.pca.explained_variance.sum() / fitted.pca.total_variance),
+        "gamma": float(classifier.gamma) if settings.kernel == "rbf" else None,
+        "support_vectors": int(classifier.n_support_.sum()),
+        "converged": converged(classifier),
+        "optimiser_steps": int(classifier.n_iter_.sum()),
+        "calibration_folds": len(folds),
+        "train_accuracy": float((predicted[at] == targets).mean()),
+        "validation_accuracy": float((predicted[validation] == expected).mean()) if len(validation) else None,
+    }
+    return Fitted(fitted, count_parameters(fitted), facts=facts, seconds_elsewhere=components.seconds)
+
+
+def count_parameters(fitted: PcaSvmClassifier) -> int:
+    """Numbers that make up the model: mean, components, support vectors, their coefficients and the sigmoids."""
+    svc, pca = fitted.svm.classifier, fitted.pca
+    arrays = (pca.mean, pca.components, svc.support_vectors_, svc.dual_coef_, svc.intercept_, fitted.svm.sigmoids)
+    return sum(array.size for array in arrays)
+
+
+def _components(training: TrainingSet) -> Components:
+    if training.components is None:
+        raise ValueError("pca_svm needs a training set with principal components")
+    return training.components
