@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from gradewise import tables
-from gradewise.config import MangoSimulation
+from gradewise.config.simulations import MangoSimulation
 from gradewise.simulate.simulate import draw
 
 CLASSES = ["A", "B", "C"]

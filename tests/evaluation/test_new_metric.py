@@ -13,10 +13,11 @@ import pytest
 from sklearn.metrics import recall_score
 
 from gradewise import metrics, tables
-from gradewise.config import ConfigError, load
+from gradewise.config.faults import ConfigError
 from gradewise.evaluation.compare import compare
 from gradewise.evaluation.evaluate import evaluate
 from gradewise.report import metric_names
+from gradewise.studies.config import load
 
 CLASSES = ["A", "B", "C"]
 CONTRIBUTING = Path(__file__).parents[2] / "CONTRIBUTING.md"

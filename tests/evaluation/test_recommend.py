@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from gradewise import tables
-from gradewise.config import Dataset
+from gradewise.config.datasets import Dataset
 from gradewise.config.section import to_json
 from gradewise.evaluation.compare import compare
 from gradewise.evaluation.estimates import Estimate

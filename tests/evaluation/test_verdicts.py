@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from gradewise.command import UserError
-from gradewise.config import Top
+from gradewise.config.aggregation import Top
 from gradewise.evaluation.verdicts import gather
 
 CLASSES = ["sound", "defect"]

@@ -73,5 +73,5 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
 def test_an_unknown_family_is_refused_by_name(run):
     record = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps({**record, "family": "oracle"}))
-    with pytest.raises(UserError, match=r"'oracle' is no family\. Families: cnn, pca_svm, forest"):
+    with pytest.raises(UserError, match=r"there is no family 'oracle'\. Families: cnn, pca_svm, forest"):
         load(run)

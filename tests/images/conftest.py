@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gradewise.config import Source
+from gradewise.config.sources import Source
 from gradewise.images.manifest import manifest
 from gradewise.images.read_images import read_images
 

@@ -1,7 +1,7 @@
 import pytest
 
 from gradewise.command import UserError
-from gradewise.config import Source
+from gradewise.config.sources import Source
 from gradewise.images.listing import list_images
 
 CLASSES = ["good", "bad"]

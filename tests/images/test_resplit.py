@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.config import Evaluation
+from gradewise.config.evaluation import Evaluation
 from gradewise.images.resplit import exchange, resplit, thin
 from gradewise.images.split import draw_splits
 

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from gradewise.command import UserError
-from gradewise.config import Evaluation
+from gradewise.config.evaluation import Evaluation
 from gradewise.images.split import draw_splits
 
 

@@ -20,7 +20,7 @@ def source(data):
     """The images section of a dataset of a shipped study, with its paths in the folder of real images."""
     import yaml
 
-    from gradewise.config import load
+    from gradewise.studies.config import load
 
     studies = Path(__file__).parents[2] / "studies"
 

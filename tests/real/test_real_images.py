@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from gradewise import tables
-from gradewise.config import Evaluation
+from gradewise.config.evaluation import Evaluation
 from gradewise.config.views import View
 from gradewise.images.listing import list_images
 from gradewise.images.manifest import manifest

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from gradewise import tables
-from gradewise.config import Dataset
+from gradewise.config.datasets import Dataset
 from gradewise.config.section import to_json
 from gradewise.evaluation.calibration import calibrate
 from gradewise.evaluation.subgroups import describe, measure_subgroups

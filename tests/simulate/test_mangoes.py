@@ -3,7 +3,7 @@ import collections
 import numpy as np
 import pytest
 
-from gradewise.config import MangoSimulation
+from gradewise.config.simulations import MangoSimulation
 from gradewise.simulate import mangoes
 from gradewise.simulate.mangoes import Blemish, Fruit, grade
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gradewise.config import NanofibreSimulation
+from gradewise.config.simulations import NanofibreSimulation
 from gradewise.simulate import nanofibres
 
 

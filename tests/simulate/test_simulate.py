@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from gradewise.config import MangoSimulation, NanofibreSimulation
+from gradewise.config.simulations import MangoSimulation, NanofibreSimulation
 from gradewise.simulate.simulate import simulate
 
 NANOFIBRES = NanofibreSimulation.model_validate({"kind": "nanofibres", "images": 16, "side": 256})

@@ -4,7 +4,8 @@ import copy
 
 import pytest
 
-from gradewise.config import ConfigError, load
+from gradewise.config.faults import ConfigError
+from gradewise.studies.config import load
 
 RAW = {
     "datasets": {

@@ -14,7 +14,7 @@ import pytest
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.config import Dataset
+from gradewise.config.datasets import Dataset
 from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.fit_pca import fit_pca
 from gradewise.families.forest.classifier import read_forest

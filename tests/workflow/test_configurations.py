@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-from gradewise.config import load
+from gradewise.studies.config import load
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = [ROOT / "config.yaml", *sorted((ROOT / "studies").glob("*.yaml"))]

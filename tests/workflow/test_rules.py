@@ -88,10 +88,13 @@ def test_a_rule_has_log_benchmark_and_resources_of_its_own(jobs):
         assert re.search(r"^    resources: .*\bruntime=", job.description, flags=re.M), job.rule
 
 
-def test_a_rule_runs_the_step_of_its_name(jobs):
+def test_a_rule_runs_the_step_of_its_name_and_a_rule_of_training_that_of_its_family(jobs):
     for job in jobs:
         assert job.words[:2] == ["python", "-m"]
-        assert job.module.endswith(f".{job.rule}")
+        if job.rule.startswith("train_"):
+            assert job.words[2:5] == ["gradewise.families.train", "--family", job.rule.removeprefix("train_")]
+        else:
+            assert job.module.endswith(f".{job.rule}")
         assert callable(step_of(job))
 
 

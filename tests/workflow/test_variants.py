@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gradewise.config import ConfigError, load
+from gradewise.config.faults import ConfigError
+from gradewise.studies.config import load
 
 SMALL = Path(__file__).parent / "small.yaml"
 

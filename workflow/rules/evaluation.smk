@@ -4,8 +4,8 @@
 
 rule blend:
     input:
-        predictions=of_members("predictions.parquet"),
-        runs=of_members("run.json"),
+        predictions=PLAN.of_members("predictions.parquet"),
+        runs=PLAN.of_members("run.json"),
         plan=f"{RESULTS}/plan/runs.json",
         manifest=f"{RESULTS}/manifest.parquet",
     output:
@@ -16,7 +16,7 @@ rule blend:
     benchmark:
         "benchmarks/blend/{dataset}{variant}/{model}/{repeat}.jsonl"
     wildcard_constraints:
-        model=any_of(models_of("blend")),
+        model=any_of(PLAN.models_of("blend")),
     conda:
         "../../envs/gradewise.yaml"
     resources:
@@ -24,7 +24,7 @@ rule blend:
         runtime=minutes(10, 10),
     params:
         by=lambda wildcards: CONFIG.models[wildcards.model].by,
-        level=blended_level,
+        level=PLAN.blended_level,
         results=VARIANT,
         members=lambda wildcards: to_json(CONFIG.models[wildcards.model].members),
         over=lambda wildcards: CONFIG.models[wildcards.model].over,
@@ -52,8 +52,8 @@ rule blend:
 
 rule evaluate:
     input:
-        predictions=of_all_runs("predictions.parquet"),
-        runs=of_all_runs("run.json"),
+        predictions=PLAN.of_all_runs("predictions.parquet"),
+        runs=PLAN.of_all_runs("run.json"),
         plan=f"{RESULTS}/plan/runs.json",
         manifest=f"{RESULTS}/manifest.parquet",
     output:
@@ -98,7 +98,7 @@ rule evaluate:
 
 rule compare:
     input:
-        unpack(decided_on),
+        unpack(PLAN.decided_on),
         plan=f"{RESULTS}/plan/runs.json",
     output:
         f"{RESULTS}/comparisons.parquet",
@@ -142,8 +142,8 @@ rule recommend:
             table=["metrics", "comparisons", "verdicts", "audit"],
             allow_missing=True,
         ),
-        predictions=of_all_runs("predictions.parquet"),
-        runs=of_all_runs("run.json"),
+        predictions=PLAN.of_all_runs("predictions.parquet"),
+        runs=PLAN.of_all_runs("run.json"),
     output:
         f"{RESULTS}/recommendation.json",
     log:
@@ -169,7 +169,7 @@ rule recommend:
 rule leak:
     input:
         grouped=f"{RESULTS}/verdicts.parquet",
-        careless=f"{RESULTS}{CARELESS}/verdicts.parquet",
+        careless=f"{RESULTS}{variant_folder(CARELESS)}/verdicts.parquet",
         plan=f"{RESULTS}/plan/runs.json",
     output:
         f"{RESULTS}/leaks.parquet",
@@ -197,7 +197,7 @@ rule leak:
 
 rule learning_curve:
     input:
-        verdicts=verdicts_of_shares,
+        verdicts=PLAN.verdicts_of_shares,
         plan=f"{RESULTS}/plan/runs.json",
     output:
         curve=f"{RESULTS}/learning_curve.parquet",

@@ -22,7 +22,7 @@ rule fit_pca:
         mem_mb=memory(1000, 4),
         runtime=minutes(15, 60),
     params:
-        components=largest_components,
+        components=PLAN.largest_components,
         folder=lambda wildcards, output: Path(output.scores).parent,
         code=code_version("gradewise.families.fit_pca"),
     shell:
@@ -38,16 +38,16 @@ rule fit_pca:
 
 
 # One rule per family that the configuration uses, named after it: train_cnn, train_forest .. Profiles address them so.
-for family in families_used():
+for family in PLAN.families():
 
     rule:
         name:
             f"train_{family}"
         input:
-            samples=samples_of,
+            unpack(PLAN.components_of),
+            samples=PLAN.samples_of,
             splits=f"{VARIANT}/splits.parquet",
             manifest=f"{RESULTS}/manifest.parquet",
-            components=components_wanted,
         output:
             model=[f"{RUN}/{file}" for file in registry.family(family).files],
             predictions=f"{RUN}/predictions.parquet",
@@ -57,20 +57,22 @@ for family in families_used():
         benchmark:
             f"benchmarks/train_{family}/{{dataset}}{{variant}}/{{model}}/{{repeat}}.jsonl"
         wildcard_constraints:
-            model=any_of(models_of(family)),
+            model=any_of(PLAN.models_of(family)),
         conda:
-            environment_of(family)
-        threads: train_threads
+            "../../envs/gradewise-gpu.yaml"
+            if PLAN.uses_gpu(family)
+            else "../../envs/gradewise.yaml"
+        threads: PLAN.train_threads
         resources:
-            mem_mb=train_memory,
-            runtime=train_minutes,
-            gpu=train_gpus,
+            mem_mb=PLAN.train_memory,
+            runtime=PLAN.train_minutes,
+            gpu=PLAN.train_gpus,
         params:
             family=family,
-            components=as_flags(components_wanted),
-            view=view_of,
+            components=as_flags(PLAN.components_of),
+            view=PLAN.view_of,
             classes=classes_of,
-            candidates=candidates_of,
+            candidates=PLAN.candidates_of,
             folder=lambda wildcards, output: Path(output.run).parent,
             seed=CONFIG.seed,
             code=code_version("gradewise.families.train", registry.module_of(family)),

@@ -5,7 +5,7 @@
 # a checkpoint, since the smallest image decides whether the sizes that views need matter to the manifest at all
 checkpoint read_images:
     input:
-        unpack(images_of),
+        unpack(PLAN.images_of),
     output:
         images=f"{RESULTS}/read/images.parquet",
         fingerprints=f"{RESULTS}/read/fingerprints.parquet",
@@ -22,8 +22,8 @@ checkpoint read_images:
         mem_mb=memory(1200, 0),
         runtime=minutes(30, 0),
     params:
-        source=lambda wildcards: to_json(source_of(wildcards)),
-        state=images_state,
+        source=lambda wildcards: to_json(PLAN.source_of(wildcards)),
+        state=PLAN.images_state,
         folder=lambda wildcards, output: Path(output.images).parent,
         code=code_version("gradewise.images.read_images"),
     shell:
@@ -56,9 +56,7 @@ rule manifest:
     params:
         read=lambda wildcards, input: Path(input.images).parent,
         min_side=side_needed,
-        join_duplicates=lambda wildcards: to_json(
-            dataset_of(wildcards).join_duplicates
-        ),
+        join_duplicates=lambda wildcards: to_json(dataset_of(wildcards).join_duplicates),
         code=code_version("gradewise.images.manifest"),
     shell:
         "python -m gradewise.images.manifest"
@@ -149,14 +147,14 @@ rule resplit:
     benchmark:
         "benchmarks/resplit/{dataset}{variant}.jsonl"
     wildcard_constraints:
-        variant=variant_named("[a-z0-9-]+"),
+        variant=variant_folder("[a-z0-9-]+"),
     conda:
         "../../envs/gradewise.yaml"
     resources:
         mem_mb=memory(1000, 10),
         runtime=minutes(10, 0),
     params:
-        shares=lambda wildcards: to_json(shares_down_to(wildcards)),
+        shares=lambda wildcards: to_json(PLAN.shares_down_to(wildcards)),
         folds=lambda wildcards: dataset_of(wildcards).evaluation.folds or 1,
         seed=CONFIG.seed,
         code=code_version("gradewise.images.resplit"),

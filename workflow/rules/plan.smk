@@ -17,6 +17,8 @@ rule plan:
         mem_mb=memory(500, 0),
         runtime=minutes(5, 0),
     params:
+        configfiles=CONFIGFILES,
+        overrides=OVERRIDES,
         plan=lambda wildcards: [
             planned_runs(CONFIG, wildcards.dataset),
             to_json(dataset_of(wildcards)),
@@ -24,8 +26,8 @@ rule plan:
         code=code_version("gradewise.plan"),
     shell:
         "python -m gradewise.plan"
-        " --configfiles {CONFIGFILES:q}"
-        " --overrides {OVERRIDES:q}"
+        " --configfiles {params.configfiles:q}"
+        " --overrides {params.overrides:q}"
         " --dataset {wildcards.dataset}"
         " --runs {output.runs}"
         " --settings {output.settings}"

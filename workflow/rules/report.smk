@@ -4,7 +4,7 @@
 
 rule report:
     input:
-        unpack(evidence_of),
+        unpack(PLAN.evidence_of),
         templates=TEMPLATES,
     output:
         page=report(

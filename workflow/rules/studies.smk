@@ -273,7 +273,7 @@ rule scaling:
 
 rule study_page:
     input:
-        unpack(evidence_of),
+        unpack(PLAN.evidence_of),
         shown=shown_samples,
         results=study_results,
         models=model_files_shown,

@@ -20,7 +20,7 @@ rule view:
     params:
         operations=lambda wildcards: to_json(CONFIG.views[wildcards.view]),
         classes=classes_of,
-        tile_labels=tile_labels_of,
+        tile_labels=PLAN.tile_labels_of,
         seed=CONFIG.seed,
         code=lambda wildcards: code_version(
             "gradewise.views.view", *CONFIG.views[wildcards.view].modules

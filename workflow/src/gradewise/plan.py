@@ -13,7 +13,7 @@ from snakemake.common.configfile import load_configfile
 from snakemake.utils import update_config
 
 from gradewise import command
-from gradewise.config import Config, load
+from gradewise.config.config import Config, load
 from gradewise.config.section import to_json
 
 
@@ -41,7 +41,7 @@ def plan(*, configfiles: list[Path], overrides: dict[str, Any], dataset: str, ru
     merged: dict[str, Any] = {}
     for part in (*map(load_configfile, configfiles), overrides):
         update_config(merged, part)
-    whole = load(merged)
+    whole = load(merged, Config)
     runs.write_text(planned_runs(whole, dataset) + "\n")
     settings.write_text(to_json(whole.datasets[dataset]) + "\n")
 

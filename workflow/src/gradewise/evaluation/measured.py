@@ -13,7 +13,7 @@ import pandas as pd
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.config import Dataset
+from gradewise.config.datasets import Dataset
 from gradewise.evaluation.estimates import Estimate
 from gradewise.evaluation.verdicts import Level
 from gradewise.results import Results

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from gradewise.command import UserError
-from gradewise.config import Top
+from gradewise.config.aggregation import Top
 
 Level = Literal["image", "sample"]
 Aggregate = Literal["mean", "max", "vote"] | Top

@@ -60,8 +60,8 @@ def family(name: str) -> Family[Any]:
     brought = _brought()
     if name not in brought:
         raise FamilyError(
-            f"{name!r} is no family.{suggestion(name, names())} Families: {', '.join(names())}; one of another package "
-            "must be installed beside gradewise"
+            f"there is no family {name!r}.{suggestion(str(name), names())} Families: {', '.join(names())}; one of "
+            "another package must be installed beside gradewise"
         )
     entry = brought[name]
     try:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.config import Pattern, Source, Table
+from gradewise.config.sources import Pattern, Source, Table
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 

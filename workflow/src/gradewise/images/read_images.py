@@ -17,7 +17,7 @@ import pandas as pd
 from PIL import Image
 
 from gradewise import command, tables
-from gradewise.config import Source
+from gradewise.config.sources import Source
 from gradewise.images.decode import UnreadableError, decode
 from gradewise.images.duplicates import find_duplicates
 from gradewise.images.fingerprints import SIDE, fingerprint

@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from gradewise import command, tables
 from gradewise.command import UserError
-from gradewise.config import Evaluation
+from gradewise.config.evaluation import Evaluation
 from gradewise.provenance import derive_seed
 
 log = logging.getLogger(__name__)

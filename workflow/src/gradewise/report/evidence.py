@@ -14,7 +14,7 @@ import pandas as pd
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.config import Dataset
+from gradewise.config.datasets import Dataset
 from gradewise.provenance import hash_file
 from gradewise.report.numbers import Estimate
 from gradewise.report.palette import Style, styles

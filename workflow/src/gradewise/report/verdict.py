@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradewise.config import Top
+from gradewise.config.aggregation import Top
 from gradewise.report import metric_names, numbers
 from gradewise.report.numbers import Estimate
 from gradewise.report.recommendation import (

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from gradewise import provenance
-from gradewise.config import MangoSimulation
+from gradewise.config.simulations import MangoSimulation
 from gradewise.simulate.drawing import Drawing, smooth_noise
 
 Kind = Literal["scar", "bruise", "black spot", "anthracnose", "rot"]

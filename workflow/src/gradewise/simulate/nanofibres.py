@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from gradewise import provenance
-from gradewise.config import NanofibreSimulation
+from gradewise.config.simulations import NanofibreSimulation
 from gradewise.simulate.drawing import Drawing, smooth_noise
 
 HOMOGENEOUS, NONHOMOGENEOUS = "HNF", "NHNF"

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from gradewise import command, tables
-from gradewise.config import MangoSimulation, NanofibreSimulation
+from gradewise.config.simulations import MangoSimulation, NanofibreSimulation
 from gradewise.progress import track
 from gradewise.simulate import mangoes, nanofibres
 from gradewise.simulate.drawing import Drawing

@@ -1,0 +1,18 @@
+"""How the samples of an image make a verdict on it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from gradewise.config.section import Section
+
+
+class Top(Section):
+    """Mean of the highest tile probabilities of the positive class."""
+
+    top: int = Field(ge=1)
+
+
+Aggregate = Literal["mean", "max", "vote"] | Top

@@ -1,0 +1,159 @@
+"""The whole configuration: its sections, and what must agree between them.
+
+`load` turns parsed YAML into a checked `Config` or raises `ConfigError`, whose text names each key at fault, the value
+found, and what would do. An extension adds a section by a subclass of `Config` (`studies.config` does).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field, ValidationError, model_validator
+
+from gradewise.config.datasets import Dataset
+from gradewise.config.faults import ConfigError, fault_lines
+from gradewise.config.models import BlendModel, FittedModel, Model
+from gradewise.config.section import Section, suggestion
+from gradewise.config.views import View
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+SCALES = ("small", "full")
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    seed: int = Field(2020, ge=0, lt=2**31)
+    scale: Literal["small", "full"] = Field(
+        "small", description="which value counts where one is given as {small: .., full: ..}"
+    )
+    datasets: dict[str, Dataset] = Field(min_length=1)
+    views: dict[str, View] = Field(min_length=1)
+    models: dict[str, Model] = Field(min_length=1)
+    studies: dict[str, Any] = Field(default_factory=dict, description="what the extension of that name makes of it")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_scale(cls, given: Any) -> Any:
+        return _at_scale(given, given.get("scale", "small")) if isinstance(given, dict) else given
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Config:
+        for section in ("datasets", "views", "models", "studies"):
+            for name in getattr(self, section):
+                if not NAME.fullmatch(name):
+                    raise ValueError(
+                        f"{section}: {name!r} cannot be a file name; use letters, digits, dot, dash, underscore"
+                    )
+        for name, model in self.models.items():
+            if isinstance(model, BlendModel):
+                self._check_blend(name, model)
+            else:
+                check_known(f"models.{name}.view", model.view, self.views)
+        for name, dataset in self.datasets.items():
+            for wanted in dataset.models:
+                check_known(f"datasets.{name}.models", wanted, self.models)
+                self._check_blended(name, dataset, wanted)
+            if dataset.deciding_level == "sample" and not self.cut_alike(self.fitted(name)):
+                raise ValueError(
+                    f"datasets.{name}: models are compared on single samples (decide_on: sample, or labels from masks) "
+                    f"and the views of {', '.join(self.fitted(name))} do not cut the same ones: give them the same "
+                    "operations up to the last tile (keep: all or centre), crop or polar, or set decide_on: image"
+                )
+        return self
+
+    def trained(self, dataset: str) -> dict[str, FittedModel]:
+        """All models that are fitted to samples of a dataset, by name."""
+        return self.fitted(dataset)
+
+    def _check_blend(self, name: str, blend: BlendModel) -> None:
+        for member in blend.members:
+            check_known(f"models.{name}.members", member, self.models)
+            if isinstance(self.models[member], BlendModel):
+                raise ValueError(f"models.{name}.members: {member!r} is a blend itself; name its members instead")
+
+    def _check_blended(self, name: str, dataset: Dataset, wanted: str) -> None:
+        blend = self.models[wanted]
+        if not isinstance(blend, BlendModel):
+            return
+        missing = [member for member in blend.members if member not in dataset.models]
+        if missing:
+            raise ValueError(
+                f"datasets.{name}.models: {wanted!r} blends {', '.join(missing)}, not among the models of {name}; "
+                "add them there"
+            )
+        if blend.over == "repeats" and not dataset.evaluation.one_test:
+            raise ValueError(
+                f"datasets.{name}.models: {wanted!r} blends over: repeats, which needs evaluation: "
+                "{predefined: true}, or {holdout: 0.3, same_test: true}: elsewhere a test image of one repeat was "
+                "trained on in another"
+            )
+
+    def cut_alike(self, models: Iterable[str]) -> bool:
+        """Whether models, none of them a blend, are given the same samples, if in different size or colour."""
+        views = {model.view for name in models if not isinstance(model := self.models[name], BlendModel)}
+        cuts = {self.views[view].cut for view in views}
+        return len(views) == 1 or (len(cuts) == 1 and None not in cuts)
+
+    def fitted(self, dataset: str) -> dict[str, FittedModel]:
+        """The models of a dataset that are fitted to samples, by name: all but blends."""
+        named = {name: self.models[name] for name in self.datasets[dataset].models}
+        return {name: model for name, model in named.items() if not isinstance(model, BlendModel)}
+
+
+def mentions_scales(given: Any) -> bool:
+    """Whether a parsed configuration gives any value as {small: .., full: ..}."""
+    if isinstance(given, dict):
+        return set(given) == set(SCALES) or any(map(mentions_scales, given.values()))
+    return isinstance(given, list | tuple) and any(map(mentions_scales, given))
+
+
+def _at_scale(given: Any, scale: str) -> Any:
+    """The configuration with every {small: .., full: ..} replaced by the value for a scale."""
+    if isinstance(given, dict):
+        if set(given) == set(SCALES) and scale in SCALES:
+            return _at_scale(given[scale], scale)
+        return {key: _at_scale(value, scale) for key, value in given.items()}
+    return [_at_scale(value, scale) for value in given] if isinstance(given, list | tuple) else given
+
+
+def check_known(key: str, name: str, known: dict[str, Any]) -> None:
+    """See that a name which the configuration uses is defined in it.
+
+    Raises
+    ------
+    ValueError
+        Naming the key, the name and those that are defined.
+    """
+    if name not in known:
+        raise ValueError(f"{key}: {name!r} is not defined.{suggestion(name, known)} Defined: {', '.join(known)}")
+
+
+Kind = TypeVar("Kind", bound=Config)
+
+
+def load(raw: dict[str, Any], kind: type[Kind]) -> Kind:
+    """Check a parsed configuration.
+
+    Parameters
+    ----------
+    raw : dict
+        What the YAML file holds.
+    kind : type of Config
+        `Config`, or that of an extension.
+
+    Returns
+    -------
+    Config
+
+    Raises
+    ------
+    ConfigError
+        With a line for each fault: key, value, what would do.
+    """
+    try:
+        return kind.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError("\n".join(["the configuration cannot be used:", *fault_lines(error)])) from None

@@ -1,0 +1,180 @@
+"""A dataset: labelled images, how they are split, and which models are compared on them."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticKnownError
+
+from gradewise.config.aggregation import Aggregate, Top
+from gradewise.config.evaluation import Evaluation
+from gradewise.config.section import suggestion
+from gradewise.config.simulations import MangoSimulation, NanofibreSimulation
+from gradewise.config.sources import Source, Table
+from gradewise.metrics import deciding
+
+
+def _deciding(word: str) -> str:
+    if word not in deciding():
+        raise PydanticKnownError("literal_error", {"expected": ", ".join(map(repr, deciding()))})
+    return word
+
+
+class Dataset(Source):
+    """Labelled images, how they are split and which models are compared on them."""
+
+    join_duplicates: bool | Literal["exact"] = Field(
+        True, description="copies share a group: also changed ones (true), only those of the same pixels, or none"
+    )
+    simulate: Annotated[NanofibreSimulation | MangoSimulation, Field(discriminator="kind")] | None = None
+    ordered: bool = Field(False, description="classes are grades: adds kappa, adjacent accuracy and grade error")
+    mask_fraction: float = Field(0.02, gt=0, le=1, description="masked share that makes a tile positive")
+    aggregate: Aggregate = Field("mean", description="from tiles to a verdict on the image")
+    costs: dict[str, dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]] | None = Field(
+        None,
+        description="what a mistake costs: {true class: {predicted class: cost}}, every pair of different classes; a "
+        "right answer costs 0 unless given",
+    )
+    decide_by: Annotated[str, AfterValidator(_deciding)] = Field(
+        "accuracy",
+        description="what the recommendation ranks models by; cost needs costs, grades need ordered: true",
+        json_schema_extra={"enum": list(deciding())},
+    )
+    decide_on: Literal["image", "sample"] | None = Field(
+        None,
+        description="what recommendation and comparisons rest on: whole images, or single samples (tiles); null: "
+        "samples where masks label them, else images",
+    )
+    equivalence: float | None = Field(
+        None,
+        gt=0,
+        description="differences smaller than this do not matter in practice, e.g. 0.02 for two percentage points of "
+        "accuracy; in units of decide_by (costs: of 100 answers); null: every difference matters",
+    )
+    evaluation: Evaluation
+    models: tuple[str, ...] = Field(min_length=1)
+    leak_test: tuple[str, ...] | bool = Field(
+        (), description="models to fit again on a split that ignores groups; true: all of them"
+    )
+    learning_curve: tuple[str, ...] | bool = Field(
+        (), description="models to fit again on parts of the training groups; true: all of them"
+    )
+    shares: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        (0.125, 0.25, 0.5), min_length=1, description="of the training groups, for the learning curve"
+    )
+
+    @property
+    def leak_models(self) -> tuple[str, ...]:
+        """Models of the leak test."""
+        return self._chosen(self.leak_test)
+
+    @property
+    def curve_models(self) -> tuple[str, ...]:
+        """Models that get a learning curve."""
+        return self._chosen(self.learning_curve)
+
+    def _chosen(self, models: tuple[str, ...] | bool) -> tuple[str, ...]:
+        if isinstance(models, bool):
+            return self.models if models else ()
+        return models
+
+    @property
+    def share_names(self) -> dict[str, float]:
+        """Shares of the learning curve by name, in whole per cent, largest first: share-50, share-25, share-12."""
+        return {f"share-{int(round(100 * share, 6))}": share for share in sorted(self.shares, reverse=True)}
+
+    @model_validator(mode="after")
+    def _check_further_runs(self) -> Dataset:
+        for field in ("leak_test", "learning_curve"):
+            for name in self._chosen(getattr(self, field)):
+                if name not in self.models:
+                    raise ValueError(
+                        f"{field}: {name!r} is not one of the dataset's models.{suggestion(name, self.models)} "
+                        f"Its models: {', '.join(self.models)}"
+                    )
+        if len(self.share_names) < len(self.shares):
+            raise ValueError(f"shares: {list(self.shares)} must differ in whole per cent")
+        return self
+
+    @model_validator(mode="after")
+    def _check_consistency(self) -> Dataset:
+        sources = [name for name in ("simulate", "images", "tables") if getattr(self, name) is not None]
+        if len(sources) != 1:
+            raise ValueError(f"give exactly one of simulate, images and tables (found: {', '.join(sources) or 'none'})")
+        for field in ("classes", "models"):
+            values = getattr(self, field)
+            if len(set(values)) < len(values):
+                raise ValueError(f"{field}: {list(values)} names something twice")
+        if self.positive is not None and self.positive not in self.classes:
+            raise ValueError(f"positive: {self.positive!r} is not one of classes {list(self.classes)}")
+        if self.merge is not None:
+            self._check_merge(self.merge)
+        if self.costs is not None:
+            self._check_costs(self.costs)
+        missing = deciding()[self.decide_by].missing(self.ordered, self.costs is not None)
+        if missing == "costs":
+            raise ValueError(f"decide_by: {self.decide_by} needs costs: {{true class: {{predicted class: cost}}}}")
+        if missing == "grades":
+            raise ValueError(f"decide_by: {self.decide_by} needs grades; set ordered: true, or decide by accuracy")
+        if self.labels_from == "masks":
+            if self.masks is None and self.simulate is None:
+                raise ValueError("labels_from: masks needs masks: the folder that holds them")
+            if self.positive is None or len(self.classes) != 2:
+                raise ValueError("labels_from: masks needs two classes and positive: the one that masks show")
+        if (isinstance(self.aggregate, Top) or self.aggregate == "max") and (
+            self.positive is None or len(self.classes) != 2
+        ):
+            raise ValueError("aggregate: max and {top: n} need two classes and positive")
+        if self.evaluation.predefined:
+            roles = {table.role for table in self.tables or ()}
+            if self.tables is None or not {"train", "test"} <= roles or None in roles:
+                raise ValueError(
+                    "evaluation: {predefined: true} needs tables, each with role: train, validation or test, "
+                    "and at least one each of train and test"
+                )
+        return self
+
+    def source(self, simulated: str) -> Source:
+        """Where the images are, of simulated ones too: in the folder that `simulate` writes to."""
+        parts = {name: getattr(self, name) for name in Source.model_fields}
+        if self.simulate is not None:
+            parts["tables"] = (Table(csv=f"{simulated}/labels.csv", images=f"{simulated}/images", role=None),)
+            parts["masks"] = f"{simulated}/masks"
+        return Source(**parts)
+
+    @property
+    def deciding_level(self) -> Literal["image", "sample"]:
+        """What the recommendation and the comparisons rest on."""
+        return self.decide_on or ("sample" if self.labels_from == "masks" else "image")
+
+    @property
+    def deciding_metric(self) -> str:
+        """The metric that the recommendation ranks by, under its name in `metrics.parquet`."""
+        return deciding()[self.decide_by].name
+
+    @property
+    def cost_matrix(self) -> tuple[tuple[float, ...], ...] | None:
+        """Cost of each answer, rows true class, columns predicted class, in the order of `classes`; None without."""
+        if self.costs is None:
+            return None
+        return tuple(tuple(self.costs[true].get(called, 0.0) for called in self.classes) for true in self.classes)
+
+    def _check_costs(self, costs: dict[str, dict[str, float]]) -> None:
+        for name in [*costs, *(called for row in costs.values() for called in row)]:
+            if name not in self.classes:
+                raise ValueError(
+                    f"costs: {name!r} is not one of classes {list(self.classes)}.{suggestion(name, self.classes)}"
+                )
+        for true, called in itertools.permutations(self.classes, 2):
+            if called not in costs.get(true, {}):
+                raise ValueError(f"costs.{true}.{called}: missing; say what taking {true} for {called} costs")
+
+    def _check_merge(self, merge: dict[str, tuple[str, ...]]) -> None:
+        strangers = sorted(set(merge) ^ set(self.classes))
+        if strangers:
+            raise ValueError(f"merge: {strangers} stand in only one of merge and classes")
+        labels = [label for parts in merge.values() for label in parts]
+        if len(set(labels)) < len(labels):
+            raise ValueError("merge: a label stands under two classes")

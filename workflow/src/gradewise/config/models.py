@@ -1,0 +1,84 @@
+"""Models: a family with its settings on a view, or a blend of other models."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, SerializeAsAny, Tag, model_validator
+
+from gradewise.config.section import Section
+from gradewise.families import registry
+
+
+class FittedModel(BaseModel):
+    """A model that is fitted to the samples of a view: a family and its settings, each a value or `{choose: [..]}`.
+
+    Attributes
+    ----------
+    family : str
+        One of `registry.names`.
+    view : str
+    candidates : tuple of Section
+        Settings of the family: every combination of the values to choose among, one where there is nothing to choose.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    family: str
+    view: str
+    candidates: tuple[SerializeAsAny[Section], ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_settings(cls, given: Any) -> Any:
+        """Settings stand beside family and view; they are checked by the section of their family."""
+        if not isinstance(given, dict) or "candidates" in given:
+            return given
+        kept = {key: given[key] for key in ("family", "view") if key in given}
+        if "family" not in given:
+            return {**kept, "candidates": ()}
+        section = registry.family(given["family"]).settings
+        settings = {key: value for key, value in given.items() if key not in kept}
+        return {**kept, "candidates": tuple(map(section.model_validate, _combinations(settings)))}
+
+
+class BlendModel(Section):
+    """Other models together: the mean of their probabilities, or their votes."""
+
+    family: Literal["blend"]
+    members: tuple[str, ...] = Field(min_length=1, description="models of the same dataset, blended with equal weight")
+    by: Literal["probability", "vote"] = Field(
+        "probability", description="mean probability, or number of members whose most probable class it is"
+    )
+    over: Literal["members", "repeats"] = Field(
+        "members",
+        description="members: those of the same repeat; repeats: the members of all repeats, which needs "
+        "evaluation: {predefined: true} or {same_test: true}, as other test images were trained on in another repeat",
+    )
+
+    @model_validator(mode="after")
+    def _check_members(self) -> BlendModel:
+        if len(set(self.members)) < len(self.members):
+            raise ValueError(f"members: {list(self.members)} names something twice")
+        if self.over == "members" and len(self.members) < 2:
+            raise ValueError("members: name at least two models, or blend one over: repeats")
+        return self
+
+
+def _branch(given: Any) -> str:
+    family = given.get("family") if isinstance(given, dict) else getattr(given, "family", None)
+    return "blend" if family == "blend" else "fitted"
+
+
+Model = Annotated[Annotated[FittedModel, Tag("fitted")] | Annotated[BlendModel, Tag("blend")], Discriminator(_branch)]
+
+
+def _combinations(settings: dict[str, Any]) -> list[dict[str, Any]]:
+    choices = {}
+    for key, value in settings.items():
+        if isinstance(value, dict) and set(value) == {"choose"}:
+            if not isinstance(value["choose"], list) or not value["choose"]:
+                raise ValueError(f"{key}: choose needs a list of values, not {value['choose']!r}")
+            choices[key] = value["choose"]
+    return [{**settings, **dict(zip(choices, values, strict=True))} for values in itertools.product(*choices.values())]

@@ -1,0 +1,81 @@
+"""The JSON schema of the configuration file, for editors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from gradewise.config.config import SCALES, Config
+from gradewise.config.views import View
+from gradewise.families import registry
+from gradewise.families.family import Family
+
+
+def json_schema(kind: type[Config], families: Iterable[str]) -> dict[str, Any]:
+    """JSON schema of the configuration file: settings stand beside family and view, or under choose.
+
+    Parameters
+    ----------
+    kind : type of Config
+        With the sections of extensions.
+    families : iterable of str
+        Families whose models it describes.
+    """
+    schema = kind.model_json_schema()
+    definitions = schema["$defs"]
+    operations = definitions["View"]["properties"]["operations"]
+    del definitions["FittedModel"], definitions["Section"]
+    models = [_model(definitions, registry.family(name)) for name in families]
+    models.append({"$ref": "#/$defs/BlendModel"})
+    schema["properties"]["models"]["additionalProperties"] = {"oneOf": models}
+    for name, section in [("Config", schema), *list(definitions.items())]:
+        for key, value in section.get("properties", {}).items():
+            if key != "scale":
+                section["properties"][key] = _by_scale(definitions, f"{name}.{key}", value)
+    definitions["View"] = {"description": View.__doc__, **operations}
+    return schema
+
+
+def _model(definitions: dict[str, Any], family: Family[Any]) -> dict[str, str]:
+    """Add the definition of a family's models to those of other sections, and refer to it."""
+    settings = family.settings.model_json_schema()
+    definitions.update(settings.pop("$defs", {}))
+    name = f"{type(family).__name__}Model"
+    definitions[name] = {
+        "type": "object",
+        "title": name,
+        "description": settings["description"],
+        "properties": {
+            "family": {"const": family.name, "title": "Family", "type": "string"},
+            "view": {"title": "View", "type": "string"},
+            **{key: {"anyOf": [value, _choose(value)]} for key, value in settings["properties"].items()},
+        },
+        "required": ["family", "view", *settings.get("required", ())],
+        "additionalProperties": False,
+    }
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _by_scale(definitions: dict[str, Any], name: str, value: dict[str, Any]) -> dict[str, Any]:
+    """A value as it is, or one for each scale; in a mapping of names to values, each value likewise."""
+    for branch in (value, *value.get("anyOf", ())):
+        if isinstance(branch.get("additionalProperties"), dict):
+            branch["additionalProperties"] = _by_scale(definitions, f"{name}.", branch["additionalProperties"])
+    definitions[name] = value
+    reference = {"$ref": f"#/$defs/{name}"}
+    scaled = {
+        "type": "object",
+        "properties": dict.fromkeys(SCALES, reference),
+        "required": list(SCALES),
+        "additionalProperties": False,
+    }
+    return {"anyOf": [reference, scaled]}
+
+
+def _choose(value: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"choose": {"type": "array", "items": value, "minItems": 1}},
+        "required": ["choose"],
+        "additionalProperties": False,
+    }

@@ -1,0 +1,57 @@
+"""Where labelled images are: all that the manifest depends on."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from gradewise.config.section import Section
+
+
+class Table(Section):
+    """A label table beside a folder of images."""
+
+    csv: str = Field(description="columns image_id, label and any further ones")
+    images: str = Field(description="the folder that image_id is relative to")
+    role: Literal["train", "validation", "test"] | None = Field(None, description="for evaluation: {predefined: true}")
+
+
+class Pattern(Section):
+    """A regular expression whose first group, found in the file name, is the value."""
+
+    regex: str
+
+    @field_validator("regex")
+    @classmethod
+    def _check_pattern(cls, regex: str) -> str:
+        try:
+            groups = re.compile(regex).groups
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+        if groups < 1:
+            raise ValueError('put the part that names the group in parentheses, e.g. "^(.*)_[0-9]+"')
+        return regex
+
+
+class Source(Section):
+    """Where labelled images are and which of them can be used: all that the manifest depends on."""
+
+    images: str | None = Field(None, description="a folder with a folder of images a class")
+    tables: tuple[Table, ...] | None = None
+    classes: tuple[str, ...] = Field(min_length=2, description="in order, worst last, where ordered")
+    merge: dict[str, tuple[str, ...]] | None = Field(
+        None, description="class: the labels it is made of, e.g. {sound: [A, B], defective: [C, D]}"
+    )
+    positive: str | None = Field(None, description="the class that precision, recall and ROC AUC speak of")
+    group: str | Pattern | None = Field(
+        None, description="a column of the label table, or {regex: ..} on the file name; null: each image alone"
+    )
+    masks: str | None = Field(None, description="folder of defect masks")
+    mask_suffix: str = Field("", description="mask of a.tif is a<suffix>.png")
+    labels_from: Literal["images", "masks"] = Field(
+        "images", description="masks: a tile is positive where enough of it is masked"
+    )
+    max_megapixels: float = Field(200.0, gt=0, description="larger images are set aside unread")
+    min_side: int = Field(16, ge=1, description="smaller images are set aside [px]")

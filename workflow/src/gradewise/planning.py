@@ -1,0 +1,306 @@
+"""What the rules ask of the configuration: which files a job needs, what it is told, and what it asks of a machine.
+
+Methods take Snakemake's wildcards, and where they say so the job's input, so that rules can name them as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from gradewise.config.config import Config
+from gradewise.config.datasets import Dataset
+from gradewise.config.models import BlendModel, FittedModel
+from gradewise.config.section import to_json
+from gradewise.config.sources import Source
+from gradewise.families import registry
+from gradewise.images.state import files_state
+from gradewise.resources import InputFiles, Resources, memory, minutes, threads_by_size
+
+RESULTS = "results/{dataset}"
+VARIANT = "results/{dataset}{variant}"
+"""What depends on splits: those of the dataset where `variant` is empty, else those of a variant of them."""
+RUN = f"{VARIANT}/models/{{model}}/{{repeat}}"
+
+CARELESS = "careless"
+"""The variant of the leak test, whose splits ignore groups."""
+
+
+class Wildcards(Protocol):
+    """Snakemake's wildcards of a job."""
+
+    dataset: str
+    view: str
+    model: str
+    repeat: str
+    variant: str
+
+    def get(self, name: str, default: str) -> str:
+        """A wildcard that not every rule has."""
+        ...
+
+
+def variant_folder(name: str) -> str:
+    """Value of the wildcard `variant`: the variant's folder below the dataset's, after its slash; empty for none."""
+    return f"/variants/{name}" if name else ""
+
+
+class Plan:
+    """What the configuration asks of the rules.
+
+    Attributes
+    ----------
+    config : Config
+    models : dict
+        All models by name, those that extensions train among them.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.models: dict[str, FittedModel | BlendModel] = dict(config.models)
+        for dataset in config.datasets:
+            self.models |= config.trained(dataset)
+
+    def families(self) -> list[str]:
+        """Families that are trained, in the order of the registry."""
+        used = {model.family for model in self.models.values()}
+        return [name for name in registry.names() if name in used]
+
+    def models_of(self, family: str) -> list[str]:
+        """Names of the models of a family."""
+        return [name for name, model in self.models.items() if model.family == family]
+
+    def dataset_of(self, wildcards: Wildcards) -> Dataset:
+        """The dataset's section."""
+        return self.config.datasets[wildcards.dataset]
+
+    def fitted_of(self, wildcards: Wildcards) -> FittedModel:
+        """The section of a model that is trained."""
+        model = self.models[wildcards.model]
+        assert isinstance(model, FittedModel), "rules that train take no blends"
+        return model
+
+    def blend_of(self, wildcards: Wildcards) -> BlendModel:
+        """The section of a blend."""
+        model = self.models[wildcards.model]
+        assert isinstance(model, BlendModel), "the rule blend takes nothing else"
+        return model
+
+    # images
+
+    def source_of(self, wildcards: Wildcards) -> Source:
+        """Where a dataset's images are."""
+        return self.dataset_of(wildcards).source(simulated=f"results/{wildcards.dataset}/simulated")
+
+    def side_needed(self, dataset: str, smallest: int) -> int:
+        """Smallest side that all views of a dataset can work with; 1 where no image is smaller.
+
+        Parameters
+        ----------
+        dataset : str
+        smallest : int
+            The smallest side of any image.
+        """
+        needed = max(self.config.views[view].minimum_side for view in self.used_views(dataset))
+        return needed if smallest < needed else 1
+
+    def images_of(self, wildcards: Wildcards) -> dict[str, Any]:
+        """Label tables and folders; for simulated images what `simulate` makes."""
+        if self.dataset_of(wildcards).simulate is not None:
+            return {"simulated": f"results/{wildcards.dataset}/simulated"}
+        source = self.source_of(wildcards)
+        tables = source.tables or ()
+        folders = [source.images, source.masks, *(table.images for table in tables)]
+        return {"tables": [table.csv for table in tables], "folders": sorted({folder for folder in folders if folder})}
+
+    def images_state(self, wildcards: Wildcards) -> str:
+        """Names, sizes and times of the files, since a folder's own time says nothing of what lies deeper."""
+        return files_state(self.images_of(wildcards).get("folders", []))
+
+    def tile_labels_of(self, wildcards: Wildcards) -> list[str]:
+        """Flags that make masks decide the labels of tiles, where the dataset asks for it."""
+        dataset = self.dataset_of(wildcards)
+        if dataset.labels_from == "images":
+            return []
+        return ["--positive", str(dataset.positive), "--mask_fraction", str(dataset.mask_fraction)]
+
+    def used_views(self, dataset: str) -> set[str]:
+        """Views that the models of a dataset look through."""
+        return {model.view for model in self.config.trained(dataset).values()}
+
+    # training
+
+    def view_of(self, wildcards: Wildcards) -> str:
+        """The view that a model looks through."""
+        return self.fitted_of(wildcards).view
+
+    def samples_of(self, wildcards: Wildcards) -> str:
+        """The cache of a model's view."""
+        return f"{RESULTS}/views/{self.view_of(wildcards)}.parquet"
+
+    def candidates_of(self, wildcards: Wildcards) -> str:
+        """Settings that a training chooses among, as JSON."""
+        return to_json(self.fitted_of(wildcards).candidates)
+
+    def largest_components(self, wildcards: Wildcards) -> int:
+        """Principal components that the models of a view ask for at most; smaller numbers are the first of them."""
+        return max(
+            count
+            for model in self.config.trained(wildcards.dataset).values()
+            if model.view == wildcards.view
+            for count in _components(model)
+        )
+
+    def components_of(self, wildcards: Wildcards) -> dict[str, str]:
+        """Principal components of a model's view by flag, where its family asks for them."""
+        model = self.fitted_of(wildcards)
+        if not _components(model):
+            return {}
+        folder = f"{VARIANT}/pca/{model.view}/{{repeat}}"
+        return {"features": f"{folder}/features.parquet", "pca": f"{folder}/pca.safetensors"}
+
+    def resources_of(self, wildcards: Wildcards) -> Resources:
+        """What the training of a model asks of a machine."""
+        model = self.fitted_of(wildcards)
+        return registry.family(model.family).resources(model.candidates)
+
+    def train_threads(self, wildcards: Wildcards, input: Iterable[str]) -> int:
+        """Threads of a training."""
+        return threads_by_size(self.resources_of(wildcards).mb_per_thread)(wildcards, input)
+
+    def train_memory(self, wildcards: Wildcards, input: InputFiles, attempt: int) -> int:
+        """Memory of a training [MB]."""
+        needs = self.resources_of(wildcards)
+        return memory(needs.memory_mb, needs.memory_per_mb)(wildcards, input, attempt)
+
+    def train_minutes(self, wildcards: Wildcards, input: InputFiles, attempt: int) -> int:
+        """Time of a training [min]."""
+        needs = self.resources_of(wildcards)
+        return minutes(needs.minutes, needs.minutes_per_gb)(wildcards, input, attempt)
+
+    def train_gpus(self, wildcards: Wildcards) -> int:
+        """GPUs of a training where there are any; profiles say what a GPU is called, or that there is none."""
+        return self.resources_of(wildcards).gpus
+
+    def uses_gpu(self, family: str) -> bool:
+        """Whether any model of a family uses a GPU."""
+        kind = registry.family(family)
+        trained = [self.models[name] for name in self.models_of(family)]
+        return any(kind.resources(model.candidates).gpus for model in trained if isinstance(model, FittedModel))
+
+    # evaluation
+
+    def compared_models(self, wildcards: Wildcards) -> tuple[str, ...]:
+        """Models that are fitted on a dataset's splits, or on the variant of them that a job goes by."""
+        dataset, variant = self.dataset_of(wildcards), wildcards.get("variant", "")
+        if not variant:
+            return dataset.models
+        return dataset.leak_models if variant == variant_folder(CARELESS) else dataset.curve_models
+
+    def of_all_runs(self, file: str) -> Callable[[Wildcards], list[str]]:
+        """Input function: a file of every run of a dataset, models in the order of the configuration."""
+
+        def paths(wildcards: Wildcards) -> list[str]:
+            return [
+                f"results/{wildcards.dataset}{wildcards.get('variant', '')}/models/{model}/{repeat}/{file}"
+                for model in self.compared_models(wildcards)
+                for repeat in range(self.dataset_of(wildcards).evaluation.runs)
+            ]
+
+        return paths
+
+    def of_members(self, file: str) -> Callable[[Wildcards], list[str]]:
+        """Input function: a file of every run that a blend is made of."""
+
+        def paths(wildcards: Wildcards) -> list[str]:
+            blend = self.blend_of(wildcards)
+            repeats: Iterable[int | str] = range(self.dataset_of(wildcards).evaluation.runs)
+            return [
+                f"results/{wildcards.dataset}{wildcards.variant}/models/{member}/{repeat}/{file}"
+                for member in blend.members
+                for repeat in (repeats if blend.over == "repeats" else [wildcards.repeat])
+            ]
+
+        return paths
+
+    def blended_level(self, wildcards: Wildcards) -> str:
+        """What a blend is made of: samples where its members are given the same ones."""
+        return "sample" if self.config.cut_alike(self.blend_of(wildcards).members) else "image"
+
+    def decided_on(self, wildcards: Wildcards) -> dict[str, str | list[str]]:
+        """What models are compared on: verdicts on images, or the predictions of every run on samples."""
+        if self.dataset_of(wildcards).deciding_level == "image":
+            return {"verdicts": f"{RESULTS}/verdicts.parquet"}
+        return {"predictions": self.of_all_runs("predictions.parquet")(wildcards)}
+
+    def share_variants(self, wildcards: Wildcards) -> list[str]:
+        """Variants with shares of the training groups, smallest first."""
+        return [variant_folder(name) for name in reversed(self.dataset_of(wildcards).share_names)]
+
+    def shares_down_to(self, wildcards: Wildcards) -> list[float]:
+        """Shares of the training groups, drawn one within the other to make a variant; none for the careless one.
+
+        Raises
+        ------
+        ValueError
+            Where the dataset has no such variant.
+        """
+        shares = self.dataset_of(wildcards).share_names
+        name = wildcards.variant.rpartition("/")[2]
+        if name == CARELESS:
+            return []
+        if name not in shares:
+            raise ValueError(
+                f"no variant {name!r} of dataset {wildcards.dataset!r}; there are careless, {', '.join(shares)}"
+            )
+        return [share for share in shares.values() if share >= shares[name]]
+
+    def verdicts_of_shares(self, wildcards: Wildcards) -> list[str]:
+        """Verdicts on the shares of the training groups and on all of them."""
+        return [
+            f"results/{wildcards.dataset}{variant}/verdicts.parquet"
+            for variant in (*self.share_variants(wildcards), "")
+        ]
+
+    # reports
+
+    def evidence_of(self, wildcards: Wildcards) -> dict[str, Any]:
+        """All that is known about a dataset; the steps that report on it find it below `--results`."""
+        dataset = self.dataset_of(wildcards)
+        names = ["manifest", "splits", "metrics", "comparisons", "verdicts", "calibration", "subgroups", "audit"]
+        names += ["leaks"] if dataset.leak_models else []
+        names += ["learning_curve", "extrapolations"] if dataset.curve_models else []
+        views = {model.view for model in self.config.fitted(wildcards.dataset).values()}
+        return {
+            "plan": [f"{RESULTS}/plan/runs.json", f"{RESULTS}/plan/settings.json"],
+            "tables": [f"{RESULTS}/{name}.parquet" for name in names],
+            "recommendation": f"{RESULTS}/recommendation.json",
+            "quarantine": f"{RESULTS}/quarantine.csv",
+            "runs": self.of_all_runs("run.json")(wildcards),
+            "predictions": self.of_all_runs("predictions.parquet")(wildcards),
+            "views": [f"{RESULTS}/views/{view}.parquet" for view in sorted(views)],
+        }
+
+
+def _components(model: FittedModel) -> list[int]:
+    """Numbers of principal components that a model's candidates want fitted beforehand."""
+    kind = registry.family(model.family)
+    wanted = (kind.components(settings) for settings in model.candidates)
+    return [count for count in wanted if count is not None]
+
+
+def any_of(names: Iterable[str]) -> str:
+    """Regular expression of a wildcard that takes one of these names, or of one that takes none."""
+    return "|".join(names) or "(?!)"
+
+
+def as_flags(wanted: Callable[[Wildcards], dict[str, Any]]) -> Callable[[Wildcards, Any], list[str]]:
+    """Params function: each file that an input function names, or list of files as JSON, after its flag."""
+
+    def flags(wildcards: Wildcards, input: Any) -> list[str]:
+        words: list[str] = []
+        for name, files in wanted(wildcards).items():
+            words += [f"--{name}", input[name] if isinstance(files, str) else to_json(list(input[name]))]
+        return words
+
+    return flags
