@@ -25,7 +25,7 @@ rule blend:
     params:
         by=lambda wildcards: CONFIG.models[wildcards.model].by,
         level=PLAN.blended_level,
-        results=VARIANT,
+        results=PLAN.results_of,
         members=lambda wildcards: to_json(CONFIG.models[wildcards.model].members),
         over=lambda wildcards: CONFIG.models[wildcards.model].over,
         classes=classes_of,
@@ -71,7 +71,7 @@ rule evaluate:
         mem_mb=memory(800, 5),
         runtime=minutes(10, 60),
     params:
-        results=VARIANT,
+        results=PLAN.results_of,
         classes=classes_of,
         positive=lambda wildcards: to_json(dataset_of(wildcards).positive),
         ordered=lambda wildcards: dataset_of(wildcards).ordered,
@@ -112,7 +112,7 @@ rule compare:
         mem_mb=memory(800, 5),
         runtime=minutes(10, 60),
     params:
-        results=RESULTS,
+        results=PLAN.results_of,
         level=lambda wildcards: dataset_of(wildcards).deciding_level,
         classes=classes_of,
         ordered=lambda wildcards: dataset_of(wildcards).ordered,
@@ -156,7 +156,7 @@ rule recommend:
         mem_mb=memory(800, 5),
         runtime=minutes(10, 10),
     params:
-        results=RESULTS,
+        results=PLAN.results_of,
         code=code_version("gradewise.evaluation.recommend"),
     shell:
         "python -m gradewise.evaluation.recommend"
@@ -183,7 +183,7 @@ rule leak:
         mem_mb=memory(1000, 10),
         runtime=minutes(10, 10),
     params:
-        results=RESULTS,
+        results=PLAN.results_of,
         classes=classes_of,
         code=code_version("gradewise.evaluation.leak"),
     shell:
@@ -212,7 +212,7 @@ rule learning_curve:
         mem_mb=memory(1000, 10),
         runtime=minutes(10, 10),
     params:
-        results=RESULTS,
+        results=PLAN.results_of,
         classes=classes_of,
         seed=CONFIG.seed,
         code=code_version("gradewise.evaluation.learning_curve"),

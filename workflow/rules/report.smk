@@ -30,7 +30,7 @@ rule report:
         mem_mb=memory(1000, 2),
         runtime=minutes(10, 30),
     params:
-        results=RESULTS,
+        results=PLAN.results_of,
         studies=studies_page_of,
         seed=CONFIG.seed,
         code=code_version("gradewise.report.report"),

@@ -303,7 +303,7 @@ rule study_page:
         mem_mb=memory(1500, 2),
         runtime=minutes(15, 30),
     params:
-        results=RESULTS,
+        results=PLAN.results_of,
         studies=lambda wildcards: to_json(CONFIG.studies_of(wildcards.dataset)),
         cells=all_cells_of,
         models=varied_models_of,

@@ -190,6 +190,10 @@ class Plan:
 
     # evaluation
 
+    def results_of(self, wildcards: Wildcards) -> str:
+        """The folder of a dataset's results, or of those of the variant that a job goes by."""
+        return f"results/{wildcards.dataset}{wildcards.get('variant', '')}"
+
     def compared_models(self, wildcards: Wildcards) -> tuple[str, ...]:
         """Models that are fitted on a dataset's splits, or on the variant of them that a job goes by."""
         dataset, variant = self.dataset_of(wildcards), wildcards.get("variant", "")

@@ -46,7 +46,7 @@ def code_version(*modules: str) -> str:
     Parameters
     ----------
     *modules : str
-        Dotted names, e.g. ``gradewise.families.forest.train_forest``.
+        Dotted names, e.g. ``gradewise.families.train``.
 
     Returns
     -------
