@@ -35,7 +35,7 @@ def test_copies_are_shown_side_by_side_and_conflicts_told(told):
         {"check": "near duplicate", "severity": "notice", "subject": "rotated by 90°", "text": "-"} | names,
         {"check": "conflicting labels", "severity": "warning", "text": "one must be wrong"} | names,
     )
-    assert "the labels differ, so at least one is wrong" in text
+    assert "the labels differ, so at least one label is wrong" in text
     assert "rotated by 90°" in text
     assert (results.assets / "copies.png").is_file()
     assert list(pd.read_csv(results.assets / "audit.csv")["severity"]) == ["warning", "notice"]

@@ -20,18 +20,12 @@ def test_captions_are_restructured_text(name):
     assert "<p>" in render(name)
 
 
-def test_each_drawing_of_a_report_has_a_caption_of_its_own(grades):
-    drawings = [path.stem for path in grades.assets.glob("*.svg")]
-    captions = {render("figure.rst", figure) for figure in drawings}
-    assert len(captions) == len(drawings) > 5
-    assert not any("Figure " in caption for caption in captions)
-
-
 def test_captions_name_the_dataset():
     assert all("mangoes" in render(name) for name in ("page.rst", "figure.rst", "study_page.rst", "study_figure.rst"))
 
 
-@pytest.mark.parametrize("kind", ["marks", "line", "heat-map", "curves", "curves-together", "agreement", "growth"])
-def test_captions_of_drawings_name_the_study_and_say_what_is_drawn(kind):
-    caption = render("study_figure.rst", f"2.4-{kind}")
-    assert "2.4 on mangoes: " in caption
+@pytest.mark.parametrize("name", ["figure.rst", "study_figure.rst"])
+def test_a_caption_names_its_figure_and_the_page_that_explains_it(name):
+    caption = render(name, "2.4-marks")
+    assert "2.4-marks" in caption
+    assert "reports/mangoes" in caption

@@ -3,8 +3,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from gradewise.report import evidence, leak
+from gradewise.report import evidence, page
 from gradewise.report.report import report
+from gradewise.report.sections import leak
 
 NO_BREAK = "\u00a0"
 
@@ -45,24 +46,25 @@ def rows(gap, low, high, model="forest-d4", grouped=0.623):
     [
         (0.218, 0.15, 0.28, "21.8 points (15.0 to 28.0) of the claim were memory of the same experiment, not skill"),
         (0.005, 0.001, 0.009, "a real but small difference of 0.5 points (0.1 to 0.9)"),
-        (0.002, -0.004, 0.008, "no leak to speak of; the interval of the gap reaches up to +0.8 points"),
-        (0.03, -0.05, 0.11, "cannot be told from 48 images in 24 groups"),
+        (0.002, -0.004, 0.008, "no leak worth mentioning; the interval of the gap ends at +0.8 points"),
+        (0.03, -0.05, 0.11, "cannot be decided from 48 images in 24 groups"),
         (-0.1, -0.15, -0.05, "which memory cannot explain"),
-        (0.03, None, None, "too few groups to say how sure that is"),
+        (0.03, None, None, "too few groups to say how certain that is"),
     ],
 )
 def test_the_words_follow_the_interval_of_the_gap(known, gap, low, high, words):
-    found = leak.section(replace(known, leaks=rows(gap, low, high)))
-    lead = found.blocks[0].text.replace(NO_BREAK, " ")
-    assert lead.startswith(f"Split at random, forest-d4 would have claimed {100 * (0.623 + gap):.1f} %; on new groups")
-    assert words in lead
+    text = page.fill(leak.section(replace(known, leaks=rows(gap, low, high)))).replace(NO_BREAK, " ")
+    assert (
+        f"With images split at random, forest-d4 would have claimed {100 * (0.623 + gap):.1f} %; on new groups" in text
+    )
+    assert words in text
 
 
 def test_without_groups_there_is_nothing_to_find_and_no_table_that_suggests_it(known):
     alone = known.manifest.assign(group=known.manifest["image_id"])
-    found = leak.section(replace(known, manifest=alone, leaks=rows(0.1, 0.05, 0.15)))
-    assert len(found.blocks) == 1
-    assert "Each image is a group of its own" in found.blocks[0].text
+    section = leak.section(replace(known, manifest=alone, leaks=rows(0.1, 0.05, 0.15)))
+    assert section.walk() == []
+    assert "Each image is a group of its own" in page.fill(section)
 
 
 def test_without_a_leak_test_there_is_no_section(known):

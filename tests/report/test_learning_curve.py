@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gradewise.report import evidence, learning_curve
+from gradewise.report import evidence, page
 from gradewise.report.report import report
+from gradewise.report.sections import learning_curve
 
 NO_BREAK = "\u00a0"
 GROWS = {
@@ -61,21 +62,24 @@ def curve():
     [
         (GROWS, "About 42 groups more for training (now 48 groups) would gain one point, anywhere between 15 and 300"),
         (FLAT, "flat within its intervals; more images of the same kind are unlikely to help"),
-        (OPEN, "cannot be told from these data. Within them accuracy shows no sure rise (+2.0 (−1.0 to +5.0) points"),
+        (OPEN, "these data cannot tell whether more images would help"),
+        (
+            OPEN,
+            "Within them accuracy shows no certain rise (+2.0 (−1.0 to +5.0) points",
+        ),
         (OPEN, "One more point needs at least 9 groups more"),
         (UNKNOWN, "too few sizes or groups to fit a curve to"),
     ],
 )
 def test_the_words_follow_the_finding(known, case, words):
-    found = learning_curve.section(replace(known, learning_curve=curve(), extrapolations=outlook(case)))
-    assert words in found.blocks[0].text.replace(NO_BREAK, " ")
+    section = learning_curve.section(replace(known, learning_curve=curve(), extrapolations=outlook(case)))
+    assert words in page.fill(section).replace(NO_BREAK, " ")
 
 
 def test_a_single_repeat_is_said_to_hide_luck(known):
     for repeats, said in ((1, True), (3, False)):
         known_now = replace(known, learning_curve=curve(), extrapolations=outlook(GROWS, repeats))
-        text = " ".join(block.text for block in learning_curve.section(known_now).blocks if hasattr(block, "text"))
-        assert ("too narrow" in text) == said
+        assert ("too narrow" in page.fill(learning_curve.section(known_now))) == said
 
 
 def test_without_a_learning_curve_there_is_no_section(known):

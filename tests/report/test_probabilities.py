@@ -2,7 +2,7 @@
 
 from gradewise.report import numbers
 from gradewise.report.numbers import Estimate
-from gradewise.report.probabilities import claim_sentence, coverage_sentence, error_sentence
+from gradewise.report.sections.probabilities import claim_sentence, coverage_sentence, error_sentence
 
 
 def plain(text: str) -> str:
@@ -24,7 +24,7 @@ def test_a_model_that_claims_too_little():
 
 def test_a_claim_that_the_interval_holds_is_no_gap():
     assert plain(claim_sentence("net", 0.8, Estimate(0.84, 0.78, 0.88), 40, False, "sample")).endswith(
-        ": no gap that these samples could show."
+        ": these samples show no gap between the two."
     )
 
 
@@ -32,7 +32,7 @@ def test_an_error_beyond_chance_is_told_from_one_that_chance_makes():
     beyond = plain(error_sentence("net", Estimate(0.12, 0.08, 0.18), 0.05, "image"))
     assert beyond == (
         "The calibration error of net is 12.0 % (8.0 to 18.0); a calibrated model would show about 5.0 % here by "
-        "chance alone, so its probabilities should not be taken at their word."
+        "chance alone, so its probabilities should not be taken at face value."
     )
     within = plain(error_sentence("net", Estimate(0.07, 0.03, 0.18), 0.05, "image"))
     assert within.endswith("so these images do not show its probabilities to be wrong.")

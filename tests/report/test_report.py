@@ -309,4 +309,4 @@ def test_where_samples_decide_the_verdict_speaks_of_them(make_fibres):
     assert "of test samples right" in text
     assert "sample-level accuracy on test samples" in text
     assert "Of images, gathered from their samples," in text
-    assert "Beside the image that it is from stands the sample." in text
+    assert "The sample is shown next to the image that it comes from." in text

@@ -20,6 +20,7 @@ from gradewise.planning import (
     variant_folder,
 )
 from gradewise.provenance import code_version
+from gradewise.report import sections
 from gradewise.resources import memory, minutes, threads_by_size
 from gradewise.studies.config import load
 from gradewise.studies.planning import StudiesPlan
@@ -304,10 +305,9 @@ def varied_models_of(wildcards):
     )
 
 
-TEMPLATES = [
-    workflow.source_path(f"../src/gradewise/report/templates/{name}")
-    for name in ("base.html", "blocks.html", "index.html", "report.html", "style.css")
-]
+TEMPLATES = sorted(
+    str(path) for path in Path(sections.__file__).parents[1].glob("templates/**/*.*")
+)
 
 
 # Resources, as functions of the input and the attempt: a job killed for memory or time asks for more when retried.

@@ -33,7 +33,7 @@ rule report:
         results=PLAN.results_of,
         studies=studies_page_of,
         seed=CONFIG.seed,
-        code=code_version("gradewise.report.report"),
+        code=code_version("gradewise.report.report", *sections.names()),
     shell:
         "python -m gradewise.report.report"
         " --results {params.results}"

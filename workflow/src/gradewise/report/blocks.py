@@ -5,13 +5,15 @@ Sections are built from results without knowing about HTML; `page` turns them in
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pandas as pd
 from PIL import Image
+
+from gradewise.report.numbers import Estimate
 
 WIDE, BROKEN, MANY = 860, 950, 10
 """Tables wider than this [px] are set smaller, those wider still break before intervals; with more
@@ -37,14 +39,33 @@ class Facts:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: its heading and the text of its cell in a row of the data.
+    """A column of a table: its heading, the keys of its values in the data, and how they are written in a cell.
 
     `kind` is number (to the right), name (kept on one line) or text (may run over several).
     """
 
     heading: str
-    cell: Callable[[Any], str]
+    keys: str | tuple[str, ...]
+    write: Callable[..., str] = str
     kind: str = "number"
+
+    @classmethod
+    def name(cls, heading: str, key: str, write: Callable[..., str] = str) -> Column:
+        """A column of names, each kept on one line."""
+        return cls(heading, key, write, "name")
+
+    @classmethod
+    def text(cls, heading: str, key: str, write: Callable[..., str] = str) -> Column:
+        """A column of texts that may run over several lines."""
+        return cls(heading, key, write, "text")
+
+    @classmethod
+    def interval(
+        cls, heading: str, key: str, write: Callable[[Estimate], str], bounds: tuple[str, str] | None = None
+    ) -> Column:
+        """A column of values with intervals, whose bounds are `{key}_low` and `{key}_high` if not named."""
+        keys = (key, *(bounds or (f"{key}_low", f"{key}_high")))
+        return cls(heading, keys, lambda *ends: write(Estimate(*ends)))
 
 
 @dataclass(frozen=True)
@@ -57,7 +78,6 @@ class Table:
         Of the CSV file, without its ending.
     caption : str
     data : DataFrame
-        Its rows, as named tuples, are what each column's `cell` is given.
     columns : tuple of Column
         The first heads the rows.
     limit : int or None
@@ -93,7 +113,11 @@ class Table:
     @cached_property
     def _texts(self) -> list[list[str]]:
         shown = self.data if self.limit is None else self.data.head(self.limit)
-        return [[column.cell(row) for column in self.columns] for row in shown.itertuples(index=False)]
+        cells = []
+        for column in self.columns:
+            keys = [column.keys] if isinstance(column.keys, str) else list(column.keys)
+            cells.append([column.write(*values) for values in zip(*(shown[key] for key in keys), strict=True)])
+        return [list(row) for row in zip(*cells, strict=True)]
 
     @property
     def hidden(self) -> int:
@@ -144,13 +168,40 @@ Block = Text | Facts | Table | Figure | Gallery
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page with a heading; `name` is its anchor."""
+    """A part of the page with a heading.
+
+    Attributes
+    ----------
+    name : str
+        Its anchor.
+    title : str
+    blocks : tuple of Block
+        What stands below the heading, in this order, where there is no template.
+    parts : tuple of Section
+        What follows, each with a heading of its own.
+    template : str
+        File below `templates` that lays out what stands below the heading.
+    contents : mapping of str to object
+        What the template is filled with: words, blocks and lists of them.
+    """
 
     name: str
     title: str
     blocks: tuple[Block, ...] = ()
-    parts: tuple[Section, ...] = field(default=())
+    parts: tuple[Section, ...] = ()
+    template: str = "section.html"
+    contents: Mapping[str, object] = field(default_factory=dict)
 
     def walk(self) -> list[Block]:
         """The blocks of this section and of its parts, in order."""
-        return [*self.blocks, *(block for part in self.parts for block in part.walk())]
+        own = [*self.blocks, *(block for content in self.contents.values() for block in _blocks(content))]
+        return [*own, *(block for part in self.parts for block in part.walk())]
+
+
+def _blocks(content: object) -> Iterable[Block]:
+    """The blocks in what a template is filled with."""
+    if isinstance(content, Block):
+        yield content
+    elif isinstance(content, list | tuple):
+        for part in content:
+            yield from _blocks(part)

@@ -14,9 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
-from gradewise.report import metric_names, numbers
-from gradewise.report.numbers import Estimate
-from gradewise.report.palette import INK, QUIET, RULE, Style
+from gradewise.report import numbers
+from gradewise.report.palette import INK, QUIET, RULE
 
 WIDTH = 7.4
 """Width of a full figure [inch]."""
@@ -76,24 +75,12 @@ def percent_axis(axes: Axes, which: str = "x") -> None:
     axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g}".replace("-", numbers.MINUS)))
 
 
-def metric_axis(axes: Axes, metric: str, label: str, which: Literal["x", "y"] = "x") -> None:
-    """An axis of a metric's values, with its label: shares in per cent."""
-    share = metric_names.is_share(metric)
-    if share:
-        percent_axis(axes, which)
-    name = axes.set_xlabel if which == "x" else axes.set_ylabel
-    name(f"{label} [%]" if share else label)
-
-
-def time_axis(axes: Axes, shortest: float, longest: float, which: Literal["x", "y"] = "x") -> None:
-    """A logarithmic axis of times, with ticks at round times that people use."""
-    round_times = [0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 36000, 360000]
+def round_times(shortest: float, longest: float) -> list[float]:
+    """Round times between two bounds that people use, three of them where possible [s]."""
+    coarse = [0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 36000, 360000]
     finer = [0.002, 0.005, 0.02, 0.05, 0.2, 0.5, 2, 5, 20, 30, 120, 300, 1800, 7200, 18000, 86400]
-    low, high = shortest / 1.8, longest * 1.8
-    ticks = [time for time in round_times if low <= time <= high]
-    if len(ticks) < 3:
-        ticks = sorted(time for time in round_times + finer if low <= time <= high)
-    log_axis(axes, low, high, ticks, numbers.axis_time, which)
+    ticks = [time for time in coarse if shortest <= time <= longest]
+    return ticks if len(ticks) >= 3 else sorted(time for time in coarse + finer if shortest <= time <= longest)
 
 
 def round_numbers(low: float, high: float) -> list[float]:
@@ -104,8 +91,8 @@ def round_numbers(low: float, high: float) -> list[float]:
 
 def log_axis(
     axes: Axes,
-    low: float,
-    high: float,
+    low: float | None,
+    high: float | None,
     ticks: Sequence[float],
     write: Callable[[float], str],
     which: Literal["x", "y"] = "x",
@@ -130,43 +117,3 @@ def set_apart(canvas: Figure) -> None:
     engine = canvas.get_layout_engine()
     assert isinstance(engine, ConstrainedLayoutEngine)
     engine.set(h_pad=0.09)
-
-
-def lines_named(axes: Axes, names: Sequence[str], label: str, places: Sequence[float] | None = None) -> None:
-    """Prepare axes for marks on lines one below the other, each with its name at the left.
-
-    Parameters
-    ----------
-    axes : Axes
-    names : sequence of str
-        From top to bottom.
-    label : str
-        Of the x axis.
-    places : sequence of float, optional
-        Where the lines are, downwards; without them 0, 1 ..
-    """
-    at = list(range(len(names))) if places is None else list(places)
-    axes.set_yticks(at, names)
-    axes.set_ylim(at[-1] + 0.6, at[0] - 0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x")
-    axes.set_xlabel(label)
-
-
-def interval(axes: Axes, estimate: Estimate, place: float, style: Style, hollow: bool = False) -> None:
-    """A mark at (value, place) with its 95 % interval as a horizontal line; nothing where there is no value."""
-    if estimate.value is None or not numbers.known(estimate.value):
-        return
-    if estimate.bounds:
-        axes.plot(estimate.bounds, [place, place], color=style.colour, solid_capstyle="butt", linewidth=2)
-    axes.plot(
-        [estimate.value],
-        [place],
-        marker=style.marker,
-        markersize=7,
-        color=style.colour,
-        markerfacecolor="white" if hollow else style.colour,
-        markeredgecolor=style.colour if hollow else "white",
-        markeredgewidth=1.4 if hollow else 0.8,
-        linestyle="none",
-    )

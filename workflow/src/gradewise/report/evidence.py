@@ -205,6 +205,26 @@ def bounded(row: Any, what: str) -> Estimate:
     return Estimate(*(None if pd.isna(number) else float(number) for number in found))
 
 
+def side_by_side(rows: pd.DataFrame, by: list[str], models: list[str], values: list[str]) -> pd.DataFrame:
+    """A table with the values of each model next to each other, in columns `{model} {value}`.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        One row per model and combination of `by`, in the order in which combinations are to be shown.
+    by : list of str
+        Columns that name a row of the new table.
+    models : list of str
+    values : list of str
+        Columns of each model; NaN where a combination has no row of it.
+    """
+    wide = rows[by].drop_duplicates(ignore_index=True)
+    for model in models:
+        mine = rows.loc[rows["model"] == model, [*by, *values]]
+        wide = wide.merge(mine.rename(columns={value: f"{model} {value}" for value in values}), how="left", on=by)
+    return wide
+
+
 def read(results: Path, dataset: str, seed: int) -> Evidence:
     """Read all results of a dataset.
 

@@ -18,6 +18,11 @@ def percent(share: float | None) -> str:
     return f"{_tenths(share)}{SPACE}%" if share is not None and known(share) else NONE
 
 
+def whole_percent(share: float | None) -> str:
+    """0.842 as '84 %'."""
+    return f"{100 * share:.0f}{SPACE}%" if share is not None and known(share) else NONE
+
+
 def percent_interval(estimate: Estimate) -> str:
     """A share with its interval: '84.2 % (78.1 to 88.9)'."""
     return f"{percent(estimate.value)}{_bounds(estimate, _tenths)}" if known(estimate.value) else NONE

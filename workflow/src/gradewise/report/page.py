@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,18 @@ from gradewise.report.blocks import Figure, Gallery, Section, Table
 
 def render(template: str, output: Path, **content: Any) -> None:
     """Fill a template and write it whole or not at all."""
+    with tables.replacing(output) as partial:
+        partial.write_text(_environment().get_template(template).render(**content), encoding="utf-8")
+
+
+def fill(section: Section, assets: str = "") -> str:
+    """What stands below a section's heading, as HTML; `assets` is the folder of its tables and figures."""
+    template = _environment().get_template(section.template)
+    return template.render(blocks=section.blocks, assets=assets, **section.contents)
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("gradewise.report"),
         autoescape=True,
@@ -26,9 +39,8 @@ def render(template: str, output: Path, **content: Any) -> None:
     )
     environment.filters["svg_uri"] = lambda svg: _data_uri("image/svg+xml", svg)
     environment.filters["jpeg_uri"] = lambda picture: _data_uri("image/jpeg", pictures.to_jpeg(picture))
-    text = environment.get_template(template).render(**content)
-    with tables.replacing(output) as partial:
-        partial.write_text(text, encoding="utf-8")
+    environment.globals["fill"] = fill
+    return environment
 
 
 def write_assets(sections: Sequence[Section], folder: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
+from matplotlib.typing import LineStyleType
 
 INK = "#1d2530"
 QUIET = "#6b7480"
@@ -20,7 +21,7 @@ _FAMILIES = {"cnn": "#0072b2", "pca_svm": "#d55e00", "forest": "#009e73", "blend
 _FURTHER = ("#e69f00", "#56b4e9", "#000000")
 _CLASSES = ("#56b4e9", "#e69f00", "#000000", "#f0e442", "#0072b2", "#d55e00", "#009e73", "#cc79a7")
 _MARKERS = "osD^vPX*"
-_LINES: tuple[str | tuple[int, tuple[int, ...]], ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+_LINES: tuple[LineStyleType, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Style:
 
     colour: str
     marker: str
-    line: str | tuple[int, tuple[int, ...]]
+    line: LineStyleType
 
 
 def styles(families: Mapping[str, str]) -> dict[str, Style]:

@@ -7,43 +7,7 @@ from pathlib import Path
 
 from gradewise import command
 from gradewise.families.run import write_json
-from gradewise.report import (
-    accuracy,
-    answer,
-    audit,
-    card,
-    confusion,
-    efficiency,
-    evidence,
-    leak,
-    learning_curve,
-    mistakes,
-    out_of_bag,
-    page,
-    pairs,
-    probabilities,
-    recipe,
-    subgroups,
-    training,
-)
-
-SECTIONS = (
-    answer,
-    card,
-    audit,
-    accuracy,
-    confusion,
-    pairs,
-    leak,
-    learning_curve,
-    probabilities,
-    subgroups,
-    efficiency,
-    training,
-    out_of_bag,
-    mistakes,
-    recipe,
-)
+from gradewise.report import answer, evidence, page, sections
 
 log = logging.getLogger(__name__)
 
@@ -82,33 +46,33 @@ def report(
     UserError
         Where the metrics hold nothing about the dataset, or an image has gone since the manifest was made.
     """
-    found = evidence.read(results, dataset, seed)
-    sections = [section for module in SECTIONS if (section := module.section(found)) is not None]
-    page.write_assets(sections, assets)
+    known = evidence.read(results, dataset, seed)
+    shown = list(sections.make(known))
+    page.write_assets(shown, assets)
     page.render(
         "report.html",
         output,
-        title=f"Which classifier for {found.dataset}?",
-        notice=card.simulated(found),
-        related=page.link(studies_page, output, "Published results made again"),
-        sections=sections,
+        title=f"Which classifier for {known.dataset}?",
+        simulated=known.settings.simulate,
+        related=page.link(studies_page, output, "Published results, reproduced"),
+        sections=shown,
         assets=page.relative(assets, output),
     )
-    verdict = answer.answer(found)
+    verdict = answer.answer(known)
     write_json(
         summary,
         {
-            "dataset": found.dataset,
+            "dataset": known.dataset,
             "page": str(output),
-            "simulated": found.settings.simulate is not None,
-            "images": len(found.manifest),
-            "classes": found.classes,
-            "models": found.models,
+            "simulated": known.settings.simulate is not None,
+            "images": len(known.manifest),
+            "classes": known.classes,
+            "models": known.models,
             "headline": verdict.headline,
             "facts": verdict.facts,
         },
     )
-    log.info("%s: %s", found.dataset, verdict.headline)
+    log.info("%s: %s", known.dataset, verdict.headline)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,10 @@ from pydantic import TypeAdapter, ValidationError
 from gradewise import command
 from gradewise.command import UserError
 from gradewise.families.run import write_json
-from gradewise.report import card, evidence, numbers, page, recipe
+from gradewise.report import evidence, numbers, page
 from gradewise.report.blocks import Block, Column, Section, Table, Text
 from gradewise.report.evidence import Evidence
+from gradewise.report.sections.settings import origin
 from gradewise.studies.pages import (
     classes,
     components,
@@ -131,14 +132,14 @@ def study_page(
     every = [
         Section("overview", "Overview", _overview(sections, found, scale)),
         *parts,
-        recipe.origin(base, f"reports/{base.dataset}-studies.html"),
+        origin(base, f"reports/{base.dataset}-studies.html"),
     ]
     page.write_assets(every, assets)
     page.render(
         "report.html",
         output,
         title=f"{base.dataset}: {'published results made again' if _published(sections) else 'studies'}",
-        notice=card.simulated(base),
+        simulated=base.settings.simulate,
         related=page.link(report_page, output, f"The report on {base.dataset}: which classifier to use"),
         sections=every,
         assets=page.relative(assets, output),
@@ -186,10 +187,10 @@ def _overview(sections: Mapping[str, Any], found: StudyEvidence, scale: str | No
     if rows:
         told = "" if comparable else f" (published: {published.NOT_COMPARABLE.removeprefix('published ')})"
         columns = (
-            Column("Study", lambda row: row.study, "text"),
-            Column("Source", lambda row: row.source or numbers.NONE, "text"),
-            Column("Published", lambda row: row.published, "text"),
-            Column("Here", lambda row: row.here, "text"),
+            Column.text("Study", "study"),
+            Column.text("Source", "source", lambda source: source or numbers.NONE),
+            Column.text("Published", "published"),
+            Column.text("Here", "here"),
         )
         blocks.append(
             Table("overview", f"What was published and what was found here{told}", pd.DataFrame(rows), columns)

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gradewise.report import confusion, numbers
+from gradewise.report import numbers
 from gradewise.report.blocks import Block, Column, Table, Text
 from gradewise.report.evidence import Evidence
 from gradewise.report.numbers import Estimate
+from gradewise.report.sections import confusion
 from gradewise.studies.pages import published
 from gradewise.studies.pages.evidence import StudyEvidence
 from gradewise.studies.settings import ClassesStudy, Published
@@ -49,7 +50,7 @@ def short(name: str, study: ClassesStudy, found: StudyEvidence) -> tuple[str, st
     """The average F score of the source, and that of each model here."""
     average = next((row for row in study.published if _same(row, AVERAGE) and "f1" in row), None)
     theirs = numbers.NONE if average is None else f"Average F score {published.written(average['f1'])}"
-    ours = [f"{_written(_f_score(found.base, model))}: {model}" for model in study.models]
+    ours = [f"{numbers.percent_interval(_f_score(found.base, model))}: {model}" for model in study.models]
     return theirs, f"Average F score {'; '.join(ours)}"
 
 
@@ -91,13 +92,12 @@ def _table(name: str, study: ClassesStudy, evidence: Evidence) -> Table:
     told = [metric for metric in METRICS if any(metric in row for row in study.published)]
     data = pd.DataFrame(rows)
     data = data.drop(columns=[f"{metric} published" for metric in METRICS if metric not in told])
-    place = {key: at for at, key in enumerate(data)}
-    columns = [Column("Model", lambda row: row[0], "name")] if len(study.models) > 1 else []
-    columns.append(Column("Class", lambda row: row[1], "name"))
+    columns = [Column.name("Model", "model")] if len(study.models) > 1 else []
+    columns.append(Column.name("Class", "class"))
     for metric, heading in METRICS.items():
-        columns.append(_interval(heading, place[metric]))
+        columns.append(Column.interval(heading, metric, numbers.percent_interval, (f"{metric} low", f"{metric} high")))
         if metric in told:
-            columns.append(_plain(published.heading(heading, len(told) > 1), place[f"{metric} published"]))
+            columns.append(Column(published.heading(heading, len(told) > 1), f"{metric} published"))
     return Table(
         name,
         f"Precision, recall and F score on test {evidence.deciding_level}s, with 95 % intervals"
@@ -114,15 +114,3 @@ def _beside(study: ClassesStudy, model: str, of_class: str) -> Mapping[str, Publ
 
 def _same(row: Mapping[str, Published], of_class: str) -> bool:
     return str(row.get("class")).lower() == of_class.lower()
-
-
-def _interval(heading: str, at: int) -> Column:
-    return Column(heading, lambda row: _written(Estimate(*row[at : at + 3])))
-
-
-def _plain(heading: str, at: int) -> Column:
-    return Column(heading, lambda row: row[at])
-
-
-def _written(estimate: Estimate) -> str:
-    return numbers.percent_interval(estimate)

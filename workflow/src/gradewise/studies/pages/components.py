@@ -87,8 +87,8 @@ def _table(name: str, explained: np.ndarray) -> Table:
         "Variance that the first components explain",
         shown.reset_index(drop=True),
         (
-            Column("Components", lambda row: numbers.count(row.components)),
-            Column("Variance explained", lambda row: numbers.percent(row.explained)),
+            Column("Components", "components", numbers.count),
+            Column("Variance explained", "explained", numbers.percent),
         ),
     )
 

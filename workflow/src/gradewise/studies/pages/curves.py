@@ -13,8 +13,9 @@ from matplotlib.ticker import MaxNLocator
 from gradewise import tables
 from gradewise.report import drawing, numbers
 from gradewise.report.blocks import Block, Figure
+from gradewise.report.figures.curves import draw_curve, over_repeats
 from gradewise.report.palette import QUIET, Style, shades, styles
-from gradewise.report.training import FEW_EPOCHS, draw_curve
+from gradewise.report.sections.training import FEW_EPOCHS
 from gradewise.studies.pages.evidence import StudyEvidence
 from gradewise.studies.pages.marks import columns
 from gradewise.studies.pages.varied import Varied
@@ -60,8 +61,11 @@ def _side_by_side(name: str, cells: dict[str, pd.DataFrame], table: pd.DataFrame
             loss, accuracy = grid[2 * band, column], grid[2 * band + 1, column]
             for axes, what in ((loss, "loss"), (accuracy, "accuracy")):
                 axes.set_axis_on()
-                draw_curve(axes, part, along, f"train_{what}", Style(QUIET, "", "--"), "training")
-                draw_curve(axes, part, along, f"validation_{what}", Style(colour, "", "-"), "validation")
+                for curve in (
+                    *over_repeats(part, along, f"train_{what}", Style(QUIET, "", "--"), "training"),
+                    *over_repeats(part, along, f"validation_{what}", Style(colour, "", "-"), "validation"),
+                ):
+                    draw_curve(axes, curve)
                 axes.grid()
                 axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
                 axes.set_xlim(right=float(table[along].max()))

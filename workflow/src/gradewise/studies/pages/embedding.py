@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Canvas
 from gradewise import tables
 from gradewise.report import drawing, numbers
 from gradewise.report.blocks import Block, Column, Figure, Table, Text
-from gradewise.report.evidence import row_estimate
+from gradewise.report.numbers import Estimate
 from gradewise.report.palette import Style, class_styles
 from gradewise.studies.pages.evidence import StudyEvidence
 from gradewise.studies.pages.trained import first_run
@@ -97,32 +97,29 @@ def _scatter(axes: Axes, points: pd.DataFrame, along: str, styles: dict[str, Sty
 _MEASURES = {"neighbours": "Vote of 15 neighbours", "silhouette": "Silhouette coefficient"}
 
 
-def _value(row: Any) -> str:
-    estimate = row_estimate(row)
-    return numbers.percent_interval(estimate) if row.measure == "neighbours" else numbers.score_interval(estimate)
+def _value(measure: str, *ends: float) -> str:
+    write = numbers.percent_interval if measure == "neighbours" else numbers.score_interval
+    return write(Estimate(*ends))
 
 
-def _space(row: Any) -> str:
-    if row.embedded:
-        return f"t-SNE in {_IN_WORDS[row.dimensions]} dimensions"
-    return numbers.many(row.dimensions, "component")
+def _space(embedded: bool, dimensions: int) -> str:
+    if embedded:
+        return f"t-SNE in {_IN_WORDS[dimensions]} dimensions"
+    return numbers.many(dimensions, "component")
 
 
 def _table(name: str, separation: pd.DataFrame) -> Table:
-    def baseline(row: Any) -> str:
-        return numbers.percent(row.baseline) if row.measure == "neighbours" else numbers.score(row.baseline)
-
     return Table(
         f"{name}-separation",
         "How well classes separate, with 95 % intervals by groups",
         separation,
         (
-            Column("Among points of", _space, kind="name"),
-            Column("Measure", lambda row: _MEASURES[row.measure], kind="name"),
-            Column("Value", _value),
-            Column("Without separation", baseline),
-            Column("Divergence of t-SNE", lambda row: numbers.score(row.divergence)),
-            Column("Its time", lambda row: numbers.time(row.seconds)),
+            Column("Among points of", ("embedded", "dimensions"), _space, "name"),
+            Column.name("Measure", "measure", _MEASURES.__getitem__),
+            Column("Value", ("measure", "value", "low", "high"), _value),
+            Column("Without separation", ("measure", "baseline"), _value),
+            Column("Divergence of t-SNE", "divergence", numbers.score),
+            Column("Its time", "seconds", numbers.time),
         ),
     )
 
@@ -130,8 +127,8 @@ def _table(name: str, separation: pd.DataFrame) -> Table:
 def _finding(separation: pd.DataFrame) -> Text:
     """Where the vote is surely better than guessing, in words."""
     votes = separation.loc[separation["measure"] == "neighbours"]
-    clear = [_space(row) for row in votes.itertuples() if row.low > row.baseline]
-    rest = [_space(row) for row in votes.itertuples() if not row.low > row.baseline]
+    clear = [_space(row.embedded, row.dimensions) for row in votes.itertuples() if row.low > row.baseline]
+    rest = [_space(row.embedded, row.dimensions) for row in votes.itertuples() if not row.low > row.baseline]
     said = []
     if clear:
         said.append(f"Among points of {numbers.listed(clear)} neighbours tell more of the class than guessing does.")

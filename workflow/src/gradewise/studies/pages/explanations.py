@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -16,7 +16,6 @@ from matplotlib.lines import Line2D
 from gradewise import tables
 from gradewise.report import drawing, numbers
 from gradewise.report.blocks import Block, Column, Figure, Table, Text
-from gradewise.report.evidence import row_estimate
 from gradewise.studies.arrays import read_arrays
 from gradewise.studies.pages.evidence import StudyEvidence
 from gradewise.studies.pages.feature_maps import show
@@ -167,23 +166,24 @@ def _where_weight_falls(
 
 
 def _means_table(name: str, means: pd.DataFrame) -> Table:
-    def images(row: Any) -> str:
-        return f"{numbers.count(row.images)} ({numbers.many(row.groups, 'group')})"
-
     return Table(
         f"{name}-regions",
         "Where the weight falls, in the mean over samples, with the 95 % interval by groups",
         means,
         (
-            Column("Method", lambda row: METHODS[row.method], kind="name"),
-            Column("Region", lambda row: REGIONS[row.region].removeprefix("the "), kind="name"),
-            Column("Answer", lambda row: "all" if pd.isna(row.predicted) else row.predicted, kind="name"),
-            Column("Share of the weight", lambda row: numbers.percent(row.share)),
-            Column("Share of the area", lambda row: numbers.percent(row.area)),
-            Column("Difference in points", lambda row: numbers.points_interval(row_estimate(row, "difference"))),
-            Column("Images", images),
+            Column.name("Method", "method", METHODS.__getitem__),
+            Column.name("Region", "region", lambda region: REGIONS[region].removeprefix("the ")),
+            Column.name("Predicted", "predicted", lambda label: "all" if pd.isna(label) else label),
+            Column("Share of the weight", "share", numbers.percent),
+            Column("Share of the area", "area", numbers.percent),
+            Column.interval("Difference in points", "difference", numbers.points_interval, ("low", "high")),
+            Column("Images", ("images", "groups"), _images),
         ),
     )
+
+
+def _images(images: int, groups: int) -> str:
+    return f"{numbers.count(images)} ({numbers.many(groups, 'group')})"
 
 
 def _samples_table(name: str, falls: pd.DataFrame, samples: pd.DataFrame) -> Table:
@@ -194,13 +194,13 @@ def _samples_table(name: str, falls: pd.DataFrame, samples: pd.DataFrame) -> Tab
         "Where the weight falls in each sample",
         named,
         (
-            Column("Sample", lambda row: row.sample_id, kind="text"),
-            Column("True class", lambda row: row.label, kind="name"),
-            Column("Predicted", lambda row: row.predicted, kind="name"),
-            Column("Method", lambda row: METHODS[row.method], kind="name"),
-            Column("Region", lambda row: REGIONS[row.region].removeprefix("the "), kind="name"),
-            Column("Share of the weight", lambda row: numbers.percent(row.share)),
-            Column("Share of the area", lambda row: numbers.percent(row.area)),
+            Column.text("Sample", "sample_id"),
+            Column.name("True class", "label"),
+            Column.name("Predicted", "predicted"),
+            Column.name("Method", "method", METHODS.__getitem__),
+            Column.name("Region", "region", lambda region: REGIONS[region].removeprefix("the ")),
+            Column("Share of the weight", "share", numbers.percent),
+            Column("Share of the area", "area", numbers.percent),
         ),
         folded=True,
     )

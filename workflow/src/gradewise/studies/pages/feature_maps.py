@@ -115,8 +115,8 @@ def _silent(maps: np.ndarray) -> list[int]:
 
 def _table(name: str, samples: pd.DataFrame) -> Table:
     places = (
-        Column("Row of the tile", lambda row: numbers.count(row.row + 1)),
-        Column("Column of the tile", lambda row: numbers.count(row.column + 1)),
+        Column("Row of the tile", "row", lambda row: numbers.count(row + 1)),
+        Column("Column of the tile", "column", lambda column: numbers.count(column + 1)),
     )
     tiled = bool((samples["sample_id"] != samples["image_id"]).any())
     return Table(
@@ -124,10 +124,10 @@ def _table(name: str, samples: pd.DataFrame) -> Table:
         "The samples shown",
         samples,
         (
-            Column("Image", lambda row: row.image_id, kind="text"),
-            Column("True class", lambda row: row.label, kind="name"),
-            Column("Predicted", lambda row: row.predicted, kind="name"),
-            Column("Probability", lambda row: numbers.percent(row.probability)),
+            Column.text("Image", "image_id"),
+            Column.name("True class", "label"),
+            Column.name("Predicted", "predicted"),
+            Column("Probability", "probability", numbers.percent),
             *(places if tiled else ()),
         ),
         folded=True,

@@ -13,7 +13,6 @@ from gradewise.evaluation import estimates, intervals
 from gradewise.report import numbers
 from gradewise.report.blocks import Block, Column, Table, Text
 from gradewise.report.evidence import Evidence
-from gradewise.report.numbers import Estimate
 from gradewise.studies.pages import measures, published
 from gradewise.studies.pages.evidence import StudyEvidence
 from gradewise.studies.settings import GroupsStudy
@@ -74,24 +73,16 @@ def _table(name: str, study: GroupsStudy, evidence: Evidence, column: str) -> Ta
             line |= {"accuracy": estimate.value, "low": estimate.low, "high": estimate.high}
         rows.append(line)
     data = pd.DataFrame(rows)
-    place = {key: at for at, key in enumerate(data)}
-
-    def text(at: int) -> Any:
-        return lambda row: row[at]
-
-    def number(at: int) -> Any:
-        return lambda row: numbers.count(row[at])
-
     return Table(
         name,
         f"Groups ({column.replace('_', ' ')}), their images of each class, and accuracy on them",
         data,
         (
-            Column(column.replace("_", " ").capitalize(), text(0), "name"),
-            *(Column(heading, text(place[key])) for key, heading in study.columns.items()),
-            *(Column(label, number(place[f"class {label}"])) for label in evidence.classes),
-            Column("Tested", number(place["test_images"])),
-            Column("Accuracy", lambda row: numbers.percent_interval(Estimate(*row[-3:]))),
+            Column.name(column.replace("_", " ").capitalize(), "group"),
+            *(Column(heading, key) for key, heading in study.columns.items()),
+            *(Column(label, f"class {label}", numbers.count) for label in evidence.classes),
+            Column("Tested", "test_images", numbers.count),
+            Column.interval("Accuracy", "accuracy", numbers.percent_interval, ("low", "high")),
         ),
     )
 

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure as Canvas
 
 from gradewise.report import drawing, numbers
 from gradewise.report.blocks import Block, Figure
-from gradewise.report.palette import INK, QUIET, ramp, styles
+from gradewise.report.figures import grid
+from gradewise.report.palette import INK, ramp, styles
 from gradewise.studies.pages import measures, varied
 from gradewise.studies.pages.evidence import StudyEvidence
 from gradewise.studies.pages.lines import ordered
@@ -22,6 +23,9 @@ from gradewise.studies.settings import SettingsStudy, in_words
 CHOSEN_BY = ("train", "validation", "oob_groups")
 """What is drawn where it is measured: what settings are chosen by, beside the accuracy in training. Test accuracy,
 which chooses nothing, stands in the table."""
+
+Names = tuple[list[str], list[str]]
+"""Of columns and of lines."""
 
 ACROSS = 2
 """Panels side by side where a single measure is shown."""
@@ -46,18 +50,17 @@ def blocks(name: str, study: SettingsStudy, found: StudyEvidence, read: Varied) 
     colours = ramp(styles({read.family: read.family})[read.family].colour)
     with drawing.style():
         canvas = Canvas(figsize=(drawing.WIDTH, 0.3 + down * (0.62 + 0.24 * len(lines))))
-        grid = canvas.subplots(down, across, squeeze=False)
+        drawn = canvas.subplots(down, across, squeeze=False).ravel()
+        names = [measures.setting(value) for value in columns], [measures.setting(value) for value in lines]
         drawing.set_apart(canvas)
         every = [(label, of_panel, measure) for label, of_panel in panels.items() for measure in shown]
-        for axes, (label, of_panel, measure) in zip(grid.flat, every, strict=False):
+        for axes, (label, of_panel, measure) in zip(drawn, every, strict=False):
             values = _values(of_panel, measure, (x, y), (columns, lines))
-            _draw(axes, values, _range(rows, measure), colours)
+            _draw(axes, values, _range(rows, measure), colours, names)
             axes.set_title(f"{label}: {measures.name(measure).lower()}" if label else measures.name(measure))
-            axes.set_xticks(range(len(columns)), [measures.setting(value) for value in columns])
-            axes.set_yticks(range(len(lines)), [measures.setting(value) for value in lines])
             axes.set_xlabel(x)
             axes.set_ylabel(y)
-        for axes in list(grid.flat)[len(every) :]:
+        for axes in drawn[len(every) :]:
             axes.set_axis_off()
         svg = drawing.to_svg(canvas)
     told = "; ".join(
@@ -95,21 +98,11 @@ def _range(rows: Sequence[Row], measure: str) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.01, high)
 
 
-def _draw(axes: Axes, values: np.ndarray, bounds: tuple[float, float], colours: Colormap) -> None:
+def _draw(axes: Axes, values: np.ndarray, bounds: tuple[float, float], colours: Colormap, names: Names) -> None:
     low, high = bounds
-    axes.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
-    for line, column in np.ndindex(*values.shape):
-        value = values[line, column]
-        dark = (value - low) / (high - low) > 0.62
-        axes.text(
-            column,
-            line,
-            numbers.NONE if np.isnan(value) else f"{100 * value:.1f}",
-            ha="center",
-            va="center",
-            fontsize=8,
-            color=QUIET if np.isnan(value) else "white" if dark else INK,
-        )
+    texts = [[numbers.NONE if np.isnan(value) else f"{100 * value:.1f}" for value in line] for line in values]
+    columns, lines = names
+    grid.draw(axes, (values - low) / (high - low), texts, columns=columns, rows=lines, colours=colours, square=False)
     if not np.isnan(values).all():
         line, column = np.unravel_index(int(np.nanargmax(values)), values.shape)
         axes.plot(
@@ -120,5 +113,3 @@ def _draw(axes: Axes, values: np.ndarray, bounds: tuple[float, float], colours: 
         )
     axes.set_xlim(-0.5, values.shape[1] - 0.5)
     axes.set_ylim(values.shape[0] - 0.5, -0.5)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)

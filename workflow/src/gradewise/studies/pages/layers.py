@@ -58,8 +58,8 @@ def _table(name: str, model: str, layers: Mapping[str, Mapping[str, str]], total
         f"Layers of {model}, as trained here",
         pd.DataFrame(rows),
         (
-            Column("Layer", _at(0), "name"),
-            *(Column(heading, _at(1 + at)) for at, heading in enumerate(COLUMNS.values())),
+            Column.name("Layer", "layer"),
+            *(Column(heading, key) for key, heading in COLUMNS.items()),
         ),
     )
 
@@ -89,8 +89,8 @@ def _compared(name: str, study: LayersStudy, layers: Mapping[str, Mapping[str, s
             "As published; where it differs from the network here, ≠ and the size here",
             pd.DataFrame(rows, columns=["layer", *keys]),
             (
-                Column("Layer", _at(0), "name"),
-                *(Column(f"Published, {COLUMNS.get(key, key).lower()}", _at(1 + at)) for at, key in enumerate(keys)),
+                Column.name("Layer", "layer"),
+                *(Column(f"Published, {COLUMNS.get(key, key).lower()}", key) for key in keys),
             ),
         ),
     ]
@@ -119,7 +119,3 @@ def _size(value: Any) -> str:
     if isinstance(value, list):
         return " x ".join(map(str, value))
     return numbers.count(value)
-
-
-def _at(place: int) -> Any:
-    return lambda row: row[place]

@@ -9,13 +9,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from matplotlib.typing import LineStyleType
 
 from gradewise.report import drawing
 from gradewise.report.blocks import Block, Figure
+from gradewise.report.figures import curves, dots
 from gradewise.report.palette import INK, Style, shades, styles
 from gradewise.studies.pages import measures, published, varied
 from gradewise.studies.pages.evidence import StudyEvidence
-from gradewise.studies.pages.marks import LOOK, columns, handle
+from gradewise.studies.pages.marks import LOOK, PUBLISHED, columns
 from gradewise.studies.pages.varied import Row, Varied
 from gradewise.studies.settings import SettingsStudy, in_words
 
@@ -26,8 +28,14 @@ Point = tuple[float, Row]
 """Where a row stands along x, and the row."""
 
 _MARKERS = "osD^vPX*"
-_LINES = ("-", "--", "-.", ":")
-_OF_MEASURE = {"test": "-", "validation": "--", "oob_groups": "-", "oob_rows": "--", "train": ":"}
+_LINES: tuple[LineStyleType, ...] = ("-", "--", "-.", ":")
+_OF_MEASURE: dict[str, LineStyleType] = {
+    "test": "-",
+    "validation": "--",
+    "oob_groups": "-",
+    "oob_rows": "--",
+    "train": ":",
+}
 
 
 def blocks(name: str, study: SettingsStudy, found: StudyEvidence, read: Varied) -> list[Block]:
@@ -114,16 +122,16 @@ def _by_measure(curves: dict[str, list[Point]], shown: list[str], places: Places
     canvas = Canvas(figsize=(drawing.WIDTH, 2.9 + 0.17 * (len(curves) // 3)))
     panels = canvas.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     looks = [
-        (shade, _MARKERS[nth % len(_MARKERS)], _LINES[nth % len(_LINES)])
+        Style(shade, _MARKERS[nth % len(_MARKERS)], _LINES[nth % len(_LINES)])
         for nth, shade in enumerate(shades(colour, len(curves)))
     ]
     for axes, measure in zip(panels, shown, strict=True):
-        for (shade, marker, line), points in zip(looks, curves.values(), strict=True):
-            _draw(axes, points, measure, Style(shade, marker, line), LOOK[measure][1])
+        for style, points in zip(looks, curves.values(), strict=True):
+            _draw(axes, points, measure, style, LOOK[measure][1])
         axes.set_title(measures.name(measure))
         _finish(axes, places, along)
     panels[0].set_ylabel("Image-level accuracy [%]")
-    handles = [handle(name, *look[:2], False, look[2]) for name, look in zip(curves, looks, strict=True)]
+    handles = [dots.handle(name, look, joined=True) for name, look in zip(curves, looks, strict=True)]
     canvas.legend(handles=handles, loc="outside lower left", ncols=columns(list(curves)), handlelength=3)
     return canvas
 
@@ -135,10 +143,11 @@ def _together(points: list[Point], shown: list[str], places: Places, colour: str
     handles = []
     for measure in shown:
         marker, hollow = LOOK[measure]
-        _draw(axes, points, measure, Style(colour, marker, _OF_MEASURE[measure]), hollow)
-        handles.append(handle(measures.name(measure), colour, marker, hollow, _OF_MEASURE[measure]))
+        style = Style(colour, marker, _OF_MEASURE[measure])
+        _draw(axes, points, measure, style, hollow)
+        handles.append(dots.handle(measures.name(measure), style, hollow=hollow, joined=True))
     if there:
-        handles.append(handle("Published", INK, "D", True))
+        handles.append(dots.handle("Published", PUBLISHED, hollow=True))
     _finish(axes, places, along)
     axes.set_ylabel("Image-level accuracy [%]")
     canvas.legend(handles=handles, loc="outside right upper", handlelength=3)
@@ -146,21 +155,14 @@ def _together(points: list[Point], shown: list[str], places: Places, colour: str
 
 
 def _draw(axes: Axes, points: list[Point], measure: str, style: Style, hollow: bool) -> None:
-    estimates = [(place, row.estimate(measure)) for place, row in points]
-    known = [(place, estimate.value) for place, estimate in estimates if estimate.value is not None]
-    bands = [(place, *estimate.bounds) for place, estimate in estimates if estimate.bounds]
-    if bands:
-        at, low, high = np.transpose(bands)
-        axes.fill_between(at, low, high, color=style.colour, alpha=0.1, linewidth=0)
-    axes.plot(
-        [place for place, _ in known],
-        [value for _, value in known],
-        color=style.colour,
-        linestyle=style.line,
-        marker=style.marker,
-        markersize=5,
-        markerfacecolor="white" if hollow else style.colour,
+    scores = [row.estimate(measure) for _, row in points]
+    places, values = (
+        [place for place, _ in points],
+        [np.nan if score.value is None else score.value for score in scores],
     )
+    low, high = np.transpose([score.bounds or (np.nan, np.nan) for score in scores])
+    curve = curves.Curve(places, values, style, low=low, high=high, size=5, hollow=hollow)
+    curves.draw_curve(axes, curve)
     for place, row in points:
         share = published.as_share(row.published.get(measure))
         if share is not None:

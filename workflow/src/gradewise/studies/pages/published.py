@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import pandas as pd
 
@@ -66,9 +65,6 @@ def as_published(
     data = pd.DataFrame([[written(row.get(key)) for key in keys] for row in rows], columns=keys)
     named = headings or {}
 
-    def cell(place: int) -> Any:
-        return lambda row: row[place]
-
     return Table(
         name,
         "As published" + ("" if comparable else f": {NOT_COMPARABLE.removeprefix('published ')}"),
@@ -76,7 +72,7 @@ def as_published(
         tuple(
             Column(
                 named.get(key, key.replace("_", " ").capitalize()),
-                cell(place),
+                key,
                 kind="name" if place == 0 else "text",
             )
             for place, key in enumerate(keys)

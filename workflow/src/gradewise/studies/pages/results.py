@@ -35,7 +35,7 @@ def blocks(name: str, study: ResultsStudy, found: StudyEvidence) -> list[Block]:
     rows = _rows(study, found.base)
     told = list(dict.fromkeys(key for _, _, beside in rows for key in beside))
     data: dict[str, list[Any]] = {"model": [model for model, _, _ in rows]}
-    columns = [Column("Model", lambda row: row[0], "name")]
+    columns = [Column.name("Model", "model")]
     for measure in dict.fromkeys([*study.measures, *told]):
         if measure in study.measures:
             estimates = [found_of[measure].estimate for _, found_of, _ in rows]
@@ -112,4 +112,4 @@ def _parts(estimates: list[Estimate]) -> tuple[list[float], list[float], list[fl
 
 def _column(heading: str, models: list[str], texts: list[str]) -> Column:
     of_model = dict(zip(models, texts, strict=True))
-    return Column(heading, lambda row: of_model[row[0]])
+    return Column(heading, "model", of_model.__getitem__)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Canvas
 from gradewise import tables
 from gradewise.report import drawing, numbers
 from gradewise.report.blocks import Block, Column, Figure, Table, Text
-from gradewise.report.evidence import bounded, row_estimate
+from gradewise.report.evidence import row_estimate
 from gradewise.report.numbers import Estimate
 from gradewise.report.palette import Style, styles
 from gradewise.studies.pages import published
@@ -120,7 +120,9 @@ def _draw_growth(
         axes.plot([], [], color=style.colour, linestyle=style.line, marker=style.marker, markersize=5, label=str(model))
     low, high = unit * rows["value"].min(), unit * rows["value"].max()
     if kind == "time":
-        drawing.time_axis(axes, low, high, "y")
+        drawing.log_axis(
+            axes, low / 1.8, high * 1.8, drawing.round_times(low / 1.8, high * 1.8), numbers.axis_time, "y"
+        )
     else:
         around = drawing.round_numbers(low / 10, high * 10)
         bounds = max(each for each in around if each < low), min(each for each in around if each > high)
@@ -155,11 +157,11 @@ def _table(name: str, exponents: pd.DataFrame, study: ScalingStudy) -> Table:
         "Fitted exponents, with 95 % intervals",
         exponents,
         (
-            Column("Model", lambda row: row.model, "name"),
-            Column("Measure", lambda row: MEASURES.get(row.measure, (row.measure, ""))[0], "name"),
-            Column("Exponent", lambda row: _exponent(row_estimate(row, "exponent"))),
-            Column("Twice the images take", lambda row: f"{2**row.exponent:.2f} times as much"),
-            Column("Sizes", lambda row: numbers.count(row.sizes)),
+            Column.name("Model", "model"),
+            Column.name("Measure", "measure", lambda measure: MEASURES.get(measure, (measure, ""))[0]),
+            Column.interval("Exponent", "exponent", _exponent, ("low", "high")),
+            Column("Twice the images take", "exponent", lambda exponent: f"{2**exponent:.2f} times as much"),
+            Column("Sizes", "sizes", numbers.count),
         ),
     )
 
@@ -171,10 +173,10 @@ def _accuracy_table(name: str, curve: pd.DataFrame) -> Table:
         "Image-level accuracy on test by size of the training set, on the same runs, with 95 % intervals",
         measured,
         (
-            Column("Model", lambda row: row.model, "name"),
-            Column("Training images", lambda row: numbers.count(row.images)),
-            Column("Training groups", lambda row: numbers.count(row.groups)),
-            Column("Accuracy", lambda row: numbers.percent_interval(bounded(row, "accuracy"))),
+            Column.name("Model", "model"),
+            Column("Training images", "images", numbers.count),
+            Column("Training groups", "groups", numbers.count),
+            Column.interval("Accuracy", "accuracy", numbers.percent_interval),
         ),
         folded=True,
     )

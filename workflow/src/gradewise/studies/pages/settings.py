@@ -104,7 +104,7 @@ def _table(name: str, study: SettingsStudy, read: Varied) -> Table:
 
 
 def _column(heading: str, texts: Mapping[str, str], kind: str) -> Column:
-    return Column(heading, lambda row: texts[row[0]], kind)
+    return Column(heading, "row", texts.__getitem__, kind)
 
 
 def _values(rows: list[Row], measure: str) -> dict[str, list[float]]:

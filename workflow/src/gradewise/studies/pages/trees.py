@@ -119,8 +119,8 @@ def _by_channel(name: str, importance: np.ndarray) -> Table:
         "Importance by colour",
         data,
         (
-            Column("Channel", lambda row: row.channel, kind="name"),
-            Column("Share of the importance", lambda row: numbers.percent(row.importance)),
+            Column.name("Channel", "channel"),
+            Column("Share of the importance", "importance", numbers.percent),
         ),
     )
 

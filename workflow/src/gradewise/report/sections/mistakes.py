@@ -13,6 +13,8 @@ from gradewise.report import numbers, pictures
 from gradewise.report.blocks import Block, Column, Gallery, Picture, Section, Table, Text
 from gradewise.report.evidence import Evidence, Run
 
+ORDER = 130
+
 MOST = 8
 
 
@@ -27,20 +29,13 @@ def section(evidence: Evidence) -> Section:
             else (Text(f"{model} made no mistake on test {unit}s."),)
         )
         parts.append(Section(f"mistakes-of-{model}", model, blocks))
-    opening = Text(
-        f"Up to {MOST} test {unit}s a model, each judged wrongly with the highest probability"
-        f"{', one of an image at most' if unit == 'sample' else ''}. They may show labels worth a second look, what "
-        f"the model overlooks, and pictures unlike those it was trained on.{_beside(evidence)}"
+    return Section(
+        "mistakes",
+        "Most confident mistakes",
+        parts=tuple(parts),
+        template="sections/mistakes.html",
+        contents={"most": MOST, "unit": unit, "tiled": evidence.tiled},
     )
-    return Section("mistakes", "Most confident mistakes", (opening,), tuple(parts))
-
-
-def _beside(evidence: Evidence) -> str:
-    if not evidence.tiled:
-        return ""
-    if evidence.deciding_level == "sample":
-        return " Beside the image that it is from stands the sample."
-    return " Beside an image that was cut into samples stands the sample that argued most for the wrong class."
 
 
 def most_confident(evidence: Evidence, model: str) -> pd.DataFrame:
@@ -61,11 +56,11 @@ def _table(model: str, worst: pd.DataFrame) -> Table:
         f"{model}: the mistakes shown above",
         worst,
         (
-            Column("Image", lambda row: row.image_id, kind="text"),
-            Column("True class", lambda row: row.label, kind="name"),
-            Column("Predicted", lambda row: row.predicted, kind="name"),
-            Column("Probability", lambda row: numbers.percent(row.probability)),
-            Column("Repeat", lambda row: numbers.count(row.repeat)),
+            Column.text("Image", "image_id"),
+            Column.name("True class", "label"),
+            Column.name("Predicted", "predicted"),
+            Column("Probability", "probability", numbers.percent),
+            Column("Repeat", "repeat", numbers.count),
         ),
         folded=True,
     )
@@ -98,7 +93,7 @@ def _gallery(evidence: Evidence, model: str, worst: pd.DataFrame) -> Gallery:
                 f"The sample of {row.image_id} that counts most",
             )
         )
-    title = f"{model}: test {evidence.deciding_level}s judged wrongly, most confident first"
+    title = f"{model}: test {evidence.deciding_level}s classified wrongly, most confident first"
     return Gallery(f"mistakes-{model}", title, tuple(shown))
 
 
@@ -111,7 +106,7 @@ class _Sample:
 
 
 def _loudest_sample(run: Run | None, mistake: Any) -> _Sample | None:
-    """The sample that was judged, or of an image the one with the highest probability of the wrong class; None for
+    """The sample that was classified, or of an image the one with the highest probability of the wrong class; None for
     undivided images."""
     if run is None:
         return None
@@ -120,6 +115,6 @@ def _loudest_sample(run: Run | None, mistake: Any) -> _Sample | None:
     rows = pq.read_table(run.predictions, columns=["sample_id", "row", "column", p], filters=of_image).to_pandas()
     if len(rows) < 2:
         return None
-    judged = rows.loc[rows["sample_id"] == mistake.unit]
-    loudest = judged.iloc[0] if len(judged) else rows.loc[rows[p].idxmax()]
+    classified = rows.loc[rows["sample_id"] == mistake.unit]
+    loudest = classified.iloc[0] if len(classified) else rows.loc[rows[p].idxmax()]
     return _Sample(str(loudest["sample_id"]), int(loudest["row"]), int(loudest["column"]), float(loudest[p]))

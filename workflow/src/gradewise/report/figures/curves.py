@@ -1,0 +1,208 @@
+"""Curves with bands or bars of intervals, in panels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from gradewise.report import drawing
+from gradewise.report.palette import QUIET, Style
+
+Values: TypeAlias = "Sequence[float] | np.ndarray | pd.Series"
+"""Numbers along an axis; NaN where there is none."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points along an axis and how they are drawn.
+
+    Attributes
+    ----------
+    x, y : Values
+    style : Style
+    label : str
+        In the legend; without one the curve is left out of it.
+    low, high : Values, optional
+        Intervals of y.
+    bars : bool
+        Draw intervals as a bar at each point rather than as a band.
+    size : float
+        Of the marks [pt]; 0: none.
+    hollow : bool
+    width : float
+        Of the line [pt]; 0: points are not joined.
+    alpha : float
+        Opacity of the line.
+    """
+
+    x: Values
+    y: Values
+    style: Style
+    label: str = ""
+    low: Values | None = None
+    high: Values | None = None
+    bars: bool = False
+    size: float = 0.0
+    hollow: bool = False
+    width: float = 1.4
+    alpha: float = 1.0
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis: its label, whether its values are shares, its limits, and the ticks of a logarithmic one."""
+
+    label: str = ""
+    share: bool = False
+    limits: tuple[float | None, float | None] = (None, None)
+    ticks: Sequence[float] = ()
+    write: Callable[[float], str] = "{:.0f}".format
+
+    def prepare(self, axes: Axes, which: Literal["x", "y"]) -> None:
+        """Set scale, ticks, limits and label of an axis."""
+        (axes.set_xlabel if which == "x" else axes.set_ylabel)(self.label)
+        if self.share:
+            drawing.percent_axis(axes, which)
+        low, high = self.limits
+        if self.ticks:
+            drawing.log_axis(axes, low, high, self.ticks, self.write, which)
+        else:
+            (axes.set_xlim if which == "x" else axes.set_ylim)(low, high)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Curves on common axes.
+
+    `dashed` is the place of a dashed vertical line; `diagonal` draws the line on which x equals y; `columns` are thin
+    grey columns: places and heights; `legend` names the curves in the panel.
+    """
+
+    curves: Sequence[Curve]
+    x: Axis = field(default_factory=Axis)
+    y: Axis = field(default_factory=Axis)
+    title: str = ""
+    dashed: float | None = None
+    diagonal: bool = False
+    columns: tuple[Values, Values] | None = None
+    legend: bool = False
+
+
+def draw(
+    panels: Sequence[Panel],
+    *,
+    across: int,
+    height: float,
+    width: float = 1.0,
+    shared: bool = False,
+    legend: bool = False,
+    labels: tuple[str, str] | None = None,
+) -> bytes:
+    """Draw panels in rows.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+    across : int
+        How many stand side by side.
+    height : float
+        Of a row [inch].
+    width : float
+        Share of the full width of figures.
+    shared : bool
+        Whether all panels have the same y axis, and the same x axis unless it is logarithmic.
+    legend : bool
+        Name the curves at the right of the figure.
+    labels : (str, str), optional
+        Of the x and y axes of the whole figure.
+
+    Returns
+    -------
+    bytes
+        SVG.
+    """
+    down = -(-len(panels) // across)
+    with drawing.style():
+        canvas = Canvas(figsize=(width * drawing.WIDTH, height * down + 0.2))
+        same_x = shared and not any(panel.x.ticks for panel in panels)
+        grid = canvas.subplots(down, across, sharex=same_x, sharey=shared, squeeze=False).ravel()
+        for axes, panel in zip(grid, panels, strict=False):
+            _draw(axes, panel)
+        for axes in grid[len(panels) :]:
+            axes.set_axis_off()
+        if legend:
+            canvas.legend(loc="outside right upper")
+        if labels is not None:
+            canvas.supxlabel(labels[0], fontsize=8.5)
+            canvas.supylabel(labels[1], fontsize=8.5)
+        return drawing.to_svg(canvas)
+
+
+def draw_curve(axes: Axes, curve: Curve) -> None:
+    """Draw one curve with its intervals."""
+    colour = curve.style.colour
+    if curve.low is not None and curve.high is not None:
+        if curve.bars:
+            axes.vlines(curve.x, curve.low, curve.high, color=colour, linewidth=1.6, alpha=0.7)
+        else:
+            axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.13, linewidth=0)
+    axes.plot(
+        curve.x,
+        curve.y,
+        color=colour,
+        alpha=curve.alpha,
+        linestyle=curve.style.line if curve.width else "none",
+        linewidth=curve.width,
+        marker=curve.style.marker if curve.size else "none",
+        markersize=curve.size,
+        markerfacecolor="white" if curve.hollow else colour,
+        markeredgecolor="white" if not (curve.width or curve.hollow) else colour,
+        label=curve.label or None,
+    )
+
+
+def over_repeats(table: pd.DataFrame, along: str, what: str, style: Style, label: str) -> Iterator[Curve]:
+    """A training curve: single repeats thin, their mean thick as far as all repeats reach; nothing where unknown.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per evaluation, with a column repeat.
+    along, what : str
+        Columns along x and y.
+    style : Style
+    label : str
+        Of the mean.
+    """
+    points = table.dropna(subset=[what])
+    repeats = points["repeat"].nunique()
+    if repeats > 1:
+        for _, part in points.groupby("repeat"):
+            yield Curve(part[along], part[what], style, width=0.7, alpha=0.4)
+    if repeats:
+        shared = points.groupby(along)[what].agg(["mean", "size"])
+        shared = shared.loc[shared["size"] >= repeats]
+        yield Curve(shared.index.to_numpy(), shared["mean"], style, label, width=2.0)
+
+
+def _draw(axes: Axes, panel: Panel) -> None:
+    if panel.diagonal:
+        axes.plot([0, 1], [0, 1], color=QUIET, linewidth=0.9, linestyle=(0, (2, 2)))
+    if panel.columns is not None:
+        axes.bar(*panel.columns, width=0.012, color=QUIET, alpha=0.4, linewidth=0)
+    for curve in panel.curves:
+        draw_curve(axes, curve)
+    if panel.dashed is not None:
+        axes.axvline(panel.dashed, color=QUIET, linewidth=0.9, linestyle=(0, (2, 2)))
+    panel.x.prepare(axes, "x")
+    panel.y.prepare(axes, "y")
+    axes.set_title(panel.title)
+    axes.grid(axis="both" if panel.dashed is None else "y")
+    if panel.legend:
+        axes.legend(loc="best")

@@ -1,0 +1,153 @@
+"""Dots with their 95 % intervals, on lines one below the other, each line with its name at the left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
+
+from gradewise.report import drawing, numbers
+from gradewise.report.numbers import Estimate
+from gradewise.report.palette import INK, QUIET, Style
+
+SHOWN, NOT_SHOWN = Style(INK, "o", "-"), Style(QUIET, "o", "-")
+"""Marks of a difference that is shown, and of one that is not and is drawn hollow."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An estimate with its look; `slot` is its place among those of a line, downwards."""
+
+    estimate: Estimate
+    style: Style
+    hollow: bool = False
+    slot: int = 0
+
+
+@dataclass(frozen=True)
+class Line:
+    """The marks of a line; `repeats` are values of single repeats, `gap` is the distance from the line above."""
+
+    name: str
+    marks: tuple[Mark, ...]
+    repeats: Sequence[float] = ()
+    gap: float = 1.0
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Lines with what helps to judge them: a dashed or a solid vertical line, a grey band."""
+
+    lines: Sequence[Line]
+    title: str = ""
+    dashed: float | None = None
+    solid: float | None = None
+    band: tuple[float, float] | None = None
+
+
+def draw(
+    panels: Sequence[Panel], label: str, *, share: bool = True, height: float = 0.34, legend: Sequence[Line2D] = ()
+) -> bytes:
+    """Draw panels side by side, with the same lines in each.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+    label : str
+        Of the x axis.
+    share : bool
+        Whether values are shares, to be written in per cent.
+    height : float
+        Of a line [inch].
+    legend : sequence of Line2D
+        Entries of a legend above; see `handle`.
+
+    Returns
+    -------
+    bytes
+        SVG.
+    """
+    places = np.cumsum([line.gap for line in panels[0].lines])
+    top = 0.62 + (0.2 if legend else 0.0)
+    with drawing.style():
+        canvas = Canvas(figsize=(drawing.WIDTH, top + height * (places[-1] - places[0] + 1)))
+        grid = canvas.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+        for axes, panel in zip(grid, panels, strict=True):
+            _draw(axes, panel, places)
+            axes.set_xlabel(label)
+            if share:
+                drawing.percent_axis(axes)
+        grid[0].set_yticks(places, [line.name for line in panels[0].lines])
+        grid[0].set_ylim(places[-1] + 0.6, places[0] - 0.55)
+        if legend:
+            canvas.legend(handles=legend, loc="outside upper left", ncols=4)
+        return drawing.to_svg(canvas)
+
+
+def told(panels: Sequence[Panel], write: Callable[[Estimate], str]) -> str:
+    """What the panels show in words, for readers who do not see them."""
+    parts = []
+    for panel in panels:
+        lead = f"{panel.title}, " if panel.title else ""
+        parts += [
+            f"{lead}{line.name} {' and '.join(write(mark.estimate) for mark in line.marks)}" for line in panel.lines
+        ]
+    return "; ".join(parts)
+
+
+def handle(label: str, style: Style, *, hollow: bool = False, joined: bool = False) -> Line2D:
+    """An entry of a legend that looks like the marks."""
+    return Line2D(
+        [],
+        [],
+        color=style.colour,
+        marker=style.marker,
+        markerfacecolor="white" if hollow else style.colour,
+        linestyle=style.line if joined else "none",
+        markersize=6,
+        label=label,
+    )
+
+
+def _draw(axes: Axes, panel: Panel, places: np.ndarray) -> None:
+    for place, line in zip(places, panel.lines, strict=True):
+        if line.repeats:
+            look = line.marks[0].style
+            at = np.full(len(line.repeats), place + 0.27)
+            axes.plot(line.repeats, at, look.marker, markersize=3, color=look.colour, alpha=0.55, markeredgewidth=0)
+        slots = 1 + max(mark.slot for mark in line.marks)
+        for mark in line.marks:
+            _mark(axes, mark, place + (mark.slot - (slots - 1) / 2) * 0.7 / max(2, slots))
+    if panel.band is not None:
+        axes.axvspan(*panel.band, color=QUIET, alpha=0.14, linewidth=0)
+    if panel.dashed is not None:
+        axes.axvline(panel.dashed, color=QUIET, linewidth=0.9, linestyle=(0, (2, 2)))
+    if panel.solid is not None:
+        axes.axvline(panel.solid, color=INK, linewidth=0.8)
+    axes.set_title(panel.title)
+    axes.grid(axis="x")
+    axes.tick_params(axis="y", length=0)
+
+
+def _mark(axes: Axes, mark: Mark, place: float) -> None:
+    """A dot with its interval; nothing where there is no value."""
+    colour, value = mark.style.colour, mark.estimate.value
+    if value is None or not numbers.known(value):
+        return
+    if mark.estimate.bounds:
+        axes.plot(mark.estimate.bounds, [place, place], color=colour, solid_capstyle="butt", linewidth=2)
+    axes.plot(
+        [value],
+        [place],
+        marker=mark.style.marker,
+        markersize=7,
+        color=colour,
+        markerfacecolor="white" if mark.hollow else colour,
+        markeredgecolor=colour if mark.hollow else "white",
+        markeredgewidth=1.4 if mark.hollow else 0.8,
+        linestyle="none",
+    )

@@ -1,0 +1,166 @@
+"""Section: which classes are taken for which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure as Canvas
+
+from gradewise.report import drawing, numbers
+from gradewise.report.blocks import Column, Figure, Section, Table
+from gradewise.report.evidence import Evidence
+from gradewise.report.figures import grid
+from gradewise.report.palette import SEQUENTIAL
+
+ORDER = 40
+
+SIDE_BY_SIDE = 8
+"""With more classes than this the two matrices stand one below the other."""
+
+SHOWN = 100
+"""Most cells of a matrix that the table on the page lists."""
+
+
+def section(evidence: Evidence) -> Section:
+    """A figure and a table for each model; for ordered classes, how far off the errors are."""
+    repeats = evidence.test["repeat"].nunique()
+    parts = [
+        Section(f"confusion-of-{model}", model, matrices(evidence, model, f"confusion-{model}"))
+        for model in evidence.models
+    ]
+    return Section(
+        "confusion",
+        "Confusion matrices",
+        parts=tuple(parts),
+        template="sections/confusion.html",
+        contents={
+            "unit": evidence.deciding_level,
+            "rounds": numbers.rounds(repeats, evidence.settings.evaluation.folds) if repeats > 1 else "",
+            "several_times": bool(evidence.test.duplicated(["model", "image_id"]).any()),
+            "shown": grades_off(evidence, evidence.models, "grades-off") if evidence.settings.ordered else None,
+        },
+    )
+
+
+def matrices(evidence: Evidence, model: str, name: str) -> tuple[Figure, Table]:
+    """The confusion matrix of a model on test, as figure and table of this name."""
+    matrix = count(evidence, model)
+    once = evidence.test["repeat"].nunique() == 1
+    counted = f"{evidence.deciding_level.capitalize()}s" if once else "Verdicts"
+    return _figure(name, model, matrix), _table(name, model, matrix, counted)
+
+
+def count(evidence: Evidence, model: str) -> pd.DataFrame:
+    """Test verdicts of a model over all repeats: rows true class, columns predicted class."""
+    mine = evidence.tested(model, evidence.deciding_level)
+    table = pd.crosstab(mine["label"], mine["predicted"])
+    return table.reindex(index=evidence.classes, columns=evidence.classes, fill_value=0)
+
+
+def _shares(matrix: pd.DataFrame) -> pd.DataFrame:
+    totals = matrix.sum(axis=1)
+    return matrix.div(totals.where(totals > 0), axis=0)
+
+
+def _table(name: str, model: str, matrix: pd.DataFrame, counted: str) -> Table:
+    data = pd.DataFrame(
+        {
+            "true": np.repeat(matrix.index, len(matrix)),
+            "predicted": np.tile(matrix.columns, len(matrix)),
+            "verdicts": matrix.to_numpy().ravel(),
+            "share_of_true": _shares(matrix).to_numpy().ravel(),
+        }
+    )
+    large = len(data) > SHOWN
+    if large:
+        data = data.sort_values("verdicts", ascending=False, kind="stable", ignore_index=True)
+    return Table(
+        name,
+        f"{model}: test verdicts by true and predicted class" + (", most frequent first" if large else ""),
+        data,
+        (
+            Column.name("True class", "true"),
+            Column.name("Predicted class", "predicted"),
+            Column(counted, "verdicts", numbers.count),
+            Column("Share of the true class", "share_of_true", numbers.percent),
+        ),
+        limit=SHOWN,
+        folded=True,
+    )
+
+
+def _figure(name: str, model: str, matrix: pd.DataFrame) -> Figure:
+    classes, counts, shares = list(matrix.index), matrix.to_numpy(), _shares(matrix)
+    beside = len(classes) <= SIDE_BY_SIDE
+    side = min(3.4, 1.1 + 0.55 * len(classes)) if beside else 1.0 + 0.3 * len(classes)
+    per_cent = shares.map(lambda share: "" if np.isnan(share) else f"{100 * share:.0f}")
+    cells = {
+        "Counts": (counts / max(1, counts.max()), matrix.map(str)),
+        "Per cent of the true class": (shares.to_numpy(), per_cent),
+    }
+    with drawing.style():
+        canvas = Canvas(figsize=(2 * side + 0.6, side) if beside else (max(drawing.WIDTH, side), 2 * side))
+        panels = canvas.subplots(1, 2) if beside else canvas.subplots(2, 1)
+        for axes, (title, (shade, texts)) in zip(panels, cells.items(), strict=True):
+            grid.draw(
+                axes,
+                shade,
+                texts.to_numpy() if beside else texts.replace("0", "·").to_numpy(),
+                columns=classes,
+                rows=classes,
+                colours=mpl.colormaps[SEQUENTIAL],
+                fontsize=9 if beside else 6,
+                turned=not beside or max(map(len, classes)) > 9,
+            )
+            axes.set_title(title)
+            axes.set_xlabel("Predicted class")
+            axes.set_ylabel("True class")
+        svg = drawing.to_svg(canvas)
+    diagonal = ", ".join(f"{label} {numbers.percent(shares.loc[label, label])}" for label in classes)
+    return Figure(
+        name,
+        f"{model}: counts, and the same in per cent of each true class (every row adds up to 100).",
+        f"Two confusion matrices of {model}. Share of each class that was recognised: {diagonal}.",
+        svg,
+    )
+
+
+def grades_off(evidence: Evidence, models: Sequence[str], name: str) -> Table:
+    """How far off in the order of classes the test verdicts of each model are."""
+    grades = {label: grade for grade, label in enumerate(evidence.classes)}
+    rows = []
+    for model in models:
+        mine = evidence.tested(model, evidence.deciding_level)
+        off = mine["predicted"].map(grades) - mine["label"].map(grades)
+        counts = {
+            "right": off == 0,
+            "one_off": off.abs() == 1,
+            "further_off": off.abs() > 1,
+            "too_low_in_order": off < 0,
+            "too_high_in_order": off > 0,
+        }
+        rows.append({"model": model, "verdicts": len(off)} | {key: int(which.sum()) for key, which in counts.items()})
+    order = ", ".join(evidence.classes)
+    headings = {
+        "right": "Right",
+        "one_off": "One grade off",
+        "further_off": "Further off",
+        "too_low_in_order": f"Towards {evidence.classes[0]}",
+        "too_high_in_order": f"Towards {evidence.classes[-1]}",
+    }
+    return Table(
+        name,
+        f"How many grades off the verdicts on test {evidence.deciding_level}s are (order: {order})",
+        pd.DataFrame(rows),
+        (
+            Column.name("Model", "model"),
+            *(Column(heading, (key, "verdicts"), _with_share) for key, heading in headings.items()),
+        ),
+    )
+
+
+def _with_share(part: int, whole: int) -> str:
+    return f"{numbers.count(part)} ({numbers.percent(part / whole)})"

@@ -1,0 +1,166 @@
+"""Section: accuracy against the number of training groups, and whether more images would help."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from gradewise.evaluation.learning_curve import DRAWS
+from gradewise.report import numbers
+from gradewise.report.blocks import Column, Figure, Section, Table
+from gradewise.report.evidence import Evidence, bounded
+from gradewise.report.figures import curves
+
+ORDER = 70
+
+
+def section(evidence: Evidence) -> Section | None:
+    """The finding in words, the curve and its numbers; None where no learning curve was made."""
+    curve, outlook = evidence.learning_curve, evidence.extrapolations
+    if curve is None or outlook is None or outlook.empty:
+        return None
+    return Section(
+        "learning-curve",
+        "Would more images help?",
+        template="sections/learning_curve.html",
+        contents={
+            "findings": [_finding(row) for row in outlook.itertuples(index=False)],
+            "draws": DRAWS,
+            "single": bool((outlook["repeats"] == 1).all()),
+            "shown": [_figure(evidence, curve), _curve_table(curve), _outlook_table(outlook)],
+        },
+    )
+
+
+def _finding(row: Any) -> str:
+    doubled = bounded(row, "doubled")
+    if doubled.value is None:
+        return f"{row.model}: these data cannot tell, because there are too few sizes or groups to fit a curve to."
+    if row.finding == "flat":
+        return (
+            f"{row.model}: the curve is flat within its intervals; more images of the same kind are unlikely to help. "
+            f"Twice as many training groups would gain {_plain(doubled.high)} points at most."
+        )
+    needed, low, high = row.groups_for_a_point, row.groups_for_a_point_low, row.groups_for_a_point_high
+    if row.finding == "grows":
+        return (
+            f"{row.model}: more images would help. About {_groups(needed)} more for training (now "
+            f"{_groups(row.groups)}) would gain one point, anywhere between {_rough(low)} and {_rough(high)}; twice as "
+            f"many as now would gain {_plain(doubled.value)} points ({_plain(doubled.low)} to {_plain(doubled.high)})."
+        )
+    slope = bounded(row, "slope")
+    within = "rises" if slope.bounds and slope.bounds[0] > 0 else "shows no certain rise"
+    least = f" One more point needs at least {_groups(low)} more." if math.isfinite(low) else ""
+    return (
+        f"{row.model}: these data cannot tell whether more images would help. Within them accuracy {within} "
+        f"({numbers.points_interval(slope)} points for each doubling); twice as many training groups as the "
+        f"{_rough(row.groups)} now would gain anything from {_plain(doubled.low)} to {_plain(doubled.high)} points."
+        f"{least}"
+    )
+
+
+def _groups(number: float) -> str:
+    return numbers.many(int(_rounded(number)), "group")
+
+
+def _rough(number: float) -> str:
+    return numbers.count(_rounded(number)) if math.isfinite(number) else "more than can be said"
+
+
+def _rounded(number: float) -> float:
+    """To two digits, at least one: a guess should not look exact."""
+    number = max(1.0, math.ceil(number - 1e-9))
+    digits = max(0, math.floor(math.log10(number)) - 1)
+    return round(number, -digits)
+
+
+def _plain(share: float | None) -> str:
+    return numbers.points(share).removeprefix("+")
+
+
+def _curve_table(curve: pd.DataFrame) -> Table:
+    return Table(
+        "learning-curve",
+        "Image-level accuracy on test by size of the training set, with 95 % intervals",
+        curve.loc[curve["accuracy"].notna() | (curve["share"] == 2)].reset_index(drop=True),
+        (
+            Column.name("Model", "model"),
+            Column("Share", "share", numbers.whole_percent),
+            Column("Training groups", "groups", numbers.count),
+            Column("Images", "images", numbers.count),
+            Column.interval("Measured", "accuracy", numbers.percent_interval),
+            Column.interval("Fitted curve", "fitted", numbers.percent_interval),
+        ),
+    )
+
+
+def _outlook_table(outlook: pd.DataFrame) -> Table:
+    needed = "groups_for_a_point"
+    return Table(
+        "extrapolations",
+        "What the fitted curves say; gains in percentage points, with 95 % intervals",
+        outlook.reset_index(drop=True),
+        (
+            Column.name("Model", "model"),
+            Column.interval("Gain for each doubling so far", "slope", numbers.points_interval),
+            Column.interval("Gain of twice the groups", "doubled", numbers.points_interval),
+            Column("Groups for one more point", (needed, f"{needed}_low", f"{needed}_high"), _needed),
+            Column("Highest accuracy, fitted", "asymptote", lambda error: numbers.percent(1 - error)),
+        ),
+        folded=True,
+    )
+
+
+def _needed(*ends: float) -> str:
+    if pd.isna(ends[0]):
+        return numbers.NONE
+    middle, low, high = (numbers.count(_rounded(end)) if math.isfinite(end) else "∞" for end in ends)
+    return f"{middle} ({low} to {high})"
+
+
+def _figure(evidence: Evidence, curve: pd.DataFrame) -> Figure:
+    panels: list[curves.Panel] = []
+    told = []
+    for model in dict.fromkeys(curve["model"]):
+        style = evidence.styles[model]
+        rows = curve.loc[curve["model"] == model].sort_values("groups")
+        measured, inside, beyond = (
+            rows.loc[chosen] for chosen in (rows["accuracy"].notna(), rows["share"] <= 1, rows["share"] >= 1)
+        )
+        most = float(measured["groups"].max())
+        bands = {"low": rows["fitted_low"], "high": rows["fitted_high"]}
+        panels.append(
+            curves.Panel(
+                [
+                    curves.Curve(rows["groups"], rows["fitted"], style, **bands, width=0.0),
+                    curves.Curve(inside["groups"], inside["fitted"], replace(style, line="-")),
+                    curves.Curve(beyond["groups"], beyond["fitted"], replace(style, line=(0, (4, 3)))),
+                    curves.Curve(
+                        measured["groups"],
+                        measured["accuracy"],
+                        style,
+                        low=measured["accuracy_low"],
+                        high=measured["accuracy_high"],
+                        bars=True,
+                        size=7,
+                        width=0.0,
+                    ),
+                ],
+                curves.Axis("Training groups", ticks=[*measured["groups"], 2 * most]),
+                curves.Axis("" if panels else "Image-level accuracy on test [%]", share=True),
+                model,
+                dashed=most,
+            )
+        )
+        points = (f"{row.groups:.0f} groups {numbers.percent(row.accuracy)}" for row in measured.itertuples())
+        told.append(f"{model}: {', '.join(points)}")
+    return Figure(
+        "learning-curve",
+        "Measured accuracy with 95 % intervals, and the fitted curve with its 95 % band; dashed beyond the training "
+        "groups at hand (vertical line).",
+        f"Learning curves. {'; '.join(told)}.",
+        curves.draw(panels, across=len(panels), height=2.8, shared=True),
+    )

@@ -1,0 +1,114 @@
+"""Section: every pair of models compared on the same test images."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pandas as pd
+
+from gradewise.evaluation import power
+from gradewise.report import metric_names, numbers
+from gradewise.report.blocks import Column, Figure, Section, Table
+from gradewise.report.evidence import Evidence, row_estimate
+from gradewise.report.figures import dots
+from gradewise.report.numbers import Estimate
+from gradewise.report.recommendation import SIGNIFICANT, Measure
+
+ORDER = 50
+
+
+def section(evidence: Evidence) -> Section | None:
+    """Figure and table of differences; None where no pair was compared."""
+    rows, unit = evidence.comparisons, evidence.deciding_level
+    rows = rows.loc[(rows["role"] == "test") & (rows["level"] == unit)]
+    if rows.empty:
+        return None
+    measure = Measure(evidence.settings.deciding_metric, evidence.settings.equivalence, unit)
+    drawn = rows.loc[(rows["metric"] == measure.metric) & rows["difference"].notna()]
+    return Section(
+        "pairs",
+        "Comparison of pairs",
+        template="sections/pairs.html",
+        contents={
+            "unit": unit,
+            "several": len(rows) > 1,
+            "significant": SIGNIFICANT,
+            "power": f"{100 * power.POWER:.0f}{numbers.SPACE}%",
+            "over_repeats": bool((rows["test"] == "corrected_resampled_t").any()),
+            "other_metric": "" if measure.metric == "accuracy" else measure.words,
+            "margin": "" if measure.margin is None else measure.gap(measure.margin),
+            "shown": [*([_figure(drawn, measure)] if len(drawn) else []), _table(rows, measure)],
+        },
+    )
+
+
+def judgement(metric: str, first: str, second: str, low: float, high: float, p_holm: float, margin: float) -> str:
+    """What may be said of a pair, in words: 'equivalent', 'net better', 'undecided'; a dash without an interval."""
+    if pd.isna(low) or pd.isna(high):
+        return numbers.NONE
+    low, high = (-high, -low) if metric_names.lower_is_better(metric) else (low, high)
+    judged = power.judge(low, high, 1.0 if pd.isna(p_holm) else p_holm, margin)
+    return judged.replace("first", first).replace("second", second)
+
+
+def _table(rows: pd.DataFrame, measure: Measure) -> Table:
+    margin, several = measure.margin, rows["metric"].nunique() > 1
+    tests = [metric_names.test_name(test) for test in dict.fromkeys(rows["test"])]
+    columns = [
+        Column("Pair", ("first", "second"), "{} − {}".format, "name"),
+        Column.name("Metric", "metric", metric_names.name),
+        Column(
+            "Difference",
+            ("metric", "difference", "low", "high"),
+            lambda metric, *ends: metric_names.difference_interval(metric, Estimate(*ends)),
+        ),
+        Column("Adjusted p", "p_holm", numbers.p_value),
+        Column(
+            "Only one right",
+            ("first_only_right", "second_only_right"),
+            f"{{}}{numbers.SPACE}:{numbers.SPACE}{{}}".format,
+        ),
+        Column(
+            "Detectable",
+            ("metric", "detectable"),
+            lambda metric, detectable: metric_names.difference(metric, detectable).removeprefix("+"),
+        ),
+        Column("Errors correlate", "error_correlation", numbers.score),
+        Column.name("Test", "test", metric_names.test_name),
+    ]
+    left_out = {"Metric": not several, "Test": len(tests) == 1}
+    columns = [column for column in columns if not left_out.get(column.heading)]
+    if margin is not None:
+        keys = ("metric", "first", "second", "low", "high", "p_holm")
+        judged = Column("Judgement", keys, partial(judgement, margin=margin), "name")
+        columns.insert(len(columns) - (len(tests) > 1), judged)
+    return Table(
+        "comparisons",
+        "Differences between models on test, first minus second, "
+        + ("in percentage points of " if metric_names.is_share(measure.metric) else "of ")
+        + ("each metric" if several else measure.words)
+        + (f" ({tests[0]})" if len(tests) == 1 else ""),
+        rows.reset_index(drop=True),
+        tuple(columns),
+    )
+
+
+def _figure(rows: pd.DataFrame, measure: Measure) -> Figure:
+    metric, margin, share = measure.metric, measure.margin, metric_names.is_share(measure.metric)
+    lines = []
+    for row in rows.itertuples(index=False):
+        shown = pd.notna(row.p_holm) and row.p_holm < SIGNIFICANT
+        mark = dots.Mark(row_estimate(row, "difference"), dots.SHOWN if shown else dots.NOT_SHOWN, hollow=not shown)
+        lines.append(dots.Line(f"{row.first} − {row.second}", (mark,)))
+    panels = [dots.Panel(lines, solid=0.0, band=None if margin is None else (-margin, margin))]
+    side = "left" if metric_names.lower_is_better(metric) else "right"
+    band = "" if margin is None else " In the grey band differences are too small to matter."
+    label = f"Difference in {measure.unit}-level {measure.words} on test{' [percentage points]' if share else ''}"
+    told = dots.told(panels, lambda difference: metric_names.difference_interval(metric, difference))
+    return Figure(
+        "comparisons",
+        f"Differences with 95 % intervals. Filled dark marks: adjusted p below {SIGNIFICANT}; hollow grey marks: no "
+        f"difference shown. To the {side} of zero the first model is better.{band}",
+        f"Differences{' in percentage points' if share else ''}: {told}.",
+        dots.draw(panels, label, share=share),
+    )

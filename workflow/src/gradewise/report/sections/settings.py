@@ -1,0 +1,167 @@
+"""Section: the settings, versions and hashes that results come from, and how to reproduce them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from gradewise import tables
+from gradewise.report import numbers
+from gradewise.report.blocks import Block, Column, Section, Table, Text
+from gradewise.report.evidence import Evidence, Run
+
+_OF_EVERY_RUN = {
+    *("dataset", "model", "family", "view", "repeat", "classes", "settings", "seed", "seconds_fit"),
+    *("seconds_predict_per_sample", "samples_per_image", "peak_memory_mb", "threads", "device", "parameters"),
+    *("model_bytes", "counts", "view_hash", "versions"),
+}
+
+
+ORDER = 140
+
+
+def section(evidence: Evidence) -> Section:
+    """Settings of each model, then what everything was made from and with."""
+    parts = [
+        Section(f"settings-of-{model}", model, _model(model, runs))
+        for model in evidence.models
+        if (runs := evidence.runs_of(model))
+    ]
+    parts.append(origin(evidence, f"reports/{evidence.dataset}.html"))
+    return Section("settings", "Settings and origin", (), tuple(parts))
+
+
+def _model(model: str, runs: list[Run]) -> tuple[Block, ...]:
+    record = runs[0].record
+    keys = dict.fromkeys(key for run in runs for key in run.record["settings"])
+    settings = {key: [(run.repeat, run.record["settings"].get(key)) for run in runs] for key in keys}
+    notes: dict[str, list[tuple[int, Any]]] = {}
+    for run in runs:
+        for name, value in _single_values(run.record):
+            notes.setdefault(name, []).append((run.repeat, value))
+    tables = (
+        _values(f"settings-{model}", f"{model}: settings used", "setting", settings),
+        _tried(model, runs),
+        _layers(model, record),
+        _values(f"notes-{model}", f"{model}: further notes of its runs", "what", notes),
+    )
+    opening = Text(f"Family {record['family']}, on view {record['view']}.")
+    return (opening, *(table for table in tables if len(table.data)))
+
+
+def _values(name: str, caption: str, what: str, values: Mapping[str, list[tuple[int, Any]]]) -> Table:
+    """A folded table of named values, each with the repeats that it belongs to where they differ."""
+    rows = [(key, _over_repeats(of_repeats)) for key, of_repeats in values.items()]
+    columns = (Column.name(what.capitalize(), what), Column.text("Value", "value"))
+    return Table(name, caption, pd.DataFrame(rows, columns=[what, "value"]), columns, folded=True)
+
+
+def _tried(model: str, runs: list[Run]) -> Table:
+    rows = [
+        {
+            "repeat": run.repeat,
+            "settings": _differences(candidate["settings"], [other["settings"] for other in run.record["tried"]]),
+            "validation_accuracy": candidate["validation_accuracy"],
+            "kept": "kept" if candidate["settings"] == run.record["settings"] else "",
+        }
+        for run in runs
+        for candidate in run.record.get("tried") or []
+    ]
+    return Table(
+        f"tried-{model}",
+        f"{model}: settings tried, and how accurate each was on validation",
+        pd.DataFrame(rows),
+        (
+            Column.name("Repeat", "repeat", numbers.count),
+            Column.text("Settings that differ", "settings"),
+            Column("Validation accuracy", "validation_accuracy", numbers.percent),
+            Column.text("", "kept"),
+        ),
+        folded=True,
+    )
+
+
+def _layers(model: str, record: Mapping[str, Any]) -> Table:
+    layers = pd.DataFrame(record.get("layers") or []).map(_size_or_number)
+    first, *others = [(name.replace("_", " ").capitalize(), name) for name in layers] or [("", "")]
+    columns = (Column.name(*first), *(Column(*other) for other in others))
+    return Table(f"layers-{model}", f"{model}: layers", layers, columns, folded=True)
+
+
+def _size_or_number(value: Any) -> str:
+    if isinstance(value, list):
+        return " x ".join(map(str, value))
+    return value if isinstance(value, str) else numbers.count(value)
+
+
+def _single_values(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in record.items():
+        if key in _OF_EVERY_RUN:
+            continue
+        parts = value.items() if isinstance(value, dict) else [("", value)]
+        for part, single in parts:
+            if single is None or isinstance(single, int | float | str):
+                yield f"{key} {part}".strip().replace("_", " "), single
+
+
+def _over_repeats(values: list[tuple[int, Any]]) -> str:
+    """One value, or each value with the repeats that used it."""
+    repeats: dict[str, list[int]] = {}
+    for repeat, value in values:
+        repeats.setdefault(_written(value), []).append(repeat)
+    if len(repeats) == 1:
+        return next(iter(repeats))
+    return "; ".join(f"{text} (repeat {', '.join(map(str, used))})" for text, used in repeats.items())
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _differences(settings: dict[str, Any], others: list[dict[str, Any]]) -> str:
+    keys = [key for key in settings if len({_written(other.get(key)) for other in others}) > 1]
+    return ", ".join(f"{key} {_written(settings[key])}" for key in keys)
+
+
+def origin(evidence: Evidence, page: str) -> Section:
+    """What everything on a page was made from and with, and how to reproduce it; `page` is the page's file."""
+    origins = {
+        "Seed of the configuration": str(evidence.seed),
+        "Configuration of the dataset": evidence.settings.model_dump_json(exclude_defaults=True),
+        "SHA-256 of the manifest": evidence.manifest_hash,
+    }
+    hashes = {
+        str(run.record["view"]): str(run.record["view_hash"]) for run in evidence.runs if "view_hash" in run.record
+    }
+    for view in sorted(hashes.keys() | evidence.views.keys()):
+        if view in evidence.views:
+            metadata = tables.read_metadata(evidence.views[view])
+            origins[f"Operations of view {view}"] = json.dumps(metadata["view"])
+            origins[f"Sample shape in view {view}"] = " x ".join(map(str, metadata["shape"]))
+        if view in hashes:
+            origins[f"SHA-256 of view {view}"] = hashes[view]
+    origins |= {"Device": _over_models(evidence, "device"), "Threads": _over_models(evidence, "threads")}
+    for library in dict.fromkeys(name for run in evidence.runs for name in run.record.get("versions", {})):
+        used = dict.fromkeys(str(run.record.get("versions", {}).get(library, numbers.NONE)) for run in evidence.runs)
+        origins[f"Version of {library}"] = ", ".join(used)
+    table = Table(
+        "origin",
+        "What the results were made from and with",
+        pd.DataFrame(origins.items(), columns=["what", "value"]),
+        (Column.name("What", "what"), Column.text("Value", "value")),
+        folded=True,
+    )
+    return Section("provenance", "Origin", template="sections/origin.html", contents={"page": page, "shown": table})
+
+
+def _over_models(evidence: Evidence, key: str) -> str:
+    return "; ".join(
+        f"{model}: {', '.join(dict.fromkeys(str(run.record.get(key)) for run in runs))}"
+        for model in evidence.models
+        if (runs := evidence.runs_of(model))
+    )
