@@ -20,6 +20,7 @@ class Cnn(Family[CnnSettings]):
 
     name = "cnn"
     label = "convolutional network"
+    colour = "#0072b2"
     settings = CnnSettings
     files = ("model.safetensors", "model.json")
 

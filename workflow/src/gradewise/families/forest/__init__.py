@@ -20,6 +20,7 @@ class Forest(Family[ForestSettings]):
 
     name = "forest"
     label = "random forest"
+    colour = "#009e73"
     settings = ForestSettings
     files = ("forest.skops", "model.json")
 

@@ -19,6 +19,7 @@ class PcaSvm(Family[SvmSettings]):
 
     name = "pca_svm"
     label = "principal components and a support vector machine"
+    colour = "#d55e00"
     settings = SvmSettings
     files = ("svm.skops", "pca.safetensors", "model.json")
 

@@ -1,0 +1,77 @@
+"""The families of this package keep the contract, and `check_family` tells which part of it another breaks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gradewise.families import registry
+from gradewise.families.check import ContractError, check_family
+from gradewise.families.forest import Forest
+from gradewise.families.forest.classifier import ForestClassifier
+
+SMALL = {
+    "cnn": {"channels": [4, 8], "dense": [8], "epochs": 4, "batch_size": 8, "optimiser": {"name": "adam", "lr": 0.02}},
+    "pca_svm": {"components": 6},
+    "forest": {"trees": 12},
+}
+
+
+@pytest.mark.parametrize("name", registry.BUILT_IN)
+def test_the_families_of_this_package_keep_the_contract(name):
+    check_family(name, SMALL[name])
+
+
+class Swapped(ForestClassifier):
+    """Gives probabilities in another order than that of its classes."""
+
+    def predict_proba(self, pixels):
+        return super().predict_proba(pixels)[:, ::-1]
+
+
+class Forgetful(ForestClassifier):
+    """Leaves out a file."""
+
+    def write(self, folder):
+        super().write(folder)
+        (folder / "model.json").unlink()
+
+
+class Unnormalised(ForestClassifier):
+    """Gives scores instead of probabilities."""
+
+    def predict_proba(self, pixels):
+        return 0.5 * super().predict_proba(pixels)
+
+
+@pytest.mark.parametrize(
+    ("classifier", "breach"),
+    [
+        (Swapped, "order of classes"),
+        (Forgetful, r"wrote \['forest.skops'\], and files names \['forest.skops', 'model.json'\]"),
+        (Unnormalised, "do not add up to 1"),
+    ],
+)
+def test_a_breach_is_named(monkeypatch, classifier, breach):
+    monkeypatch.setattr("gradewise.families.forest.fit.ForestClassifier", classifier)
+    with pytest.raises(ContractError, match=breach):
+        check_family("forest", SMALL["forest"])
+
+
+def test_a_fit_that_does_not_repeat_is_named(monkeypatch):
+    seeds = iter(range(100))
+    fit = Forest.fit_best
+
+    def moody(self, training, candidates):
+        object.__setattr__(training, "seed", next(seeds))
+        return fit(self, training, candidates)
+
+    monkeypatch.setattr(Forest, "fit_best", moody)
+    with pytest.raises(ContractError, match="same seed and threads predict differently"):
+        check_family("forest", {"trees": 3, "max_features": 0.1})
+
+
+def test_facts_that_are_no_json_are_named(monkeypatch):
+    monkeypatch.setattr("gradewise.families.forest.fit.describe_trees", lambda forest: {"depth": np.float64("nan")})
+    with pytest.raises(ContractError, match="facts cannot be written as JSON"):
+        check_family("forest", SMALL["forest"])

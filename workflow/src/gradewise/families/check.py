@@ -1,0 +1,204 @@
+"""`check_family`: whether a family keeps the contract of `family.Family`, as a test of it calls it.
+
+Fits small models to made-up samples in memory, so that it takes seconds and needs no files of results.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gradewise.command import UserError
+from gradewise.config.section import Section
+from gradewise.families import pca, registry
+from gradewise.families.classifier import Classifier
+from gradewise.families.family import Family, Fitted
+from gradewise.families.training_set import Components, TrainingSet
+from gradewise.resources import Resources
+from gradewise.views.samples import Samples
+
+CLASSES = ["A", "B", "C"]
+HEAVY = ("numpy", "pandas", "torch", "sklearn", "matplotlib")
+PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth")
+
+
+class ContractError(AssertionError):
+    """A family does not keep the contract; the message says in what."""
+
+
+def check_family(name: str, settings: Mapping[str, Any], shape: tuple[int, int, int] = (16, 16, 1)) -> None:
+    """Fit, store, load and misuse models of a family.
+
+    Checked are: what the family declares; that importing it is quick; probabilities and the order of classes; equal
+    results for equal seeds; that a loaded model predicts what the fitted one did, bit for bit, from the declared files
+    without pickle; that a prediction does not depend on which samples are predicted together; two classes and three;
+    few samples, with and without validation samples; and clear errors.
+
+    Parameters
+    ----------
+    name : str
+        Of the family, as the configuration calls it.
+    settings : mapping
+        Settings that fit quickly.
+    shape : tuple of int
+        Height, width and channels of the samples to fit.
+
+    Raises
+    ------
+    ContractError
+        At the first breach.
+    """
+    family = registry.family(name)
+    section = family.settings.model_validate(settings)
+    _check_declaration(family, section)
+    _check_import(name)
+    with TemporaryDirectory(prefix="gradewise-") as folder:
+        place = Path(folder)
+        for classes in (CLASSES, CLASSES[:2], CLASSES[::-1]):
+            _check_model(family, section, _training(family, section, classes, shape, place / "-".join(classes)))
+        _check_seeds(family, section, shape, place)
+        few = _training(family, section, CLASSES, shape, place / "few", groups=9, validation=False)
+        _probabilities(family.fit(few, section).classifier, few)
+        _check_absent_class(family, section, shape, place)
+
+
+def _require(kept: bool, breach: str) -> None:
+    if not kept:
+        raise ContractError(breach)
+
+
+def _check_declaration(family: Family[Any], settings: Section) -> None:
+    _require(issubclass(family.settings, Section), "settings must be a subclass of Section, which refuses unknown keys")
+    _require(bool(family.files), "files is empty; name every file that a classifier writes")
+    taken = {"predictions.parquet", "run.json"} & set(family.files)
+    _require(not taken, f"files names {sorted(taken)}, which every run writes beside the model")
+    needs = family.resources([settings])
+    _require(isinstance(needs, Resources), f"resources must return Resources, not {needs!r}")
+    wanted = family.components(settings)
+    _require(wanted is None or wanted >= 1, f"components must return a number from 1, or None, not {wanted!r}")
+
+
+def _check_import(name: str) -> None:
+    code = f"import sys; import {registry.module_of(name)}; print(*(set({HEAVY!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    _require(not done.stdout.strip(), f"importing the family imports {done.stdout.strip()}; do so inside fit and load")
+
+
+def _check_model(family: Family[Any], settings: Section, training: TrainingSet) -> None:
+    chosen, fitted = family.fit_best(training, [settings])
+    _require(chosen == settings, f"fit_best returned the settings {chosen!r} of the only candidate {settings!r}")
+    _check_fitted(fitted, training)
+    probabilities = _probabilities(fitted.classifier, training)
+    at, targets = training.train
+    right = float((probabilities[at].argmax(axis=1) == targets).mean())
+    _require(
+        right > 1.3 / len(training.classes),
+        f"only {right:.0%} of {len(at)} easy training samples are right: are the columns in the order of classes?",
+    )
+    training.folder.mkdir(parents=True, exist_ok=True)
+    fitted.classifier.write(training.folder)
+    written = {path.name for path in training.folder.iterdir() if not path.name.startswith("checkpoint-")}
+    _require(written == set(family.files), f"the model wrote {sorted(written)}, and files names {sorted(family.files)}")
+    pickles = [file for file in written if file.endswith(PICKLES)]
+    _require(not pickles, f"{pickles} look like pickles; opening one runs a stranger's code")
+    loaded = family.load(training.folder)
+    _require(list(loaded.classes) == training.classes, f"loaded classes are {loaded.classes}, not {training.classes}")
+    again = _probabilities(loaded, training)
+    _require(np.array_equal(again, probabilities), "the loaded model predicts otherwise than the one that was stored")
+    alone = np.concatenate([loaded.predict_proba(training.samples.pixels[k : k + 1]) for k in range(6)])
+    _require(np.allclose(alone, again[:6], atol=1e-4), "a prediction depends on which samples are predicted together")
+    try:
+        loaded.predict_proba(np.zeros((2, training.shape[0] + 1, *training.shape[1:]), np.uint8))
+    except ValueError:
+        return
+    raise ContractError("samples of another shape are predicted; call classifier.check_pixels first")
+
+
+def _check_fitted(fitted: Fitted, training: TrainingSet) -> None:
+    _require(list(fitted.classifier.classes) == training.classes, "classes of the classifier are not those given")
+    _require(fitted.parameters >= 0, f"parameters is {fitted.parameters}")
+    _require(
+        math.isfinite(fitted.seconds_elsewhere) and fitted.seconds_elsewhere >= 0,
+        f"seconds_elsewhere is {fitted.seconds_elsewhere}",
+    )
+    try:
+        json.dumps(fitted.facts, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ContractError(f"facts cannot be written as JSON: {error}") from error
+
+
+def _check_seeds(family: Family[Any], settings: Section, shape: tuple[int, int, int], place: Path) -> None:
+    first, second = (
+        _probabilities(family.fit(training, settings).classifier, training)
+        for training in (_training(family, settings, CLASSES, shape, place / run) for run in ("first", "second"))
+    )
+    _require(np.array_equal(first, second), "two fits with the same seed and threads predict differently")
+
+
+def _check_absent_class(family: Family[Any], settings: Section, shape: tuple[int, int, int], place: Path) -> None:
+    training = _training(family, settings, [*CLASSES, "D"], shape, place / "absent", labels=CLASSES)
+    try:
+        family.fit(training, settings)
+    except UserError:
+        return
+    raise ContractError("a class without training samples is not refused; take them from TrainingSet.train")
+
+
+def _probabilities(classifier: Classifier, training: TrainingSet) -> np.ndarray:
+    found = np.asarray(classifier.predict_proba(training.samples.pixels))
+    wanted = (len(training.samples.table), len(training.classes))
+    _require(found.shape == wanted, f"probabilities have the shape {found.shape}, not {wanted}")
+    _require(bool(np.isfinite(found).all()), "probabilities are not finite")
+    _require(bool((found >= 0).all() and (found <= 1 + 1e-6).all()), "probabilities lie outside 0..1")
+    _require(np.allclose(found.sum(axis=1), 1, atol=1e-4), "probabilities of a sample do not add up to 1")
+    return found
+
+
+def _training(
+    family: Family[Any],
+    settings: Section,
+    classes: list[str],
+    shape: tuple[int, int, int],
+    folder: Path,
+    *,
+    labels: list[str] | None = None,
+    groups: int = 30,
+    validation: bool = True,
+) -> TrainingSet:
+    """Two samples of each group; a class has a grey-level pattern of its own, to which noise is added."""
+    generator = np.random.default_rng(0)
+    labels = classes if labels is None else labels
+    patterns = {name: np.random.default_rng(ord(name)).uniform(-60, 60, shape) for name in labels}
+    rows, pixels = [], []
+    for number in range(2 * groups):
+        group = number // 2
+        label = labels[group % len(labels)]
+        turn = group // len(labels) % 5
+        rows.append(
+            {
+                "sample_id": f"{number}#0",
+                "image_id": str(number),
+                "group": f"g{group}",
+                "role": {3: "validation" if validation else "train", 4: "test"}.get(turn, "train"),
+                "row": 0,
+                "column": 0,
+                "label": label,
+            }
+        )
+        pixels.append(np.clip(128 + patterns[label] + generator.normal(0, 15, shape), 0, 255).astype(np.uint8))
+    samples = Samples(table=pd.DataFrame(rows), pixels=np.stack(pixels))
+    components = None
+    wanted = family.components(settings)
+    if wanted is not None:
+        fitted = pca.fit(samples.pixels, samples.of("train"), wanted)
+        components = Components(fitted, fitted.project(samples.pixels), 0.0)
+    return TrainingSet(samples, classes, 1, 1, folder, components)
