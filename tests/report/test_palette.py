@@ -1,3 +1,6 @@
+from types import SimpleNamespace
+
+from gradewise.families import registry
 from gradewise.report.palette import class_styles, styles
 
 
@@ -24,3 +27,11 @@ def test_up_to_four_classes_look_different_from_each_other_and_from_every_family
     colours = [style.colour for style in (*classes, *families)]
     assert len(set(colours)) == len(colours)
     assert len({style.marker for style in classes}) == 4
+
+
+def test_a_family_of_another_package_brings_its_colour(monkeypatch):
+    monkeypatch.setattr(registry, "names", lambda: (*registry.BUILT_IN, "discriminant"))
+    monkeypatch.setattr(registry, "family", lambda name: SimpleNamespace(colour={"discriminant": "#123456"}.get(name)))
+    chosen = styles({"lda": "discriminant", "net": "cnn"})
+    assert chosen["lda"].colour == "#123456"
+    assert chosen["net"].colour == styles({"net": "cnn"})["net"].colour

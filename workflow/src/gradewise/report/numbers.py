@@ -1,4 +1,4 @@
-"""How numbers are written for people: one function a kind of quantity, an en dash where there is no number."""
+"""How numbers are written for people: one function per kind of quantity, an en dash where there is no number."""
 
 from __future__ import annotations
 

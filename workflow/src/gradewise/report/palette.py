@@ -1,4 +1,4 @@
-"""How models and classes look in every figure: one colour a family, one marker and line style a model.
+"""How models and classes look in every figure: one colour per family, one marker and line style per model.
 
 The colours are those of Okabe and Ito (Color Universal Design, 2008), which stay apart for colour-blind readers;
 markers and line styles carry the same distinction where a page is printed in grey.
@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.typing import LineStyleType
 
+from gradewise.families import registry
+
 INK = "#1d2530"
 QUIET = "#6b7480"
 RULE = "#d9dde2"
 SEQUENTIAL = "Blues"
 
-_FAMILIES = {"cnn": "#0072b2", "pca_svm": "#d55e00", "forest": "#009e73", "blend": "#cc79a7"}
-_FURTHER = ("#e69f00", "#56b4e9", "#000000")
+_FAMILIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 _CLASSES = ("#56b4e9", "#e69f00", "#000000", "#f0e442", "#0072b2", "#d55e00", "#009e73", "#cc79a7")
 _MARKERS = "osD^vPX*"
 _LINES: tuple[LineStyleType, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
@@ -44,16 +45,22 @@ def styles(families: Mapping[str, str]) -> dict[str, Style]:
     Returns
     -------
     dict of str to Style
-        Models of one family share a colour and differ in line style; markers differ between all models, up to eight.
+        Models of one family share a colour, its own or one that no other family of this palette has, and differ in line
+        style; markers differ between all models, up to eight.
     """
-    further = [family for family in dict.fromkeys(families.values()) if family not in _FAMILIES]
-    colours = _FAMILIES | {family: _FURTHER[place % len(_FURTHER)] for place, family in enumerate(further)}
+    order = dict.fromkeys([*registry.BUILT_IN, *registry.RESERVED, *registry.names(), *families.values()])
+    next_colour = {family: _FAMILIES[place % len(_FAMILIES)] for place, family in enumerate(order)}
+    colours = {family: _own_colour(family) or next_colour[family] for family in families.values()}
     seen: dict[str, int] = {}
     chosen = {}
     for place, (model, family) in enumerate(families.items()):
         nth = seen[family] = seen.get(family, -1) + 1
         chosen[model] = Style(colours[family], _MARKERS[place % len(_MARKERS)], _LINES[nth % len(_LINES)])
     return chosen
+
+
+def _own_colour(family: str) -> str | None:
+    return registry.family(family).colour if family in registry.names() else None
 
 
 def class_styles(classes: Sequence[str]) -> dict[str, Style]:

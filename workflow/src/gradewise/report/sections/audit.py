@@ -102,7 +102,7 @@ def _gallery(evidence: Evidence, name: str, caption: str, pairs: pd.DataFrame, o
 def _clues(guessed: pd.DataFrame) -> Table:
     return Table(
         "clues",
-        "How often a classifier that knows only such numbers of an image is right, on groups held out",
+        "Accuracy of a classifier that knows only these numbers of an image, on groups held out",
         guessed[["subject", "value", "low", "high", "baseline", "severity"]].reset_index(drop=True),
         (
             Column.name("Clue", "subject"),

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from gradewise import tables
+from gradewise.families import registry
 from gradewise.report import numbers
 from gradewise.report.blocks import Block, Column, Section, Table, Text
 from gradewise.report.evidence import Evidence, Run
@@ -46,10 +47,14 @@ def _model(model: str, runs: list[Run]) -> tuple[Block, ...]:
         _values(f"settings-{model}", f"{model}: settings used", "setting", settings),
         _tried(model, runs),
         _layers(model, record),
-        _values(f"notes-{model}", f"{model}: further notes of its runs", "what", notes),
+        _values(f"notes-{model}", f"{model}: further records of its runs", "what", notes),
     )
-    opening = Text(f"Family {record['family']}, on view {record['view']}.")
+    opening = Text(f"Family {_family(str(record['family']))}, on view {record['view']}.")
     return (opening, *(table for table in tables if len(table.data)))
+
+
+def _family(name: str) -> str:
+    return f"{name} ({registry.family(name).label})" if name in registry.names() else name
 
 
 def _values(name: str, caption: str, what: str, values: Mapping[str, list[tuple[int, Any]]]) -> Table:
