@@ -56,9 +56,9 @@ def test_clues_that_gain_half_of_what_the_model_gains_are_told(told):
     clue = {"check": "clue", "severity": "notice", "subject": "brightness", "text": "-", "value": 0.62}
     text, results = told(clue | {"low": 0.6, "high": 0.64, "baseline": 0.36})
     known = (
-        "A classifier that knows only brightness, a few numbers an image, gets 62.0 % (60.0 to 64.0) of images right"
+        "A classifier that knows only brightness, a few numbers per image, gets 62.0 % (60.0 to 64.0) of images right"
     )
-    assert f"{known}, always giving the commonest answer 36.0 %; " in text.replace("\u00a0", " ")
+    assert f"{known}, always predicting the most frequent class 36.0 %; " in text.replace("\u00a0", " ")
     assert "Such numbers may come from what images show or from how they were taken" in text
     assert 'class="notice"' not in results.html
 

@@ -144,7 +144,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Picture:
-    """A thumbnail with the lines under it; `detail` is a second picture that stands beside it."""
+    """A thumbnail with the lines under it; `detail` is a second picture next to it."""
 
     image: Image.Image
     alt: str

@@ -11,7 +11,7 @@ from gradewise.report import numbers
 from gradewise.report.evidence import Evidence
 
 NOTABLE = 0.05
-"""Gain over the commonest class from which a clue may explain a model's accuracy."""
+"""Gain over the most frequent class from which a clue may explain a model's accuracy."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def warning(evidence: Evidence, model: str) -> Caution | None:
     gain, baseline = float((most["value"] - most["baseline"]).iloc[0]), float(most["baseline"].iloc[0])
     if gain < (accuracy.value - baseline) / 2:
         return None
-    always = f"always giving the commonest answer {numbers.percent(baseline)}"
+    always = f"always predicting the most frequent class {numbers.percent(baseline)}"
     return Caution(f"{_reached(most, known)}, {always}; {_model(model, accuracy)}. {_meaning(most)}", near=False)
 
 
@@ -56,7 +56,7 @@ def _reached(rows: pd.DataFrame, known: str) -> str:
     others = [name for name in named if name != best["subject"]]
     also = f" ({numbers.listed(others)} alone nearly as much)" if others else ""
     return (
-        f"A classifier that knows only {what}, a few numbers an image, gets "
+        f"A classifier that knows only {what}, a few numbers per image, gets "
         f"{numbers.percent_interval(numbers.Estimate(best['value'], best['low'], best['high']))} of images right{also}"
     )
 
@@ -72,7 +72,7 @@ def _meaning(rows: pd.DataFrame) -> str:
         )
     if named - set(outside):
         text += (
-            "Such numbers may come from what images show or from how they were taken; where they come from how they "
-            "were taken, expect less of the model on images taken otherwise."
+            "Such numbers may come from what images show or from how they were taken; in the latter case, expect less "
+            "of the model on images taken differently."
         )
     return text.rstrip()

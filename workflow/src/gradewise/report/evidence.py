@@ -131,9 +131,9 @@ class Evidence:
     @property
     def levels(self) -> list[str]:
         """Levels to report, the deciding one first: image, and sample where they differ."""
-        found = set(self.metrics["level"])
+        measured = set(self.metrics["level"])
         shown = {"image", self.deciding_level} | ({"sample"} if self.tiled else set())
-        levels = [level for level in ("image", "sample") if level in found & shown]
+        levels = [level for level in ("image", "sample") if level in measured & shown]
         return sorted(levels, key=lambda level: level != self.deciding_level)
 
     @property
@@ -195,14 +195,17 @@ class Evidence:
 
 def row_estimate(row: Any, value: str = "value") -> Estimate:
     """The estimate in a row that has low and high beside the value."""
-    numbers = (getattr(row, name) for name in (value, "low", "high"))
-    return Estimate(*(None if pd.isna(number) else float(number) for number in numbers))
+    return _estimate(row, value, "low", "high")
 
 
 def bounded(row: Any, what: str) -> Estimate:
     """The estimate in the columns `what`, `what`_low and `what`_high of a row."""
-    found = (getattr(row, f"{what}{end}") for end in ("", "_low", "_high"))
-    return Estimate(*(None if pd.isna(number) else float(number) for number in found))
+    return _estimate(row, what, f"{what}_low", f"{what}_high")
+
+
+def _estimate(row: Any, *names: str) -> Estimate:
+    numbers = (getattr(row, name) for name in names)
+    return Estimate(*(None if pd.isna(number) else float(number) for number in numbers))
 
 
 def side_by_side(rows: pd.DataFrame, by: list[str], models: list[str], values: list[str]) -> pd.DataFrame:
@@ -247,9 +250,9 @@ def read(results: Path, dataset: str, seed: int) -> Evidence:
     names = ["manifest", "splits", "metrics", "comparisons", "verdicts", "calibration", "subgroups", "audit"]
     names += ["leaks"] if settings.leak_models else []
     names += ["learning_curve", "extrapolations"] if settings.curve_models else []
-    found = {name: tables.read(files.table(name)) for name in names}
-    found["metrics"] = found["metrics"].loc[found["metrics"]["dataset"] == dataset]
-    if found["metrics"].empty:
+    contents = {name: tables.read(files.table(name)) for name in names}
+    contents["metrics"] = contents["metrics"].loc[contents["metrics"]["dataset"] == dataset]
+    if contents["metrics"].empty:
         raise UserError(f"{files.table('metrics')}: no rows about dataset {dataset!r}; give the folder of its results")
     return Evidence(
         dataset=dataset,
@@ -259,5 +262,5 @@ def read(results: Path, dataset: str, seed: int) -> Evidence:
         manifest_hash=hash_file(files.table("manifest")),
         quarantine=pd.read_csv(results / "quarantine.csv", dtype=str, keep_default_na=False),
         runs=tuple(Run(json.loads(run.record.read_text()), run.folder) for run in files.runs()),
-        **found,
+        **contents,
     )

@@ -117,8 +117,8 @@ def _draw(axes: Axes, panel: Panel, places: np.ndarray) -> None:
     for place, line in zip(places, panel.lines, strict=True):
         if line.repeats:
             look = line.marks[0].style
-            at = np.full(len(line.repeats), place + 0.27)
-            axes.plot(line.repeats, at, look.marker, markersize=3, color=look.colour, alpha=0.55, markeredgewidth=0)
+            below = np.full(len(line.repeats), place + 0.27)
+            axes.plot(line.repeats, below, look.marker, markersize=3, color=look.colour, alpha=0.55, markeredgewidth=0)
         slots = 1 + max(mark.slot for mark in line.marks)
         for mark in line.marks:
             _mark(axes, mark, place + (mark.slot - (slots - 1) / 2) * 0.7 / max(2, slots))

@@ -94,12 +94,12 @@ def _classes(evidence: Evidence, samples: dict[str, pd.DataFrame]) -> Table:
 
 
 def _examples(evidence: Evidence, samples: dict[str, pd.DataFrame]) -> list[Block]:
-    each = max(1, min(EXAMPLES, EXAMPLES_IN_ALL // len(evidence.classes)))
+    per_class = max(1, min(EXAMPLES, EXAMPLES_IN_ALL // len(evidence.classes)))
     rng = np.random.default_rng(derive_seed(evidence.seed, evidence.dataset, "examples"))
     shown, firsts = [], []
     for name in evidence.classes:
         mine = evidence.manifest.loc[evidence.manifest["label"] == name].sort_values("image_id", ignore_index=True)
-        drawn = np.sort(rng.choice(len(mine), size=min(each, len(mine)), replace=False))
+        drawn = np.sort(rng.choice(len(mine), size=min(per_class, len(mine)), replace=False))
         for row in mine.iloc[drawn].itertuples(index=False):
             picture = pictures.thumbnail(Path(row.path), row.bits)
             shown.append(Picture(picture, f"Example of class {name}: {row.image_id}", (name, row.image_id)))
@@ -121,11 +121,11 @@ def _seen(evidence: Evidence, view: str, table: pd.DataFrame, images: list[str])
         if len(source):
             of_image = source.loc[source["image_id"] == source["image_id"].iloc[0]]
             wanted[str(of_image["sample_id"].iloc[len(of_image) // 2])] = name
-    found = pictures.samples(evidence.views[view], wanted)
+    shown = pictures.samples(evidence.views[view], wanted)
     return [
-        Picture(found[sample], f"A sample of class {name} in view {view}", (view, name))
+        Picture(shown[sample], f"A sample of class {name} in view {view}", (view, name))
         for sample, name in wanted.items()
-        if sample in found
+        if sample in shown
     ]
 
 
