@@ -2,9 +2,9 @@
 
     python bench/forest_figures.py > bench/forest_figures.txt
 
-Simulated mangoes. Both sides tell the out-of-bag accuracy over rows of every point: ours by `studies.vary_forest`, the
-plain way by scikit-learn's RandomForestClassifier(oob_score=True), figure by figure in turn, with the same rows, seed
-and threads. The report does not print the points of its figures; those here follow its axes.
+Simulated mangoes. Both sides tell the out-of-bag accuracy over rows of every point: ours by `studies.sharing.forest`,
+the plain way by scikit-learn's RandomForestClassifier(oob_score=True), figure by figure in turn, with the same rows,
+seed and threads. The report does not print the points of its figures; those here follow its axes.
 Where few trees leave rows without a vote, scikit-learn counts them as of the first class and we leave them out. The
 processor's time is the fairer measure on a machine that others use too.
 """
@@ -24,7 +24,7 @@ from mangoes import PHOTOS, write_mangoes
 from sklearn.ensemble import RandomForestClassifier
 
 from gradewise.families.forest.settings import ForestSettings
-from gradewise.studies.vary_forest import Source, grow_cells
+from gradewise.studies.sharing.forest import TrainingPixels, grow_cells
 
 SEED = 1
 
@@ -45,12 +45,12 @@ def figures(trees: int) -> dict[str, list[dict]]:
 SHARED = ("12 trees", "14 min_samples_split", "15 max_depth")
 
 
-def source_of(fruits: int, side: int) -> Source:
+def source_of(fruits: int, side: int) -> TrainingPixels:
     """Photos of seven fruits in ten train, as `mangoes` splits them."""
     with tempfile.TemporaryDirectory() as folder:
         made = write_mangoes(Path(folder), fruits, side, 2)
     at = np.flatnonzero(made.roles == "train")
-    return Source(made.pixels, at, made.targets[at], at // PHOTOS)
+    return TrainingPixels(made.pixels, at, made.targets[at], at // PHOTOS)
 
 
 def timed(work: Callable[[], list[float]]) -> tuple[list[float], np.ndarray]:
@@ -60,13 +60,13 @@ def timed(work: Callable[[], list[float]]) -> tuple[list[float], np.ndarray]:
     return found, np.array([time.perf_counter() - clock, time.process_time() - cpu])
 
 
-def shared(points: list[dict], source: Source, threads: int) -> list[float]:
+def shared(points: list[dict], source: TrainingPixels, threads: int) -> list[float]:
     cells = {str(place): ForestSettings(out_of_bag=("rows",), **point) for place, point in enumerate(points)}
     found = dict(grow_cells(cells, source, SEED, threads))
-    return [found[str(place)].measures["oob_rows"] for place in range(len(points))]
+    return [found[str(place)].facts["oob_rows"] for place in range(len(points))]
 
 
-def refitted(points: list[dict], source: Source, threads: int) -> list[float]:
+def refitted(points: list[dict], source: TrainingPixels, threads: int) -> list[float]:
     X = source.pixels[source.at].reshape(len(source.at), -1).astype(np.float32)
     accuracies = []
     for point in points:

@@ -14,7 +14,7 @@ import argparse
 import numpy as np
 
 from gradewise.families.forest.settings import ForestSettings
-from gradewise.studies.vary_forest import Source, grow_cells
+from gradewise.studies.sharing.forest import TrainingPixels, grow_cells
 
 SIDE, CLASSES = 6, 3
 OVERLAP, SIGNAL, NOISE = 0.6, 30, 30
@@ -58,7 +58,7 @@ def experiment(
     rng = np.random.default_rng(seed)
     seen, labels, group = images(groups, size, shared, rng)
     new, truth, _ = images(3000, 1, shared, rng)
-    source = Source(np.concatenate([seen, new]), np.arange(len(seen)), labels, group)
+    source = TrainingPixels(np.concatenate([seen, new]), np.arange(len(seen)), labels, group)
     cells = {
         f"{unit} {name}": ForestSettings(trees=trees, augment=augment, out_of_bag=(unit,))
         for name, augment in augments.items()
@@ -69,7 +69,7 @@ def experiment(
     for name, known in facts.items():
         for unit in ("rows", "groups"):
             outcome = found[f"{unit} {name}"]
-            known |= {key: outcome.measures[key] for key in ("training_rows", "repeated_rows", f"oob_{unit}")}
+            known |= {key: outcome.facts[key] for key in ("training_rows", "repeated_rows", f"oob_{unit}")}
             known[f"truth_{unit}"] = float((outcome.probabilities[len(seen) :].argmax(axis=1) == truth).mean())
     return facts
 

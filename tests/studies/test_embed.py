@@ -13,8 +13,8 @@ from gradewise.command import UserError
 from gradewise.families.fit_pca import fit_pca
 from gradewise.families.pca_svm.settings import SvmSettings
 from gradewise.families.train import train
-from gradewise.studies.embed import draw_groups, embed, separation, t_sne
-from gradewise.studies.neighbours import vote
+from gradewise.studies.kinds.embedding.embed import draw_groups, embed, separation, t_sne
+from gradewise.studies.kinds.embedding.neighbours import vote
 
 
 def clusters(distance: float, seed: int = 0) -> tuple[np.ndarray, pd.DataFrame]:

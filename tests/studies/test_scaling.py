@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradewise import tables
-from gradewise.studies.scaling import power_law, scaling
+from gradewise.studies.kinds.scaling.scaling import power_law, scaling
 
 
 def test_a_power_law_is_found_again():

@@ -13,10 +13,14 @@ import pytest
 
 from gradewise import tables
 from gradewise.command import UserError
+from gradewise.config.views import View
 from gradewise.report.index import index
 from gradewise.report.report import report
+from gradewise.studies.cells import Cell, VariedCells
+from gradewise.studies.kinds.settings import Study as StudySettings
+from gradewise.studies.planned import PlannedStudies
 from gradewise.studies.study_page import study_page
-from gradewise.studies.summarise import Varied, summarise
+from gradewise.studies.summarise import summarise
 
 NO_BREAK = "\u00a0"
 COMMON = {"dataset": "grades", "source": "A Report (2020), a table"}
@@ -140,74 +144,72 @@ class Made:
 def arguments(results, studies: dict[str, dict[str, Any]] = STUDIES) -> dict[str, Any]:
     """Write what the studies' steps leave; what `study_page` is called with."""
     known = results.known
-    folder = results.folder / "results" / "grades" / "studies"
-    cells = {name: _vary(name, study, known, folder) for name, study in studies.items() if study["show"] == "settings"}
-    _grow(folder)
-    _write_curves(folder / "norm" / "curves.parquet")
+    folder = results.folder / "results" / "grades"
+    varying = {name: study for name, study in studies.items() if study["show"] == "settings"}
+    plan = PlannedStudies(
+        scale="small",
+        studies={name: COMMON | study for name, study in studies.items()},
+        varied={name: _cells(name, study) for name, study in varying.items()},
+        views={"whole-96": View.model_validate(["rgb", {"resize": 96}])},
+        models={
+            "svm-plain": {"family": "pca_svm", "view": "photos", "C": 3, "whiten": True},
+            "cnn-small": {"family": "cnn", "view": "whole-96"},
+            "forest-d4": {"family": "forest", "view": "whole-96"},
+        },
+    )
+    (folder / "plan").mkdir(parents=True, exist_ok=True)
+    (folder / "plan/studies.json").write_text(plan.model_dump_json())
+    for name in varying:
+        _run(name, plan.varied[name], folder)
+    _grow(folder / "studies")
+    _write_curves(folder / "studies" / "norm" / "curves.parquet")
     return known | {
-        "studies": json.dumps({name: COMMON | study for name, study in studies.items()}),
-        "cells": json.dumps(cells),
-        "models": json.dumps({"svm-plain": {"family": "pca_svm", "view": "photos", "C": 3, "whiten": True}}),
-        "scale": "small",
-        "folder": folder,
+        "results": folder,
         "output": results.folder / "reports" / "grades-studies.html",
         "assets": results.folder / "reports" / "grades-studies",
-        "summary": folder / "summary.json",
+        "summary": folder / "studies" / "summary.json",
         "report_page": results.folder / "reports" / "grades.html",
     }
 
 
-def _vary(name: str, study: dict[str, Any], known: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
-    """Cells of a study with made-up verdicts, summed up by the step that does so."""
+def _cells(name: str, study: dict[str, Any]) -> VariedCells:
+    section = StudySettings.model_validate(COMMON | study)
     families = {"cnn-small": "cnn", "svm-plain": "pca_svm", "forest-d4": "forest"}
-    rng = np.random.default_rng(5)
-    vary = study["vary"]
-    if isinstance(vary, dict):
-        grid = pd.MultiIndex.from_product(vary.values()).to_list()
-        varied = [dict(zip(vary, values, strict=True)) for values in grid]
-        named = {", ".join(f"{key} {value}" for key, value in one.items()): one for one in varied}
-        published = {
-            cell: next((row for row in study.get("published", ()) if one.items() <= row.items()), {})
-            for cell, one in named.items()
-        }
-        published = {cell: {key: row[key] for key in row if key not in vary} for cell, row in published.items()}
-    else:
-        named = {row["name"]: row.get("set", {}) for row in vary}
-        published = {row["name"]: row.get("published", {}) for row in vary}
-    answers, measures = [], []
-    results = known["results"]
-    manifest = results / "manifest.parquet"
-    splits = tables.read(results / "splits.parquet").merge(tables.read(manifest)[["image_id", "label", "group"]])
-    for place, cell in enumerate(named):
-        right = rng.random(len(splits)) < 0.6 + 0.02 * place
-        answers.append(splits.assign(cell=cell, predicted=np.where(right, splits["label"], "B")))
-        for measure, value in {"oob_rows": 0.8, "oob_groups": 0.6, "seconds": 2.0, "converged": 1.0}.items():
-            measures += [
-                {"cell": cell, "repeat": repeat, "measure": measure, "value": value + 0.01 * repeat * (value < 1)}
-                for repeat in range(3)
-            ]
-    there = folder / name
-    tables.write(pd.concat(answers), there / "answers.parquet", tables.ANSWERS)
-    tables.write(pd.DataFrame(measures).astype({"repeat": "int32"}), there / "measures.parquet", tables.MEASURES)
-    summarise(
-        cells=[Varied(cell, cell, one) for cell, one in named.items()],
-        classes=["A", "B", "C"],
-        best_of=study.get("best_of", []),
-        answers=[there / "answers.parquet"],
-        measures=[there / "measures.parquet"],
-        manifest=manifest,
-        output=there,
-    )
-    return [
-        {
-            "name": cell,
-            "family": families[study["model"]],
-            "view": "whole-96",
-            "operations": ["rgb", {"resize": 96}],
-            "published": {} if "best_of" in study else published[cell],
-        }
-        for cell in named
+    common = {"seeded_as": study["model"], "family": families[study["model"]], "view": "whole-96", "settings": {}}
+    cells = [
+        Cell(name=row, run=row, varied=varied, published=published, **common) for row, varied, published in section.rows
     ]
+    return VariedCells(repeats=3, best_of=section.best_of, cells=tuple(cells))
+
+
+def _run(name: str, planned: VariedCells, folder: Path) -> None:
+    """Made-up runs of the cells of a study, all in one file per repeat, summed up by the step that does so."""
+    rng = np.random.default_rng(5)
+    splits = tables.read(folder / "splits.parquet").merge(
+        tables.read(folder / "manifest.parquet")[["image_id", "label", "group"]]
+    )
+    samples = splits.assign(sample_id=splits["image_id"], row=0, column=0)
+    together = planned.model_copy(
+        update={"cells": tuple(cell.model_copy(update={"family": "forest"}) for cell in planned.cells)}
+    )
+    hit = {cell.name: rng.random(len(splits)) < 0.6 + 0.02 * place for place, cell in enumerate(planned.cells)}
+    for repeat in range(planned.repeats):
+        output = folder / "studies" / name / str(repeat)
+        mine = samples["repeat"] == repeat
+        with tables.appending(output / "predictions.parquet", tables.predictions_of_cells(["A", "B", "C"])) as append:
+            for cell in planned.cells:
+                rows = samples[mine].assign(cell=cell.name)
+                rows["predicted"] = np.where(hit[cell.name][mine], rows["label"], "B")
+                append(rows.assign(**{f"p_{label}": (rows["predicted"] == label).astype("float32") for label in "ABC"}))
+        record = {"oob_rows": 0.8 + 0.01 * repeat, "oob_groups": 0.6 + 0.01 * repeat, "seconds_fit": 2.0}
+        records = [{"cell": cell.name, "converged": True, **record} for cell in planned.cells]
+        (output / "runs.json").write_text(json.dumps(records))
+    plan = folder / "plan/studies.json"
+    written = plan.read_text()
+    whole = PlannedStudies.model_validate_json(written)
+    plan.write_text(whole.model_copy(update={"varied": {name: together}}).model_dump_json())
+    summarise(results=folder, study=name, classes=["A", "B", "C"], output=folder / "studies" / name)
+    plan.write_text(written)
 
 
 def _write_curves(path: Path) -> None:
@@ -304,14 +306,14 @@ def test_source_text_and_erratum_come_before_the_results(made):
 
 
 def test_accuracies_have_the_intervals_that_the_study_found(made):
-    found = tables.read(made.arguments["folder"] / "norm" / "cells.parquet")
+    found = tables.read(made.arguments["results"] / "studies" / "norm" / "cells.parquet")
     row = found.loc[(found["cell"] == "after") & (found["measure"] == "test")].iloc[0]
     shown = f"{100 * row['value']:.1f}{NO_BREAK}% ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
     assert shown in made.cells("norm")
 
 
 def test_the_file_of_a_table_holds_full_precision(made):
-    found = tables.read(made.arguments["folder"] / "norm" / "cells.parquet").set_index(["cell", "measure"])
+    found = tables.read(made.arguments["results"] / "studies" / "norm" / "cells.parquet").set_index(["cell", "measure"])
     table = pd.read_csv(made.assets / "norm.csv").set_index("row")
     for cell in ("before", "after"):
         assert table.loc[cell, "test"] == found.loc[(cell, "test"), "value"]
@@ -322,14 +324,14 @@ def test_a_heat_map_has_a_panel_for_each_number_of_components(made):
     alternative = re.search(r'alt="(Heat maps[^"]*)"', made.html)
     assert alternative
     for components in (5, 10, 20):
-        assert f"components {components}, C 1.0, gamma scale: train" in html.unescape(alternative[1])
+        assert f"components {components}, C 1, gamma scale: train" in html.unescape(alternative[1])
     drawn = (made.assets / "table-of-svms-heat-map.svg").read_text()
     # three panels each of training and validation accuracy
     assert len(re.findall(r'<g id="axes_\d+">', drawn)) == 6
 
 
 def test_settings_chosen_on_validation_are_told_with_how_often(made):
-    chosen = tables.read(made.arguments["folder"] / "best" / "cells.parquet")
+    chosen = tables.read(made.arguments["results"] / "studies" / "best" / "cells.parquet")
     values = json.loads(chosen.loc[chosen["cell"] == "components 5", "settings"].iloc[0])["C"]
     most = max(values, key=values.count)
     told = f"{most:g} ({values.count(most)}{NO_BREAK}of{NO_BREAK}3)"
@@ -442,22 +444,6 @@ def test_the_step_takes_its_settings_from_the_shell(make_grades):
         flags += [f"--{name}", str(value)]
     subprocess.run([sys.executable, "-m", "gradewise.studies.study_page", *flags], check=True, capture_output=True)
     assert {"0.61", "79.6875 %"} <= set(Made(given).cells("performance"))
-
-
-def test_a_section_that_cannot_be_read_is_named(grades):
-    known = grades.known
-    nowhere = Path("nowhere")
-    with pytest.raises(UserError, match=r"--studies(.|\n)*ghost"):
-        study_page(
-            **known,
-            studies='{"one": {"show": "ghost"}}',
-            cells="{}",
-            models="{}",
-            folder=nowhere,
-            output=nowhere,
-            assets=nowhere,
-            summary=nowhere,
-        )
 
 
 def test_a_column_that_the_label_table_lacks_is_named(grades):

@@ -5,8 +5,10 @@ from hypothesis import strategies as st
 from gradewise.config.views import View
 from gradewise.report.numbers import NONE, Estimate
 from gradewise.report.palette import shades
-from gradewise.studies.pages import groups, lines, measures, published
-from gradewise.studies.pages.measures import Measured
+from gradewise.studies.kinds.groups import page as groups
+from gradewise.studies.kinds.settings import lines
+from gradewise.studies.pages import published, wording
+from gradewise.studies.pages.wording import Measured
 
 NO_BREAK = "\u00a0"
 
@@ -73,7 +75,7 @@ def test_an_axis_is_logarithmic_where_numbers_span_more_than_thirtyfold():
 @given(st.lists(st.one_of(st.integers(1, 1000), st.sampled_from(["sqrt", "log2", None])), min_size=1))
 def test_different_values_stand_in_different_places(values):
     places = lines.Places(values)
-    shown = {measures.setting(value): places.of(value) for value in values}
+    shown = {wording.setting(value): places.of(value) for value in values}
     assert len(set(shown.values())) == len(shown)
 
 
@@ -95,7 +97,7 @@ def test_groups_are_sorted_as_people_count():
     ],
 )
 def test_measures_are_written_for_people(measure, value, text):
-    assert measures.written(measure, value) == text
+    assert wording.written(measure, value) == text
 
 
 @given(st.integers(1, 12))

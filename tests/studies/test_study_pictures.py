@@ -22,19 +22,23 @@ from gradewise.families.forest.settings import ForestSettings
 from gradewise.families.pca_svm.settings import SvmSettings
 from gradewise.families.train import train
 from gradewise.report.evidence import Evidence, Run
-from gradewise.studies.embed import embed
-from gradewise.studies.explain import explain
-from gradewise.studies.feature_maps import feature_maps as write_feature_maps
-from gradewise.studies.pages import components, embedding, explanations, feature_maps, trees
+from gradewise.results import Results
+from gradewise.studies.kinds.components import Study as ComponentsStudy
+from gradewise.studies.kinds.components import page as components
+from gradewise.studies.kinds.embedding import Study as EmbeddingStudy
+from gradewise.studies.kinds.embedding import page as embedding
+from gradewise.studies.kinds.embedding.embed import embed
+from gradewise.studies.kinds.explanations import Study as ExplanationsStudy
+from gradewise.studies.kinds.explanations import page as explanations
+from gradewise.studies.kinds.explanations.explain import explain
+from gradewise.studies.kinds.feature_maps import Study as FeatureMapsStudy
+from gradewise.studies.kinds.feature_maps import page as feature_maps
+from gradewise.studies.kinds.feature_maps.feature_maps import feature_maps as write_feature_maps
+from gradewise.studies.kinds.trees import Study as TreesStudy
+from gradewise.studies.kinds.trees import page as trees
 from gradewise.studies.pages.evidence import StudyEvidence
 from gradewise.studies.pages.trained import first_run
-from gradewise.studies.settings import (
-    ComponentsStudy,
-    EmbeddingStudy,
-    ExplanationsStudy,
-    FeatureMapsStudy,
-    TreesStudy,
-)
+from gradewise.studies.planned import PlannedStudies
 
 HELPER = Path(__file__).parents[1] / "studies" / "marked_images.py"
 specification = importlib.util.spec_from_file_location("marked_images", HELPER)
@@ -43,6 +47,7 @@ sys.modules["marked_images"] = marked_images
 specification.loader.exec_module(marked_images)
 CLASSES = marked_images.CLASSES
 
+NO_PLAN = PlannedStudies(scale=None, studies={}, varied={}, views={}, models={})
 NETWORK = {"channels": [4, 5], "dense": [8], "epochs": 2, "batch_size": 8, "precision": "fp32"}
 FORESTS = {"forest": {}, "forest-selected": {"select": 1.5}, "forest-components": {"components": 3}}
 
@@ -88,16 +93,17 @@ def found(tmp_path_factory) -> StudyEvidence:
         threads=1,
         output=studies / "near",
     )
-    return StudyEvidence(base=evidence(folder), folder=studies, cells={})
+    return StudyEvidence(base=evidence(folder), folder=studies, plan=NO_PLAN)
 
 
 def evidence(folder: Path) -> Evidence:
     models = ["cnn", "svm", *FORESTS]
     places = [folder / "models" / model / "0" for model in models]
-    runs = [Run(json.loads((place / "run.json").read_text()), place / "predictions.parquet") for place in places]
+    runs = [Run(json.loads((place / "run.json").read_text()), place) for place in places]
     nothing = pd.DataFrame()
     return Evidence(
         dataset="made-up",
+        results=Results(folder),
         settings=Dataset.model_validate(
             {"images": "images", "classes": CLASSES, "models": models, "evaluation": {"holdout": 0.2}}
         ),
@@ -111,8 +117,8 @@ def evidence(folder: Path) -> Evidence:
         verdicts=nothing,
         calibration=nothing,
         subgroups=nothing,
+        audit=nothing,
         runs=tuple(runs),
-        views={"small": folder / "view.parquet"},
     )
 
 
@@ -199,7 +205,7 @@ def test_it_is_said_where_no_mask_is_known(found, tmp_path):
         (copied / file.name).write_bytes(file.read_bytes())
     means = tables.read(copied / "weight_on_regions.parquet").head(0)
     tables.write(means, copied / "weight_on_regions.parquet", tables.WEIGHT_ON_REGIONS)
-    alone = StudyEvidence(base=found.base, folder=tmp_path, cells={})
+    alone = StudyEvidence(base=found.base, folder=tmp_path, plan=NO_PLAN)
     blocks = kinds(explanations.blocks("why", study(ExplanationsStudy, show="explanations", model="cnn"), alone))
     assert any("No mask marks anything" in block.text for block in blocks["text"])
     assert blocks["table"] == []

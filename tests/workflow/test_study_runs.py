@@ -60,14 +60,28 @@ def test_a_new_row_trains_its_own_network_alone(replan):
     jobs = replan(
         lambda raw: raw["studies"]["networks"]["vary"].append({"name": "no dense layer", "set": {"dense": []}})
     )
-    assert jobs == {"train_cnn": 1, "summarise": 1, "study_page": 1, "index": 1, "all": 1}
+    assert jobs == {"plan_studies": 1, "train_cnn": 1, "summarise": 1, "study_page": 1, "index": 1, "all": 1}
 
 
 def test_a_new_title_makes_the_page_again_and_nothing_else(replan):
     jobs = replan(lambda raw: raw["studies"]["forests"].update(title="Woods"))
-    assert jobs == {"study_page": 1, "index": 1, "all": 1}
+    assert jobs == {"plan_studies": 1, "study_page": 1, "index": 1, "all": 1}
+
+
+def test_a_published_value_makes_the_page_again_and_nothing_else(replan):
+    jobs = replan(lambda raw: raw["studies"]["networks"]["vary"][0].update(published={"test": "81 %"}))
+    assert jobs == {"plan_studies": 1, "study_page": 1, "index": 1, "all": 1}
+
+
+def test_a_cell_with_the_settings_of_a_model_has_its_verdicts(finished):
+    results = finished / "results/fruit"
+    cell, own = (
+        tables.read(results / path / "0/predictions.parquet", **only).set_index("sample_id")["predicted"]
+        for path, only in (("studies/heat", {"cell": "components 10, gamma scale"}), ("models/svm", {}))
+    )
+    assert cell.equals(own)
 
 
 def test_a_study_taken_away_leaves_the_rest_as_it_is(replan):
     jobs = replan(lambda raw: raw["studies"].pop("heat"))
-    assert set(jobs) <= {"study_page", "index", "all"}
+    assert set(jobs) <= {"plan_studies", "study_page", "index", "all"}

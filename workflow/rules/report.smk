@@ -31,7 +31,7 @@ rule report:
         runtime=minutes(10, 30),
     params:
         results=PLAN.results_of,
-        studies=studies_page_of,
+        studies=PLAN.page_flags,
         seed=CONFIG.seed,
         code=code_version("gradewise.report.report", *sections.names()),
     shell:

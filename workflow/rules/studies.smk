@@ -1,91 +1,73 @@
 # Needs a dataset's samples, splits, principal components and runs. Makes, for each study, the tables and pictures that
-# a published table or figure showed. Networks of a study are trained by the rule of networks; the combinations of a
-# classical model are one job a repeat.
+# a published table or figure showed. Networks of a study are trained by the rule of networks; the combinations of any
+# other model are one job per repeat. The plan of studies is `ancient` to steps that depend on a part of it alone, which
+# stands among their `params`: an edit of a text makes the page again and nothing else.
 
 
-rule vary_pca_svm:
-    input:
-        samples=samples_of_cells,
-        features=of_cell_views("features.parquet"),
-        pca=of_cell_views("pca.safetensors"),
-        splits=f"{RESULTS}/splits.parquet",
-        manifest=f"{RESULTS}/manifest.parquet",
+rule plan_studies:
     output:
-        answers=f"{STUDY}/{{repeat}}/answers.parquet",
-        measures=f"{STUDY}/{{repeat}}/measures.parquet",
+        f"{RESULTS}/plan/studies.json",
     log:
-        "logs/vary_pca_svm/{dataset}/{study}/{repeat}.log",
+        "logs/plan_studies/{dataset}.log",
     benchmark:
-        "benchmarks/vary_pca_svm/{dataset}/{study}/{repeat}.jsonl"
-    wildcard_constraints:
-        study=any_of(studies_varying("pca_svm")),
+        "benchmarks/plan_studies/{dataset}.jsonl"
+    localrule: True
     conda:
         "../../envs/gradewise.yaml"
-    threads: threads_by_size(20)
     resources:
-        mem_mb=memory(2500, 4),
-        runtime=minutes(30, 600),
+        mem_mb=memory(500, 0),
+        runtime=minutes(5, 0),
     params:
-        cells=cells_of,
-        samples=lambda wildcards, input: to_json(list(input.samples)),
-        features=lambda wildcards, input: to_json(list(input.features)),
-        pca=lambda wildcards, input: to_json(list(input.pca)),
-        classes=classes_of,
-        folder=lambda wildcards, output: Path(output.answers).parent,
-        code=code_version("gradewise.studies.vary_pca_svm"),
+        configfiles=CONFIGFILES,
+        overrides=OVERRIDES,
+        plan=PLAN.studies_of,
+        code=code_version("gradewise.studies.plan_studies"),
     shell:
-        "python -m gradewise.studies.vary_pca_svm"
-        " --cells {params.cells:q}"
-        " --samples {params.samples:q}"
-        " --features {params.features:q}"
-        " --pca {params.pca:q}"
-        " --splits {input.splits}"
-        " --manifest {input.manifest}"
-        " --repeat {wildcards.repeat}"
-        " --classes {params.classes:q}"
-        " --threads {threads}"
-        " --output {params.folder}"
+        "python -m gradewise.studies.plan_studies"
+        " --configfiles {params.configfiles:q}"
+        " --overrides {params.overrides:q}"
+        " --dataset {wildcards.dataset}"
+        " --output {output}"
         " 2>&1 | tee {log}"
 
 
-rule vary_forest:
+rule vary:
     input:
-        samples=samples_of_cells,
+        plan=ancient(f"{RESULTS}/plan/studies.json"),
+        samples=PLAN.samples_of_cells,
+        components=PLAN.components_of_cells,
         splits=f"{RESULTS}/splits.parquet",
         manifest=f"{RESULTS}/manifest.parquet",
     output:
-        answers=f"{STUDY}/{{repeat}}/answers.parquet",
-        measures=f"{STUDY}/{{repeat}}/measures.parquet",
-        hits=f"{STUDY}/{{repeat}}/hits.parquet",
+        predictions=f"{STUDY}/{{repeat}}/predictions.parquet",
+        runs=f"{STUDY}/{{repeat}}/runs.json",
     log:
-        "logs/vary_forest/{dataset}/{study}/{repeat}.log",
+        "logs/vary/{dataset}/{study}/{repeat}.log",
     benchmark:
-        "benchmarks/vary_forest/{dataset}/{study}/{repeat}.jsonl"
-    wildcard_constraints:
-        study=any_of(studies_varying("forest")),
+        "benchmarks/vary/{dataset}/{study}/{repeat}.jsonl"
     conda:
         "../../envs/gradewise.yaml"
-    threads: threads_by_size(5)
+    threads: PLAN.cell_threads
     resources:
-        mem_mb=forest_memory,
-        runtime=minutes(30, 600),
+        mem_mb=PLAN.cell_memory,
+        runtime=PLAN.cell_minutes,
+        gpu=PLAN.cell_gpus,
     params:
-        cells=cells_of,
-        samples=lambda wildcards, input: to_json(list(input.samples)),
+        results=PLAN.results_of,
+        cells=PLAN.cells_of,
         classes=classes_of,
-        folder=lambda wildcards, output: Path(output.answers).parent,
+        folder=lambda wildcards, output: Path(output.runs).parent,
         seed=CONFIG.seed,
-        code=code_version("gradewise.studies.vary_forest"),
+        code=lambda wildcards: code_version(
+            "gradewise.studies.vary", PLAN.module_of_cells(wildcards)
+        ),
     shell:
-        "python -m gradewise.studies.vary_forest"
-        " --cells {params.cells:q}"
-        " --samples {params.samples:q}"
-        " --splits {input.splits}"
-        " --manifest {input.manifest}"
-        " --repeat {wildcards.repeat}"
-        " --classes {params.classes:q}"
+        "python -m gradewise.studies.vary"
+        " --results {params.results}"
         " --dataset {wildcards.dataset}"
         " --study {wildcards.study}"
+        " --repeat {wildcards.repeat}"
+        " --classes {params.classes:q}"
         " --seed {params.seed}"
         " --threads {threads}"
         " --output {params.folder}"
@@ -94,7 +76,8 @@ rule vary_forest:
 
 rule summarise:
     input:
-        unpack(results_of_cells),
+        unpack(PLAN.runs_of_cells),
+        plan=ancient(f"{RESULTS}/plan/studies.json"),
         manifest=f"{RESULTS}/manifest.parquet",
     output:
         cells=f"{STUDY}/cells.parquet",
@@ -110,21 +93,18 @@ rule summarise:
         mem_mb=memory(800, 10),
         runtime=minutes(10, 30),
     params:
-        cells=named_cells_of,
-        results=flags_of_cells,
+        results=PLAN.results_of,
+        cells=PLAN.cells_of,
         classes=classes_of,
-        best_of=lambda wildcards: to_json(CONFIG.studies[wildcards.study].best_of),
         positive=lambda wildcards: to_json(dataset_of(wildcards).positive),
         aggregate=lambda wildcards: to_json(dataset_of(wildcards).aggregate),
         folder=lambda wildcards, output: Path(output.cells).parent,
         code=code_version("gradewise.studies.summarise"),
     shell:
         "python -m gradewise.studies.summarise"
-        " --cells {params.cells:q}"
-        " {params.results:q}"
+        " --results {params.results}"
+        " --study {wildcards.study}"
         " --classes {params.classes:q}"
-        " --best_of {params.best_of:q}"
-        " --manifest {input.manifest}"
         " --positive {params.positive:q}"
         " --aggregate {params.aggregate:q}"
         " --output {params.folder}"
@@ -133,10 +113,8 @@ rule summarise:
 
 rule feature_maps:
     input:
-        model=run_shown("model.safetensors"),
-        description=run_shown("model.json"),
-        predictions=run_shown("predictions.parquet"),
-        samples=samples_shown,
+        model=PLAN.files_shown,
+        samples=PLAN.samples_shown,
     output:
         maps=f"{STUDY}/maps.npz",
         shown=f"{STUDY}/maps.parquet",
@@ -150,12 +128,12 @@ rule feature_maps:
         mem_mb=memory(1500, 2),
         runtime=minutes(10, 10),
     params:
-        model=lambda wildcards, input: Path(input.model).parent,
-        layers=lambda wildcards: to_json(study_of(wildcards).layers),
+        model=PLAN.run_shown,
+        layers=lambda wildcards: to_json(PLAN.study_of(wildcards).layers),
         folder=lambda wildcards, output: Path(output.maps).parent,
-        code=code_version("gradewise.studies.feature_maps"),
+        code=code_version("gradewise.studies.kinds.feature_maps.feature_maps"),
     shell:
-        "python -m gradewise.studies.feature_maps"
+        "python -m gradewise.studies.kinds.feature_maps.feature_maps"
         " --model {params.model}"
         " --samples {input.samples}"
         " --layers {params.layers:q}"
@@ -166,10 +144,8 @@ rule feature_maps:
 
 rule explain:
     input:
-        model=run_shown("model.safetensors"),
-        description=run_shown("model.json"),
-        predictions=run_shown("predictions.parquet"),
-        samples=samples_shown,
+        model=PLAN.files_shown,
+        samples=PLAN.samples_shown,
         manifest=f"{RESULTS}/manifest.parquet",
     output:
         maps=f"{STUDY}/explanations.npz",
@@ -186,15 +162,15 @@ rule explain:
         mem_mb=memory(1500, 2),
         runtime=minutes(30, 10),
     params:
-        model=lambda wildcards, input: Path(input.model).parent,
-        methods=lambda wildcards: to_json(study_of(wildcards).methods),
-        each=lambda wildcards: study_of(wildcards).each,
-        objects=objects_of,
+        model=PLAN.run_shown,
+        methods=lambda wildcards: to_json(PLAN.study_of(wildcards).methods),
+        each=lambda wildcards: PLAN.study_of(wildcards).each,
+        objects=PLAN.objects_of,
         folder=lambda wildcards, output: Path(output.maps).parent,
         seed=CONFIG.seed,
-        code=code_version("gradewise.studies.explain"),
+        code=code_version("gradewise.studies.kinds.explanations.explain"),
     shell:
-        "python -m gradewise.studies.explain"
+        "python -m gradewise.studies.kinds.explanations.explain"
         " --model {params.model}"
         " --samples {input.samples}"
         " --manifest {input.manifest}"
@@ -209,11 +185,8 @@ rule explain:
 
 rule embed:
     input:
-        model=run_shown("svm.skops"),
-        pca=run_shown("pca.safetensors"),
-        description=run_shown("model.json"),
-        predictions=run_shown("predictions.parquet"),
-        features=features_shown,
+        model=PLAN.files_shown,
+        features=PLAN.features_shown,
     output:
         embedding=f"{STUDY}/embedding.parquet",
         separation=f"{STUDY}/separation.parquet",
@@ -227,14 +200,14 @@ rule embed:
         mem_mb=memory(1500, 2),
         runtime=minutes(30, 0),
     params:
-        model=lambda wildcards, input: Path(input.model).parent,
-        dimensions=lambda wildcards: to_json(study_of(wildcards).dimensions),
-        perplexity=lambda wildcards: study_of(wildcards).perplexity,
+        model=PLAN.run_shown,
+        dimensions=lambda wildcards: to_json(PLAN.study_of(wildcards).dimensions),
+        perplexity=lambda wildcards: PLAN.study_of(wildcards).perplexity,
         folder=lambda wildcards, output: Path(output.embedding).parent,
         seed=CONFIG.seed,
-        code=code_version("gradewise.studies.embed"),
+        code=code_version("gradewise.studies.kinds.embedding.embed"),
     shell:
-        "python -m gradewise.studies.embed"
+        "python -m gradewise.studies.kinds.embedding.embed"
         " --model {params.model}"
         " --features {input.features}"
         " --dimensions {params.dimensions:q}"
@@ -247,7 +220,7 @@ rule embed:
 
 rule scaling:
     input:
-        runs=runs_of_all_sizes,
+        runs=PLAN.runs_of_all_sizes,
     output:
         growth=f"{STUDY}/growth.parquet",
         exponents=f"{STUDY}/exponents.parquet",
@@ -263,9 +236,9 @@ rule scaling:
     params:
         runs=lambda wildcards, input: to_json(list(input.runs)),
         folder=lambda wildcards, output: Path(output.growth).parent,
-        code=code_version("gradewise.studies.scaling"),
+        code=code_version("gradewise.studies.kinds.scaling.scaling"),
     shell:
-        "python -m gradewise.studies.scaling"
+        "python -m gradewise.studies.kinds.scaling.scaling"
         " --runs {params.runs:q}"
         " --output {params.folder}"
         " 2>&1 | tee {log}"
@@ -274,9 +247,10 @@ rule scaling:
 rule study_page:
     input:
         unpack(PLAN.evidence_of),
-        shown=shown_samples,
-        results=study_results,
-        models=model_files_shown,
+        shown=PLAN.shown_samples,
+        results=PLAN.step_files,
+        plan=f"{RESULTS}/plan/studies.json",
+        models=PLAN.model_files,
         templates=TEMPLATES,
     output:
         page=report(
@@ -304,11 +278,6 @@ rule study_page:
         runtime=minutes(15, 30),
     params:
         results=PLAN.results_of,
-        studies=lambda wildcards: to_json(CONFIG.studies_of(wildcards.dataset)),
-        cells=all_cells_of,
-        models=varied_models_of,
-        scale=SCALE,
-        folder=lambda wildcards, output: Path(output.summary).parent,
         seed=CONFIG.seed,
         code=code_version("gradewise.studies.study_page"),
     shell:
@@ -316,13 +285,8 @@ rule study_page:
         " --results {params.results}"
         " --dataset {wildcards.dataset}"
         " --seed {params.seed}"
-        " --studies {params.studies:q}"
-        " --cells {params.cells:q}"
-        " --models {params.models:q}"
-        " --folder {params.folder}"
         " --output {output.page}"
         " --assets {output.assets}"
         " --summary {output.summary}"
         " --report_page reports/{wildcards.dataset}.html"
-        " {params.scale:q}"
         " 2>&1 | tee {log}"

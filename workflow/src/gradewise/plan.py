@@ -38,12 +38,17 @@ def plan(*, configfiles: list[Path], overrides: dict[str, Any], dataset: str, ru
     ConfigError
         Where the configuration cannot be used.
     """
-    merged: dict[str, Any] = {}
-    for part in (*map(load_configfile, configfiles), overrides):
-        update_config(merged, part)
-    whole = load(merged, Config)
+    whole = load(merged(configfiles, overrides), Config)
     runs.write_text(planned_runs(whole, dataset) + "\n")
     settings.write_text(to_json(whole.datasets[dataset]) + "\n")
+
+
+def merged(configfiles: list[Path], overrides: dict[str, Any]) -> dict[str, Any]:
+    """The parsed configuration, as snakemake puts it together from files and what `--config` changes."""
+    whole: dict[str, Any] = {}
+    for part in (*map(load_configfile, configfiles), overrides):
+        update_config(whole, part)
+    return whole
 
 
 def planned_runs(config: Config, dataset: str) -> str:

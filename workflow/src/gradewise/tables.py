@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -244,42 +244,6 @@ SUBGROUPS = pa.schema(
 `difference` from the rest of the test, p values for it, `p_holm` corrected for the number of subgroups of the model."""
 
 
-ANSWERS = pa.schema(
-    [
-        pa.field("cell", pa.string(), nullable=False),
-        pa.field("repeat", pa.int32(), nullable=False),
-        pa.field("role", pa.string(), nullable=False),
-        pa.field("image_id", pa.string(), nullable=False),
-        pa.field("group", pa.string(), nullable=False),
-        pa.field("label", pa.string(), nullable=False),
-        pa.field("predicted", pa.string(), nullable=False),
-    ]
-)
-"""Verdicts on images in a study that varies settings: one row a cell (a combination of settings), repeat and image."""
-
-MEASURES = pa.schema(
-    [
-        pa.field("cell", pa.string(), nullable=False),
-        pa.field("repeat", pa.int32(), nullable=False),
-        pa.field("measure", pa.string(), nullable=False),
-        pa.field("value", pa.float64()),
-    ]
-)
-"""What a study measures of a cell beside its verdicts, under the names of `study.Measure`; null where undefined."""
-
-HITS = pa.schema(
-    [
-        pa.field("cell", pa.string(), nullable=False),
-        pa.field("repeat", pa.int32(), nullable=False),
-        pa.field("measure", pa.string(), nullable=False),
-        pa.field("group", pa.string(), nullable=False),
-        pa.field("right", pa.int64(), nullable=False),
-        pa.field("rows", pa.int64(), nullable=False),
-    ]
-)
-"""Out-of-bag accuracy of a study's forests by group: how many training rows were voted right, of how many with a
-vote."""
-
 CELLS = pa.schema(
     [
         pa.field("cell", pa.string(), nullable=False),
@@ -433,6 +397,11 @@ def predictions(classes: list[str]) -> pa.Schema:
     )
 
 
+def predictions_of_cells(classes: list[str]) -> pa.Schema:
+    """Schema of `predictions.parquet` of a study: those of many runs, each under the name of its cell."""
+    return predictions(classes).insert(0, pa.field("cell", pa.string(), nullable=False))
+
+
 def verdicts(classes: list[str]) -> pa.Schema:
     """Schema of `verdicts.parquet`: one row a model, repeat and image."""
     return pa.schema(
@@ -490,9 +459,12 @@ def features(components: int, metadata: dict[str, Any]) -> pa.Schema:
     )
 
 
-def read(path: Path, columns: list[str] | None = None, role: str | None = None) -> pd.DataFrame:
-    """Read a table; with `role`, only its rows of that role."""
-    return pq.read_table(path, columns=columns, filters=[("role", "==", role)] if role else None).to_pandas()
+def read(
+    path: Path, columns: list[str] | None = None, role: str | None = None, cell: str | None = None
+) -> pd.DataFrame:
+    """Read a table; with `role` or `cell`, only its rows of that role or cell."""
+    wanted = [(name, "==", value) for name, value in (("role", role), ("cell", cell)) if value is not None]
+    return pq.read_table(path, columns=columns, filters=wanted or None).to_pandas()
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -514,6 +486,17 @@ def write(frame: pd.DataFrame, path: Path, schema: pa.Schema) -> None:
     table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
     with replacing(path) as partial:
         pq.write_table(table, partial)
+
+
+@contextmanager
+def appending(path: Path, schema: pa.Schema) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """A function that adds rows to a table, which needs no more memory than the rows of one call; see `write`."""
+    with replacing(path) as partial, pq.ParquetWriter(partial, schema) as writer:
+
+        def append(frame: pd.DataFrame) -> None:
+            writer.write_table(pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False))
+
+        yield append
 
 
 @contextmanager

@@ -58,7 +58,7 @@ _BRANCHES = {
 def _key(location: tuple[int | str, ...]) -> str:
     """The dotted key of a pydantic location, without the parts that name branches of unions."""
     named, parts = list(location[:2]), list(location[2:])
-    if named[:1] in (["views"], ["studies"]):
+    if named[:1] == ["views"]:
         parts = parts[1:]
     kept = [part for part in parts if part not in _BRANCHES and "[" not in str(part)]
     return ".".join(str(part) for part in named + kept)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,18 @@ class Identity:
     seed: int
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What a fit took: wall-clock seconds, threads, device ("cpu" or the accelerator's name), number of parameters; and
+    what else `run.json` is to hold of it."""
+
+    seconds_fit: float
+    threads: int
+    device: str
+    parameters: int
+    facts: dict[str, Any]
+
+
 def write_run(
     output: Path,
     identity: Identity,
@@ -78,12 +91,50 @@ def write_run(
     start = time.perf_counter()
     probabilities = np.asarray(fitted.classifier.predict_proba(samples.pixels), dtype=np.float32)
     seconds = time.perf_counter() - start
-    frame = samples.table.assign(predicted=np.take(identity.classes, probabilities.argmax(axis=1)))
-    for position, name in enumerate(identity.classes):
-        frame[f"p_{name}"] = probabilities[:, position]
+    frame = predictions_table(samples.table, identity.classes, probabilities)
     tables.write(frame, output / "predictions.parquet", tables.predictions(identity.classes))
     files = [path for path in output.iterdir() if path.name not in ("predictions.parquet", "run.json")]
-    record = {
+    measured = {
+        "seconds_predict_per_sample": seconds / len(frame),
+        "peak_memory_mb": peak_memory_mb(),
+        "model_bytes": sum(path.stat().st_size for path in files if not path.name.startswith((".", "checkpoint"))),
+    }
+    cost = Cost(seconds_fit, threads, fitted.device, fitted.parameters, fitted.facts)
+    write_json(output / "run.json", describe_run(identity, frame, hash_file(view), settings, cost, measured))
+
+
+def predictions_table(samples: pd.DataFrame, classes: list[str], probabilities: np.ndarray) -> pd.DataFrame:
+    """Rows of `predictions.parquet`: a table of samples with their class probabilities, float32, shape (n, classes)."""
+    frame = samples.assign(predicted=np.take(classes, probabilities.argmax(axis=1)))
+    for position, name in enumerate(classes):
+        frame[f"p_{name}"] = probabilities[:, position]
+    return frame
+
+
+def describe_run(
+    identity: Identity,
+    frame: pd.DataFrame,
+    view_hash: str,
+    settings: BaseModel,
+    cost: Cost,
+    measured: Mapping[str, float | None],
+) -> dict[str, Any]:
+    """What `run.json` holds of a run.
+
+    Parameters
+    ----------
+    identity : Identity
+    frame : DataFrame
+        From `predictions_table`.
+    view_hash : str
+        Of the cache that the samples were read from.
+    settings : BaseModel
+    cost : Cost
+    measured : mapping of str to float or None
+        seconds_predict_per_sample, peak_memory_mb and model_bytes; None where runs that share a process have no value
+        of their own.
+    """
+    return {
         "dataset": identity.dataset,
         "model": identity.model,
         "family": identity.family,
@@ -92,20 +143,19 @@ def write_run(
         "classes": identity.classes,
         "settings": settings.model_dump(mode="json"),
         "seed": identity.seed,
-        "seconds_fit": seconds_fit,
-        "seconds_predict_per_sample": seconds / len(frame),
+        "seconds_fit": cost.seconds_fit,
+        "seconds_predict_per_sample": measured["seconds_predict_per_sample"],
         "samples_per_image": len(frame) / frame["image_id"].nunique(),
-        "peak_memory_mb": peak_memory_mb(),
-        "threads": threads,
-        "device": fitted.device,
-        "parameters": fitted.parameters,
-        "model_bytes": sum(path.stat().st_size for path in files if not path.name.startswith((".", "checkpoint"))),
+        "peak_memory_mb": measured["peak_memory_mb"],
+        "threads": cost.threads,
+        "device": cost.device,
+        "parameters": cost.parameters,
+        "model_bytes": measured["model_bytes"],
         "counts": count_roles(frame),
-        "view_hash": hash_file(view),
+        "view_hash": view_hash,
         "versions": versions(),
-        **fitted.facts,
+        **cost.facts,
     }
-    write_json(output / "run.json", record)
 
 
 def count_roles(frame: pd.DataFrame) -> dict[str, dict[str, int]]:

@@ -3,63 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from types import ModuleType
 
 import pandas as pd
-from pydantic import TypeAdapter, ValidationError
 
 from gradewise import command
-from gradewise.command import UserError
 from gradewise.families.run import write_json
 from gradewise.report import evidence, numbers, page
 from gradewise.report.blocks import Block, Column, Section, Table, Text
 from gradewise.report.evidence import Evidence
 from gradewise.report.sections.settings import origin
-from gradewise.studies.pages import (
-    classes,
-    components,
-    embedding,
-    examples,
-    explanations,
-    feature_maps,
-    groups,
-    layers,
-    published,
-    recommendation,
-    results,
-    scaling,
-    settings,
-    trees,
-)
-from gradewise.studies.pages.evidence import Cell, StudyEvidence
-from gradewise.studies.settings import Study
-
-KINDS: Mapping[str, Callable[[str, Any, StudyEvidence], list[Block]]] = {
-    "settings": settings.blocks,
-    "results": results.blocks,
-    "classes": classes.blocks,
-    "groups": groups.blocks,
-    "layers": layers.blocks,
-    "examples": examples.blocks,
-    "feature_maps": feature_maps.blocks,
-    "explanations": explanations.blocks,
-    "components": components.blocks,
-    "embedding": embedding.blocks,
-    "trees": trees.blocks,
-    "scaling": scaling.blocks,
-    "recommendation": recommendation.blocks,
-}
-"""What makes the part of the page on a study of each kind."""
-
-SHORT: Mapping[str, Callable[[str, Any, StudyEvidence], tuple[str, str]]] = {
-    "settings": settings.short,
-    "results": results.short,
-    "classes": classes.short,
-    "recommendation": recommendation.short,
-}
-"""What sums up a study of a kind in a few words: (published, found here)."""
+from gradewise.results import Results
+from gradewise.studies import kinds
+from gradewise.studies.pages import published
+from gradewise.studies.pages.evidence import StudyEvidence
+from gradewise.studies.planned import read_planned
+from gradewise.studies.study import StudySection, section_of
 
 SCALES = {
     "small": "the small scale of the configuration, which keeps times short; at full scale use --config scale=full",
@@ -74,36 +36,21 @@ def study_page(
     results: Path,
     dataset: str,
     seed: int,
-    studies: str,
-    cells: str,
-    models: str,
-    folder: Path,
     output: Path,
     assets: Path,
     summary: Path,
     report_page: Path | None = None,
-    scale: Literal["small", "full"] | None = None,
 ) -> None:
     """Write the page on the studies of a dataset.
 
     Parameters
     ----------
     results : Path
-        Folder of the dataset's results.
+        Folder of the dataset's results: its plan of studies and what their steps wrote.
     dataset : str
         Its name.
     seed : int
         The configured seed; draws the example pictures.
-    studies : str
-        JSON: the section of each study by its name, in the order of the page. Text rather than typed fields, so that
-        published values reach the page letter by letter.
-    cells : str
-        JSON: for each study that varies settings, its combinations as a list of {name, family, view,
-        operations, published}.
-    models : str
-        JSON: family, view and settings of each model that a study varies, by its name.
-    folder : Path
-        Where the studies' steps wrote, a folder each.
     output : Path
         The page.
     assets : Path
@@ -112,25 +59,19 @@ def study_page(
         JSON that tells the index of this page.
     report_page : Path, optional
         The report on the dataset, to link to.
-    scale : {"small", "full"}, optional
-        Which values were used of a configuration that has values for both.
 
     Raises
     ------
     UserError
-        Where sections or tables do not belong together.
+        Where tables do not belong together.
     """
-    sections = _parse("studies", dict[str, Study], studies)
-    found = StudyEvidence(
-        evidence.read(results, dataset, seed),
-        folder,
-        _parse("cells", dict[str, tuple[Cell, ...]], cells),
-        _parse("models", dict[str, dict[str, Any]], models),
-    )
+    plan = read_planned(Results(results))
+    sections = {name: section_of(section["show"]).model_validate(section) for name, section in plan.studies.items()}
+    found = StudyEvidence(evidence.read(results, dataset, seed), results / "studies", plan)
     parts = [Section(name, study.title, tuple(_part(name, study, found))) for name, study in sections.items()]
     base = found.base
     every = [
-        Section("overview", "Overview", _overview(sections, found, scale)),
+        Section("overview", "Overview", _overview(sections, found)),
         *parts,
         origin(base, f"reports/{base.dataset}-studies.html"),
     ]
@@ -149,36 +90,36 @@ def study_page(
     log.info("%s: %d studies on %s", base.dataset, len(parts), output)
 
 
-def _parse(flag: str, expected: Any, text: str) -> Any:
-    try:
-        return TypeAdapter(expected).validate_json(text)
-    except ValidationError as error:
-        raise UserError(f"--{flag}: {error}") from None
+def page_of(study: StudySection) -> ModuleType:
+    """The module that makes the part of the page on a study."""
+    return import_module(f"{kinds.__name__}.{study.show}.page")
 
 
-def _part(name: str, study: Any, found: StudyEvidence) -> list[Block]:
+def _part(name: str, study: StudySection, found: StudyEvidence) -> list[Block]:
     """What stands under a study's heading: source, text, erratum, then the blocks of its kind."""
     head = [
         (f"Source: {study.source}" if study.source else None, "small"),
         (study.text, "plain"),
         (f"Erratum: {study.erratum}" if study.erratum else None, "notice"),
     ]
-    return [*(Text(text, tone) for text, tone in head if text), *KINDS[study.show](name, study, found)]
+    return [*(Text(text, tone) for text, tone in head if text), *page_of(study).blocks(name, study, found)]
 
 
-def _overview(sections: Mapping[str, Any], found: StudyEvidence, scale: str | None) -> tuple[Block, ...]:
+def _overview(sections: Mapping[str, StudySection], found: StudyEvidence) -> tuple[Block, ...]:
     base = found.base
     rows = []
     for name, study in sections.items():
-        if study.show in SHORT:
-            theirs, ours = SHORT[study.show](name, study, found)
+        kind = page_of(study)
+        if hasattr(kind, "short"):
+            theirs, ours = kind.short(name, study, found)
             rows.append({"study": study.title, "source": study.source, "published": theirs, "here": ours})
     comparable = all(study.comparable for study in sections.values() if study.published)
+    scale = f", at {SCALES[found.plan.scale]}" if found.plan.scale else ""
     repeats = numbers.rounds(base.splits["repeat"].nunique(), base.settings.evaluation.folds)
     blocks: list[Block] = [
         Text(_purpose(sections, base, comparable)),
         Text(
-            f"Everything was run with seed {base.seed} over {repeats}{f', at {SCALES[scale]}' if scale else ''}. The "
+            f"Everything was run with seed {base.seed} over {repeats}{scale}. The "
             f"highest of several validation accuracies is too high by the luck of the choice; test accuracy had no "
             f"part in it. Versions and hashes stand at the end of the page.",
             "small",
@@ -198,7 +139,7 @@ def _overview(sections: Mapping[str, Any], found: StudyEvidence, scale: str | No
     return tuple(blocks)
 
 
-def _purpose(sections: Mapping[str, Any], base: Evidence, comparable: bool) -> str:
+def _purpose(sections: Mapping[str, StudySection], base: Evidence, comparable: bool) -> str:
     groups = base.manifest["group"].nunique()
     data = f"the {numbers.many(len(base.manifest), 'image')} ({numbers.many(groups, 'group')}) of {base.dataset}"
     if not _published(sections):
@@ -215,7 +156,7 @@ def _purpose(sections: Mapping[str, Any], base: Evidence, comparable: bool) -> s
     )
 
 
-def _published(sections: Mapping[str, Any]) -> bool:
+def _published(sections: Mapping[str, StudySection]) -> bool:
     """Whether any study names a source."""
     return any(study.source for study in sections.values())
 

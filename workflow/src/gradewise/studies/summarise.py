@@ -1,14 +1,13 @@
 """The step `summarise`: what became of each combination of settings of a study, over all repeats.
 
-Takes the verdicts and measures of cells of any family, and chooses settings on validation where the study asks for
-it. Leaves accuracies with intervals, how far the cells err on the same images, and training curves.
+Takes the runs of cells of any family, gathers their predictions to verdicts on images as evaluation does, and chooses
+settings on validation where the study asks for it. Leaves accuracies with intervals, how far the cells err on the same
+images, and training curves.
 """
 
 from __future__ import annotations
 
 import json
-import logging
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,36 +18,24 @@ from numpy.typing import ArrayLike
 from gradewise import command, tables
 from gradewise.command import UserError
 from gradewise.evaluation import estimates, intervals
-from gradewise.evaluation.verdicts import Aggregate, gather
-from gradewise.studies.settings import in_words
+from gradewise.evaluation.verdicts import Aggregate, check_labels, gather
+from gradewise.results import Results
+from gradewise.studies.cell_runs import read_runs
+from gradewise.studies.cells import in_words
+from gradewise.studies.measures import MEASURES, recorded
+from gradewise.studies.planned import read_planned
 
 ROLES = ("train", "validation", "test")
 ALL = "*"
 """Name of the cell that stands for all cells together."""
 KEYS = ["repeat", "image_id"]
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Varied:
-    """A cell of a study: its name, the name of the model that it was trained as, and the settings that vary."""
-
-    name: str
-    run: str
-    settings: dict[str, Any]
 
 
 def summarise(
     *,
-    cells: list[Varied],
+    results: Path,
+    study: str,
     classes: list[str],
-    best_of: list[str],
-    answers: list[Path] | None = None,
-    measures: list[Path] | None = None,
-    hits: list[Path] | None = None,
-    predictions: list[Path] | None = None,
-    runs: list[Path] | None = None,
-    manifest: Path,
     positive: str | None = None,
     aggregate: Aggregate = "mean",
     output: Path,
@@ -57,24 +44,16 @@ def summarise(
 
     Parameters
     ----------
-    cells : list of Varied
-        In the order of the configuration.
+    results : Path
+        Folder of the dataset's results: its plan of studies, its manifest and the runs of the study's cells.
+    study : str
+        Its name in the configuration.
     classes : list of str
         In the order of the configuration.
-    best_of : list of str
-        Settings to choose on validation, anew in each repeat, for each combination of the others.
-    answers, measures : list of Path, optional
-        `answers.parquet` and `measures.parquet` of each repeat, of cells of the classical families.
-    hits : list of Path, optional
-        `hits.parquet` of each repeat, of cells that are forests: gives out-of-bag accuracies their intervals.
-    predictions, runs : list of Path, optional
-        `predictions.parquet` and `run.json` of each run, of cells that are networks.
-    manifest : Path
-        The dataset's images and labels.
     positive : str, optional
         The class that some ways to gather look for.
     aggregate : {"mean", "max", "vote"} or Top
-        From the samples of an image to a verdict on it, for networks.
+        From the samples of an image to a verdict on it.
     output : Path
         Folder for `cells.parquet`, `agreements.parquet` and `curves.parquet`.
 
@@ -83,27 +62,28 @@ def summarise(
     UserError
         Where a cell has no results, or settings are to be chosen and there are no validation images.
     """
-    verdicts = [tables.read(path) for path in answers or ()]
-    measured = [tables.read(path) for path in measures or ()]
-    curves = []
-    labels = tables.read(manifest, columns=["image_id", "label"]).set_index("image_id")["label"]
-    named = {cell.run: cell.name for cell in cells}
-    for table, record in zip(predictions or (), runs or (), strict=True):
-        facts = json.loads(record.read_text())
-        whose = {"cell": named[facts["model"]], "repeat": int(facts["repeat"])}
-        verdicts.append(gather(tables.read(table), labels, classes, positive, aggregate).assign(**whose))
-        measured.append(pd.DataFrame(_measures(facts), columns=["measure", "value"]).assign(**whose))
-        curves.append(pd.DataFrame(facts["curves"]).assign(**whose))
-    verdict = pd.concat(verdicts, ignore_index=True)
-    measure = pd.concat(measured, ignore_index=True)
-    missing = [cell.name for cell in cells if cell.name not in set(verdict["cell"])]
-    if missing:
-        raise UserError(f"{output.name}: no results of {', '.join(missing)}; train them first")
-    settings = {cell.name: cell.settings for cell in cells}
+    below = Results(results)
+    planned = read_planned(below).varied[study]
+    labels = tables.read(below.table("manifest"), columns=["image_id", "label"]).set_index("image_id")["label"]
+    verdicts, measures, hits, curves = [], [], [], []
+    for run in read_runs(below, study, planned):
+        of_run = {"cell": run.cell, "repeat": run.repeat}
+        predictions = run.predictions()
+        check_labels(run.file, labels, predictions["image_id"], classes)
+        gathered = gather(predictions, labels, classes, positive, aggregate)
+        verdicts.append(gathered[["role", "image_id", "group", "label", "predicted"]].assign(**of_run))
+        values = {name: recorded(run.record, name) for name in MEASURES}
+        measures += [{**of_run, "measure": name, "value": value} for name, value in values.items() if value is not None]
+        for name, counts in run.record.get("oob_hits", {}).items():
+            hits.append(pd.DataFrame(counts).assign(measure=name, **of_run))
+        if run.record.get("curves"):
+            curves.append(pd.DataFrame(run.record["curves"]).assign(**of_run))
+    verdict, measure = pd.concat(verdicts, ignore_index=True), pd.DataFrame(measures)
+    settings = {cell.name: cell.varied for cell in planned.cells}
     chosen = {name: json.dumps(varied) for name, varied in settings.items()}
-    voted = pd.concat([tables.read(path) for path in hits]) if hits else pd.DataFrame(columns=tables.HITS.names)
-    if best_of:
-        picked, chosen = _choose(verdict, settings, best_of)
+    voted = pd.concat(hits) if hits else pd.DataFrame(columns=["cell", "repeat", "measure", "group", "right", "rows"])
+    if planned.best_of:
+        picked, chosen = _choose(verdict, settings, list(planned.best_of))
         verdict, measure, voted = (_renamed(table, picked) for table in (verdict, measure, voted))
     rows = [row for name in chosen for row in _rows(name, chosen[name], verdict, measure, voted)]
     wrong = errors(verdict.loc[verdict["role"] == "test"], list(chosen))
@@ -111,15 +91,6 @@ def summarise(
     tables.write(pd.DataFrame(rows), output / "cells.parquet", tables.CELLS)
     tables.write(agreements(wrong), output / "agreements.parquet", tables.AGREEMENTS)
     tables.write(_curves(curves), output / "curves.parquet", tables.CURVES)
-
-
-def _measures(facts: dict[str, Any]) -> list[tuple[str, float]]:
-    return [
-        ("seconds", facts["seconds_fit"]),
-        ("memory", facts["peak_memory_mb"]),
-        ("parameters", facts["parameters"]),
-        ("training_rows", facts["counts"]["train"]["samples"]),
-    ]
 
 
 def _choose(

@@ -54,7 +54,9 @@ def support_vector_classifier(scaled: np.ndarray, settings: SvmSettings) -> SVC:
 def unfitted(settings: SvmSettings, **kernel: str | float) -> SVC:
     """An unfitted classifier with all settings but those of the kernel, which are given as `SVC` takes them."""
     steps = -1 if settings.max_iter is None else settings.max_iter
-    return SVC(C=settings.C, class_weight=settings.class_weight, max_iter=steps, **kernel)
+    return SVC(
+        C=settings.C, class_weight=settings.class_weight, max_iter=steps, decision_function_shape="ovo", **kernel
+    )
 
 
 def converged(classifier: SVC) -> bool:
@@ -118,12 +120,33 @@ def calibrate(
     settings : SvmSettings
     threads : int
     """
-    # Weights go to the sigmoids too: fitted without them they would give the rare classes' weight back.
-    weights = compute_sample_weight(settings.class_weight, targets)
-    classifier = support_vector_classifier(scaled, settings).set_params(decision_function_shape="ovo")
+    classifier = support_vector_classifier(scaled, settings)
     with parallel_config(backend="threading", n_jobs=threads), stops_left_to_caller():
-        unseen = cross_val_predict(classifier, scaled, targets, cv=folds, method="decision_function")
-        return CalibratedSvm(classifier.fit(scaled, targets), fit_sigmoids(_for_first(unseen), targets, weights))
+        sigmoids = cross_validated_sigmoids(classifier, scaled, targets, folds)
+        return CalibratedSvm(classifier.fit(scaled, targets), sigmoids)
+
+
+def cross_validated_sigmoids(classifier: SVC, inputs: np.ndarray, targets: np.ndarray, folds: Folds) -> np.ndarray:
+    """Sigmoids of all pairs of classes, from decisions on samples that the classifier was not fitted to.
+
+    Parameters
+    ----------
+    classifier : SVC
+        Its settings count; it is not changed.
+    inputs : ndarray, shape (n, components) or (n, n)
+        Scaled scores, or the kernel matrix where that is what the classifier takes.
+    targets : ndarray of int64, shape (n,)
+    folds : list of (training rows, left-out rows)
+
+    Returns
+    -------
+    ndarray, shape (pairs, 2)
+        See `pairwise.fit_sigmoids`.
+    """
+    # Weights go to the sigmoids too: fitted without them they would give the rare classes' weight back.
+    weights = compute_sample_weight(classifier.class_weight, targets)
+    unseen = cross_val_predict(classifier, inputs, targets, cv=folds, method="decision_function")
+    return fit_sigmoids(_for_first(unseen), targets, weights)
 
 
 def grouped_folds(targets: np.ndarray, groups: np.ndarray, seed: int) -> Folds:

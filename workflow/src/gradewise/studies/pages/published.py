@@ -9,8 +9,8 @@ import pandas as pd
 
 from gradewise.report import numbers
 from gradewise.report.blocks import Column, Table
-from gradewise.studies.pages import measures
-from gradewise.studies.settings import Published
+from gradewise.studies.cells import Published
+from gradewise.studies.pages import wording
 
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*(%?)")
 
@@ -21,7 +21,7 @@ def written(value: Published | None) -> str:
     """A published value as it stands in the source; a dash where there is none."""
     if value is None:
         return numbers.NONE
-    return measures.setting(value) if isinstance(value, bool) else str(value)
+    return wording.setting(value) if isinstance(value, bool) else str(value)
 
 
 def as_share(value: Published | None) -> float | None:

@@ -1,0 +1,66 @@
+"""Kind `examples`: images of each class, whole or as views show them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from gradewise import tables
+from gradewise.config.views import View
+from gradewise.provenance import derive_seed
+from gradewise.report import pictures
+from gradewise.report.blocks import Block, Gallery, Picture, Text
+from gradewise.report.evidence import Evidence
+from gradewise.studies.kinds.examples import Study
+from gradewise.studies.pages.evidence import StudyEvidence
+
+
+def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
+    """A gallery of the images, or one for each class with the same images through every view."""
+    evidence = found.base
+    chosen = {label: _draw(name, evidence, label, study.each) for label in evidence.classes}
+    if not study.views:
+        shown = [_whole(row) for rows in chosen.values() for row in rows.itertuples(index=False)]
+        return [Gallery(f"{name}-examples", "Images of each class, drawn at random", tuple(shown))]
+    caches = {view: evidence.results.view(view) for view in study.views}
+    words = [f"{view}: {_words(cache)}." for view, cache in caches.items()]
+    shown_by_class: list[Block] = [Text(" ".join(words), "small")]
+    for place, (label, rows) in enumerate(chosen.items(), 1):
+        through = [_through(cache, rows) for cache in caches.values()]
+        gallery = [
+            Picture(of_view[image], f"{image} of class {label} in view {view}", (view, image))
+            for image in rows["image_id"]
+            for view, of_view in zip(study.views, through, strict=True)
+            if image in of_view
+        ]
+        if gallery:
+            caption = f"Class {label}, drawn at random; of an image with several samples the middle one"
+            shown_by_class.append(Gallery(f"{name}-class-{place}", caption, tuple(gallery)))
+    return shown_by_class
+
+
+def _words(cache: Path) -> str:
+    return View.model_validate(tables.read_metadata(cache)["view"]).in_words()
+
+
+def _draw(name: str, evidence: Evidence, label: str, each: int) -> pd.DataFrame:
+    """Images of a class, drawn by the seed of the configuration; all where there are too few."""
+    mine = evidence.manifest.loc[evidence.manifest["label"] == label].sort_values("image_id", ignore_index=True)
+    rng = np.random.default_rng(derive_seed(evidence.seed, evidence.dataset, name, label))
+    return mine.iloc[np.sort(rng.choice(len(mine), size=min(each, len(mine)), replace=False))]
+
+
+def _whole(row: object) -> Picture:
+    path, bits, label, image = (getattr(row, key) for key in ("path", "bits", "label", "image_id"))
+    return Picture(pictures.thumbnail(Path(path), bits), f"{image} of class {label}", (label, image))
+
+
+def _through(view: Path, rows: pd.DataFrame) -> dict[str, Image.Image]:
+    """A sample of each image in a view, by image."""
+    samples = tables.read(view, columns=["sample_id", "image_id"])
+    samples = samples.loc[samples["image_id"].isin(rows["image_id"])]
+    middle = {part["sample_id"].iloc[len(part) // 2]: image for image, part in samples.groupby("image_id")}
+    return {middle[sample]: picture for sample, picture in pictures.samples(view, middle).items()}

@@ -1,0 +1,207 @@
+"""Step `explain`: which parts of test samples speak for a network's answer, and how much of that falls on the object.
+
+Section 1.5 of the mango report shows LIME for one image a class; Grad-CAM and occlusion stand beside it here, and where
+masks are known, the share of the weight that falls on what they mark is compared with the share of the area.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+
+from gradewise import command, tables
+from gradewise.config.views import View
+from gradewise.evaluation.estimates import hit_rate
+from gradewise.evaluation.intervals import cells, delete_each, difference_interval, effective, spread
+from gradewise.families.cnn.classifier import load_cnn
+from gradewise.progress import track
+from gradewise.provenance import derive_seed
+from gradewise.studies import shown
+from gradewise.studies.arrays import write_arrays
+from gradewise.studies.kinds.explanations.attribution import Explained
+from gradewise.studies.kinds.explanations.regions import find_mask, region_of, share_on
+from gradewise.views.chosen import read_pixels
+
+log = logging.getLogger(__name__)
+
+Method = Literal["lime", "grad_cam", "occlusion"]
+REGIONS = ("masked", "object")
+
+
+def explain(
+    *,
+    model: Path,
+    samples: Path,
+    manifest: Path,
+    methods: list[Method],
+    each: int,
+    seed: int,
+    threads: int,
+    output: Path,
+    objects: Path | None = None,
+) -> None:
+    """Explain a network's answers to some test images.
+
+    Images are drawn at random among the test images of each class; of an image cut into samples, the one with most of
+    its mask is explained. The class explained is the one predicted.
+
+    Parameters
+    ----------
+    model : Path
+        Folder of a run of a convolutional network.
+    samples : Path
+        Cache of the view that the network was trained on.
+    manifest : Path
+        The dataset's images; its masks mark the region `masked`.
+    methods : list of str
+        lime, grad_cam, occlusion.
+    each : int
+        Test images of each class.
+    seed : int
+        For the images drawn, and for what LIME hides.
+    threads : int
+        For the network.
+    output : Path
+        Folder for `shown.parquet`, `explanations.npz`, `explanations.parquet` and `weight_on_regions.parquet`: in the
+        first the samples; in the second their `pixels` (n, height, width,
+        channels), the weights of each method under its name (n, height, width) and the regions, where masks are known
+        of any sample, under theirs (n, height, width; NaN where not of this sample); in the other tables, how much of
+        the weight falls on the regions, sample by sample and in the mean.
+    objects : Path, optional
+        Folder of masks of the object, under the names of the images; they mark the region `object`.
+
+    Raises
+    ------
+    UserError
+        Where a mask cannot be read, or the folder of objects holds none of these images.
+    """
+    torch.set_num_threads(threads)
+    network = load_cnn(model)
+    test = shown.read_test(model, network.classes)
+    marked = tables.read(samples, columns=["sample_id", "masked_fraction"]).set_index("sample_id")["masked_fraction"]
+    table = shown.drawn(test, marked, network.classes, each, derive_seed(seed, "explain"))
+    pixels = read_pixels(samples, list(table["sample_id"]))
+    view = View.model_validate(tables.read_metadata(samples)["view"])
+    regions = _regions(table, view, tables.read(manifest, columns=["image_id", "mask"]), objects)
+    explained = Explained(network, derive_seed(seed, "lime"))
+    weights, seconds = _explain_all(explained, table, pixels, list(dict.fromkeys(methods)))
+    falls = _falls(table, weights, seconds, regions)
+    known = {name: _stacked(found, pixels.shape[:3]) for name, found in regions.items() if _any_known(found)}
+    write_arrays(output / "explanations.npz", {"pixels": pixels, **weights, **known})
+    tables.write(table, output / "shown.parquet", tables.SHOWN)
+    tables.write(falls, output / "explanations.parquet", tables.EXPLANATIONS)
+    tables.write(_means(falls, table), output / "weight_on_regions.parquet", tables.WEIGHT_ON_REGIONS)
+
+
+Found = list[np.ndarray | None]
+
+
+def _any_known(found: Found) -> bool:
+    return any(region is not None for region in found)
+
+
+def _regions(table: pd.DataFrame, view: View, masks: pd.DataFrame, objects: Path | None) -> dict[str, Found]:
+    of_image = masks.set_index("image_id")["mask"]
+    files: dict[str, list[Path | None]] = {
+        "masked": [Path(mask) if isinstance(mask, str) else None for mask in of_image.loc[table["image_id"]]],
+        "object": [None if objects is None else find_mask(objects, name) for name in table["image_id"]],
+    }
+    if objects is not None and not any(files["object"]):
+        raise command.UserError(
+            f"objects: no file in {objects} is named after an image, as {table['image_id'][0]} is; give the folder of "
+            "the objects' masks, or none"
+        )
+    return {
+        name: [
+            region_of(mask, view, int(row), int(column))
+            for mask, row, column in zip(found, table["row"], table["column"], strict=True)
+        ]
+        for name, found in files.items()
+    }
+
+
+def _explain_all(
+    explained: Explained, table: pd.DataFrame, pixels: np.ndarray, methods: list[Method]
+) -> tuple[dict[str, np.ndarray], dict[str, list[float]]]:
+    """Weights (n, height, width) of each method, and the seconds that each sample took."""
+    weights: dict[str, list[np.ndarray]] = {method: [] for method in methods}
+    seconds: dict[str, list[float]] = {method: [] for method in methods}
+    answers = list(zip(pixels, table["predicted"], strict=True))
+    for sample, predicted in track(answers, len(answers), "samples explained"):
+        for method in methods:
+            start = time.perf_counter()
+            weights[method].append(explained.weights(method, sample, explained.model.classes.index(predicted)))
+            seconds[method].append(time.perf_counter() - start)
+    return {method: np.stack(found) for method, found in weights.items()}, seconds
+
+
+def _falls(
+    table: pd.DataFrame, weights: dict[str, np.ndarray], seconds: dict[str, list[float]], regions: dict[str, Found]
+) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = []
+    for method, maps in weights.items():
+        for name in REGIONS:
+            for sample_id, one, region, took in zip(
+                table["sample_id"], maps, regions[name], seconds[method], strict=True
+            ):
+                area = None if region is None else float(region.mean(dtype=np.float64))
+                share = share_on(one, region) if region is not None and area else None
+                rows.append(
+                    {
+                        "sample_id": sample_id,
+                        "method": method,
+                        "region": name,
+                        "share": share,
+                        "area": area if share is not None else None,
+                        "seconds": took,
+                    }
+                )
+    return pd.DataFrame(rows).astype({"share": float, "area": float})
+
+
+def _means(falls: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Means over samples, all of them and those of each answer, with the interval of the difference by groups."""
+    of_sample = table.set_index("sample_id")
+    falls = falls.join(of_sample[["group", "predicted"]], on="sample_id").dropna(subset=["share"])
+    rows = []
+    for (method, region), part in falls.groupby(["method", "region"], sort=False):
+        answers = [(None, part), *((name, one) for name, one in part.groupby("predicted"))]
+        rows += [
+            {"method": method, "region": region, "predicted": predicted, **_mean(one)} for predicted, one in answers
+        ]
+    return pd.DataFrame(rows, columns=tables.WEIGHT_ON_REGIONS.names)
+
+
+def _mean(part: pd.DataFrame) -> dict[str, Any]:
+    gained = (part["share"] - part["area"]).to_numpy()
+    sums = np.stack([gained, np.ones(len(gained))], axis=1)
+    by_cell = cells(np.zeros(len(part), dtype=np.int64), pd.factorize(part["group"])[0], sums)
+    found = spread(delete_each(by_cell, hit_rate), effective(by_cell[0, :, 1]))
+    low, high = difference_interval(float(gained.mean()), found, 1.0)
+    return {
+        "share": part["share"].mean(),
+        "area": part["area"].mean(),
+        "difference": gained.mean(),
+        "low": low,
+        "high": high,
+        "images": len(part),
+        "groups": part["group"].nunique(),
+    }
+
+
+def _stacked(found: Found, shape: tuple[int, ...]) -> np.ndarray:
+    stacked = np.full(shape, np.nan, dtype=np.float32)
+    for place, region in enumerate(found):
+        if region is not None:
+            stacked[place] = region
+    return stacked
+
+
+if __name__ == "__main__":
+    command.run(explain)

@@ -1,0 +1,16 @@
+"""Kind `groups`: the groups, their images of each class, and the accuracy on them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from gradewise.studies.study import OneModelStudy
+
+
+class Study(OneModelStudy):
+    """A table of the groups: what is known of each, its images of each class, and the accuracy on it."""
+
+    show: Literal["groups"]
+    columns: dict[str, str] = Field(description="columns of the label table, and how they are headed")

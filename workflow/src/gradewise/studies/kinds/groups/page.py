@@ -1,0 +1,101 @@
+"""Kind `groups`: what is known of each group, its images of each class, and how a model judges its test images."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gradewise.command import UserError
+from gradewise.evaluation import estimates, intervals
+from gradewise.report import numbers
+from gradewise.report.blocks import Block, Column, Table, Text
+from gradewise.report.evidence import Evidence
+from gradewise.studies.kinds.groups import Study
+from gradewise.studies.pages import published, wording
+from gradewise.studies.pages.evidence import StudyEvidence
+
+
+def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
+    """The table of groups, and that of the source where it is given."""
+    evidence = found.base
+    column = group_column(evidence)
+    missing = [key for key in study.columns if key not in evidence.manifest]
+    if missing:
+        further = [key for key in evidence.manifest if key not in ("path", "pixel_hash", "mask")]
+        raise UserError(
+            f"studies.{name}.columns: the label table has no {', '.join(missing)}; it has {', '.join(further)}"
+        )
+    shown: list[Block] = [_table(name, study, evidence, column)]
+    repeats = evidence.test["repeat"].nunique()
+    shown.append(
+        Text(
+            f"Accuracy is that of {study.model} on images of the group in those of the {repeats} repeats in which they "
+            f"were test images, with the 95 % interval for further images of the same group; a dash where they never "
+            f"were.",
+            "small",
+        )
+    )
+    if study.published:
+        table = published.as_published(f"{name}-published", study.published, study.comparable, study.columns)
+        shown.append(table)
+    return shown
+
+
+def group_column(evidence: Evidence) -> str:
+    """The column of the manifest that tells groups apart, as the label table has it where it does."""
+    named = evidence.settings.group
+    return named if isinstance(named, str) and named in evidence.manifest else "group"
+
+
+def natural(text: str) -> list[tuple[int, float, str]]:
+    """Sorts 'xi_2' before 'xi_10'."""
+    parts = re.split(r"(\d+(?:\.\d+)?)", text)
+    return [(1, float(part), "") if at % 2 else (0, 0.0, part) for at, part in enumerate(parts)]
+
+
+def _table(name: str, study: Study, evidence: Evidence, column: str) -> Table:
+    manifest = evidence.manifest
+    test = evidence.test.loc[evidence.test["model"] == study.model]
+    belongs = test["image_id"].map(manifest.set_index("image_id")[column])
+    rows: list[dict[str, Any]] = []
+    for group in sorted(manifest[column].dropna().unique(), key=lambda value: natural(str(value))):
+        mine = manifest.loc[manifest[column] == group]
+        line: dict[str, Any] = {"group": str(group)}
+        line |= {key: _values(mine[key]) for key in study.columns}
+        line |= {f"class {label}": int((mine["label"] == label).sum()) for label in evidence.classes}
+        tested = test.loc[belongs == group]
+        line |= {"test_images": tested["image_id"].nunique(), "accuracy": np.nan, "low": np.nan, "high": np.nan}
+        if len(tested):
+            estimate = _accuracy(tested)
+            line |= {"accuracy": estimate.value, "low": estimate.low, "high": estimate.high}
+        rows.append(line)
+    data = pd.DataFrame(rows)
+    return Table(
+        name,
+        f"Groups ({column.replace('_', ' ')}), their images of each class, and accuracy on them",
+        data,
+        (
+            Column.name(column.replace("_", " ").capitalize(), "group"),
+            *(Column(heading, key) for key, heading in study.columns.items()),
+            *(Column(label, f"class {label}", numbers.count) for label in evidence.classes),
+            Column("Tested", "test_images", numbers.count),
+            Column.interval("Accuracy", "accuracy", numbers.percent_interval, ("low", "high")),
+        ),
+    )
+
+
+def _accuracy(verdicts: pd.DataFrame) -> estimates.Estimate:
+    """Share of right verdicts; within a single group its images are what further ones would be drawn like."""
+    unit = verdicts["group"] if verdicts["group"].nunique() > 1 else verdicts["image_id"]
+    right = (verdicts["label"] == verdicts["predicted"]).to_numpy(dtype=np.float64)
+    repeat, units = pd.factorize(verdicts["repeat"])[0], pd.factorize(unit)[0]
+    return estimates.share(intervals.cells(repeat, units, np.column_stack([right, np.ones(len(right))])))
+
+
+def _values(column: pd.Series) -> str:
+    """The value that all images of a group share, or all that there are."""
+    found = [wording.number(value) if isinstance(value, float) else str(value) for value in column.dropna().unique()]
+    return ", ".join(sorted(found, key=natural)) or numbers.NONE

@@ -1,0 +1,121 @@
+"""Drawing `agreement`: whether the rows of a study err on the same images, so whether blending them could help."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure as Canvas
+
+from gradewise import tables
+from gradewise.report import drawing, numbers
+from gradewise.report.blocks import Block, Figure, Text
+from gradewise.report.palette import INK, ramp, styles
+from gradewise.studies.kinds.settings import Study
+from gradewise.studies.kinds.settings.varied import Varied
+from gradewise.studies.pages.evidence import StudyEvidence
+
+MOST, NUMBERED = 40, 12
+"""Most rows that a matrix shows, and most with the numbers in it."""
+
+
+def blocks(name: str, study: Study, found: StudyEvidence, read: Varied) -> list[Block]:
+    """The answer in words and the rule that it follows, then the matrix."""
+    table = tables.read(found.file(name, "agreements.parquet"))
+    if table.empty:
+        return [Text("Agreement of errors needs at least two rows with test images.")]
+    told = [sentence for sentence in (_same_images(table), _answer(read)) if sentence]
+    answered: list[Block] = [
+        Text(" ".join(told)),
+        Text(
+            "The rule: blending helps where the 95 % interval of the vote lies above the test accuracy of the row that "
+            "validation would choose, and harms where it lies below; otherwise these images cannot show a difference. "
+            "Errors correlate from 0 (on different images) to 1 (on the same ones).",
+            "small",
+        ),
+    ]
+    names = [row.name for row in read.rows]
+    return answered if len(names) > MOST else [*answered, _figure(name, names, table, read.family)]
+
+
+def _same_images(table: pd.DataFrame) -> str | None:
+    known = table["error_correlation"].dropna()
+    if known.empty:
+        return None
+    low, high = known.min(), known.max()
+    between = numbers.score(low) if low == high else f"{numbers.score(low)} to {numbers.score(high)}"
+    return (
+        f"Errors of {numbers.many(len(table), 'pair')} of rows correlate with {numbers.score(known.median())} in the "
+        f"middle ({between}); {numbers.percent(table['both_wrong'].mean())} of test verdicts are wrong in both rows of "
+        f"a pair, {numbers.percent((table['first_only_wrong'] + table['second_only_wrong']).mean())} in one of them."
+    )
+
+
+def _answer(read: Varied) -> str | None:
+    best, together = read.best("test"), read.together
+    if best is None or together is None:
+        return None
+    alone, vote, some = best.estimate("test"), together.estimate("vote"), together.estimate("any_right")
+    if alone.value is None or vote.value is None:
+        return None
+    reached = (
+        f"A majority vote of all rows reaches {numbers.percent_interval(vote)} on test, the best row on validation "
+        f"({best.name}) {numbers.percent_interval(alone)}: {_judged(alone.value, vote.bounds)}"
+    )
+    if some.value is None:
+        return f"{reached}."
+    left = numbers.points(some.value - alone.value).removeprefix("+")
+    return (
+        f"{reached}. Some row is right on {numbers.percent(some.value)}, so that even a perfect choice among the rows "
+        f"for each image could gain {left} points at most."
+    )
+
+
+def _judged(alone: float, bounds: tuple[float, float] | None) -> str:
+    if bounds is None:
+        return "how sure that is cannot be told"
+    if bounds[0] > alone:
+        return "blending helps"
+    return "blending harms" if bounds[1] < alone else "no gain from blending is shown"
+
+
+def _figure(name: str, names: list[str], table: pd.DataFrame, family: str) -> Figure:
+    place = {cell: at for at, cell in enumerate(names)}
+    matrix = np.full((len(names), len(names)), np.nan)
+    for row in table.itertuples(index=False):
+        if row.first in place and row.second in place:
+            value = np.nan if pd.isna(row.error_correlation) else row.error_correlation
+            matrix[place[row.first], place[row.second]] = matrix[place[row.second], place[row.first]] = value
+    side = min(5.6, 1.2 + 0.36 * len(names)) if len(names) <= NUMBERED else 5.2
+    with drawing.style():
+        canvas = Canvas(figsize=(drawing.WIDTH, side))
+        axes = canvas.subplots()
+        image = axes.imshow(matrix, cmap=ramp(styles({family: family})[family].colour), vmin=0, vmax=1)
+        if len(names) <= NUMBERED:
+            for line, column in np.argwhere(~np.isnan(matrix)):
+                value = matrix[line, column]
+                axes.text(
+                    column,
+                    line,
+                    f"{value:.2f}".replace("-", numbers.MINUS),
+                    ha="center",
+                    va="center",
+                    fontsize=7,
+                    color="white" if value > 0.62 else INK,
+                )
+        small = 8 if len(names) <= 20 else 6
+        axes.set_xticks(range(len(names)), [str(at + 1) for at in range(len(names))], fontsize=small)
+        labels = [f"{cell}  {at + 1}" for cell, at in place.items()]
+        axes.set_yticks(range(len(names)), labels, fontsize=small)
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        bar = canvas.colorbar(image, ax=axes, shrink=0.8, pad=0.02)
+        bar.set_label("Correlation of errors")
+        bar.outline.set_visible(False)
+        svg = drawing.to_svg(canvas)
+    return Figure(
+        f"{name}-agreement",
+        "Correlation of errors on test images between rows, numbered alike down and across.",
+        f"Matrix of error correlations between {len(names)} rows. Median "
+        f"{numbers.score(table['error_correlation'].median())}.",
+        svg,
+    )

@@ -1,0 +1,293 @@
+"""Forests with many settings, grown together so that no tree is grown twice.
+
+Cells that see the same rows and differ only in the number of trees, the depth and the smallest node that is split
+share one forest (see `families.forest.votes`); cells on principal components share one decomposition, and cells that
+select pixels share the importances. `max_features` and `min_samples_leaf` change every split, so each of their values
+has a forest of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.utils import gen_batches
+
+from gradewise import symmetry
+from gradewise.families import pca
+from gradewise.families.forest.bootstrap import grow_forest, unit_kept
+from gradewise.families.forest.classifier import BLOCK_BYTES
+from gradewise.families.forest.reduction import AllPixels, Features, first_forest, importances, select
+from gradewise.families.forest.rows import TrainingRows, training_rows
+from gradewise.families.forest.settings import ForestSettings
+from gradewise.families.forest.votes import out_of_bag_at, probabilities_at, sizes_at, walk
+from gradewise.families.run import Cost
+from gradewise.families.targets import training_targets
+from gradewise.provenance import derive_seed
+from gradewise.studies.cell_runs import FittedCell, Task
+from gradewise.studies.cells import Cell
+from gradewise.views.samples import Samples, read_samples
+
+UNITS: tuple[Literal["rows", "groups"], ...] = ("rows", "groups")
+
+
+@dataclass(frozen=True)
+class Grown:
+    """What is kept of a cell.
+
+    Attributes
+    ----------
+    probabilities : ndarray of float64, shape (n, k)
+        Of all samples.
+    seconds : float
+    parameters : int
+    facts : dict
+        training_rows, features, repeated_rows and out-of-bag accuracies, as `train_forest` records them.
+    hits : dict of str to ndarray of int64, shape (m, 2)
+        Of each out-of-bag accuracy the rows voted right and the rows with a vote, by group.
+    """
+
+    probabilities: np.ndarray
+    seconds: float
+    parameters: int
+    facts: dict[str, float | None]
+    hits: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class TrainingPixels:
+    """What the cells of one view are grown on.
+
+    Attributes
+    ----------
+    pixels : ndarray of uint8, shape (n, height, width, channels)
+        Of all samples.
+    at : ndarray of int64, shape (t,)
+        Positions of the training samples.
+    targets, groups : ndarray of int64, shape (t,)
+        Their classes and groups.
+    """
+
+    pixels: np.ndarray
+    at: np.ndarray
+    targets: np.ndarray
+    groups: np.ndarray
+
+    def rows(self, elements: tuple[int, ...], features: Features) -> TrainingRows:
+        """Training rows; see `families.forest.rows.training_rows`."""
+        return training_rows(self.pixels, self.at, self.targets, self.groups, elements, features)
+
+
+def fit_cells(cells: Sequence[Cell], task: Task) -> Iterator[FittedCell]:
+    """Grow the forests of the cells of one view.
+
+    `seconds_fit` of a cell is its share of the time in which the forest that holds it grew, in proportion to the rows
+    at the nodes that its own trees split, plus the time of the selection or components it rests on; a second forest for
+    out-of-bag accuracy over groups does not count. `oob_rows` and `oob_groups` are accuracies over training rows,
+    rotations and flips included; `oob_hits` has them by group. Rows of one `augment` are in memory at a time: 4 bytes x
+    rows x values a sample, up to three times that with `select`.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        Of one view.
+    task : Task
+
+    Yields
+    ------
+    FittedCell
+        In the order of sharing.
+
+    Raises
+    ------
+    UserError
+        Where a class has no training sample, samples to rotate by 90 degrees are not square, or `select` leaves no
+        pixel.
+    """
+    by_name = {cell.name: cell for cell in cells}
+    settings = {name: ForestSettings.model_validate(cell.settings) for name, cell in by_name.items()}
+    samples = read_samples(*task.inputs)
+    groups = np.unique(samples.table["group"].to_numpy()[samples.of("train")]).tolist()
+    seed = derive_seed(task.seed, task.dataset, task.study, task.repeat)
+    for name, grown in grow_cells(settings, training_pixels(samples, task.classes), seed, task.threads):
+        hits = {
+            measure: {"group": groups, "right": counts[:, 0].tolist(), "rows": counts[:, 1].tolist()}
+            for measure, counts in grown.hits.items()
+        }
+        cost = Cost(grown.seconds, task.threads, "cpu", grown.parameters, {**grown.facts, "oob_hits": hits})
+        yield FittedCell(by_name[name], settings[name], seed, grown.probabilities, cost)
+
+
+def training_pixels(samples: Samples, classes: list[str]) -> TrainingPixels:
+    """Training samples with their classes and groups.
+
+    Raises
+    ------
+    UserError
+        Where a class has no training sample.
+    """
+    at, targets = training_targets(samples, classes)
+    _, groups = np.unique(samples.table["group"].to_numpy()[at], return_inverse=True)
+    return TrainingPixels(samples.pixels, at, targets, groups)
+
+
+def grow_cells(
+    cells: dict[str, ForestSettings], source: TrainingPixels, seed: int, threads: int
+) -> Iterator[tuple[str, Grown]]:
+    """Grow the forests of all cells of one view.
+
+    Parameters
+    ----------
+    cells : dict of str to ForestSettings
+        Settings by the cell's name.
+    source : TrainingPixels
+    seed : int
+        Of the run.
+    threads : int
+
+    Yields
+    ------
+    (str, Grown)
+        In the order of sharing.
+    """
+    for elements, alike in _apart(cells, lambda settings: symmetry.elements(settings.augment)).items():
+        yield from _grow_augmented(alike, source, elements, seed, threads)
+
+
+def _grow_augmented(
+    cells: dict[str, ForestSettings], source: TrainingPixels, elements: tuple[int, ...], seed: int, threads: int
+) -> Iterator[tuple[str, Grown]]:
+    """Cells of one `augment`; their rows are let go of before others are made."""
+    for features, rows, seconds, names in _reduced(cells, source, elements, seed, threads):
+        for shared in _apart({name: cells[name] for name in names}, _own_forest).values():
+            yield from _share(shared, rows, source.pixels, features, seconds, seed, threads)
+
+
+def _own_forest(settings: ForestSettings) -> tuple[Any, ...]:
+    """Settings that no forest serves two values of."""
+    return settings.max_features, settings.min_samples_leaf, settings.class_weight
+
+
+def _apart(
+    cells: dict[str, ForestSettings], key: Callable[[ForestSettings], Any]
+) -> dict[Any, dict[str, ForestSettings]]:
+    """Cells by a key, in order of first appearance."""
+    parts: dict[Any, dict[str, ForestSettings]] = defaultdict(dict)
+    for name, settings in cells.items():
+        parts[key(settings)][name] = settings
+    return parts
+
+
+def _reduced(
+    cells: dict[str, ForestSettings], source: TrainingPixels, elements: tuple[int, ...], seed: int, threads: int
+) -> Iterator[tuple[Features, TrainingRows, float, list[str]]]:
+    """What cells of one `augment` see: features, rows of them, seconds it took to find the features, cells' names."""
+    kinds = _apart(cells, lambda settings: "components" if settings.components else "pixels")
+    for kind, alike in kinds.items():
+        if kind == "components":
+            yield from _on_components(alike, source, elements)
+        else:
+            rows = source.rows(elements, AllPixels())
+            for first, same in _apart(alike, lambda settings: settings.select and first_forest(settings)).items():
+                if first is None:
+                    yield AllPixels(), rows, 0.0, list(same)
+                else:
+                    yield from _on_selected(same, rows, first, seed, threads)
+
+
+def _on_components(
+    cells: dict[str, ForestSettings], source: TrainingPixels, elements: tuple[int, ...]
+) -> Iterator[tuple[Features, TrainingRows, float, list[str]]]:
+    wanted = _apart(cells, lambda settings: settings.components)
+    start = time.perf_counter()
+    fitted = pca.fit(source.pixels, source.at, max(wanted))
+    seconds = time.perf_counter() - start
+    rows = source.rows(elements, fitted)
+    for components, same in wanted.items():
+        yield fitted.first(components), replace(rows, X=rows.X[:, :components]), seconds, list(same)
+
+
+def _on_selected(
+    cells: dict[str, ForestSettings], rows: TrainingRows, first: ForestSettings, seed: int, threads: int
+) -> Iterator[tuple[Features, TrainingRows, float, list[str]]]:
+    start = time.perf_counter()
+    importance = importances(rows, first, seed, threads)
+    seconds = time.perf_counter() - start
+    for scale, same in _apart(cells, lambda settings: settings.select).items():
+        features = select(importance, scale)
+        yield features, replace(rows, X=rows.X[:, features.kept]), seconds, list(same)
+
+
+def _share(
+    cells: dict[str, ForestSettings],
+    rows: TrainingRows,
+    pixels: np.ndarray,
+    features: Features,
+    seconds: float,
+    seed: int,
+    threads: int,
+) -> Iterator[tuple[str, Grown]]:
+    """Cells that one forest serves; two where some ask for bags over rows and over groups and these differ."""
+    facts: dict[str, dict[str, float | None]] = {
+        name: {"training_rows": len(rows.X), "repeated_rows": rows.repeated, "features": rows.X.shape[1]}
+        for name in cells
+    }
+    hits: dict[str, dict[str, np.ndarray]] = {name: {} for name in cells}
+    probabilities: dict[str, np.ndarray] = {}
+    costs: dict[str, tuple[float, int]] = {}
+    for unit in UNITS:
+        # Where no group holds several rows, the forest that is kept serves both ways.
+        kept = [name for name, settings in cells.items() if unit_kept(settings) == unit]
+        told = [
+            name
+            for name, settings in cells.items()
+            if unit in settings.out_of_bag and (rows.grouped or unit_kept(settings) == unit)
+        ]
+        grown = list(dict.fromkeys([*kept, *told]))
+        if not grown:
+            continue
+        start = time.perf_counter()
+        widest = _largest([cells[name] for name in grown])
+        forest = grow_forest(rows.X, rows.y, rows.bags(unit), widest, seed, threads)
+        growing = time.perf_counter() - start
+        leaves = walk(forest, rows.X, threads)
+        votes = out_of_bag_at(forest, leaves, rows.bags(unit), [cells[name] for name in told], threads)
+        for name, vote in zip(told, votes, strict=True):
+            for way in cells[name].out_of_bag if not rows.grouped else (unit,):
+                facts[name][f"oob_{way}"] = vote.accuracy(rows.y)
+                hits[name][f"oob_{way}"] = vote.hits(rows.y, rows.groups)
+        if not kept:
+            continue
+        points = [cells[name] for name in kept]
+        ends = _walk_samples(forest, pixels, features, threads)
+        probabilities |= zip(kept, probabilities_at(forest, ends, points, threads), strict=True)
+        *sizes, all_grown = sizes_at(forest, [*points, widest])
+        for name, size in zip(kept, sizes, strict=True):
+            own = seconds + growing * size.rows_split / max(all_grown.rows_split, 1)
+            costs[name] = own, size.parameters(forest.n_classes_)
+    for name in cells:
+        yield name, Grown(probabilities[name], *costs[name], facts[name], hits[name])
+
+
+def _largest(settings: Sequence[ForestSettings]) -> ForestSettings:
+    """Settings of the forest that holds all these: most trees, greatest depth, smallest node to be split."""
+    depths = [each.max_depth for each in settings]
+    return settings[0].model_copy(
+        update={
+            "trees": max(each.trees for each in settings),
+            "max_depth": None if None in depths else max(depth for depth in depths if depth is not None),
+            "min_samples_split": min(each.min_samples_split for each in settings),
+        }
+    )
+
+
+def _walk_samples(forest: RandomForestClassifier, pixels: np.ndarray, features: Features, threads: int) -> np.ndarray:
+    """Leaves of all samples, shape (trees, n), with one block of features in memory at a time."""
+    rows = max(16, BLOCK_BYTES // (4 * int(np.prod(pixels.shape[1:]))))
+    parts = gen_batches(len(pixels), rows)
+    return np.concatenate([walk(forest, features.project(pixels[part]), threads) for part in parts], axis=1)
