@@ -50,17 +50,20 @@ class Counts:
     @cached_property
     def true(self) -> np.ndarray:
         """Samples of each class, shape (..., k)."""
-        return self.confusion.sum(axis=-1)
+        totals: np.ndarray = self.confusion.sum(axis=-1)
+        return totals
 
     @cached_property
     def called(self) -> np.ndarray:
         """Samples predicted as each class, shape (..., k)."""
-        return self.confusion.sum(axis=-2)
+        totals: np.ndarray = self.confusion.sum(axis=-2)
+        return totals
 
     @cached_property
     def total(self) -> np.ndarray:
         """All samples, shape (...)."""
-        return self.confusion.sum(axis=(-2, -1))
+        totals: np.ndarray = self.confusion.sum(axis=(-2, -1))
+        return totals
 
     @cached_property
     def grades_off(self) -> np.ndarray:
@@ -68,7 +71,7 @@ class Counts:
         import numpy as np
 
         grades = np.arange(self.confusion.shape[-1])
-        return np.abs(grades[:, None] - grades)
+        return np.asarray(np.abs(grades[:, None] - grades))
 
     def mean(self, weights: np.ndarray | float) -> np.ndarray:
         """Mean over samples of what each cell of the confusion matrix weighs, shape (...)."""
@@ -80,7 +83,8 @@ def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     import numpy as np
 
     undefined = np.full(np.broadcast_shapes(part.shape, whole.shape), np.nan)
-    return np.divide(part, whole, out=undefined, where=whole > 0)
+    quotient: np.ndarray = np.divide(part, whole, out=undefined, where=whole > 0)
+    return quotient
 
 
 @dataclass(frozen=True)
@@ -216,7 +220,8 @@ def _cost_bounds(classes: int, costs: np.ndarray | None) -> tuple[float, float]:
 def _roc_auc(counts: Counts) -> np.ndarray:
     assert counts.won is not None
     assert counts.pairs is not None
-    return ratio(counts.won, counts.pairs).mean(axis=-1)
+    mean: np.ndarray = ratio(counts.won, counts.pairs).mean(axis=-1)
+    return mean
 
 
 def _mean_loss(column: int) -> Callable[[Counts], np.ndarray]:

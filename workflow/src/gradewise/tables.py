@@ -469,7 +469,8 @@ def read(
 
 def read_metadata(path: Path) -> dict[str, Any]:
     """The metadata that `samples` and `features` files carry."""
-    return json.loads(pq.read_schema(path).metadata[b"gradewise"])
+    metadata: dict[str, Any] = json.loads(pq.read_schema(path).metadata[b"gradewise"])
+    return metadata
 
 
 def write(frame: pd.DataFrame, path: Path, schema: pa.Schema) -> None:

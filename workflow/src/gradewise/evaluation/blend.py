@@ -131,10 +131,10 @@ def blend_probabilities(stacked: np.ndarray, by: Literal["probability", "vote"])
     """
     means = stacked.mean(axis=0)
     if by == "probability":
-        return means
+        return np.asarray(means)
     members, _, classes = stacked.shape
     votes = np.eye(classes)[stacked.argmax(axis=2)].sum(axis=0)
-    return (votes + means / 2) / (members + 0.5)
+    return np.asarray((votes + means / 2) / (members + 0.5))
 
 
 def _as_samples(verdicts: pd.DataFrame) -> pd.DataFrame:

@@ -121,4 +121,4 @@ def pairs_won(
 
 def _negatives_below(keys: np.ndarray, positive: np.ndarray) -> np.ndarray:
     """For each positive, how many negatives have a lower key, ties half."""
-    return rankdata(keys)[positive] - rankdata(keys[positive])
+    return np.asarray(rankdata(keys)[positive] - rankdata(keys[positive]))

@@ -88,7 +88,7 @@ def share(by_cell: np.ndarray) -> Estimate:
 
 def hit_rate(sums: np.ndarray) -> np.ndarray:
     """Hits over trials, shape (b,), of sums with shape (b, 2); NaN without trials."""
-    return np.divide(sums[:, 0], sums[:, 1], out=np.full(len(sums), np.nan), where=sums[:, 1] > 0)
+    return np.asarray(np.divide(sums[:, 0], sums[:, 1], out=np.full(len(sums), np.nan), where=sums[:, 1] > 0))
 
 
 def _sizes(key: Key, counts: Counts, classes: list[str]) -> np.ndarray:

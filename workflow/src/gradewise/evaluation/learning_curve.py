@@ -225,7 +225,9 @@ def slope_of(curve: Curve) -> Deletions:
     weights = centred / squares if squares else np.full(len(centred), np.nan)
 
     def combined(name: str) -> np.ndarray:
-        return np.sum([w * getattr(one, name) for w, one in zip(weights, curve.deletions, strict=True)], axis=0)
+        return np.asarray(
+            np.sum([w * getattr(one, name) for w, one in zip(weights, curve.deletions, strict=True)], axis=0)
+        )
 
     return Deletions(float(combined("value")), combined("groups"), combined("repeats"), combined("cells"))
 
@@ -250,7 +252,7 @@ def draw_errors(curve: Curve, errors: np.ndarray, deviations: np.ndarray, seed: 
     normal = rng.standard_normal((DRAWS, len(errors))) @ (vectors * np.sqrt(np.maximum(values, 0))).T
     freedom = np.array([one.freedom for one in curve.spreads])
     strayed = stats.t.ppf(stats.norm.cdf(normal), freedom) * scale
-    return np.clip(errors + strayed, 0, 1)
+    return np.asarray(np.clip(errors + strayed, 0, 1))
 
 
 def fit(ratios: np.ndarray, errors: np.ndarray, weights: np.ndarray) -> PowerLaw:

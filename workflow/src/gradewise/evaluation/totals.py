@@ -38,7 +38,7 @@ class Totals:
     @property
     def samples(self) -> np.ndarray:
         """Number of samples of each entry."""
-        return self.confusion.sum(axis=(1, 2))
+        return np.asarray(self.confusion.sum(axis=(1, 2)))
 
     def counts(self, costs: np.ndarray | None = None) -> Counts:
         """What metrics are functions of."""

@@ -86,7 +86,7 @@ def _mean_of_highest(codes: np.ndarray, values: np.ndarray, samples: np.ndarray,
     starts = np.concatenate([[0], np.cumsum(samples)[:-1]])
     rank = np.arange(len(codes)) - starts[codes[order]]
     kept = order[rank < count]
-    return np.bincount(codes[kept], weights=values[kept]) / np.minimum(samples, count)
+    return np.asarray(np.bincount(codes[kept], weights=values[kept]) / np.minimum(samples, count))
 
 
 def check_labels(predictions: Path, labels: pd.Series, images: pd.Series, classes: list[str]) -> None:

@@ -173,7 +173,7 @@ def fit(pixels: np.ndarray, rows: np.ndarray, components: int) -> Pca:
 
 def _batches(count: int, length: int) -> Iterator[slice]:
     """Slices of `count` vectors of `length` float32 each that fill a block of memory."""
-    return gen_batches(count, max(16, BLOCK_BYTES // (4 * length)))
+    yield from gen_batches(count, max(16, BLOCK_BYTES // (4 * length)))
 
 
 def _mean(flat: np.ndarray, rows: np.ndarray) -> np.ndarray:

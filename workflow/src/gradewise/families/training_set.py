@@ -85,7 +85,7 @@ class TrainingSet:
 
     def groups(self, positions: np.ndarray) -> np.ndarray:
         """Names of the groups of samples."""
-        return self.samples.table["group"].to_numpy()[positions]
+        return np.asarray(self.samples.table["group"].to_numpy()[positions])
 
     def validation_accuracy(self, predict_proba: Callable[[np.ndarray], np.ndarray]) -> float:
         """Share of the validation samples whose most probable class is theirs."""

@@ -299,7 +299,7 @@ def _distance_above(values: np.ndarray, floor: float) -> np.ndarray:
     deviation = values - np.median(values)
     above = deviation[deviation > 0]
     spread = max(float(np.median(np.abs(deviation))), float(np.median(above)) if len(above) else 0.0)
-    return deviation / max(1.4826 * spread, floor)
+    return np.asarray(deviation / max(1.4826 * spread, floor))
 
 
 if __name__ == "__main__":

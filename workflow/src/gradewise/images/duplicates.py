@@ -207,7 +207,9 @@ def candidates(thumbnails: np.ndarray) -> list[Match]:
     flat = torch.tensor(thumbnails.reshape(n, -1))
     permutations = torch.from_numpy(symmetry.permutations(SIDE))
     coarse, fine = _Frequencies(COARSE, FEW_WINDOWS), _Frequencies(FINE, WINDOWS)
-    few, many = (torch.cat([step.plain(_normalised(part)) for part in flat.split(1024)]) for step in (coarse, fine))
+    few, many = (
+        torch.cat([step.plain(_normalised(part)) for part in torch.split(flat, 1024)]) for step in (coarse, fine)
+    )
     spread, whiten = _Whitening(few), _Whitening(many)
     few, many = spread(few), whiten(many)
     found: list[Match] = []
@@ -216,7 +218,7 @@ def candidates(thumbnails: np.ndarray) -> list[Match]:
     for start in range(0, n, block):
         turned = _normalised(flat[start : start + block])[:, permutations]
         own = torch.arange(len(turned))
-        scores = (spread(coarse(turned)).flatten(0, 1) @ few.T).unflatten(0, (len(turned), -1)).amax(dim=1)
+        scores = (spread(coarse(turned)).flatten(0, 1) @ few.T).reshape(len(turned), -1, len(few)).amax(dim=1)
         scores[own, start + own] = -torch.inf
         near = scores.topk(min(KEPT, n - 1), dim=1).indices
         exact, variant = (whiten(fine(turned)) @ many[near].transpose(1, 2)).max(dim=1)
@@ -247,7 +249,7 @@ class _Frequencies:
         place = (torch.arange(SIDE) + 0.5) / SIDE
         waves = torch.cos(torch.pi * torch.arange(order) * (place[:, None] - before) / (1 - before - behind))
         waves = waves * ((place >= before) & (place <= 1 - behind))[:, None]
-        return waves / waves.norm(dim=0)
+        return torch.div(waves, waves.norm(dim=0))
 
     def __call__(self, flat: Tensor) -> Tensor:
         """Unit vectors of the pictures and their crops.
@@ -260,7 +262,7 @@ class _Frequencies:
         -------
         Tensor, shape (images, variants * crops, order ** 2 - 1)
         """
-        pictures = flat.unflatten(-1, (SIDE, SIDE))
+        pictures = flat.reshape(*flat.shape[:-1], SIDE, SIDE)
         rows = torch.einsum("ntyx,ayu->ntaux", pictures, self.basis)
         crops = torch.einsum("ntaux,bxv->ntabuv", rows, self.basis).flatten(2, 3).flatten(-2)[..., 1:]
         every = torch.cat([self._whole(pictures)[:, :, None], crops], dim=2).flatten(1, 2)
@@ -268,7 +270,7 @@ class _Frequencies:
 
     def plain(self, flat: Tensor) -> Tensor:
         """Unit vectors of the whole pictures, shape (pictures, order ** 2 - 1)."""
-        return torch.nn.functional.normalize(self._whole(flat.unflatten(-1, (SIDE, SIDE))), dim=-1)
+        return torch.nn.functional.normalize(self._whole(flat.reshape(*flat.shape[:-1], SIDE, SIDE)), dim=-1)
 
     def _whole(self, pictures: Tensor) -> Tensor:
         return torch.einsum("...yx,yu,xv->...uv", pictures, self.whole, self.whole).flatten(-2)[..., 1:]
@@ -329,7 +331,7 @@ def _picture(path: Path, bits: int) -> np.ndarray:
 
 
 def _turned(image: np.ndarray, element: int) -> np.ndarray:
-    return image.reshape(-1)[_permutations(len(image))[element]].reshape(image.shape)
+    return np.asarray(image.reshape(-1)[_permutations(len(image))[element]].reshape(image.shape))
 
 
 _permutations = lru_cache(maxsize=8)(symmetry.permutations)
@@ -411,4 +413,4 @@ def _structure(grey: np.ndarray, inside: np.ndarray) -> np.ndarray:
         for share in SCALES
     )
     values = (little - much)[inside]
-    return values - values.mean()
+    return np.asarray(values - values.mean())

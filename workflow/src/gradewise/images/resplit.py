@@ -135,7 +135,7 @@ def _with_every_class(train: pd.DataFrame, drawn: np.ndarray, rng: np.random.Gen
         lacking = min(LEAST - len(groups & kept), len(spare))
         if lacking > 0:
             kept |= set(rng.choice(spare, lacking, replace=False))
-    return train["group"].isin(kept).to_numpy()
+    return np.asarray(train["group"].isin(kept).to_numpy())
 
 
 if __name__ == "__main__":

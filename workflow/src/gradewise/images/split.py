@@ -110,7 +110,7 @@ def _one_draw(
 
 
 def _predefined(images: pd.DataFrame, validation: float, rng: np.random.Generator) -> np.ndarray:
-    roles = images["role"].to_numpy(dtype=object).copy()
+    roles: np.ndarray = images["role"].to_numpy(dtype=object).copy()
     groups = images["group"].to_numpy()
     for kept, others in (("test", ["train", "validation"]), ("validation", ["train"])):
         leaks = np.isin(groups, groups[roles == kept]) & np.isin(roles, others)
@@ -170,7 +170,7 @@ def draw_groups(images: pd.DataFrame, share: float, rng: np.random.Generator) ->
         if best is None or lacking + distance < best[0]:
             best = (lacking + distance, drawn)
     assert best is not None
-    return best[1][codes]
+    return np.asarray(best[1][codes])
 
 
 def _check_counts(images: pd.DataFrame, evaluation: Evaluation, classes: list[str]) -> None:

@@ -273,7 +273,7 @@ class _Outline:
         """Distance of the border from the centre at an angle, in half widths."""
         ellipse = self.length / np.sqrt(np.cos(angle) ** 2 + (self.length * np.sin(angle)) ** 2)
         waist = self.egg * np.cos(angle) - self.kidney * np.sin(angle) * np.cos(2 * angle)
-        return ellipse * (1 + waist + self.beak * np.exp(-(((angle - 0.35) / 0.25) ** 2)))
+        return np.asarray(ellipse * (1 + waist + self.beak * np.exp(-(((angle - 0.35) / 0.25) ** 2))))
 
 
 @dataclass(frozen=True)
@@ -452,7 +452,7 @@ def _leaf(at: np.ndarray, length: float, angle: float) -> np.ndarray:
     width = 0.17 * np.sin(np.pi * along**0.8)
     outline = np.concatenate([np.stack([along, width], 1), np.stack([along, -width], 1)[::-1]]) * length
     turned = outline @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    return (turned + at).astype(np.int32)
+    return np.asarray((turned + at).astype(np.int32))
 
 
 def _paint_leaf(picture: np.ndarray, at: np.ndarray, length: float, rng: np.random.Generator) -> None:

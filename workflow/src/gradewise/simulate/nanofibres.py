@@ -218,7 +218,7 @@ class _Fibre:
         """Outline of the strip between two fractions of the radius either side of the axis, in subpixel units."""
         axis, reach = self.axis[points], self.normals[points] * self.radius[points, None]
         outline = np.concatenate([axis + left * reach, (axis + right * reach)[::-1]])
-        return np.rint(outline * 2**SUBPIXEL_BITS).astype(np.int32)
+        return np.asarray(np.rint(outline * 2**SUBPIXEL_BITS).astype(np.int32))
 
 
 def _lay_fibres(form: Morphology, layer: int, side: int, rng: np.random.Generator) -> list[_Fibre]:
@@ -268,7 +268,7 @@ def _headings(count: int, half: int, bend: float, rng: np.random.Generator) -> n
     padded = np.pad(bent, ((0, 0), (window // 2, window - 1 - window // 2)), mode="edge")
     sums = np.cumsum(np.pad(padded, ((0, 0), (1, 0))), axis=1)
     smooth = (sums[:, window:] - sums[:, :-window]) / window
-    return rng.uniform(0, 2 * np.pi, (count, 1)) + smooth
+    return np.asarray(rng.uniform(0, 2 * np.pi, (count, 1)) + smooth)
 
 
 def _thickness(

@@ -35,7 +35,7 @@ def make_samples(pixels: np.ndarray, view: View, rng: np.random.Generator) -> tu
 
 def masked_fractions(mask: np.ndarray, view: View, positions: Positions) -> np.ndarray:
     """Share of each sample that is masked, float32 (n,); parameters as of `mask_samples`."""
-    return (mask_samples(mask, view, positions).mean(axis=(1, 2)) / 255).astype(np.float32)
+    return np.asarray((mask_samples(mask, view, positions).mean(axis=(1, 2)) / 255).astype(np.float32))
 
 
 def mask_samples(mask: np.ndarray, view: View, positions: Positions) -> np.ndarray:

@@ -42,7 +42,7 @@ class SampleTable:
 
     def targets(self, classes: list[str]) -> np.ndarray:
         """Labels as positions in `classes`, shape (n,), int64."""
-        return pd.Categorical(self.table["label"], categories=classes).codes.astype(np.int64)
+        return np.asarray(pd.Categorical(self.table["label"], categories=classes).codes.astype(np.int64))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +133,7 @@ def _map_array(array: Path, view: Path) -> np.ndarray:
     shape = (cache.metadata.num_rows, *tables.read_metadata(view)["shape"])
     remedy = f"delete {array} and {view}, and run the workflow again"
     try:
-        pixels = np.load(array, mmap_mode="r")
+        pixels: np.ndarray = np.load(array, mmap_mode="r")
     except (ValueError, EOFError) as error:
         raise UserError(f"{array}: not whole ({error}); {remedy}") from error
     last = cache.read_row_group(cache.num_row_groups - 1, columns=["pixels"])["pixels"][-1].as_py()

@@ -62,15 +62,19 @@ def _change(entry: Augmentation) -> Change:
     # kornia takes a quarter of a second to import, and most runs do without.
     from kornia import augmentation as kornia
 
+    change: Callable[[Tensor], Tensor]
     if isinstance(entry, Rotate):
-        return kornia.RandomRotation(entry.rotate, p=1.0)
-    if isinstance(entry, ColourJitter):
-        return kornia.ColorJitter(entry.colour_jitter, entry.colour_jitter, entry.colour_jitter, p=1.0)
-    return {
-        "vertical_flip": kornia.RandomVerticalFlip,
-        "horizontal_flip": kornia.RandomHorizontalFlip,
-        "perspective": kornia.RandomPerspective,
-    }[entry](p=0.5)
+        change = kornia.RandomRotation(entry.rotate, p=1.0)
+    elif isinstance(entry, ColourJitter):
+        change = kornia.ColorJitter(entry.colour_jitter, entry.colour_jitter, entry.colour_jitter, p=1.0)
+    else:
+        flips = {
+            "vertical_flip": kornia.RandomVerticalFlip,
+            "horizontal_flip": kornia.RandomHorizontalFlip,
+            "perspective": kornia.RandomPerspective,
+        }
+        change = flips[entry](p=0.5)
+    return change
 
 
 def turn_and_flip(batch: Tensor) -> Tensor:

@@ -128,7 +128,8 @@ def place(network: ConvNet) -> ConvNet:
     """Move a network to CUDA where there is one, its weights laid out as the fastest convolutions want them."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
 
 
 def to_floats(pixels: np.ndarray, device: torch.device) -> Tensor:

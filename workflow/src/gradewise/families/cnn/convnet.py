@@ -56,7 +56,8 @@ class ConvNet(nn.Module):
 
     def forward(self, batch: Tensor) -> Tensor:
         """Scores before softmax, shape (n, classes), of samples (n, channels, height, width)."""
-        return self.head(self.features(batch).flatten(1))
+        scores: Tensor = self.head(self.features(batch).flatten(1))
+        return scores
 
 
 def _blocks(settings: CnnSettings, channels: int) -> nn.Sequential:

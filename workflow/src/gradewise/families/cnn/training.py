@@ -232,7 +232,7 @@ class _Training:
             total = functional.cross_entropy(scores.float(), targets, self.weights, reduction="sum")
             weight = self.weights[targets].sum()
             self.optimiser.zero_grad()
-            (total / weight).backward()
+            torch.autograd.backward(total / weight)
             self.optimiser.step()
             loss_sum += total.detach()
             weight_sum += weight

@@ -81,7 +81,7 @@ def unit_kept(settings: ForestSettings) -> str:
 def draw_bag(tree_seed: int, groups: np.ndarray) -> np.ndarray:
     """How often the tree grown with a seed counts each row, shape (n,)."""
     m = int(groups.max()) + 1
-    return np.bincount(check_random_state(tree_seed).randint(0, m, m), minlength=m)[groups]
+    return np.asarray(np.bincount(check_random_state(tree_seed).randint(0, m, m), minlength=m)[groups])
 
 
 def parallel(threads: int) -> Parallel:

@@ -52,7 +52,7 @@ class ForestClassifier:
 
         def judge(part: slice) -> np.ndarray:
             rows = self.features.project(pixels[part]) if scores is None else scores[part]
-            return self.forest.predict_proba(rows)
+            return np.asarray(self.forest.predict_proba(rows))
 
         # Threads over blocks of samples rather than over trees: each sum over trees keeps its order.
         largest = BLOCK_BYTES // (4 * int(np.prod(self.shape)))

@@ -91,7 +91,7 @@ def importances(rows: TrainingRows, first: ForestSettings, seed: int, threads: i
     """
     own_seed = derive_seed(seed, "first forest")
     forest = grow_forest(rows.X, rows.y, rows.bags(unit_kept(first)), first, own_seed, threads)
-    return forest.feature_importances_
+    return np.asarray(forest.feature_importances_)
 
 
 def select(importance: np.ndarray, scale: float) -> SelectedPixels:

@@ -191,7 +191,7 @@ def _verdicts(
         values, levels = tree.tree_.value[:, 0], _levels(tree)
         return {stop: values[_cut(tree, levels, stop)[0]][own] for stop in stops}
 
-    return parallel(threads)(delayed(judge)(*pair) for pair in zip(forest.estimators_, leaves, strict=True))
+    yield from parallel(threads)(delayed(judge)(*pair) for pair in zip(forest.estimators_, leaves, strict=True))
 
 
 def _levels(tree: DecisionTreeClassifier) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -90,4 +90,4 @@ def _couple(pairs: np.ndarray, classes: int) -> np.ndarray:
     wanted = np.zeros((len(pairs), classes + 1, 1))
     wanted[:, classes] = 1
     found = np.clip(np.linalg.solve(system, wanted)[:, :classes, 0], 0, None)
-    return found / found.sum(axis=1, keepdims=True)
+    return np.asarray(found / found.sum(axis=1, keepdims=True))

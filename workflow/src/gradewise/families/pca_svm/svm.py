@@ -61,7 +61,7 @@ def unfitted(settings: SvmSettings, **kernel: str | float) -> SVC:
 
 def converged(classifier: SVC) -> bool:
     """Whether the optimiser came to its end for every pair of classes, rather than to `max_iter`."""
-    return classifier.fit_status_ == 0
+    return bool(classifier.fit_status_ == 0)
 
 
 @contextmanager

@@ -127,4 +127,4 @@ def _images(name: str, study: Study, pca: Pca) -> Figure:
 def component_as_image(component: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Weights of a component as grey levels, uint8 of the sample's shape: 128 where zero, the largest 1 or 255."""
     scaled = component / np.abs(component).max()
-    return np.round(128 + 127 * scaled).astype(np.uint8).reshape(shape)
+    return np.asarray(np.round(128 + 127 * scaled).astype(np.uint8).reshape(shape))

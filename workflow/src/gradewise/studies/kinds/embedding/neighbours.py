@@ -31,4 +31,4 @@ def vote(points: np.ndarray, targets: np.ndarray, groups: np.ndarray, neighbours
         nearest = np.argsort(block, axis=1, kind="stable")[:, :neighbours]
         asked = np.isfinite(np.take_along_axis(block, nearest, axis=1))
         np.add.at(votes, (np.broadcast_to(rows[:, None], nearest.shape)[asked], targets[nearest[asked]]), 1)
-    return votes.argmax(axis=1)
+    return np.asarray(votes.argmax(axis=1))

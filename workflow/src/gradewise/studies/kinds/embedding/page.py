@@ -56,9 +56,9 @@ def _figure(
             canvas = Canvas(figsize=(5.4, 4.4), dpi=220)
             axes = canvas.add_subplot(projection="3d")
             _scatter(axes, points, "xyz", styles)
-            axes.set_zlabel("t-SNE 3")  # type: ignore[attr-defined]
+            axes.set_zlabel("t-SNE 3")
             axes.tick_params(labelsize=7)
-            axes.set_box_aspect(None, zoom=0.93)  # type: ignore[call-arg]
+            axes.set_box_aspect(None, zoom=0.93)
         else:
             canvas = Canvas(figsize=(5.6, 4.4), dpi=220)
             axes = canvas.add_subplot()

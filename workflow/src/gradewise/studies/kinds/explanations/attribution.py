@@ -79,7 +79,7 @@ class Explained:
         layers, _ = self._layers
 
         def log_odds(batch: Tensor) -> Tensor:
-            scores = self.model.network.head(layers(batch).flatten(1)) / self.model.temperature
+            scores: Tensor = self.model.network.head(layers(batch).flatten(1)) / self.model.temperature
             others = [place for place in range(scores.shape[1]) if place != called]
             return scores[:, called] - scores[:, others].logsumexp(1)
 
@@ -95,7 +95,7 @@ class Explained:
         lime = Lime(self._log_odds(called), SkLearnRidge(alpha=1.0), similarity_func=_similarity)
         with torch.random.fork_rng(devices=[batch.device] if batch.is_cuda else []):
             torch.manual_seed(self.seed)
-            found = lime.attribute(
+            found: Tensor = lime.attribute(
                 batch,
                 feature_mask=segments[None, None],
                 n_samples=LIME_SAMPLES,
@@ -107,15 +107,16 @@ class Explained:
         """Selvaraju et al. (2017), Grad-CAM, ICCV; maps of the last convolution after its activation."""
         layers, finished = self._layers
         last = layers.get_submodule(list(finished.values())[-1])
-        found = LayerGradCam(self._log_odds(called), last).attribute(batch, relu_attributions=True)
-        return LayerAttribution.interpolate(found, self.model.shape[:2], "bilinear")[0, 0]
+        found: Tensor = LayerGradCam(self._log_odds(called), last).attribute(batch, relu_attributions=True)
+        found = LayerAttribution.interpolate(found, self.model.shape[:2], "bilinear")
+        return found[0, 0]
 
     def _occlusion(self, pixels: np.ndarray, batch: Tensor, called: int) -> Tensor:
         """Zeiler & Fergus (2014), Visualizing and understanding convolutional networks, ECCV."""
         height, width, channels = self.model.shape
         side = max(2, min(height, width) // WINDOWS)
         stride = max(1, side // 2)
-        found = Occlusion(self._log_odds(called)).attribute(
+        found: Tensor = Occlusion(self._log_odds(called)).attribute(
             batch,
             sliding_window_shapes=(channels, side, side),
             strides=(channels, stride, stride),

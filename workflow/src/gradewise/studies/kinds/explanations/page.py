@@ -133,7 +133,7 @@ def _legend(canvas: Canvas, panels: np.ndarray, marked: list[str]) -> None:
     bar = canvas.colorbar(scale, ax=panels, location="bottom", shrink=0.5, aspect=45, pad=0.02)
     bar.set_label("Weight / largest weight of the panel")
     bar.set_ticks([-1, 0, 1], labels=[f"{numbers.MINUS}1 (against)", "0", "1 (for the answer)"])
-    bar.outline.set_linewidth(0.5)  # type: ignore[operator]
+    bar.outline.set_linewidth(0.5)
     if marked:
         handles = [
             Line2D([], [], color="black", linestyle=_OUTLINES[region][0], label=REGIONS[region]) for region in marked

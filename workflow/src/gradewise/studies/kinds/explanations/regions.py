@@ -50,7 +50,7 @@ def region_of(mask: Path | None, view: View, row: int, column: int) -> np.ndarra
         pixels = decode_mask(mask)
     except UnreadableError as error:
         raise UserError(f"{mask}: {error}; put the mask back or make the manifest anew") from None
-    return (mask_samples(pixels, view, [(row, column)])[0] / 255).astype(np.float32)
+    return np.asarray((mask_samples(pixels, view, [(row, column)])[0] / 255).astype(np.float32))
 
 
 def share_on(weights: np.ndarray, region: np.ndarray) -> float | None:

@@ -76,7 +76,7 @@ def pixel_importance(forest: ForestClassifier) -> np.ndarray | None:
         everything = np.zeros(int(np.prod(forest.shape)))
         everything[forest.features.kept] = found
         found = everything
-    return found.reshape(forest.shape)
+    return np.asarray(found.reshape(forest.shape))
 
 
 def _image(name: str, study: Study, importance: np.ndarray) -> Figure:
@@ -95,7 +95,7 @@ def _image(name: str, study: Study, importance: np.ndarray) -> Figure:
             side.set_visible(True)
         bar = canvas.colorbar(shown, ax=axes, shrink=0.9, pad=0.03)
         bar.set_label("Importance / even share")
-        bar.outline.set_linewidth(0.5)  # type: ignore[operator]
+        bar.outline.set_linewidth(0.5)
         svg = drawing.to_svg(canvas)
     ordered = np.sort(of_pixel.ravel())[::-1]
     tenth = max(1, ordered.size // 10)
