@@ -1,4 +1,5 @@
-# make: set up, then run the workflow on config.yaml.  make test: set up, then run the tests.  make setup: only set up.
+# make: set up, then run the workflow on config.yaml.  make setup: only set up.  make test: set up, then run the tests;
+# make test TESTS="-m 'not slow'" runs the quick ones alone.
 # make studies: set up, then make the tables and figures of the two published studies again, on simulated images.
 PYTHON ?= python3
 CORES ?= all
@@ -15,7 +16,7 @@ studies: setup
 setup: .venv/ready
 
 test: .venv/ready-to-test
-	pytest
+	pytest -n logical --dist loadfile $(TESTS)
 
 check: .venv/ready-to-test
 	ruff check .

@@ -147,6 +147,7 @@ def test_an_image_that_the_manifest_lacks_is_named(make: Callable[..., Any], tmp
         run(made, tmp_path)
 
 
+@pytest.mark.slow
 def test_both_steps_run_from_the_shell(make: Callable[..., Any]) -> None:
     made = make({"good": 3.0, "poor": 0.0}, classes=("A", "B"), tiles=3, repeats=2)
     common = ["--dataset", "d", "--results", str(made.folder), "--classes", '["A","B"]', "--costs", "[[0,1],[5,0]]"]

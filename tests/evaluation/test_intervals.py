@@ -105,6 +105,7 @@ def test_a_single_test_of_lone_images_has_wilsons_interval(simulated: ModuleType
     assert (found.low, found.high) == pytest.approx(wilson(found.value, 48, 1.959964), abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("groups", "size", "correlation", "repeats"), [(5, 10, 0.1, 1), (16, 10, 0.3, 1), (16, 10, 0.1, 5), (48, 1, 0.0, 5)]
 )

@@ -42,6 +42,7 @@ def experiment(rng, memory, groups=40, size=3, repeats=3, correlation=0.3):
     return sides
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory", [0.0, 0.15])
 def test_the_interval_of_the_gap_covers_the_memory_that_was_put_in(memory):
     covered, values = 0, []

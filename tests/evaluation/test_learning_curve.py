@@ -74,6 +74,7 @@ def test_a_steep_curve_is_told_to_grow_and_how_many_groups_a_point_takes():
     assert sum(covered) >= 5
 
 
+@pytest.mark.slow
 def test_a_flat_curve_is_called_flat_where_the_data_suffice():
     found = [finding(lambda n: 0.2, [25, 50, 100, 200], seed, tested=300, repeats=5) for seed in range(6)]
     assert sum(each["finding"] == "flat" for each in found) >= 4
@@ -86,6 +87,7 @@ def test_a_dozen_test_groups_settle_nothing():
     assert sum(each["finding"] == "undetermined" for each in found) >= 4
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_slope_covers_the_truth():
     def law(n):
         return 0.1 + 0.8 * n**-0.5

@@ -109,6 +109,7 @@ def test_a_part_that_is_truly_worse_is_found() -> None:
     assert found["x"]["difference"] < 0
 
 
+@pytest.mark.slow
 def test_parts_that_do_not_differ_are_seldom_called_different() -> None:
     called = 0
     for seed in range(150):

@@ -49,6 +49,7 @@ def test_with_one_row_a_group_the_forest_is_that_of_scikit_learn(given, same):
     np.testing.assert_allclose(training, reference.predict_proba(X), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_out_of_bag_over_groups_agrees_in_distribution_with_scikit_learn_where_groups_are_rows():
     settings = ForestSettings(trees=40)
     ours, theirs = [], []
@@ -60,6 +61,7 @@ def test_out_of_bag_over_groups_agrees_in_distribution_with_scikit_learn_where_g
     assert np.mean(ours) == pytest.approx(np.mean(theirs), abs=0.02)
 
 
+@pytest.mark.slow
 def test_with_near_twins_only_out_of_bag_over_groups_tells_the_accuracy_on_new_groups():
     settings = ForestSettings(trees=60)
     rows, groups_, tests = [], [], []

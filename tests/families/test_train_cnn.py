@@ -128,6 +128,7 @@ def test_a_finished_candidate_is_not_trained_again_after_a_kill(cache, tmp_path:
     assert not list(tmp_path.glob("*checkpoint*"))
 
 
+@pytest.mark.slow
 def test_the_step_runs_from_the_shell(cache, tmp_path: Path) -> None:
     made = cache()
     candidate = {**SMALL, "augment": ["d4", {"rotate": 10}, {"colour_jitter": [0.8, 1.2]}], "class_weight": "balanced"}
