@@ -1,23 +1,38 @@
 """Whole runs: from nothing to reports, nothing the second time, and only what a change touches after that."""
 
+import io
+import json
+import re
 import shutil
+import subprocess
+import sys
+import zipfile
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 from gradewise import tables
 
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
 SMALL = Path(__file__).parent / "small.yaml"
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory, snakemake):
-    """Folder of a finished run of the small configuration."""
+def run(tmp_path_factory, snakemake):
+    """A run of the small configuration: its folder, and what it printed."""
     folder = tmp_path_factory.mktemp("run")
-    snakemake("--cores", 2, "--directory", folder, "--configfile", SMALL)
-    return folder
+    return folder, snakemake("--cores", 2, "--directory", folder, "--configfile", SMALL).stdout
+
+
+@pytest.fixture(scope="module")
+def finished(run):
+    """Folder of the finished run."""
+    return run[0]
 
 
 @pytest.fixture
@@ -33,10 +48,50 @@ def test_every_promised_file_is_there(finished):
             assert len(tables.read(results / f"{name}.parquet"))
         assert (results / "quarantine.csv").read_text().startswith("path,reason")
         for model in models:
-            for repeat in "01":
-                assert (results / "models" / model / repeat / "run.json").is_file()
+            assert (results / "models" / model / "0/run.json").is_file()
         assert (finished / "reports" / f"{dataset}.html").is_file()
     assert (finished / "reports/index.html").is_file()
+    assert (finished / "reports/fibres-studies.html").is_file()
+
+
+def test_the_terminal_shows_progress_and_ends_with_the_recommendations(run):
+    folder, printed = run
+    assert re.search(r"^(\d+) of \1 steps \(100%\) done$", printed, flags=re.M)
+    assert "Finished jobid" not in printed
+    assert "\n    input:" not in printed
+    end = printed.partition("(100%) done")[2]
+    for dataset in ("fibres", "fruit"):
+        headline = json.loads((folder / f"results/{dataset}/summary.json").read_text())["headline"]
+        assert f"{dataset}: {headline}" in " ".join(end.split())
+    assert str(folder / "reports/index.html") in end
+    (log,) = (folder / ".snakemake/log").glob("*.log")
+    assert "Finished jobid" in log.read_text()
+
+
+def test_masks_label_tiles_and_the_two_most_suspicious_decide_on_an_image(finished):
+    results = finished / "results/fibres"
+    samples = tables.read(results / "models/forest/0/predictions.parquet")
+    assert samples.groupby("image_id")["label"].nunique().max() == 2
+    top = samples.groupby("image_id")["p_NHNF"].apply(lambda shares: shares.nlargest(2).mean())
+    verdicts = tables.read(results / "verdicts.parquet")
+    forest = verdicts.loc[verdicts["model"] == "forest"].set_index("image_id")["p_NHNF"]
+    np.testing.assert_allclose(forest, top.loc[forest.index], rtol=1e-6)
+
+
+def test_the_example_in_python_predicts_what_the_run_predicted(finished):
+    photos = sorted((finished / "results/fruit/simulated/images").iterdir())[:3]
+    command = [sys.executable, ROOT / "examples/predict.py", "results/fruit/models/forest-colour/0", *photos]
+    printed = subprocess.run(command, cwd=finished, capture_output=True, text=True, check=True).stdout
+    shown = pd.read_csv(io.StringIO(printed), sep="\t")
+    predictions = tables.read(finished / "results/fruit/models/forest-colour/0/predictions.parquet")
+    expected = predictions.set_index("image_id").loc[[photo.name for photo in photos]]
+    assert list(shown["class"]) == list(expected["predicted"])
+    np.testing.assert_allclose(shown[["p_A", "p_B", "p_C"]], expected[["p_A", "p_B", "p_C"]], atol=5e-5)
+
+
+def test_snakemake_makes_a_report_of_the_finished_run(finished, snakemake):
+    snakemake("--directory", finished, "--configfile", SMALL, "--report", finished / "report.zip")
+    assert zipfile.is_zipfile(finished / "report.zip")
 
 
 def test_a_second_run_does_nothing(replan):
@@ -63,13 +118,11 @@ def test_a_new_view_reruns_what_looks_through_it_alone(replan):
     }
 
 
-def test_the_same_configuration_gives_the_same_tables(finished, snakemake, tmp_path):
+def test_the_same_configuration_gives_the_same_predictions(finished, snakemake, tmp_path):
     shutil.copytree(finished / "results/fruit/simulated", tmp_path / "results/fruit/simulated")
-    snakemake("results/fruit/metrics.parquet", "--cores", 1, "--directory", tmp_path, "--configfile", SMALL)
-    first, second = (
-        tables.read(folder / "results/fruit/metrics.parquet").drop(columns="repeat") for folder in (finished, tmp_path)
-    )
-    assert first.equals(second)
+    blend = "results/fruit/models/both/0/predictions.parquet"
+    snakemake(blend, "--cores", 2, "--directory", tmp_path, "--configfile", SMALL)
+    pd.testing.assert_frame_equal(tables.read(finished / blend), tables.read(tmp_path / blend))
 
 
 def test_changed_images_are_noticed(finished, snakemake, planned, tmp_path):
@@ -79,7 +132,7 @@ def test_changed_images_are_noticed(finished, snakemake, planned, tmp_path):
     (tmp_path / "labels.csv").write_text(labels)
     raw = yaml.safe_load(SMALL.read_text())
     raw["datasets"] = {"fruit": raw["datasets"]["fruit"]}
-    del raw["datasets"]["fruit"]["simulate"]
+    del raw["datasets"]["fruit"]["simulate"], raw["studies"]
     raw["datasets"]["fruit"]["tables"] = [{"csv": "labels.csv", "images": "photos"}]
     file = tmp_path / "mine.yaml"
     file.write_text(yaml.safe_dump(raw))

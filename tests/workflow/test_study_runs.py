@@ -9,6 +9,7 @@ import yaml
 
 from gradewise import tables
 
+pytestmark = pytest.mark.slow
 STUDIES = Path(__file__).parent / "studies.yaml"
 
 
