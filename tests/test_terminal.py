@@ -4,7 +4,7 @@ import json
 import logging
 
 import pytest
-from snakemake_interface_logger_plugins.common import LogEvent
+from snakemake.logging import LogEvent
 
 from gradewise.terminal import Terminal, outcome
 
