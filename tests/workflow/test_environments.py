@@ -3,7 +3,7 @@
 import ast
 import sys
 import tomllib
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
@@ -72,6 +72,9 @@ def test_libraries_that_are_imported_are_declared(folder):
     declared = set(requirement_lines(PROJECT["dependencies"])) | {"gradewise"}
     if folder == "tests":
         declared |= set(requirement_lines(PROJECT["optional-dependencies"]["dev"]))
+    # what a declared library pins exactly is a part of it, as pydantic-core is of pydantic
+    parts = [part for name in declared for part in requirement_lines(requires(name) or []).values()]
+    declared |= {canonicalize_name(part.name) for part in parts if str(part.specifier).startswith("==")}
     distributions = packages_distributions()
     local = {path.stem for path in (ROOT / "tests").rglob("*.py")}
     for path in (ROOT / folder).rglob("*.py"):
