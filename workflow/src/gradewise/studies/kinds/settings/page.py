@@ -180,11 +180,10 @@ def _remarks(study: Study, read: Varied) -> list[str]:
             f"Chosen in each repeat by accuracy on its validation images alone: {numbers.listed(list(study.best_of))}. "
             f"So the validation accuracy of a choice is slightly too high, and its test accuracy is not."
         )
-    if read.family == "pca_svm" and "train" in study.measures:
+    if read.family == "pca_svm":
         remarks.append(
-            "Verdicts come from calibrated probabilities, which rest on decisions about images left out of the fit. "
-            "Where a classifier knows its training images by heart and little else, its training accuracy is lower "
-            "than that of its plain decisions, which is what publications usually give."
+            "Verdicts come from calibrated probabilities. Plain decisions of the classifier, which most publications "
+            "report, differ mostly where C is very small or gamma far from its best values."
         )
     if any(
         one.spread is not None and one.estimate.bounds is None
