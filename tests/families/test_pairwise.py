@@ -83,3 +83,11 @@ def test_pairs_that_never_err_stay_finite():
     sigmoids = fit_sigmoids(decisions, target, np.ones(20))
     assert np.isfinite(sigmoids).all()
     assert couple(decisions, sigmoids, 2)[0, 0] > 0.8
+
+
+def test_decisions_that_lean_the_wrong_way_are_not_turned_round():
+    targets = np.repeat([0, 1], [30, 10])
+    wrong = np.where(targets == 0, -1.0, 1.0)[:, None]
+    (slope, offset), (right, _) = (fit_sigmoids(sign * wrong, targets, np.ones(40))[0] for sign in (1, -1))
+    assert (slope, round(offset, 3)) == (0.0, round(np.log(31 / 11), 3))
+    assert right > 0

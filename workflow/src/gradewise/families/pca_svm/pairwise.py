@@ -32,7 +32,7 @@ def fit_sigmoids(decisions: np.ndarray, targets: np.ndarray, weights: np.ndarray
     Returns
     -------
     ndarray, shape (pairs, 2)
-        Slope and offset of the logarithm of the odds for the first class.
+        Slope, never below zero, and offset of the logarithm of the odds for the first class.
     """
     sigmoids = []
     for column, (first, second) in zip(decisions.T, combinations(range(int(targets.max()) + 1), 2), strict=True):
@@ -48,7 +48,12 @@ def fit_sigmoids(decisions: np.ndarray, targets: np.ndarray, weights: np.ndarray
             np.repeat([1, 0], len(scores)),
             sample_weight=np.concatenate([weight * wanted, weight * (1 - wanted)]),
         )
-        sigmoids.append((model.coef_[0, 0] / scale, model.intercept_[0]))
+        slope, offset = model.coef_[0, 0] / scale, model.intercept_[0]
+        if slope < 0:
+            # Decisions that say nothing of samples not seen (a kernel far too narrow) may lean the wrong way by chance;
+            # followed, they would turn every decision round. The shares of the two classes are all that is known.
+            slope, offset = 0.0, float(np.log((of_first + 1) / (of_second + 1)))
+        sigmoids.append((slope, offset))
     return np.array(sigmoids)
 
 
