@@ -18,6 +18,7 @@ from gradewise import tables
 from gradewise.config.datasets import Dataset
 from gradewise.config.section import to_json
 from gradewise.evaluation.calibration import calibrate
+from gradewise.evaluation.recommend import recommend
 from gradewise.evaluation.subgroups import describe, measure_subgroups
 from gradewise.report.report import report
 from gradewise.results import Results
@@ -68,9 +69,20 @@ class Written:
     def html(self) -> str:
         return self.page.read_text()
 
+    def report(self, **changed: Any) -> None:
+        """Recommend a model and write the report."""
+        self.recommend()
+        report(**(self.arguments | changed))
+
+    def recommend(self) -> None:
+        """Decide on what the tables hold now."""
+        output = self.results.folder / "recommendation.json"
+        recommend(dataset=self.world.dataset, results=self.results.folder, output=output)
+
     @property
     def known(self) -> dict[str, Any]:
-        """The arguments that say what there is to report on."""
+        """The arguments that say what there is to report on, with a recommendation made of it."""
+        self.recommend()
         return {name: self.arguments[name] for name in ("results", "dataset", "seed")}
 
     @property
@@ -429,7 +441,7 @@ def _comparisons(verdicts: pd.DataFrame, world: World) -> pd.DataFrame:
 def fibres(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """The report on the binary dataset with tiles, written."""
     results = make(tmp_path_factory.mktemp("fibres"), FIBRES)
-    report(**results.arguments)
+    results.report()
     return results
 
 
@@ -437,7 +449,7 @@ def fibres(tmp_path_factory: pytest.TempPathFactory) -> Written:
 def grades(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """The report on the ordered dataset, written."""
     results = make(tmp_path_factory.mktemp("grades"), GRADES)
-    report(**results.arguments)
+    results.report()
     return results
 
 

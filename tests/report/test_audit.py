@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from gradewise import tables
-from gradewise.report.report import report
 
 
 @pytest.fixture
@@ -16,7 +15,7 @@ def told(make_grades):
         results = make_grades()
         frame = pd.DataFrame(findings, columns=tables.AUDIT.names)
         results.write(audit=frame.astype(dict.fromkeys(("value", "low", "high", "baseline"), "float64")))
-        report(**results.arguments)
+        results.report()
         return " ".join(
             html.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", results.html, flags=re.S)).split()
         ), results

@@ -4,7 +4,6 @@ import pandas as pd
 import pytest
 
 from gradewise.report import evidence, page
-from gradewise.report.report import report
 from gradewise.report.sections import leak
 
 NO_BREAK = "\u00a0"
@@ -75,7 +74,7 @@ def test_the_page_and_its_table_hold_the_leak_test(make_fibres):
     results = make_fibres(models=("forest-d4",))
     results.change(leak_test=True)
     results.write(leaks=rows(0.218, 0.15, 0.28))
-    report(**results.arguments)
+    results.report()
     assert "What a careless split would have claimed" in results.html
     assert pd.read_csv(results.assets / "leak.csv")["gap"].tolist() == [0.218]
     assert (results.assets / "leak.svg").exists()

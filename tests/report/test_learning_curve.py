@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from gradewise.report import evidence, page
-from gradewise.report.report import report
 from gradewise.report.sections import learning_curve
 
 NO_BREAK = "\u00a0"
@@ -90,7 +89,7 @@ def test_the_page_holds_the_curve_and_its_tables(make_fibres):
     results = make_fibres(models=("forest-d4",))
     results.change(learning_curve=True)
     results.write(learning_curve=curve(), extrapolations=outlook(GROWS))
-    report(**results.arguments)
+    results.report()
     assert "Would more images help?" in results.html
     assert list(pd.read_csv(results.assets / "learning-curve.csv")["share"]) == [0.25, 0.5, 1.0, 2.0]
     assert (results.assets / "learning-curve.svg").exists()

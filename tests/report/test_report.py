@@ -14,7 +14,6 @@ import pytest
 from gradewise import tables
 from gradewise.command import UserError
 from gradewise.report.index import index
-from gradewise.report.report import report
 
 NO_BREAK = "\u00a0"
 
@@ -107,7 +106,7 @@ def test_the_page_names_language_title_and_skip_link(written):
 def test_sections_follow_the_order_of_the_questions(written):
     titles = re.findall(r"<h2[^>]*>([^<]*)</h2>", written.html)
     assert titles == [
-        "Verdict",
+        "Recommendation",
         "Dataset",
         "Data audit",
         "Accuracy",
@@ -214,7 +213,7 @@ def test_the_manifest_and_view_are_named_by_their_hashes(fibres):
 
 def test_a_second_run_writes_the_same_bytes(fibres, tmp_path):
     again = {"output": tmp_path / "fibres.html", "assets": tmp_path / "fibres", "summary": tmp_path / "summary.json"}
-    report(**(fibres.arguments | again))
+    fibres.report(**again)
     assert again["output"].read_bytes() == fibres.page.read_bytes()
     for path in fibres.assets.iterdir():
         assert (again["assets"] / path.name).read_bytes() == path.read_bytes(), path.name
@@ -226,7 +225,7 @@ def test_hostile_names_and_labels_are_shown_not_obeyed(make_grades):
     changed = {"classes": list(classes)}
     results = make_grades(classes=classes, changed_settings=changed, names=names, models=("svm-plain",))
     with pytest.warns(UserWarning, match="Glyph"):
-        report(**results.arguments)
+        results.report()
     elements = Elements(results.html)
     assert not elements.named("script", "b")
     assert "<script>alert(" in text_of(results)
@@ -234,7 +233,7 @@ def test_hostile_names_and_labels_are_shown_not_obeyed(make_grades):
 
 
 def test_one_model_with_null_metrics_and_nothing_set_aside(bare):
-    report(**bare.arguments)
+    bare.report()
     titles = re.findall(r"<h2[^>]*>([^<]*)</h2>", bare.html)
     assert not {"Comparison of pairs", "Training curves", "Out-of-bag accuracy"} & set(titles)
     assert "svm-plain is the only model here" in text_of(bare)
@@ -245,7 +244,7 @@ def test_one_model_with_null_metrics_and_nothing_set_aside(bare):
 def test_more_than_fifty_files_set_aside_are_cut_short_and_counted(make_grades):
     rows = tuple((f"bad-{number}.png", "the file is empty") for number in range(60))
     results = make_grades(quarantine=rows, models=("svm-plain",))
-    report(**results.arguments)
+    results.report()
     assert "bad-49.png" in results.html
     assert "bad-50.png" not in results.html
     assert "10 further rows in the file" in text_of(results)
@@ -256,7 +255,7 @@ def test_many_classes_are_all_shown(make_grades):
     classes = tuple(f"kind of fruit {number}" for number in range(12))
     changed = {"classes": list(classes), "ordered": False}
     results = make_grades(classes=classes, changed_settings=changed, models=("svm-plain",), duplicates=False)
-    report(**results.arguments)
+    results.report()
     assert len(pd.read_csv(results.assets / "confusion-svm-plain.csv")) == 144
     assert set(classes) <= set(Elements(results.html).cells)
 
@@ -266,12 +265,12 @@ def test_an_image_that_has_gone_is_named(bare):
     for path in manifest["path"]:
         Path(path).unlink()
     with pytest.raises(UserError, match=r"\.png: no such file"):
-        report(**bare.arguments)
+        bare.report()
 
 
 def test_metrics_of_another_dataset_are_refused(bare):
     with pytest.raises(UserError, match="no rows about dataset 'other'"):
-        report(**(bare.arguments | {"dataset": "other"}))
+        bare.report(dataset="other")
 
 
 def test_the_index_has_a_card_with_verdict_and_link_for_each_dataset(fibres, grades, tmp_path):
@@ -291,6 +290,7 @@ def test_the_index_has_a_card_with_verdict_and_link_for_each_dataset(fibres, gra
 def test_the_report_runs_from_the_shell_with_settings_of_every_shape(make_fibres):
     settings = {"aggregate": {"top": 3}, "group": {"regex": "^(.*)_[0-9]+"}, "mask_suffix": "_gt"}
     results = make_fibres(changed_settings=settings, models=("forest-d4",), repeats=1)
+    results.recommend()
     command = [sys.executable, "-m", "gradewise.report.report", *results.flags]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -301,12 +301,12 @@ def test_the_report_runs_from_the_shell_with_settings_of_every_shape(make_fibres
 def test_where_samples_decide_the_verdict_speaks_of_them(make_fibres):
     results = make_fibres(changed_settings={"decide_on": "sample"})
     results.write(comparisons=tables.read(results.results.table("comparisons")).assign(level="sample"))
-    report(**results.arguments)
+    results.report()
     text = text_of(results).replace(NO_BREAK, " ")
     tested = [tables.read(results.results.run("cnn-small", repeat).predictions) for repeat in range(3)]
     count = pd.concat(frame.loc[frame["role"] == "test", "sample_id"] for frame in tested).nunique()
     assert re.search(rf"({count:,} test samples in \d+ groups, over 3 repeats)".replace(",", "."), text)
     assert "of test samples right" in text
     assert "sample-level accuracy on test samples" in text
-    assert "Of images, gathered from their samples," in text
+    assert "Of images, combined from their samples," in text
     assert "The sample is shown next to the image that it comes from." in text

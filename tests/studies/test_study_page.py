@@ -15,7 +15,6 @@ from gradewise import tables
 from gradewise.command import UserError
 from gradewise.config.views import View
 from gradewise.report.index import index
-from gradewise.report.report import report
 from gradewise.studies.cells import Cell, VariedCells
 from gradewise.studies.kinds.settings import Study as StudySettings
 from gradewise.studies.planned import PlannedStudies
@@ -419,7 +418,7 @@ def test_the_page_leads_to_the_report(made):
 
 
 def test_the_report_leads_to_the_page(bare):
-    report(**bare.arguments, studies_page=bare.page.parent / "grades-studies.html")
+    bare.report(studies_page=bare.page.parent / "grades-studies.html")
     assert 'href="grades-studies.html"' in bare.html
 
 

@@ -26,10 +26,9 @@ from gradewise.evaluation.recommendation import (
     ConstantPrediction,
     Criterion,
     Ground,
-    GuessingBeatsAll,
-    NotBetterThanBaseline,
     Pair,
     Recommendation,
+    baseline_warning,
     decide,
     disagreements,
     look_alike_warning,
@@ -81,24 +80,20 @@ def recommendation_of(measured: Measured) -> Recommendation:
     facts: dict[str, Any] = {}
     warnings: list[Caution] = []
     if decision.choice is not None:
-        choice, leader = decision.candidate(decision.choice), decision.candidate(decision.leader)
-        against = criterion.against(choice.score, baseline.value)
+        choice = decision.candidate(decision.choice)
         classes = _classes(measured, choice.model, criterion.level)
         facts = {
-            "against_baseline": against,
+            "against_baseline": criterion.against(choice.score, baseline.value),
             "validation": measured.estimate(choice.model, criterion.metric, criterion.level, role="validation"),
             "plain_accuracy": None if criterion.metric == "accuracy" else _accuracy(measured, choice, criterion.level),
             "other_level": _other_level(measured, choice, criterion.level),
             "classes": classes,
             "weakest": weakest(classes),
         }
-        if criterion.against(leader.score, baseline.value) == "worse":
-            warnings.append(GuessingBeatsAll())
-        elif against in ("worse", "undecided"):
-            warnings.append(NotBetterThanBaseline())
+        guessing = baseline_warning(decision, baseline.value, criterion)
         fall = validation_warning(facts["validation"], choice.score, criterion)
         never = tuple(result.name for result in classes if known(result.recall.value) and not result.predicted)
-        warnings += [] if fall is None else [fall]
+        warnings += [warning for warning in (guessing, fall) if warning is not None]
         warnings += [ClassNeverPredicted(classes=never)] if never else []
         warnings += _disagreements(measured, choice.model, criterion)
         warnings += clue_warnings(measured.audit, measured, choice.model)
@@ -106,16 +101,22 @@ def recommendation_of(measured: Measured) -> Recommendation:
     return Recommendation(
         dataset=measured.dataset,
         criterion=criterion,
-        ground=Ground(
-            images=tested["unit"].nunique(),
-            groups=tested["group"].nunique(),
-            repeats=tested["repeat"].nunique(),
-            folds=settings.evaluation.folds,
-        ),
+        ground=ground_of(measured, criterion.level),
         baseline=baseline,
         warnings=tuple(warnings),
         **dict(decision),
         **facts,
+    )
+
+
+def ground_of(measured: Measured, level: Level) -> Ground:
+    """What was tested; where views cut differently and samples decide, those of the first model."""
+    tested = measured.tested(measured.models[0], level)
+    return Ground(
+        images=tested["unit"].nunique(),
+        groups=tested["group"].nunique(),
+        repeats=tested["repeat"].nunique(),
+        folds=measured.settings.evaluation.folds,
     )
 
 
@@ -238,6 +239,7 @@ def clue_warnings(audit: pd.DataFrame, measured: Measured, model: str) -> list[C
             baseline=best["baseline"],
             clues=tuple(shown["subject"]),
             known=tuple(name for name in tried["subject"] if name != TOGETHER),
+            model=model,
             accuracy=accuracy,
         )
     ]

@@ -203,6 +203,7 @@ class ClueExplains(Record):
     baseline: float = Field(description="accuracy of predicting the most frequent class")
     clues: tuple[str, ...] = Field(description="all clues that do nearly as well, or the best one")
     known: tuple[str, ...] = Field(description="all single clues that were tried")
+    model: str = Field(description="the choice")
     accuracy: Estimate = Field(description="of the choice, on images")
 
 
@@ -339,6 +340,16 @@ def lag(leader: Candidate, candidate: Candidate, criterion: Criterion) -> float:
 def find(pairs: Sequence[Pair], first: str, second: str) -> Pair | None:
     """The comparison of two models, seen from `first`."""
     return next((pair.seen_from(first) for pair in pairs if {pair.first, pair.second} == {first, second}), None)
+
+
+def baseline_warning(decision: Decision, value: float, criterion: Criterion) -> Caution | None:
+    """Where predicting one class for everything, which reaches a value, is better, or may be as good."""
+    if decision.choice is None:
+        return None
+    if criterion.against(decision.candidate(decision.leader).score, value) == "worse":
+        return GuessingBeatsAll()
+    against = criterion.against(decision.candidate(decision.choice).score, value)
+    return NotBetterThanBaseline() if against in ("worse", "undecided") else None
 
 
 def validation_warning(validation: Estimate, test: Estimate, criterion: Criterion) -> ValidationAboveTest | None:

@@ -2,109 +2,55 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import pandas as pd
 
 from gradewise import tables
-from gradewise.command import UserError
-from gradewise.config.datasets import Dataset
+from gradewise.evaluation import measured
+from gradewise.evaluation.measured import Measured
+from gradewise.evaluation.measured import Run as Run
+from gradewise.evaluation.measured import row_estimate as row_estimate
+from gradewise.evaluation.recommendation import Recommendation
+from gradewise.evaluation.verdicts import Level
 from gradewise.provenance import hash_file
 from gradewise.report.numbers import Estimate
 from gradewise.report.palette import Style, styles
-from gradewise.results import Results
+
+LEVELS: tuple[Level, ...] = ("image", "sample")
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run: what its `run.json` says, and its folder."""
-
-    record: Mapping[str, Any]
-    folder: Path
-
-    @property
-    def predictions(self) -> Path:
-        """What the model says of every sample of the repeat."""
-        return self.folder / "predictions.parquet"
-
-    @property
-    def model(self) -> str:
-        """Name of the model."""
-        return str(self.record["model"])
-
-    @property
-    def repeat(self) -> int:
-        """Which split."""
-        return int(self.record["repeat"])
-
-    @property
-    def seconds_per_image(self) -> float | None:
-        """Time to predict one image, all its samples [s]."""
-        seconds = self.record.get("seconds_predict_per_sample")
-        return None if seconds is None else float(seconds) * float(self.record.get("samples_per_image") or 1)
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What is known about one dataset.
+class Evidence(Measured):
+    """What is known about one dataset, beside what is `Measured` of its models.
 
     Attributes
     ----------
-    dataset : str
-    results : Results
-        Where the files lie.
-    settings : Dataset
+    recommendation : Recommendation
+        Which model to use, and why.
     seed : int
-    manifest, quarantine, splits, metrics, comparisons, verdicts, calibration, subgroups : DataFrame
+    manifest, quarantine, splits, calibration, subgroups : DataFrame
         The tables of that name.
     manifest_hash : str
         SHA-256 of the manifest's file.
-    runs : tuple of Run
-        By model, in the order of the configuration, then by repeat.
-    audit : DataFrame
-        The findings of the data audit.
     leaks, learning_curve, extrapolations : DataFrame or None
         The tables of that name, where the configuration asks for them.
     """
 
-    dataset: str
-    results: Results
-    settings: Dataset
+    recommendation: Recommendation
     seed: int
     manifest: pd.DataFrame
     manifest_hash: str
     quarantine: pd.DataFrame
     splits: pd.DataFrame
-    metrics: pd.DataFrame
-    comparisons: pd.DataFrame
-    verdicts: pd.DataFrame
     calibration: pd.DataFrame
     subgroups: pd.DataFrame
-    audit: pd.DataFrame
-    runs: tuple[Run, ...]
     leaks: pd.DataFrame | None = None
     learning_curve: pd.DataFrame | None = None
     extrapolations: pd.DataFrame | None = None
-    _samples: dict[str, pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
-
-    @property
-    def classes(self) -> list[str]:
-        """Classes in the order of the configuration."""
-        return list(self.settings.classes)
-
-    @property
-    def models(self) -> list[str]:
-        """Models with results, in the order of the configuration, then any others."""
-        present = dict.fromkeys(self.metrics["model"])
-        return [name for name in self.settings.models if name in present] + [
-            name for name in present if name not in self.settings.models
-        ]
 
     @cached_property
     def views(self) -> dict[str, Path]:
@@ -124,66 +70,12 @@ class Evidence:
         return styles(self.families)
 
     @property
-    def tiled(self) -> bool:
-        """Whether any model sees more than one sample of an image."""
-        return any(float(run.record.get("samples_per_image") or 1) > 1 for run in self.runs)
-
-    @property
-    def levels(self) -> list[str]:
+    def levels(self) -> list[Level]:
         """Levels to report, the deciding one first: image, and sample where they differ."""
-        measured = set(self.metrics["level"])
+        levels_measured = set(self.metrics["level"])
         shown = {"image", self.deciding_level} | ({"sample"} if self.tiled else set())
-        levels = [level for level in ("image", "sample") if level in measured & shown]
+        levels: list[Level] = [level for level in LEVELS if level in levels_measured & shown]
         return sorted(levels, key=lambda level: level != self.deciding_level)
-
-    @property
-    def test(self) -> pd.DataFrame:
-        """Verdicts on test images."""
-        return self.verdicts.loc[self.verdicts["role"] == "test"]
-
-    @property
-    def deciding_level(self) -> str:
-        """What the verdict and the comparisons speak of: image or sample."""
-        return self.settings.deciding_level
-
-    def tested(self, model: str, level: str) -> pd.DataFrame:
-        """What a model said of each test image, or of each sample: rows of `verdicts.parquet`, or of its predictions
-        with their repeat, and the name of the image or sample as `unit`."""
-        if level == "image":
-            mine = self.test.loc[self.test["model"] == model]
-            return mine.assign(unit=mine["image_id"])
-        if model not in self._samples:
-            self._samples[model] = self._read_samples(model)
-        return self._samples[model]
-
-    def _read_samples(self, model: str) -> pd.DataFrame:
-        parts = [tables.read(run.predictions, role="test").assign(repeat=run.repeat) for run in self.runs_of(model)]
-        samples = pd.concat(parts, ignore_index=True)
-        return samples.assign(unit=samples["sample_id"])
-
-    def runs_of(self, model: str) -> list[Run]:
-        """The runs of a model, by repeat."""
-        return [run for run in self.runs if run.model == model]
-
-    def mean(self, model: str, key: str) -> float | None:
-        """Mean over a model's runs of a number in `run.json`; None where no run has it."""
-        values = [run.record[key] for run in self.runs_of(model) if run.record.get(key) is not None]
-        return fmean(values) if values else None
-
-    def estimates(self, level: str, role: str = "test") -> pd.DataFrame:
-        """Metrics over all repeats together; those of single repeats where there is only one."""
-        rows = self.metrics.loc[(self.metrics["level"] == level) & (self.metrics["role"] == role)]
-        pooled = rows.loc[rows["repeat"].isna()]
-        return pooled if len(pooled) or rows["repeat"].nunique() > 1 else rows
-
-    def estimate(
-        self, model: str, metric: str, level: str = "image", of_class: str | None = None, role: str = "test"
-    ) -> Estimate:
-        """One metric of one model over all repeats."""
-        rows = self.estimates(level, role)
-        rows = rows.loc[(rows["model"] == model) & (rows["metric"] == metric)]
-        rows = rows.loc[rows["class"].isna() if of_class is None else rows["class"] == of_class]
-        return row_estimate(rows.iloc[0]) if len(rows) else Estimate(None)
 
     def per_repeat(self, model: str, metric: str, level: str = "image") -> list[float]:
         """Values of a metric in each repeat, on test."""
@@ -191,11 +83,6 @@ class Evidence:
         rows = rows.loc[(rows["model"] == model) & (rows["metric"] == metric) & (rows["level"] == level)]
         rows = rows.loc[(rows["role"] == "test") & rows["repeat"].notna() & rows["class"].isna()]
         return [float(value) for value in rows.sort_values("repeat")["value"].dropna()]
-
-
-def row_estimate(row: Any, value: str = "value") -> Estimate:
-    """The estimate in a row that has low and high beside the value."""
-    return _estimate(row, value, "low", "high")
 
 
 def bounded(row: Any, what: str) -> Estimate:
@@ -245,22 +132,15 @@ def read(results: Path, dataset: str, seed: int) -> Evidence:
     UserError
         Where the metrics hold nothing about the dataset, or the folder has no plan.
     """
-    files = Results(results)
-    settings = Dataset.model_validate(files.plan("settings"))
-    names = ["manifest", "splits", "metrics", "comparisons", "verdicts", "calibration", "subgroups", "audit"]
-    names += ["leaks"] if settings.leak_models else []
-    names += ["learning_curve", "extrapolations"] if settings.curve_models else []
-    contents = {name: tables.read(files.table(name)) for name in names}
-    contents["metrics"] = contents["metrics"].loc[contents["metrics"]["dataset"] == dataset]
-    if contents["metrics"].empty:
-        raise UserError(f"{files.table('metrics')}: no rows about dataset {dataset!r}; give the folder of its results")
+    known = measured.read(results, dataset)
+    names = ["manifest", "splits", "calibration", "subgroups"]
+    names += ["leaks"] if known.settings.leak_models else []
+    names += ["learning_curve", "extrapolations"] if known.settings.curve_models else []
     return Evidence(
-        dataset=dataset,
-        results=files,
-        settings=settings,
+        **{field.name: getattr(known, field.name) for field in fields(known) if field.init},
+        recommendation=Recommendation.model_validate_json((results / "recommendation.json").read_text()),
         seed=seed,
-        manifest_hash=hash_file(files.table("manifest")),
+        manifest_hash=hash_file(known.results.table("manifest")),
         quarantine=pd.read_csv(results / "quarantine.csv", dtype=str, keep_default_na=False),
-        runs=tuple(Run(json.loads(run.record.read_text()), run.folder) for run in files.runs()),
-        **contents,
+        **{name: tables.read(known.results.table(name)) for name in names},
     )

@@ -80,6 +80,17 @@ def difference(metric: str, number: float | None) -> str:
     return f"+{written}" if number > 0 else written
 
 
+def gap(metric: str, number: float | None, points: str = "points") -> str:
+    """A difference without its sign: '4.0 points', '0.042'."""
+    written = difference(metric, number).removeprefix("+")
+    return f"{written} {points}" if is_share(metric) else written
+
+
+def bounds(metric: str, estimate: Estimate) -> str:
+    """The interval of a difference: '−3.0 to +11.0'; empty where unknown."""
+    return " to ".join(difference(metric, bound) for bound in estimate.bounds or ())
+
+
 def difference_interval(metric: str, estimate: Estimate) -> str:
     """A difference with its interval."""
     found = difference(metric, estimate.value)

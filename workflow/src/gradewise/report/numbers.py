@@ -108,6 +108,12 @@ def many(number: int, noun: str) -> str:
     return f"{count(number)}{SPACE}{noun if number == 1 else plural}"
 
 
+def basis(images: int, groups: int, noun: str) -> str:
+    """'48 images in 16 groups', or '48 images' where each is its own group."""
+    counted = many(images, noun)
+    return counted if images == groups else f"{counted} in {many(groups, 'group')}"
+
+
 def rounds(repeats: int, folds: int | None = None) -> str:
     """How often everything was done: '5 repeats', '5 folds', '10 folds (2 times 5)'."""
     if folds is None or repeats % folds:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from gradewise import command
 from gradewise.families.run import write_json
-from gradewise.report import answer, evidence, page, sections
+from gradewise.report import evidence, page, sections
+from gradewise.report.sections.recommendation import facts
+from gradewise.report.sentences import headline
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ def report(
     assets : Path
         Folder for the tables as CSV and the figures as SVG or PNG.
     summary : Path
-        JSON with the verdict and the main numbers, for the index of all reports.
+        JSON with the recommendation and the main numbers, for the index of all reports.
     studies_page : Path, optional
         The page on the dataset's studies, to link to.
 
@@ -58,7 +60,7 @@ def report(
         sections=shown,
         assets=page.relative(assets, output),
     )
-    verdict = answer.answer(known)
+    advice = headline(known.recommendation)
     write_json(
         summary,
         {
@@ -68,11 +70,11 @@ def report(
             "images": len(known.manifest),
             "classes": known.classes,
             "models": known.models,
-            "headline": verdict.headline,
-            "facts": verdict.facts,
+            "headline": advice,
+            "facts": facts(known.recommendation),
         },
     )
-    log.info("%s: %s", known.dataset, verdict.headline)
+    log.info("%s: %s", known.dataset, advice)
 
 
 if __name__ == "__main__":

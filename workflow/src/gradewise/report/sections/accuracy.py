@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from gradewise.report import metric_names, numbers, verdict
-from gradewise.report.answer import ground
+from gradewise.evaluation.recommend import baseline_of, ground_of
+from gradewise.evaluation.recommendation import Baseline, Criterion
+from gradewise.report import metric_names, numbers
 from gradewise.report.blocks import Column, Figure, Section, Table
 from gradewise.report.evidence import Evidence, side_by_side
 from gradewise.report.figures import dots
 from gradewise.report.numbers import Estimate
-from gradewise.report.recommendation import Ground, Measure
 
 ORDER = 30
 
@@ -22,8 +22,8 @@ LEVELS = {"image": "images", "sample": "samples"}
 
 def section(evidence: Evidence) -> Section:
     """Figures of accuracy and of what models are ranked by, tables of all metrics, overall and of each class."""
-    deciding = Measure(evidence.settings.deciding_metric, unit=evidence.deciding_level)
-    figures = [_figure(evidence, "accuracy", [Measure(unit=level) for level in evidence.levels])]
+    deciding = evidence.recommendation.criterion
+    figures = [_figure(evidence, "accuracy", [Criterion(level=level) for level in evidence.levels])]
     if deciding.metric != "accuracy":
         figures.insert(0, _figure(evidence, "deciding-metric", [deciding]))
     tables = [table for level in evidence.levels for table in (_overall(evidence, level), _by_class(evidence, level))]
@@ -48,11 +48,11 @@ def section(evidence: Evidence) -> Section:
 
 
 def _basis(evidence: Evidence) -> str:
-    stand = ground(evidence)
-    text = verdict.basis(stand.images, stand.groups, "test image")
+    ground = ground_of(evidence, "image")
+    text = numbers.basis(ground.images, ground.groups, "test image")
     if evidence.deciding_level == "sample" and evidence.tiled:
-        text += f", cut into {numbers.many(ground(evidence, Measure(unit='sample')).images, 'sample')}"
-    return f"{text}, over {numbers.rounds(stand.repeats, stand.folds)}" if stand.repeats > 1 else text
+        text += f", cut into {numbers.many(ground_of(evidence, 'sample').images, 'sample')}"
+    return f"{text}, over {numbers.rounds(ground.repeats, ground.folds)}" if ground.repeats > 1 else text
 
 
 def _overall(evidence: Evidence, level: str) -> Table:
@@ -105,48 +105,49 @@ def _of_models(models: list[str]) -> list[Column]:
     ]
 
 
-def _one_guess(evidence: Evidence, measure: Measure) -> Ground | None:
+def _one_guess(evidence: Evidence, criterion: Criterion) -> Baseline | None:
     """What always predicting one class reaches; None where models are tested on samples of their own."""
-    guesses = [ground(evidence, measure, model) for model in evidence.models]
-    return guesses[0] if len({(guess.commonest, round(guess.share, 9)) for guess in guesses}) == 1 else None
+    tested = (evidence.tested(model, criterion.level)["label"] for model in evidence.models)
+    guesses = [baseline_of(evidence, labels, criterion) for labels in tested]
+    return guesses[0] if len({(guess.predicted, round(guess.value, 9)) for guess in guesses}) == 1 else None
 
 
-def _figure(evidence: Evidence, name: str, measures: list[Measure]) -> Figure:
-    """One metric on test, a panel for each level in `measures`."""
-    metric, several = measures[0].metric, len(measures) > 1
-    guesses = [_one_guess(evidence, measure) for measure in measures]
+def _figure(evidence: Evidence, name: str, criteria: list[Criterion]) -> Figure:
+    """One metric on test, a panel for each level in `criteria`."""
+    metric, several = criteria[0].metric, len(criteria) > 1
+    guesses = [_one_guess(evidence, criterion) for criterion in criteria]
     panels = [
         dots.Panel(
             [
                 dots.Line(
                     model,
-                    (dots.Mark(evidence.estimate(model, metric, measure.unit), evidence.styles[model]),),
-                    evidence.per_repeat(model, metric, measure.unit),
+                    (dots.Mark(evidence.estimate(model, metric, criterion.level), evidence.styles[model]),),
+                    evidence.per_repeat(model, metric, criterion.level),
                 )
                 for model in evidence.models
             ],
-            LEVELS[measure.unit].capitalize() if several else "",
-            dashed=None if guess is None else guess.share,
+            LEVELS[criterion.level].capitalize() if several else "",
+            dashed=None if guess is None else guess.value,
         )
-        for measure, guess in zip(measures, guesses, strict=True)
+        for criterion, guess in zip(criteria, guesses, strict=True)
     ]
-    where = "" if several else f" {LEVELS[measures[0].unit]}"
+    where = "" if several else f" {LEVELS[criteria[0].level]}"
     told = dots.told(panels, lambda score: metric_names.interval(metric, score))
     what, share = metric_names.name(metric, overall=True), metric_names.is_share(metric)
     return Figure(
         name,
         f"{what} on test{where}: large marks are all repeats together, with 95 % intervals; small marks are single "
-        f"repeats.{_dashed(measures, guesses)}",
-        f"Dot plot of {measures[0].words} on test. {told}.",
+        f"repeats.{_dashed(criteria, guesses)}",
+        f"Dot plot of {metric_names.in_words(metric)} on test. {told}.",
         dots.draw(panels, f"{what} on test{' [%]' if share else ''}", share=share, height=0.42),
     )
 
 
-def _dashed(measures: list[Measure], guesses: list[Ground | None]) -> str:
+def _dashed(criteria: list[Criterion], guesses: list[Baseline | None]) -> str:
     """What the dashed lines are; the class that is best always predicted may differ between images and samples."""
     classes = {
-        LEVELS[measure.unit]: guess.commonest
-        for measure, guess in zip(measures, guesses, strict=True)
+        LEVELS[criterion.level]: guess.predicted
+        for criterion, guess in zip(criteria, guesses, strict=True)
         if guess is not None
     }
     if not classes:

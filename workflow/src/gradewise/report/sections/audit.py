@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from gradewise.evaluation.recommendation import ClueExplains
 from gradewise.report import clues, numbers, pictures
-from gradewise.report.answer import answer
 from gradewise.report.blocks import Block, Column, Gallery, Picture, Section, Table
 from gradewise.report.evidence import Evidence
 
@@ -27,7 +27,6 @@ def section(evidence: Evidence) -> Section:
     """Sentences, pairs of copies and of look-alikes, clues and all findings."""
     audit = evidence.audit
     findings = audit.loc[audit["severity"] != "fact"].reset_index(drop=True)
-    recommended = answer(evidence).recommendation
     copies, guessed = audit.loc[audit["check"].isin(COPIES)], audit.loc[audit["check"] == "clue"]
     alike = audit.loc[audit["check"] == "alike"]
     pairs = alike.loc[alike["image_id"].notna()]
@@ -56,7 +55,9 @@ def section(evidence: Evidence) -> Section:
             "joined": JOINED[evidence.settings.join_duplicates],
             "conflicts": numbers.many(conflicts, "pair") if conflicts else "",
             "told": [*alike.loc[alike["image_id"].isna(), "text"], *_told_once(audit)],
-            "warning": None if recommended is None else clues.warning(evidence, recommended.choice.model),
+            "warnings": [
+                (clues.sentence(warning), warning.near) for warning in evidence.recommendation.warned(ClueExplains)
+            ],
             "shown": shown,
         },
     )

@@ -9,7 +9,7 @@ import pandas as pd
 
 from gradewise import tables
 from gradewise.provenance import derive_seed
-from gradewise.report import numbers, pictures, verdict
+from gradewise.report import numbers, pictures
 from gradewise.report.blocks import Block, Column, Gallery, Picture, Section, Table
 from gradewise.report.evidence import Evidence
 
@@ -45,7 +45,7 @@ def section(evidence: Evidence) -> Section:
         parts=parts,
         template="sections/dataset.html",
         contents={
-            "basis": verdict.basis(len(manifest), manifest["group"].nunique(), "image"),
+            "basis": numbers.basis(len(manifest), manifest["group"].nunique(), "image"),
             "same": "all" if len(sizes) == 1 else f"{numbers.percent(sizes.iloc[0] / len(manifest))} of them",
             "size": "{} x {}".format(*sizes.index[0]),
             "classes": numbers.listed(evidence.classes),

@@ -11,7 +11,6 @@ from gradewise.report import drawing, metric_names, numbers
 from gradewise.report.blocks import Column, Figure, Section, Table
 from gradewise.report.evidence import Evidence
 from gradewise.report.figures import curves
-from gradewise.report.recommendation import Measure
 
 ORDER = 100
 
@@ -69,11 +68,12 @@ def _device(device: str, threads: str) -> str:
 
 
 def _figure(evidence: Evidence, timed: pd.DataFrame) -> Figure:
-    measure = Measure(evidence.settings.deciding_metric, unit=evidence.deciding_level)
-    share, what = metric_names.is_share(measure.metric), f"{measure.unit.capitalize()}-level {measure.words} on test"
+    criterion = evidence.recommendation.criterion
+    share, words = metric_names.is_share(criterion.metric), metric_names.in_words(criterion.metric)
+    what = f"{criterion.level.capitalize()}-level {words} on test"
     drawn, told = [], []
     for model, seconds in zip(timed["model"], timed["seconds_fit"], strict=True):
-        score = evidence.estimate(model, measure.metric, measure.unit)
+        score = evidence.estimate(model, criterion.metric, criterion.level)
         low, high = score.bounds or (math.nan, math.nan)
         drawn.append(
             curves.Curve(
@@ -88,7 +88,7 @@ def _figure(evidence: Evidence, timed: pd.DataFrame) -> Figure:
                 width=0.0,
             )
         )
-        told.append(f"{model} {metric_names.value(measure.metric, score.value)} in {numbers.time(seconds)}")
+        told.append(f"{model} {metric_names.value(criterion.metric, score.value)} in {numbers.time(seconds)}")
     shortest, longest = timed["seconds_fit"].min(), timed["seconds_fit"].max()
     times = curves.Axis(
         "Time to train once (logarithmic scale)",
@@ -97,7 +97,7 @@ def _figure(evidence: Evidence, timed: pd.DataFrame) -> Figure:
         write=numbers.axis_time,
     )
     panel = curves.Panel(drawn, times, curves.Axis(f"{what}{' [%]' if share else ''}", share=share))
-    best = "bottom" if metric_names.lower_is_better(measure.metric) else "top"
+    best = "bottom" if metric_names.lower_is_better(criterion.metric) else "top"
     return Figure(
         "efficiency",
         f"{what} with 95 % intervals, against training time: the best place is at the {best} left.",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from gradewise.report import numbers, verdict
+from gradewise.report import numbers
 from gradewise.report.blocks import Column, Figure, Section, Table
 from gradewise.report.evidence import Evidence, bounded
 from gradewise.report.figures import dots
@@ -56,7 +56,7 @@ def _finding(evidence: Evidence, row: Any) -> str:
         return f"{claim}: no leak worth mentioning; the interval of the gap ends at {numbers.points(high)} points."
     return (
         f"{claim}: a gap of {numbers.points_interval(gap)} points. Whether {row.model} recognises {_same(evidence)} "
-        f"cannot be decided from {verdict.basis(int(row.images), int(row.groups), 'image')}."
+        f"cannot be decided from {numbers.basis(int(row.images), int(row.groups), 'image')}."
     )
 
 

@@ -7,12 +7,12 @@ from functools import partial
 import pandas as pd
 
 from gradewise.evaluation import power
+from gradewise.evaluation.recommendation import SIGNIFICANT, Criterion
 from gradewise.report import metric_names, numbers
 from gradewise.report.blocks import Column, Figure, Section, Table
 from gradewise.report.evidence import Evidence, row_estimate
 from gradewise.report.figures import dots
 from gradewise.report.numbers import Estimate
-from gradewise.report.recommendation import SIGNIFICANT, Measure
 
 ORDER = 50
 
@@ -23,8 +23,8 @@ def section(evidence: Evidence) -> Section | None:
     rows = rows.loc[(rows["role"] == "test") & (rows["level"] == unit)]
     if rows.empty:
         return None
-    measure = Measure(evidence.settings.deciding_metric, evidence.settings.equivalence, unit)
-    drawn = rows.loc[(rows["metric"] == measure.metric) & rows["difference"].notna()]
+    criterion = evidence.recommendation.criterion
+    drawn = rows.loc[(rows["metric"] == criterion.metric) & rows["difference"].notna()]
     return Section(
         "pairs",
         "Comparison of pairs",
@@ -35,9 +35,9 @@ def section(evidence: Evidence) -> Section | None:
             "significant": SIGNIFICANT,
             "power": f"{100 * power.POWER:.0f}{numbers.SPACE}%",
             "over_repeats": bool((rows["test"] == "corrected_resampled_t").any()),
-            "other_metric": "" if measure.metric == "accuracy" else measure.words,
-            "margin": "" if measure.margin is None else measure.gap(measure.margin),
-            "shown": [*([_figure(drawn, measure)] if len(drawn) else []), _table(rows, measure)],
+            "other_metric": "" if criterion.metric == "accuracy" else metric_names.in_words(criterion.metric),
+            "margin": "" if criterion.margin is None else metric_names.gap(criterion.metric, criterion.margin),
+            "shown": [*([_figure(drawn, criterion)] if len(drawn) else []), _table(rows, criterion)],
         },
     )
 
@@ -51,8 +51,8 @@ def judgement(metric: str, first: str, second: str, low: float, high: float, p_h
     return judged.replace("first", first).replace("second", second)
 
 
-def _table(rows: pd.DataFrame, measure: Measure) -> Table:
-    margin, several = measure.margin, rows["metric"].nunique() > 1
+def _table(rows: pd.DataFrame, criterion: Criterion) -> Table:
+    margin, several = criterion.margin, rows["metric"].nunique() > 1
     tests = [metric_names.test_name(test) for test in dict.fromkeys(rows["test"])]
     columns = [
         Column("Pair", ("first", "second"), "{} − {}".format, "name"),
@@ -85,16 +85,16 @@ def _table(rows: pd.DataFrame, measure: Measure) -> Table:
     return Table(
         "comparisons",
         "Differences between models on test, first minus second, "
-        + ("in percentage points of " if metric_names.is_share(measure.metric) else "of ")
-        + ("each metric" if several else measure.words)
+        + ("in percentage points of " if metric_names.is_share(criterion.metric) else "of ")
+        + ("each metric" if several else metric_names.in_words(criterion.metric))
         + (f" ({tests[0]})" if len(tests) == 1 else ""),
         rows.reset_index(drop=True),
         tuple(columns),
     )
 
 
-def _figure(rows: pd.DataFrame, measure: Measure) -> Figure:
-    metric, margin, share = measure.metric, measure.margin, metric_names.is_share(measure.metric)
+def _figure(rows: pd.DataFrame, criterion: Criterion) -> Figure:
+    metric, margin, share = criterion.metric, criterion.margin, metric_names.is_share(criterion.metric)
     lines = []
     for row in rows.itertuples(index=False):
         shown = pd.notna(row.p_holm) and row.p_holm < SIGNIFICANT
@@ -103,7 +103,8 @@ def _figure(rows: pd.DataFrame, measure: Measure) -> Figure:
     panels = [dots.Panel(lines, solid=0.0, band=None if margin is None else (-margin, margin))]
     side = "left" if metric_names.lower_is_better(metric) else "right"
     band = "" if margin is None else " In the grey band differences are too small to matter."
-    label = f"Difference in {measure.unit}-level {measure.words} on test{' [percentage points]' if share else ''}"
+    what = f"{criterion.level}-level {metric_names.in_words(metric)}"
+    label = f"Difference in {what} on test{' [percentage points]' if share else ''}"
     told = dots.told(panels, lambda difference: metric_names.difference_interval(metric, difference))
     return Figure(
         "comparisons",

@@ -9,7 +9,6 @@ import pandas as pd
 
 from gradewise.evaluation.calibration import KEPT
 from gradewise.report import numbers
-from gradewise.report.answer import answer
 from gradewise.report.blocks import Column, Figure, Section, Table
 from gradewise.report.evidence import Evidence, bounded
 from gradewise.report.figures import curves
@@ -95,8 +94,7 @@ def coverage_sentence(model: str, everything: Estimate, kept: Estimate) -> str:
 
 
 def _of_the_choice(evidence: Evidence, rows: pd.DataFrame) -> list[str]:
-    recommended = answer(evidence).recommendation
-    mine = rows.loc[rows["model"] == recommended.choice.model] if recommended is not None else rows[:0]
+    mine = rows.loc[rows["model"] == evidence.recommendation.choice]
     if mine.empty:
         return []
     row = next(mine.itertuples(index=False))

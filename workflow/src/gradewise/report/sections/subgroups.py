@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from gradewise.evaluation.recommendation import SIGNIFICANT
 from gradewise.evaluation.subgroups import LEAST_IMAGES
-from gradewise.report import numbers, verdict
-from gradewise.report.answer import answer
+from gradewise.report import numbers
 from gradewise.report.blocks import Column, Figure, Section, Table
 from gradewise.report.evidence import Evidence, row_estimate, side_by_side
 from gradewise.report.figures import dots
-from gradewise.report.recommendation import SIGNIFICANT
 
 ORDER = 90
 
@@ -21,12 +20,9 @@ SHOWN = 12
 def section(evidence: Evidence) -> Section | None:
     """The worst subgroup of the recommended model, a figure and a table; None where there are no subgroups."""
     rows = evidence.subgroups
-    recommended = answer(evidence).recommendation
-    if recommended is None:
-        return None
-    model = recommended.choice.model
+    model = evidence.recommendation.choice
     chosen = rows.loc[rows["model"] == model]
-    if chosen.empty:
+    if model is None or chosen.empty:
         return None
     return Section(
         "subgroups",
@@ -53,7 +49,7 @@ def worst_sentence(model: str, rows: pd.DataFrame, unit: str = "image") -> str:
         What is classified.
     """
     worst = next(rows.sort_values(["accuracy", "p_value"], kind="stable").itertuples(index=False))
-    counted = verdict.basis(worst.images, worst.groups, "test image")
+    counted = numbers.basis(worst.images, worst.groups, "test image")
     of = f"of {counted}" if unit == "image" else f"of the samples of {counted}"
     text = (
         f"{model} does worst where {_words(worst.column)} is {worst.value}: "

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.lines import Line2D
 
-from gradewise.report.answer import ground
+from gradewise.evaluation.recommend import baseline_of
 from gradewise.report.blocks import Block, Figure
 from gradewise.report.figures import dots
 from gradewise.report.numbers import Estimate
@@ -42,7 +42,7 @@ def blocks(name: str, study: Study, found: StudyEvidence, read: Varied) -> list[
         return []
     colour = styles({read.family: read.family})[read.family].colour
     rows = [*read.rows, *read.only_published]
-    guess = ground(found.base)
+    guess = baseline_of(found.base, found.base.tested(found.base.models[0], "image")["label"])
     lines, told, there = [], [], False
     for row in rows:
         marks = []
@@ -56,7 +56,7 @@ def blocks(name: str, study: Study, found: StudyEvidence, read: Varied) -> list[
             told.append(f"{row.name} {wording.written(measure, row.measured.get(measure))} ({measure})")
         lines.append(dots.Line(textwrap.fill(row.name, 44), tuple(marks)))
     svg = dots.draw(
-        [dots.Panel(lines, dashed=guess.share)],
+        [dots.Panel(lines, dashed=guess.value)],
         "Image-level accuracy [%]",
         height=LINE + MARK * len(shown),
         legend=_legend(shown, colour, there) if len(shown) > 1 or there else (),
@@ -68,7 +68,7 @@ def blocks(name: str, study: Study, found: StudyEvidence, read: Varied) -> list[
         Figure(
             f"{name}-marks",
             f"{wording.listed(shown)}; {caption}The dashed line is what always "
-            f"predicting {guess.commonest} would reach on test.",
+            f"predicting {guess.predicted} would reach on test.",
             f"Dot plot: {'; '.join(told)}.",
             svg,
         )

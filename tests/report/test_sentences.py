@@ -1,0 +1,330 @@
+"""Sentences tell the numbers of the record, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradewise.evaluation.recommendation import (
+    ACCURACY,
+    Accuracy,
+    Baseline,
+    Candidate,
+    ClassNeverPredicted,
+    ClassResult,
+    ConstantPrediction,
+    Criterion,
+    Ground,
+    OtherMetricDisagrees,
+    Pair,
+    Recommendation,
+    ValidationAboveTest,
+    baseline_warning,
+    decide,
+    weakest,
+)
+from gradewise.report import numbers, sentences
+from gradewise.report.numbers import Estimate
+
+
+def candidate(model: str, score: Estimate, *costs: float) -> Candidate:
+    names = ("seconds_fit", "seconds_per_image", "memory_mb", "model_bytes")
+    return Candidate(model=model, score=score, **dict(zip(names, costs, strict=False)))
+
+
+def pair(
+    first: str,
+    second: str,
+    difference: Estimate,
+    p: float | None,
+    detectable: float | None = None,
+    test: str = "mcnemar",
+) -> Pair:
+    return Pair(first=first, second=second, difference=difference, p_holm=p, test=test, detectable=detectable)
+
+
+NET = candidate("net", Estimate(0.90, 0.82, 0.95), 120.0, 0.02, 512.0, 2_500_000)
+FOREST = candidate("forest", Estimate(0.86, 0.78, 0.92), 4.0, 0.005, 300.0, 9_000_000)
+NEAR = candidate("near", Estimate(0.895, 0.81, 0.94), 4.0, 0.005, 300.0, 9_000_000)
+SVM = candidate("svm", Estimate(0.60, 0.50, 0.70), 1.0)
+POOR = candidate("poor", Estimate(0.3, 0.2, 0.4))
+GROUND = Ground(images=48, groups=16, repeats=5)
+GUESS = Baseline(predicted="sound", value=0.55)
+TIE = pair("forest", "net", Estimate(-0.04, -0.11, 0.03), 0.31, 0.12)
+NEAR_TIE = pair("near", "net", Estimate(-0.005, -0.075, 0.065), 0.9, 0.12)
+LEAD = pair("net", "forest", Estimate(0.04, 0.01, 0.07), 0.012, 0.03)
+FAR = pair("net", "svm", Estimate(0.30, 0.20, 0.40), 0.0002)
+NARROW = pair("net", "forest", Estimate(0.015, 0.002, 0.028), 0.02, 0.02, "clustered_t")
+COST = Criterion(metric="cost_per_100")
+CHEAP = candidate("net", Estimate(31.0, 20.0, 45.0), 120.0)
+DEAR = candidate("forest", Estimate(52.0, 40.0, 70.0), 4.0)
+LOTTERY = Baseline(predicted="faulty", value=90.0)
+
+
+def record(
+    candidates: list[Candidate],
+    pairs: list[Pair],
+    criterion: Criterion = ACCURACY,
+    baseline: Baseline = GUESS,
+    ground: Ground = GROUND,
+    **facts: Any,
+) -> Recommendation:
+    decision = decide(candidates, pairs, criterion)
+    warning = baseline_warning(decision, baseline.value, criterion)
+    facts["warnings"] = (*facts.get("warnings", ()), *([] if warning is None else [warning]))
+    if decision.choice is not None:
+        facts["against_baseline"] = criterion.against(decision.candidate(decision.choice).score, baseline.value)
+    common = {"dataset": "d", "criterion": criterion, "ground": ground, "baseline": baseline}
+    return Recommendation.model_validate(dict(decision) | common | facts)
+
+
+def plain(text: str | None) -> str:
+    assert text is not None
+    return text.replace(numbers.SPACE, " ")
+
+
+def results(predicted: bool = True, **classes: tuple[Estimate, Estimate]) -> dict[str, Any]:
+    found = [
+        ClassResult(name=name, recall=recall, precision=precision, predicted=predicted)
+        for name, (recall, precision) in classes.items()
+    ]
+    return {"classes": tuple(found), "weakest": weakest(found)}
+
+
+def test_the_headline_of_a_lead() -> None:
+    assert plain(sentences.headline(record([NET, FOREST], [LEAD]))) == (
+        "Use net: it gets 90.0 % of test images right, more than any other model, and chance does not explain the lead."
+    )
+
+
+def test_the_headline_of_a_tie() -> None:
+    assert plain(sentences.headline(record([NET, NEAR], [NEAR_TIE]))) == (
+        "Use near: it gets 89.5 % of test images right, net 90.0 %, a difference that 48 images do not show to be "
+        "real, and it is faster to train."
+    )
+
+
+def test_the_headline_of_a_lead_that_is_not_shown() -> None:
+    assert plain(sentences.headline(record([NET, FOREST], [TIE]))) == (
+        "Use net: it gets 90.0 % of test images right, more than any other model. "
+        "But 48 images do not show that it is better than forest."
+    )
+
+
+def test_the_headline_of_a_model_alone() -> None:
+    assert plain(sentences.headline(record([NET], []))) == (
+        "net is the only model here; it gets 90.0 % of test images right."
+    )
+
+
+def test_the_headline_recommends_nothing_that_guessing_beats() -> None:
+    assert plain(sentences.headline(record([POOR], []))) == (
+        "Use none of these models as it is: the best, poor, gets 30.0 % of test images right, "
+        "always predicting sound 55.0 %."
+    )
+    assert plain(sentences.headline(record([DEAR], [], COST, Baseline(predicted="faulty", value=30.0)))) == (
+        "Use none of these models as it is: the best, forest, gets a cost of 52.0 for 100 images, "
+        "always predicting faulty 30.0."
+    )
+
+
+def test_the_headline_admits_that_a_model_may_be_no_better_than_guessing() -> None:
+    assert plain(sentences.headline(record([SVM], []))) == (
+        "svm is the only model here; it gets 60.0 % of test images right. "
+        "That is not shown to be better than always predicting sound."
+    )
+
+
+def test_without_any_score_nothing_is_recommended() -> None:
+    nothing = record([candidate("net", Estimate(None))], [])
+    assert sentences.headline(nothing) == "No model can be recommended: there is no accuracy on test images."
+    assert sentences.sentences(nothing) == []
+
+
+def test_accuracy_comes_with_its_interval_and_what_it_rests_on() -> None:
+    assert plain(sentences.accuracy_sentence(record([NET], []))) == (
+        "net classifies 90.0 % of test images correctly; the 95 % interval reaches from 82.0 % to 95.0 % "
+        "(48 test images in 16 groups, over 5 repeats)."
+    )
+    once = Ground(images=2, groups=1, repeats=1)
+    assert plain(sentences.accuracy_sentence(record([candidate("net", Estimate(0.9))], [], ground=once))) == (
+        "net classifies 90.0 % of test images correctly (2 test images in 1 group, one split)."
+    )
+    assert plain(numbers.basis(48, 48, "image")) == "48 images"
+
+
+def test_the_lead_that_a_test_confirms() -> None:
+    assert plain(sentences.lead_sentence(record([NET, FOREST], [LEAD]))) == (
+        "The most accurate, net, is 4.0 percentage points ahead of the next, forest (95 % interval +1.0 to +7.0, "
+        "adjusted p = 0.012, exact McNemar test): chance alone does not explain that."
+    )
+
+
+def test_the_lead_that_is_too_small_is_seen_from_the_leader_and_says_what_could_have_been_found() -> None:
+    assert plain(sentences.lead_sentence(record([NET, FOREST], [TIE]))) == (
+        "The most accurate, net, is 4.0 percentage points ahead of the next, forest (95 % interval −3.0 to +11.0, "
+        "adjusted p = 0.31, exact McNemar test): 48 images do not show a difference. "
+        "The test by itself would find a difference of 12.0 points four times in five."
+    )
+
+
+def test_the_lead_over_a_model_that_was_not_compared() -> None:
+    assert plain(sentences.lead_sentence(record([NET, FOREST], []))) == (
+        "The most accurate, net, is 4.0 percentage points ahead of the next, forest; "
+        "the two were not tested against each other."
+    )
+    assert sentences.lead_sentence(record([NET], [])) is None
+
+
+def test_a_test_that_can_show_nothing_is_described_as_such() -> None:
+    blind = pair("net", "forest", Estimate(0.04, -0.3, 0.4), 0.5)
+    assert "this test can hardly show any" in plain(sentences.lead_sentence(record([NET, FOREST], [blind])))
+
+
+def test_the_lead_has_the_unit_of_what_decides() -> None:
+    kappa = pair("net", "forest", Estimate(0.04, -0.03, 0.11), 0.31, 0.12, "clustered_t")
+    assert plain(sentences.lead_sentence(record([NET, FOREST], [kappa], Criterion(metric="quadratic_kappa")))) == (
+        "The best by quadratic weighted kappa, net, is 0.040 ahead of the next, forest (95 % interval −0.030 to "
+        "+0.110, adjusted p = 0.31, t test by groups): 48 images do not show a difference. "
+        "The test by itself would find a difference of 0.120 four times in five."
+    )
+
+
+def test_a_likely_difference_that_is_not_proven_is_described_as_such() -> None:
+    likely = record([NET, FOREST], [pair("net", "forest", Estimate(0.04, 0.01, 0.07), 0.057)])
+    assert sentences.headline(likely).endswith("It is likely, but not proven, to be better than forest.")
+    assert "likely a difference, but not proven" in plain(sentences.lead_sentence(likely))
+
+
+def test_equivalence_is_told_with_its_margin() -> None:
+    margin = Criterion(margin=0.03)
+    near = candidate("forest", Estimate(0.885, 0.80, 0.93), 4.0)
+    equivalent = record([NET, near], [NARROW], margin)
+    assert plain(sentences.headline(equivalent)) == (
+        "Use forest: it gets 88.5 % of test images right, net 90.0 %; the two are equivalent within 3.0 points, "
+        "and it is faster to train."
+    )
+    assert plain(sentences.lead_sentence(equivalent)).endswith("the two are equivalent within 3.0 points.")
+    assert "lies within 3.0 points" in plain(sentences.rule(margin))
+    wide = record([NET, FOREST], [TIE], Criterion(margin=0.02))
+    assert plain(sentences.lead_sentence(wide)).endswith(
+        "Nor is it shown that the two are equivalent within 2.0 points."
+    )
+
+
+def test_what_the_faster_choice_saves_and_may_cost() -> None:
+    assert plain(sentences.trade_sentence(record([NET, NEAR], [NEAR_TIE]))) == (
+        "Choosing near over net saves training time (4 s against 2 min 00 s) and may cost accuracy: net got 0.5 "
+        "points more (95 % interval −6.5 to +7.5). If accuracy matters more than time, take net."
+    )
+    assert sentences.trade_sentence(record([NET, FOREST], [LEAD])) is None
+
+
+def test_beaten_models_are_named_with_their_distance() -> None:
+    assert plain(sentences.beaten_sentence(record([NET, FOREST, SVM], [LEAD, FAR]))) == (
+        "Less accurate than net beyond chance: forest (by 4.0 points) and svm (by 30.0 points)."
+    )
+
+
+def test_costs_have_their_units_and_those_not_measured_are_left_out() -> None:
+    assert plain(sentences.cost_sentence(NET)) == (
+        "net takes 2 min 00 s to train once, 20 ms to classify an image, 537 MB of memory at most and 2.5 MB on disk."
+    )
+    assert plain(sentences.cost_sentence(SVM)) == "svm takes 1 s to train once."
+    assert sentences.cost_sentence(candidate("net", Estimate(0.9))) is None
+
+
+def test_a_model_above_within_and_below_guessing() -> None:
+    guess = "Always predicting sound, the most frequent class, would be right for 55.0 % of test images"
+    assert plain(sentences.baseline_sentence(record([NET], []))) == (
+        f"{guess}; net is 35.0 points above that, and its interval does not contain it."
+    )
+    assert plain(sentences.baseline_sentence(record([SVM], []))) == (
+        f"{guess}, which lies within the interval of svm: it is not shown to be better than guessing."
+    )
+    assert plain(sentences.baseline_sentence(record([POOR], []))) == (
+        f"{guess}: better than poor, which should not be used as it is."
+    )
+    assert plain(sentences.baseline_sentence(record([candidate("net", Estimate(0.9))], []))) == (
+        f"{guess}; net is right for 90.0 %."
+    )
+
+
+def test_costs_are_told_in_the_unit_of_the_user() -> None:
+    difference = pair("net", "forest", Estimate(21.0, 9.0, 33.0), 0.01, test="clustered_t")
+    cheapest = record([DEAR, CHEAP], [difference], COST, LOTTERY)
+    assert plain(sentences.headline(cheapest)) == (
+        "Use net: it gets a cost of 31.0 for 100 images, better than any other model, "
+        "and chance does not explain the lead."
+    )
+    assert plain(sentences.baseline_sentence(cheapest)) == (
+        "Always predicting faulty would reach a cost of 90.0 for 100 images; net is 59.0 better, "
+        "and its interval does not contain it."
+    )
+
+
+def test_the_class_that_is_recognised_worst_is_named() -> None:
+    two = results(sound=(Estimate(0.9), Estimate(0.7)), faulty=(Estimate(0.4, 0.2, 0.6), Estimate(0.8, 0.5, 0.9)))
+    assert plain(sentences.weakest_sentence(record([NET], [], **two))) == (
+        "net does worst on faulty: it recognises 40.0 % (20.0 to 60.0) of the test images of that class, and 80.0 % "
+        "(50.0 to 90.0) of its predictions of faulty are right."
+    )
+    unknown = Estimate(None)
+    three = results(A=(Estimate(0.5), unknown), B=(Estimate(0.5), unknown), C=(Estimate(0.9), unknown))
+    assert plain(sentences.weakest_sentence(record([NET], [], **three))) == (
+        "net does worst on A and B: it recognises 50.0 % of the test images of each."
+    )
+    assert sentences.weakest_sentence(record([NET], [])) is None
+
+
+def test_classes_never_predicted_and_constant_models_are_named() -> None:
+    warnings = (ClassNeverPredicted(classes=("B",)), ConstantPrediction(model="net", predicted="A"))
+    warned = record([NET], [], warnings=warnings)
+    assert sentences.weakest_sentence(warned) == (
+        "net never predicts B: it recognises none of the test images of that class."
+    )
+    assert sentences.constant_sentence(warned) == "Always the same, for every test image: net predicts A."
+    assert sentences.constant_sentence(record([NET], [])) is None
+
+
+def test_plain_accuracy_is_given_where_another_metric_decides() -> None:
+    above = Accuracy(level="image", accuracy=Estimate(0.79, 0.75, 0.83), baseline=GUESS, against_baseline="better")
+    assert plain(sentences.plain_sentence(above)) == (
+        "Its plain accuracy is 79.0 % (75.0 to 83.0), above the 55.0 % of always predicting sound."
+    )
+    assert "not shown to be above" in plain(
+        sentences.plain_sentence(above.model_copy(update={"against_baseline": "undecided"}))
+    )
+    assert sentences.plain_sentence(None) is None
+
+
+def test_the_other_level_is_compared_with_guessing_too() -> None:
+    of_samples = Accuracy(
+        level="sample", accuracy=Estimate(0.814, 0.732, 0.875), baseline=GUESS, against_baseline="better"
+    )
+    told = sentences.sentences(record([NET], [], other_level=of_samples), "mean")
+    assert (
+        "Of single samples, before they are combined to a verdict on their image, net classifies 81.4 % (73.2 to 87.5) "
+        "correctly; always predicting sound would be right for 55.0 %."
+    ) in [plain(text) for text in told]
+    assert any("(here aggregate: mean). If defects" in text for text in told)
+    of_images = of_samples.model_copy(update={"level": "image", "against_baseline": "undecided"})
+    assert plain(sentences.other_level_sentence(record([NET], [], other_level=of_images))).endswith(
+        "; the model is not shown to be better."
+    )
+
+
+def test_metrics_that_disagree_are_told_by_model() -> None:
+    warnings = (
+        OtherMetricDisagrees(metric="roc_auc", model="net", value=0.82, choice_value=0.72),
+        OtherMetricDisagrees(metric="log_loss", model="forest", value=0.5, choice_value=0.8),
+    )
+    text = plain(sentences.dissent_sentence(record([NEAR], [], warnings=warnings)))
+    assert "net by ROC AUC (0.820 against 0.720); forest by log loss (0.500 against 0.800)" in text
+    assert sentences.dissent_sentence(record([NEAR], [])) is None
+
+
+def test_a_fall_from_validation_to_test_is_told() -> None:
+    warning = ValidationAboveTest(validation=Estimate(0.85, 0.8, 0.9), test=SVM.score)
+    told = [plain(text) for text in sentences.sentences(record([SVM], [], warnings=(warning,)))]
+    begin = "svm does better on validation images than on test images: 85.0 % (80.0 to 90.0)."
+    assert any(text.startswith(begin) for text in told)

@@ -1,0 +1,386 @@
+"""The recommendation in plain English: which model to use, how good it is, how sure that is, and what it costs.
+
+Every function is pure, from numbers of the record to a sentence, so that each can be checked against what it tells.
+"""
+
+from __future__ import annotations
+
+from gradewise.config.aggregation import Top
+from gradewise.evaluation.recommendation import (
+    CLOSE,
+    SIGNIFICANT,
+    Accuracy,
+    Candidate,
+    ClassNeverPredicted,
+    ConstantPrediction,
+    Criterion,
+    GuessingBeatsAll,
+    LookAlikes,
+    NotBetterThanBaseline,
+    OtherMetricDisagrees,
+    Pair,
+    Recommendation,
+    ValidationAboveTest,
+    lag,
+)
+from gradewise.report import metric_names, numbers
+from gradewise.report.numbers import Estimate
+
+
+def sentences(record: Recommendation, aggregate: str | Top | None = None) -> list[str]:
+    """All that is said below the headline, in order; nothing where no model has a score.
+
+    Parameters
+    ----------
+    record : Recommendation
+    aggregate : str or Top, optional
+        How samples are combined to a verdict on their image, if masks label samples.
+    """
+    if record.choice is None:
+        return []
+    texts = [
+        accuracy_sentence(record),
+        plain_sentence(record.plain_accuracy),
+        *map(alike_sentence, record.warned(LookAlikes)),
+        *(validation_sentence(record, warning) for warning in record.warned(ValidationAboveTest)),
+        other_level_sentence(record),
+        None if aggregate is None or record.other_level is None else gathering_sentence(aggregate),
+        lead_sentence(record),
+        trade_sentence(record),
+        beaten_sentence(record),
+        dissent_sentence(record),
+        weakest_sentence(record),
+        constant_sentence(record),
+        baseline_sentence(record),
+        cost_sentence(record.candidate(record.choice)),
+    ]
+    return [text for text in texts if text is not None]
+
+
+def rule(criterion: Criterion) -> str:
+    """How the recommendation is made, for the reader."""
+    unit, words = criterion.level, metric_names.in_words(criterion.metric)
+    leads = f"{'highest' if criterion.metric == 'accuracy' else 'best'} {unit}-level {words}"
+    close = f"at most {_close(criterion)} behind" if criterion.close else "no further behind"
+    text = (
+        f"How the recommendation is made: the model with the {leads} on test {unit}s leads. Models whose difference "
+        f"from it has a Holm-adjusted p value of {SIGNIFICANT} or more are not distinguishable from it"
+    )
+    if criterion.margin is not None:
+        text += (
+            f", nor are those that are equivalent to it: the whole 95 % interval of the difference lies within "
+            f"{metric_names.gap(criterion.metric, criterion.margin)}"
+        )
+        close += ", or is equivalent"
+    return (
+        f"{text}. One of those is preferred to the leader only if it trains faster and was measured {close}; no model "
+        f"is recommended if guessing is better. Test images were used for no decision before this one; choosing the "
+        f"best of several models on them makes its own result look slightly too good."
+    )
+
+
+def _close(criterion: Criterion) -> str:
+    is_point = metric_names.is_share(criterion.metric) and CLOSE == 0.01
+    return "one percentage point" if is_point else metric_names.gap(criterion.metric, criterion.close)
+
+
+def headline(record: Recommendation) -> str:
+    """The recommendation in a few sentences; no model is recommended where guessing beats the best of them."""
+    criterion, always = record.criterion, f"always predicting {record.baseline.predicted}"
+    if record.choice is None:
+        words = metric_names.in_words(criterion.metric)
+        return f"No model can be recommended: there is no {words} on test {criterion.level}s."
+    if record.warned(GuessingBeatsAll):
+        leader = record.candidate(record.leader)
+        return (
+            f"Use none of these models as it is: the best, {leader.model}, gets {_reached(record, leader)}, {always} "
+            f"{metric_names.value(criterion.metric, record.baseline.value)}."
+        )
+    doubt = f" That is not shown to be better than {always}." if record.warned(NotBetterThanBaseline) else ""
+    return f"{_advice(record)}{doubt}"
+
+
+def _reached(record: Recommendation, candidate: Candidate) -> str:
+    return metric_names.reached(record.criterion.metric, candidate.score.value, record.criterion.level)
+
+
+def _advice(record: Recommendation) -> str:
+    criterion = record.criterion
+    choice, leader = record.candidate(record.choice), record.candidate(record.leader)
+    right = _reached(record, choice)
+    more = "more than any other model" if criterion.metric == "accuracy" else "better than any other model"
+    images = numbers.many(record.ground.images, criterion.level)
+    margin = metric_names.gap(criterion.metric, criterion.margin)
+    if len(record.ranking) == 1:
+        return f"{choice.model} is the only model here; it gets {right}."
+    if not record.tied:
+        return f"Use {choice.model}: it gets {right}, {more}, and chance does not explain the lead."
+    if choice is leader:
+        text = f"Use {choice.model}: it gets {right}, {more}."
+        undecided = [model for model in record.tied if model not in (*record.equivalent, *record.likely)]
+        if undecided:
+            text += f" But {images} do not show that it is better than {numbers.listed(undecided)}."
+        if record.likely:
+            text += f" It is likely, but not proven, to be better than {numbers.listed(list(record.likely))}."
+        if record.equivalent:
+            text += f" Equivalent to it within {margin}: {numbers.listed(list(record.equivalent))}."
+        return text
+    theirs = metric_names.value(criterion.metric, leader.score.value)
+    both = f"Use {choice.model}: it gets {right}, {leader.model} {theirs}"
+    if choice.model in record.equivalent:
+        return f"{both}; the two are equivalent within {margin}, and it is faster to train."
+    if choice.model in record.likely:
+        return (
+            f"{both}; {leader.model} is likely better, but that is not proven, and {choice.model} is faster to train."
+        )
+    return f"{both}, a difference that {images} do not show to be real, and it is faster to train."
+
+
+def accuracy_sentence(record: Recommendation) -> str:
+    """How good the choice is on images it has not seen."""
+    criterion, ground, choice = record.criterion, record.ground, record.candidate(record.choice)
+    rests_on = numbers.basis(ground.images, ground.groups, f"test {criterion.level}")
+    rests_on += f", over {numbers.rounds(ground.repeats, ground.folds)}" if ground.repeats > 1 else ", one split"
+    if criterion.metric == "accuracy":
+        text = f"{choice.model} classifies {numbers.percent(choice.score.value)} of test {criterion.level}s correctly"
+    else:
+        text = f"{choice.model} reaches {_reached(record, choice)}"
+    if choice.score.bounds:
+        low, high = (metric_names.value(criterion.metric, bound) for bound in choice.score.bounds)
+        text += f"; the 95 % interval reaches from {low} to {high}"
+    return f"{text} ({rests_on})."
+
+
+def validation_sentence(record: Recommendation, warning: ValidationAboveTest) -> str:
+    """That the choice does clearly better on validation than on test, and what may be behind it."""
+    unit = record.criterion.level
+    return (
+        f"{record.choice} does better on validation {unit}s than on test {unit}s: "
+        f"{metric_names.interval(record.criterion.metric, warning.validation)}. Possible reasons: test {unit}s differ "
+        f"from those trained on (another place, day, camera or mix of classes); training and validation {unit}s are "
+        f"siblings that share no group; settings were fitted to few validation {unit}s. Plan with the test result, and "
+        f"find out what differs."
+    )
+
+
+def other_level_sentence(record: Recommendation) -> str | None:
+    """How good the choice is on single samples, where images decide, and the other way round."""
+    other = record.other_level
+    if other is None:
+        return None
+    samples = other.level == "sample"
+    what = (
+        "Of single samples, before they are combined to a verdict on their image,"
+        if samples
+        else "Of images, combined from their samples,"
+    )
+    doubt = "" if samples or other.against_baseline == "better" else "; the model is not shown to be better"
+    return (
+        f"{what} {record.choice} classifies {numbers.percent_interval(other.accuracy)} correctly; always predicting "
+        f"{other.baseline.predicted} would be right for {numbers.percent(other.baseline.value)}{doubt}."
+    )
+
+
+def gathering_sentence(aggregate: str | Top) -> str:
+    """What to know about image verdicts where samples carry labels of their own, from masks."""
+    words = aggregate if isinstance(aggregate, str) else f"{{top: {aggregate.top}}}"
+    few = words in ("mean", "vote")
+    advice = " If defects cover little of an image, aggregate: max or {top: n} lets few samples decide."
+    return (
+        f"Labels come from masks, so models learn to classify samples, and the verdict on an image depends on how its "
+        f"samples are combined (here aggregate: {words}).{advice if few else ''}"
+    )
+
+
+def lead_sentence(record: Recommendation) -> str | None:
+    """By how much the leader is better than the next model, and how sure that is; None where it is alone."""
+    if len(record.ranking) < 2:
+        return None
+    criterion, (leader, second, *_) = record.criterion, record.ranking
+    best = "most accurate" if criterion.metric == "accuracy" else f"best by {metric_names.in_words(criterion.metric)}"
+    pair = record.pair(second.model)
+    measured = None if pair is None else pair.difference.value
+    difference = measured if numbers.known(measured) else lag(leader, second, criterion)
+    gap = metric_names.gap(criterion.metric, difference, "percentage points")
+    ahead = f"The {best}, {leader.model}, is {gap} ahead of the next, {second.model}"
+    if pair is None or not numbers.known(measured):
+        return f"{ahead}; the two were not tested against each other."
+    margin = metric_names.gap(criterion.metric, criterion.margin)
+    ahead += _evidence(pair, criterion)
+    if pair.conclusion == "equivalent":
+        return f"{ahead}: the two are equivalent within {margin}."
+    if pair.conclusion == "distinguishable":
+        return f"{ahead}: chance alone does not explain that."
+    if pair.conclusion == "likely":
+        text = f"{ahead}: likely a difference, but not proven."
+    else:
+        text = f"{ahead}: {numbers.many(record.ground.images, criterion.level)} do not show a difference."
+    if numbers.known(pair.detectable):
+        detectable = metric_names.gap(criterion.metric, pair.detectable)
+        text += f" The test by itself would find a difference of {detectable} four times in five."
+    elif pair.difference.bounds:
+        text += " With so few repeats or groups this test can hardly show any."
+    if criterion.margin is not None:
+        text += f" Nor is it shown that the two are equivalent within {margin}."
+    return text
+
+
+def _evidence(pair: Pair, criterion: Criterion) -> str:
+    """Interval, p value and test in parentheses, as far as known."""
+    parts = []
+    if pair.difference.bounds:
+        parts.append(f"95 % interval {metric_names.bounds(criterion.metric, pair.difference)}")
+    if numbers.known(pair.p_holm):
+        text = numbers.p_value(pair.p_holm)
+        equals = "" if text.startswith("<") else "= "
+        parts += [f"adjusted p {equals}{text}", metric_names.test_name(pair.test)]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def trade_sentence(record: Recommendation) -> str | None:
+    """What choosing another model than the leader saves and may cost; None where the leader is the choice."""
+    if record.choice is None or record.choice == record.leader:
+        return None
+    criterion = record.criterion
+    leader, choice = record.candidate(record.leader), record.candidate(record.choice)
+    pair = record.pair(choice.model)
+    measured = Estimate(lag(leader, choice, criterion))
+    behind = pair.difference if pair is not None and numbers.known(pair.difference.value) else measured
+    gap = metric_names.gap(criterion.metric, behind.value)
+    bounds = f" (95 % interval {metric_names.bounds(criterion.metric, behind)})" if behind.bounds else ""
+    saved = (
+        f" saves training time ({numbers.time(choice.seconds_fit)} against {numbers.time(leader.seconds_fit)}) and"
+        if numbers.known(choice.seconds_fit) and numbers.known(leader.seconds_fit)
+        else ""
+    )
+    if criterion.metric == "accuracy":
+        return (
+            f"Choosing {choice.model} over {leader.model}{saved} may cost accuracy: {leader.model} got {gap} more"
+            f"{bounds}. If accuracy matters more than time, take {leader.model}."
+        )
+    return (
+        f"Choosing {choice.model} over {leader.model}{saved} may be worse by "
+        f"{metric_names.in_words(criterion.metric)}: {leader.model} is {gap} better{bounds}. If that matters more than "
+        f"time, take {leader.model}."
+    )
+
+
+def weakest_sentence(record: Recommendation) -> str | None:
+    """Which classes the choice never predicts, or which it recognises worst; None where classes do not differ."""
+    unit = record.criterion.level
+    for warning in record.warned(ClassNeverPredicted):
+        theirs = "that class" if len(warning.classes) == 1 else "those classes"
+        return (
+            f"{record.choice} never predicts {numbers.listed(list(warning.classes))}: it recognises none of the test "
+            f"{unit}s of {theirs}."
+        )
+    worst = [result for result in record.classes if result.name in record.weakest]
+    if not worst:
+        return None
+    name, first = numbers.listed([result.name for result in worst]), worst[0]
+    if len(worst) > 1:
+        return (
+            f"{record.choice} does worst on {name}: it recognises {numbers.percent(first.recall.value)} of the test "
+            f"{unit}s of each."
+        )
+    text = (
+        f"{record.choice} does worst on {name}: it recognises {numbers.percent_interval(first.recall)} of the test "
+        f"{unit}s of that class"
+    )
+    if numbers.known(first.precision.value):
+        text += f", and {numbers.percent_interval(first.precision)} of its predictions of {name} are right"
+    return f"{text}."
+
+
+def constant_sentence(record: Recommendation) -> str | None:
+    """Which models predict one class for everything; None where none does."""
+    told = [f"{warning.model} predicts {warning.predicted}" for warning in record.warned(ConstantPrediction)]
+    return f"Always the same, for every test {record.criterion.level}: {numbers.listed(told)}." if told else None
+
+
+def plain_sentence(plain: Accuracy | None) -> str | None:
+    """How accuracy compares with guessing, where another metric decides."""
+    if plain is None or plain.accuracy.bounds is None:
+        return None
+    compared = {"better": "above", "worse": "below"}.get(plain.against_baseline, "not shown to be above")
+    return (
+        f"Its plain accuracy is {numbers.percent_interval(plain.accuracy)}, {compared} the "
+        f"{numbers.percent(plain.baseline.value)} of always predicting {plain.baseline.predicted}."
+    )
+
+
+def alike_sentence(warning: LookAlikes) -> str:
+    """That intervals take groups as independent, although many images look alike across groups."""
+    then = "check whether group holds them together" if warning.grouped else "name them in a column and set group to it"
+    return (
+        f"Intervals and tests take groups as independent, but {numbers.percent(warning.share)} of images look much "
+        f"like one of another group (see the data audit). If these show one specimen or scene, intervals are too "
+        f"narrow and results on new ones may be worse: {then}."
+    )
+
+
+def dissent_sentence(record: Recommendation) -> str | None:
+    """Which other model is better by which other metrics, intervals apart; None where none is."""
+    better: dict[str, list[str]] = {}
+    for warning in record.warned(OtherMetricDisagrees):
+        values = (metric_names.value(warning.metric, value) for value in (warning.value, warning.choice_value))
+        told = f"{metric_names.in_words(warning.metric)} ({' against '.join(values)})"
+        better.setdefault(warning.model, []).append(told)
+    if not better:
+        return None
+    told = "; ".join(f"{model} by {numbers.listed(metrics)}" for model, metrics in better.items())
+    return (
+        f"Other metrics speak against {record.choice}; their intervals do not overlap with its own: {told}. Weigh that "
+        f"against {metric_names.in_words(record.criterion.metric)}."
+    )
+
+
+def beaten_sentence(record: Recommendation) -> str | None:
+    """Which models are worse than the leader beyond chance; None where there are none."""
+    if not record.beaten:
+        return None
+    metric, told = record.criterion.metric, []
+    for model in record.beaten:
+        pair = record.pair(model)
+        told.append(f"{model} (by {metric_names.gap(metric, None if pair is None else pair.difference.value)})")
+    worse = "Less accurate" if metric == "accuracy" else f"Worse by {metric_names.in_words(metric)}"
+    return f"{worse} than {record.leader} beyond chance: {numbers.listed(told)}."
+
+
+def cost_sentence(candidate: Candidate) -> str | None:
+    """What a model costs; None where nothing was measured."""
+    parts = [
+        text
+        for value, text in (
+            (candidate.seconds_fit, f"{numbers.time(candidate.seconds_fit)} to train once"),
+            (candidate.seconds_per_image, f"{numbers.time(candidate.seconds_per_image)} to classify an image"),
+            (candidate.memory_mb, f"{numbers.memory(candidate.memory_mb)} of memory at most"),
+            (candidate.model_bytes, f"{numbers.size(candidate.model_bytes)} on disk"),
+        )
+        if numbers.known(value)
+    ]
+    return f"{candidate.model} takes {numbers.listed(parts)}." if parts else None
+
+
+def baseline_sentence(record: Recommendation) -> str:
+    """How the choice compares with always predicting one class, the best one."""
+    criterion, baseline, choice = record.criterion, record.baseline, record.candidate(record.choice)
+    accuracy, value = criterion.metric == "accuracy", choice.score.value or 0.0
+    if accuracy:
+        guess = (
+            f"Always predicting {baseline.predicted}, the most frequent class, would be right for "
+            f"{numbers.percent(baseline.value)} of test {criterion.level}s"
+        )
+    else:
+        reached = metric_names.reached(criterion.metric, baseline.value, criterion.level)
+        guess = f"Always predicting {baseline.predicted} would reach {reached}"
+    if record.against_baseline == "unknown":
+        verb = "is right for" if accuracy else "reaches"
+        return f"{guess}; {choice.model} {verb} {metric_names.value(criterion.metric, value)}."
+    if record.against_baseline == "better":
+        gap = metric_names.gap(criterion.metric, criterion.advantage(value, baseline.value))
+        above = "above that" if accuracy else "better"
+        return f"{guess}; {choice.model} is {gap} {above}, and its interval does not contain it."
+    if record.against_baseline == "worse":
+        return f"{guess}: better than {choice.model}, which should not be used as it is."
+    return f"{guess}, which lies within the interval of {choice.model}: it is not shown to be better than guessing."
