@@ -101,7 +101,7 @@ MISTAKES = [
     (["datasets", "sem", "group"], {"regex": "^.*_"}, "put the part that names the group in parentheses"),
     (["datasets", "sem", "group"], {"regex": "("}, "not a regular expression"),
     (["datasets", "sem", "masks"], None, "labels_from: masks needs masks"),
-    (["datasets", "sem", "merge"], {"Normal": ["a"]}, "merge: ['Anomalous'] stand in only one of merge and classes"),
+    (["datasets", "sem", "merge"], {"Normal": ["a"]}, "merge: ['Anomalous'] are in only one of merge and classes"),
     (["datasets", "../up"], EXAMPLE["datasets"]["fruit"], "'../up' cannot be a file name"),
     (
         ["views", "x"],
@@ -131,15 +131,19 @@ MISTAKES = [
     (["models", "cnn-mango", "iterations"], 5, "give one of epochs and iterations"),
     (["models", "cnn-mango", "kernel"], 4, "kernel: 4 is even"),
     (["datasets", "fruit", "costs"], {"A": {"D": 1}}, "costs: 'D' is not one of classes ['A', 'B', 'C']"),
-    (["datasets", "fibres", "costs"], {"HNF": {"NHNF": 1}}, "costs.NHNF.HNF: missing; say what taking NHNF for HNF"),
+    (
+        ["datasets", "fibres", "costs"],
+        {"HNF": {"NHNF": 1}},
+        "NHNF.HNF: missing; set the cost of predicting HNF for NHNF",
+    ),
     (["datasets", "fibres", "costs"], {"HNF": {"NHNF": -1}}, "datasets.fibres.costs.HNF.NHNF = -1"),
     (["datasets", "fibres", "decide_by"], "cost", "decide_by: cost needs costs"),
     (["datasets", "fibres", "decide_by"], "quadratic_kappa", "decide_by: quadratic_kappa needs grades"),
     (["datasets", "fibres", "decide_by"], "acuracy", "datasets.fibres.decide_by = 'acuracy'"),
     (["datasets", "fibres", "equivalence"], 0, "datasets.fibres.equivalence = 0"),
-    (["models", "both"], {"family": "blend", "members": ["forest"]}, "name at least two models"),
+    (["models", "both"], {"family": "blend", "members": ["forest"]}, "list at least two models"),
     (["models", "both"], {"family": "blend", "members": ["forest", "forst"]}, "Did you mean 'forest'?"),
-    (["models", "both"], {"family": "blend", "members": ["forest", "forest"]}, "names something twice"),
+    (["models", "both"], {"family": "blend", "members": ["forest", "forest"]}, "contains a name twice"),
     (["models", "both"], {"family": "blend", "members": ["forest", "svm-polar"], "view": "x"}, "unknown key 'view'"),
 ]
 
@@ -194,7 +198,7 @@ def test_a_blend_needs_no_view_and_is_not_fitted():
 
 def test_members_must_be_among_the_models_of_the_dataset():
     outside = next(name for name in EXAMPLE["models"] if name not in EXAMPLE["datasets"]["fruit"]["models"])
-    with pytest.raises(ConfigError, match=f"'both' blends {outside}, not among the models of fruit"):
+    with pytest.raises(ConfigError, match=f"'both' blends {outside}, which fruit does not list"):
         load(with_blend("fruit", members=[EXAMPLE["datasets"]["fruit"]["models"][0], outside]))
 
 
@@ -202,7 +206,7 @@ def test_a_blend_of_blends_is_refused():
     names = EXAMPLE["datasets"]["fruit"]["models"]
     raw = with_blend("fruit", members=names[:2])
     raw["models"]["all"] = {"family": "blend", "members": ["both", names[0]]}
-    with pytest.raises(ConfigError, match="'both' is a blend itself"):
+    with pytest.raises(ConfigError, match="'both' is itself a blend"):
         load(raw)
 
 

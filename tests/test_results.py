@@ -42,5 +42,5 @@ def test_shares_come_from_the_smallest_to_the_whole(folder):
 
 
 def test_a_folder_without_a_plan_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"plan.runs\.json: not there; give the folder of a dataset's results"):
+    with pytest.raises(UserError, match=r"plan.runs\.json: does not exist; give the folder of a dataset's results"):
         list(Results(tmp_path).runs())

@@ -4,6 +4,6 @@ import os
 
 __version__ = "0.1.0"
 
-# OpenMP's threads otherwise wait for each other in a busy loop, which makes networks many times slower to train as soon
-# as another process wants a core. It is read once, when a library that uses OpenMP is loaded.
+# By default OpenMP's threads wait for each other in a busy loop, which slows training of networks many times as soon as
+# another process needs a core. The variable is read once, when a library that uses OpenMP is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -1,7 +1,7 @@
 """Turns a step function into a command: `python -m gradewise.<stage>.<step> --flag value ..`.
 
-Flags, types and help come from the function's signature and numpydoc docstring. Faults that a user can mend
-(`UserError`) end the command with their message alone; anything else is a defect and shows its traceback.
+Flags, types and help come from the function's signature and numpydoc docstring. An error that the user can fix
+(`UserError`) ends the command with its message alone; anything else is a bug and shows its traceback.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from jsonargparse import auto_cli
 
 
 class UserError(Exception):
-    """Something the user can mend; the message names the file or key, what was found and what would do."""
+    """An error that the user can fix; the message names the file or key, what was found and what is expected."""
 
 
 def run(step: Callable[..., Any]) -> None:
-    """Parse the command line for `step` and call it. Each line of its log says what is being made."""
+    """Parse the command line for `step` and call it. Each line of its log names the output."""
     flags = dict(pairwise(sys.argv))
     made = flags.get("--output", flags.get("--dataset", "")).removeprefix("results/").replace("%", "%%")
     logging.basicConfig(

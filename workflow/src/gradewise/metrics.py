@@ -1,9 +1,9 @@
-"""Every metric is one record in `METRICS`; configuration, evaluation, ranking and report take all they need from it.
+"""Every metric is one record in `METRICS`; configuration, evaluation, ranking and report all read from it.
 
-Confusion counts, summed losses and counted pairs are all that a metric may rest on. Because they add up over samples,
-one function gives a metric for one run, for all repeats together, or for every set that lacks one group, in one array
-operation. Undefined values (the recall of a class that is absent, say) are NaN, never 0. Nothing heavy is imported with
-this module, since the configuration is checked with it.
+Metrics are functions of confusion counts, summed losses and counted pairs. These add up over samples, so one array
+operation gives a metric for one run, for all repeats together, or for every set that leaves one group out. Undefined
+values (such as the recall of an absent class) are NaN, never 0. The module imports nothing heavy, because checking the
+configuration needs it.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ Key = tuple[str, str | None]
 
 @dataclass(frozen=True)
 class Counts:
-    """What metrics are functions of. Leading axes (one entry for each set of samples summed over) are kept.
+    """The counts that metrics are computed from. Leading axes (one entry per set of samples) are kept.
 
     Attributes
     ----------
     confusion : ndarray, shape (..., k, k)
-        Counts; row: truth, column: prediction.
+        Rows are true classes, columns predicted classes.
     costs : ndarray, shape (k, k), optional
-        Cost of each prediction, laid out as the counts.
+        Cost of each prediction, arranged like `confusion`.
     losses : ndarray, shape (..., 2), optional
         Log loss and Brier score, summed over samples.
     won, pairs : ndarray, shape (..., t), optional
-        Pairs of samples that scores put in order, and pairs there are, for each of t target classes.
+        Correctly ordered pairs of samples and all pairs, for each of t target classes.
     """
 
     confusion: np.ndarray
@@ -67,14 +67,14 @@ class Counts:
 
     @cached_property
     def grades_off(self) -> np.ndarray:
-        """How many grades each cell of the confusion matrix is off, shape (k, k); grades are positions of classes."""
+        """Distance in grades of each cell of the confusion matrix, shape (k, k); grades are positions of classes."""
         import numpy as np
 
         grades = np.arange(self.confusion.shape[-1])
         return np.asarray(np.abs(grades[:, None] - grades))
 
     def mean(self, weights: np.ndarray | float) -> np.ndarray:
-        """Mean over samples of what each cell of the confusion matrix weighs, shape (...)."""
+        """Mean over samples of the weights of their cells in the confusion matrix, shape (...)."""
         return ratio((self.confusion * weights).sum(axis=(-2, -1)), self.total)
 
 
@@ -98,34 +98,34 @@ class Metric:
     title : str
         Its name in tables and figures.
     measure : callable or None
-        From counts to values, shape (...), or (..., k) where there is one for each class. None where it is no function
-        of counts: `evaluation.calibration` measures those.
+        From counts to values, shape (...), or (..., k) with one value per class. None if it is not a function of
+        counts; `evaluation.calibration` measures those.
     unit : {"share", "score", "amount"}
-        A share of one is written in per cent, a score with three decimals, an amount in a unit of the user's own.
+        A share is written in per cent, a score with three decimals, an amount in the user's own unit.
     lower_is_better : bool
     bounds : tuple of float, or callable
-        Least and greatest value, or a function that gives them from the number of classes and the costs.
+        Smallest and largest value, or a function that computes them from the number of classes and the costs.
     rests_on : {"verdicts", "probabilities"}
-        Whether the predicted classes alone are enough.
+        `verdicts` where the predicted classes are enough.
     needs : {"grades", "costs"} or None
         What a dataset must have: ordered classes, or costs.
     by_class : bool
-        Whether each class has a value; that of all classes is their mean without weights (macro average).
+        Whether each class has a value; the overall value is their unweighted mean (macro average).
     stands_on : callable
-        Which samples it is about: their number, shape (...), or that of each class, shape (..., k), of which it can do
-        without none. Groups without such samples say nothing about it.
+        Number of samples that it describes, shape (...), or per class, shape (..., k), where every class must have
+        some. Groups without such samples carry no information about it.
     plain_share : bool
-        Whether a value (of one class, where each has one) is a plain share of the samples that it stands on.
+        Whether a value (of one class, where each has one) is a plain share of the samples that `stands_on` counts.
     decide_by : str or None
-        The word that names it in `decide_by`; None where models cannot be ranked by it.
+        Its name in the setting `decide_by`; None where models cannot be ranked by it.
     second_opinion : bool
-        Whether it may speak against a choice made by another metric.
+        Whether it is used to question a choice made by another metric.
     words : str
-        Its name inside a sentence; by default the title, in small letters.
+        Its name inside a sentence; by default the title in lower case.
     reached : str
-        What a model gets, for example "{} of test {unit}s right"; by default "a <words> of {}".
+        What a model reached, for example "{} of test {unit}s right"; by default "a <words> of {}".
     explanation : str
-        A sentence for readers who do not know it.
+        One sentence for readers who do not know the metric.
     """
 
     name: str
@@ -146,7 +146,7 @@ class Metric:
     explanation: str = ""
 
     def limits(self, classes: int, costs: np.ndarray | None = None) -> tuple[float, float]:
-        """Least and greatest value that it can take."""
+        """Smallest and largest possible value."""
         return self.bounds(classes, costs) if callable(self.bounds) else self.bounds
 
     def missing(self, ordered: bool, costs: bool) -> Literal["grades", "costs"] | None:
@@ -165,17 +165,17 @@ class Metric:
 
     def _values(self, counts: Counts) -> np.ndarray:
         if self.measure is None:
-            raise ValueError(f"{self.name} is no function of counts")
+            raise ValueError(f"{self.name} is not a function of counts")
         return self.measure(counts)
 
 
 def measure(counts: Counts, classes: Sequence[str], ordered: bool) -> dict[Key, np.ndarray]:
-    """Every metric that counts allow, overall and then of each class, in the order of `METRICS`.
+    """Every metric that the counts allow, first overall and then per class, in the order of `METRICS`.
 
     Parameters
     ----------
     counts : Counts
-        Metrics of probabilities need `losses`, `won` and `pairs`, the cost of mistakes needs `costs`.
+        Metrics of probabilities need `losses`, `won` and `pairs`; the cost of mistakes needs `costs`.
     classes : sequence of str
         Names of the k classes.
     ordered : bool
@@ -197,7 +197,7 @@ def measure(counts: Counts, classes: Sequence[str], ordered: bool) -> dict[Key, 
 
 
 def deciding() -> dict[str, Metric]:
-    """Metrics that models can be ranked by, under the words of `decide_by`."""
+    """Metrics that models can be ranked by, under their names in `decide_by`."""
     return {metric.decide_by: metric for metric in METRICS.values() if metric.decide_by is not None}
 
 
@@ -344,8 +344,8 @@ METRICS: dict[str, Metric] = {
             second_opinion=True,
             reached="a cost of {} for 100 {unit}s",
         ),
-        # Of the one target class, or the plain average of each class against the rest. Pairs are counted within
-        # repeats only, since scores of different fits need not share a scale.
+        # For one target class, or averaged over each class against the rest. Pairs are counted within repeats only,
+        # since scores of different fits need not share a scale.
         Metric(
             "roc_auc",
             "ROC AUC",

@@ -1,7 +1,7 @@
-"""The step `plan`: what the configuration asks of a dataset, for the steps that read everything about it.
+"""The step `plan` writes what the configuration requests for a dataset, for the steps that read all its results.
 
-The only step that reads the configuration. Lists of models, repeats and settings would make commands too long, so other
-steps find them below `--results` (see `results`).
+It is the only step that reads the configuration. Lists of models, repeats and settings would make commands too long,
+so other steps read them below `--results` (see `results`).
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from gradewise.config.section import to_json
 
 
 def plan(*, configfiles: list[Path], overrides: dict[str, Any], dataset: str, runs: Path, settings: Path) -> None:
-    """Write what the configuration says of a dataset.
+    """Write what the configuration says about a dataset.
 
     Parameters
     ----------
     configfiles : list of Path
-        As given to snakemake; a later file changes an earlier one.
+        In the order given to snakemake; a later file overrides an earlier one.
     overrides : dict
-        What `--config` changes.
+        Values given by `--config`.
     dataset : str
         Its name in the configuration.
     runs : Path
-        Written: the number of repeats, and the models in order, also of each variant of the splits.
+        Output: the number of repeats, and the models in order, also for each variant of the splits.
     settings : Path
-        Written: the dataset's section, defaults filled in.
+        Output: the dataset's section with defaults filled in.
 
     Raises
     ------
     ConfigError
-        Where the configuration cannot be used.
+        If the configuration is invalid.
     """
     whole = load(merged(configfiles, overrides), Config)
     runs.write_text(planned_runs(whole, dataset) + "\n")
@@ -52,7 +52,7 @@ def merged(configfiles: list[Path], overrides: dict[str, Any]) -> dict[str, Any]
 
 
 def planned_runs(config: Config, dataset: str) -> str:
-    """Repeats and models of a dataset and of the variants of its splits, as JSON."""
+    """Repeats and models of a dataset and of the variants of its splits, for JSON."""
     section = config.datasets[dataset]
     models = {"": section.models, "careless": section.leak_models}
     models |= dict.fromkeys(section.share_names, section.curve_models)

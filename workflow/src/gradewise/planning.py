@@ -1,6 +1,6 @@
-"""What the rules ask of the configuration: which files a job needs, what it is told, and what it asks of a machine.
+"""What the rules take from the configuration: the inputs, parameters and resources of their jobs.
 
-Methods take Snakemake's wildcards, and where they say so the job's input, so that rules can name them as they are.
+Methods take Snakemake's wildcards, some also the job's input, so that rules can use them directly.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gradewise.resources import InputFiles, Resources, memory, minutes, threads_
 
 RESULTS = "results/{dataset}"
 VARIANT = "results/{dataset}{variant}"
-"""What depends on splits: those of the dataset where `variant` is empty, else those of a variant of them."""
+"""The folder of results on the dataset's splits (`variant` empty) or on a variant of them."""
 RUN = f"{VARIANT}/models/{{model}}/{{repeat}}"
 
 CARELESS = "careless"
@@ -27,7 +27,7 @@ CARELESS = "careless"
 
 
 class Wildcards(Protocol):
-    """Snakemake's wildcards of a job."""
+    """The wildcards of a job."""
 
     dataset: str
     view: str
@@ -41,18 +41,18 @@ class Wildcards(Protocol):
 
 
 def variant_folder(name: str) -> str:
-    """Value of the wildcard `variant`: the variant's folder below the dataset's, after its slash; empty for none."""
+    """Value of the wildcard `variant`: a slash and the folder below the dataset's; empty without a variant."""
     return f"/variants/{name}" if name else ""
 
 
 class Plan:
-    """What the configuration asks of the rules.
+    """Answers the questions that rules ask about the configuration.
 
     Attributes
     ----------
     config : Config
     models : dict
-        All models by name, those that extensions train among them.
+        All models by name, including those that extensions train.
     """
 
     def __init__(self, config: Config) -> None:
@@ -62,7 +62,7 @@ class Plan:
             self.models |= config.trained(dataset)
 
     def families(self) -> list[str]:
-        """Families that are trained, in the order of the registry."""
+        """Families in use, in the order of the registry."""
         used = {model.family for model in self.models.values()}
         return [name for name in registry.names() if name in used]
 
@@ -75,7 +75,7 @@ class Plan:
         return self.config.datasets[wildcards.dataset]
 
     def fitted_of(self, wildcards: Wildcards) -> FittedModel:
-        """The section of a model that is trained."""
+        """The section of a model other than a blend."""
         model = self.models[wildcards.model]
         assert isinstance(model, FittedModel), "rules that train take no blends"
         return model
@@ -93,13 +93,13 @@ class Plan:
         return self.dataset_of(wildcards).source(simulated=f"results/{wildcards.dataset}/simulated")
 
     def side_needed(self, dataset: str, smallest: int) -> int:
-        """Smallest side that all views of a dataset can work with; 1 where no image is smaller.
+        """Smallest side that all views of a dataset accept [px]; 1 where no image is smaller.
 
         Parameters
         ----------
         dataset : str
         smallest : int
-            The smallest side of any image.
+            The smallest side of any image [px].
         """
         needed = max(self.config.views[view].minimum_side for view in self.used_views(dataset))
         return needed if smallest < needed else 1
@@ -114,24 +114,24 @@ class Plan:
         return {"tables": [table.csv for table in tables], "folders": sorted({folder for folder in folders if folder})}
 
     def images_state(self, wildcards: Wildcards) -> str:
-        """Names, sizes and times of the files, since a folder's own time says nothing of what lies deeper."""
+        """State of all files; a folder's own modification time says nothing about files deeper down."""
         return files_state(self.images_of(wildcards).get("folders", []))
 
     def tile_labels_of(self, wildcards: Wildcards) -> list[str]:
-        """Flags that make masks decide the labels of tiles, where the dataset asks for it."""
+        """Flags for labelling tiles by their masks, if the dataset uses them."""
         dataset = self.dataset_of(wildcards)
         if dataset.labels_from == "images":
             return []
         return ["--positive", str(dataset.positive), "--mask_fraction", str(dataset.mask_fraction)]
 
     def used_views(self, dataset: str) -> set[str]:
-        """Views that the models of a dataset look through."""
+        """Views that the models of a dataset use."""
         return {model.view for model in self.config.trained(dataset).values()}
 
     # training
 
     def view_of(self, wildcards: Wildcards) -> str:
-        """The view that a model looks through."""
+        """The view of a model."""
         return self.fitted_of(wildcards).view
 
     def samples_of(self, wildcards: Wildcards) -> str:
@@ -139,11 +139,11 @@ class Plan:
         return f"{RESULTS}/views/{self.view_of(wildcards)}.parquet"
 
     def candidates_of(self, wildcards: Wildcards) -> str:
-        """Settings that a training chooses among, as JSON."""
+        """Candidate settings of a model, as JSON."""
         return to_json(self.fitted_of(wildcards).candidates)
 
     def largest_components(self, wildcards: Wildcards) -> int:
-        """Principal components that the models of a view ask for at most; smaller numbers are the first of them."""
+        """Largest number of principal components that a model of a view needs; the others use the first ones."""
         return max(
             count
             for model in self.config.trained(wildcards.dataset).values()
@@ -152,7 +152,7 @@ class Plan:
         )
 
     def components_of(self, wildcards: Wildcards) -> dict[str, str]:
-        """Principal components of a model's view by flag, where its family asks for them."""
+        """Files with the principal components of a model's view by flag, if its family uses them."""
         model = self.fitted_of(wildcards)
         if not _components(model):
             return {}
@@ -160,26 +160,26 @@ class Plan:
         return {"features": f"{folder}/features.parquet", "pca": f"{folder}/pca.safetensors"}
 
     def resources_of(self, wildcards: Wildcards) -> Resources:
-        """What the training of a model asks of a machine."""
+        """Resources for training a model."""
         model = self.fitted_of(wildcards)
         return registry.family(model.family).resources(model.candidates)
 
     def train_threads(self, wildcards: Wildcards, input: Iterable[str]) -> int:
-        """Threads of a training."""
+        """Threads for training a model."""
         return threads_by_size(self.resources_of(wildcards).mb_per_thread)(wildcards, input)
 
     def train_memory(self, wildcards: Wildcards, input: InputFiles, attempt: int) -> int:
-        """Memory of a training [MB]."""
+        """Memory for training a model [MB]."""
         needs = self.resources_of(wildcards)
         return memory(needs.memory_mb, needs.memory_per_mb)(wildcards, input, attempt)
 
     def train_minutes(self, wildcards: Wildcards, input: InputFiles, attempt: int) -> int:
-        """Time of a training [min]."""
+        """Time for training a model [min]."""
         needs = self.resources_of(wildcards)
         return minutes(needs.minutes, needs.minutes_per_gb)(wildcards, input, attempt)
 
     def train_gpus(self, wildcards: Wildcards) -> int:
-        """GPUs of a training where there are any; profiles say what a GPU is called, or that there is none."""
+        """GPUs for training a model; profiles name the GPU resource or set it to 0."""
         return self.resources_of(wildcards).gpus
 
     def uses_gpu(self, family: str) -> bool:
@@ -191,18 +191,18 @@ class Plan:
     # evaluation
 
     def results_of(self, wildcards: Wildcards) -> str:
-        """The folder of a dataset's results, or of those of the variant that a job goes by."""
+        """The folder of a dataset's results, or of the job's variant."""
         return f"results/{wildcards.dataset}{wildcards.get('variant', '')}"
 
     def compared_models(self, wildcards: Wildcards) -> tuple[str, ...]:
-        """Models that are fitted on a dataset's splits, or on the variant of them that a job goes by."""
+        """Models that are fitted on a dataset's splits, or on the job's variant of them."""
         dataset, variant = self.dataset_of(wildcards), wildcards.get("variant", "")
         if not variant:
             return dataset.models
         return dataset.leak_models if variant == variant_folder(CARELESS) else dataset.curve_models
 
     def of_all_runs(self, file: str) -> Callable[[Wildcards], list[str]]:
-        """Input function: a file of every run of a dataset, models in the order of the configuration."""
+        """Input function: one file from every run of a dataset, models in the order of the configuration."""
 
         def paths(wildcards: Wildcards) -> list[str]:
             return [
@@ -214,7 +214,7 @@ class Plan:
         return paths
 
     def of_members(self, file: str) -> Callable[[Wildcards], list[str]]:
-        """Input function: a file of every run that a blend is made of."""
+        """Input function: one file from every run that is part of a blend."""
 
         def paths(wildcards: Wildcards) -> list[str]:
             blend = self.blend_of(wildcards)
@@ -228,26 +228,26 @@ class Plan:
         return paths
 
     def blended_level(self, wildcards: Wildcards) -> str:
-        """What a blend is made of: samples where its members are given the same ones."""
+        """What a blend averages: samples if its members share them, otherwise images."""
         return "sample" if self.config.cut_alike(self.blend_of(wildcards).members) else "image"
 
     def decided_on(self, wildcards: Wildcards) -> dict[str, str | list[str]]:
-        """What models are compared on: verdicts on images, or the predictions of every run on samples."""
+        """What models are compared on: verdicts on images, or every run's predictions on samples."""
         if self.dataset_of(wildcards).deciding_level == "image":
             return {"verdicts": f"{RESULTS}/verdicts.parquet"}
         return {"predictions": self.of_all_runs("predictions.parquet")(wildcards)}
 
     def share_variants(self, wildcards: Wildcards) -> list[str]:
-        """Variants with shares of the training groups, smallest first."""
+        """Variants that keep shares of the training groups, smallest first."""
         return [variant_folder(name) for name in reversed(self.dataset_of(wildcards).share_names)]
 
     def shares_down_to(self, wildcards: Wildcards) -> list[float]:
-        """Shares of the training groups, drawn one within the other to make a variant; none for the careless one.
+        """Nested shares of the training groups that lead to a variant; empty for the careless one.
 
         Raises
         ------
         ValueError
-            Where the dataset has no such variant.
+            If the dataset has no such variant.
         """
         shares = self.dataset_of(wildcards).share_names
         name = wildcards.variant.rpartition("/")[2]
@@ -255,7 +255,7 @@ class Plan:
             return []
         if name not in shares:
             raise ValueError(
-                f"no variant {name!r} of dataset {wildcards.dataset!r}; there are careless, {', '.join(shares)}"
+                f"dataset {wildcards.dataset!r} has no variant {name!r}; its variants: careless, {', '.join(shares)}"
             )
         return [share for share in shares.values() if share >= shares[name]]
 
@@ -269,7 +269,7 @@ class Plan:
     # reports
 
     def evidence_of(self, wildcards: Wildcards) -> dict[str, Any]:
-        """All that is known about a dataset; the steps that report on it find it below `--results`."""
+        """All results of a dataset, which the reporting steps read below `--results`."""
         dataset = self.dataset_of(wildcards)
         names = ["manifest", "splits", "metrics", "comparisons", "verdicts", "calibration", "subgroups", "audit"]
         names += ["leaks"] if dataset.leak_models else []
@@ -287,19 +287,19 @@ class Plan:
 
 
 def _components(model: FittedModel) -> list[int]:
-    """Numbers of principal components that a model's candidates want fitted beforehand."""
+    """Numbers of principal components that a model's candidates use."""
     kind = registry.family(model.family)
     wanted = (kind.components(settings) for settings in model.candidates)
     return [count for count in wanted if count is not None]
 
 
 def any_of(names: Iterable[str]) -> str:
-    """Regular expression of a wildcard that takes one of these names, or of one that takes none."""
+    """Regular expression for a wildcard that matches one of the names; without names it matches nothing."""
     return "|".join(names) or "(?!)"
 
 
 def as_flags(wanted: Callable[[Wildcards], dict[str, Any]]) -> Callable[[Wildcards, Any], list[str]]:
-    """Params function: each file that an input function names, or list of files as JSON, after its flag."""
+    """Params function: a flag for each entry of an input function, with its file or its list of files as JSON."""
 
     def flags(wildcards: Wildcards, input: Any) -> list[str]:
         words: list[str] = []

@@ -1,4 +1,4 @@
-"""Progress of long loops as log lines: how far, how long, how long still. Fit for log files and parallel jobs."""
+"""Progress of long loops as log lines (done, elapsed, remaining), readable in log files and from parallel jobs."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ log = logging.getLogger(__name__)
 
 
 def track(items: Iterable[Item], total: int, what: str, every: float = 15.0) -> Iterator[Item]:
-    """Yield items and log progress; nothing where all pass within the time between two lines.
+    """Yield items and log progress; log nothing if all are done before the first line is due.
 
     Parameters
     ----------
     items : iterable
     total : int
-        How many items there will be.
+        Number of items.
     what : str
-        Name of the items, for "40/160 images".
+        Name of the items, as in "40/160 images".
     every : float
-        Seconds between lines.
+        Time between lines [s].
     """
     start = last = time.monotonic()
     done = 0
@@ -32,13 +32,13 @@ def track(items: Iterable[Item], total: int, what: str, every: float = 15.0) -> 
         if now - last >= every and done < total:
             last = now
             left = (now - start) / done * (total - done)
-            log.info("%d/%d %s, %s passed, %s left", done, total, what, duration(now - start), duration(left))
+            log.info("%d/%d %s, %s elapsed, %s left", done, total, what, duration(now - start), duration(left))
     if time.monotonic() - start >= every:
         log.info("%d %s in %s", done, what, duration(time.monotonic() - start))
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words a person reads at a glance: '11 ms', '0.42 s', '12 s', '3 min 05 s', '2 h 10 min'."""
+    """Format a time readably: '11 ms', '0.42 s', '12 s', '3 min 05 s', '2 h 10 min'."""
     if seconds < 0.095:
         return f"{1000 * seconds:.2g} ms"
     if seconds < 10:

@@ -1,4 +1,4 @@
-"""What a result was made from and with: code and data hashes, versions, derived seeds, memory.
+"""Where a result comes from: hashes of code and data, versions, derived seeds, memory.
 
 Imports nothing heavy: the workflow calls `code_version` while it is parsed.
 """
@@ -39,9 +39,9 @@ LIBRARIES = (
 def code_version(*modules: str) -> str:
     """Hash of the code of modules and of every first-party module that they import, directly or not.
 
-    Comments, docstrings and formatting do not count. First-party are the modules of gradewise and of the top-level
-    packages of `modules`, so that a package installed beside gradewise counts where one of its modules is named. No
-    module is executed, so imports by computed names are not followed.
+    Comments, docstrings and formatting do not count. Modules of gradewise and of the top-level packages of `modules`
+    are first-party, so a package installed alongside gradewise counts if one of its modules is named. No module is
+    executed, so imports by computed names are not followed.
 
     Parameters
     ----------
@@ -51,12 +51,12 @@ def code_version(*modules: str) -> str:
     Returns
     -------
     str
-        Twelve hexadecimal digits; other digits mean other code.
+        Twelve hexadecimal digits.
 
     Raises
     ------
     ModuleNotFoundError
-        Where one of `modules` has no file.
+        If one of `modules` has no source file.
     """
     digest = hashlib.sha256()
     for name in sorted(import_closure(*modules)):
@@ -78,7 +78,7 @@ def import_closure(*modules: str) -> set[str]:
 
 
 def first_party_imports(module: str, packages: Collection[str] = (PACKAGE,)) -> list[str]:
-    """Names of the modules of some packages that a module's source imports, anywhere in it."""
+    """Names of the modules of given packages that a module imports anywhere in its source."""
     path = _file_of(module)
     package = module if path.stem == "__init__" else module.rpartition(".")[0]
     imported = (
@@ -96,7 +96,7 @@ class _Code(NamedTuple):
 
 @cache
 def _parse(source: bytes) -> _Code:
-    """Hash and imports in one pass over the syntax tree, which takes most of the time that a dry run spends here."""
+    """Hash and imports in one pass over the syntax tree, the slowest part of computing code versions."""
     parts: list[str] = []
     imports: list[str] = []
     waiting: list[object] = [ast.parse(source)]
@@ -121,7 +121,7 @@ def _parse(source: bytes) -> _Code:
 
 
 def _is_docstring(statement: object) -> bool:
-    """Whether a statement is a bare string, which does nothing wherever it stands."""
+    """Whether a statement is a bare string, which has no effect."""
     return (
         isinstance(statement, ast.Expr)
         and isinstance(statement.value, ast.Constant)
@@ -138,7 +138,7 @@ def _file_of(module: str) -> Path:
 
 @cache
 def _find_file(module: str) -> Path | None:
-    """Source file of a module, found without executing a package on the way to it; None where there is none."""
+    """Source file of a module, found without executing its parent packages; None if there is none."""
     package, _, name = module.rpartition(".")
     if not package:
         spec = find_spec(module)
@@ -149,7 +149,7 @@ def _find_file(module: str) -> Path | None:
 
 @cache
 def _folders(package: str) -> list[Path]:
-    """Folders in which a package's modules lie; none where it is no package."""
+    """Folders of a package's modules; empty if it is not a package."""
     parent, _, name = package.rpartition(".")
     if not parent:
         spec = find_spec(package)
@@ -164,13 +164,13 @@ def hash_file(path: Path) -> str:
 
 
 def derive_seed(seed: int, *names: str | int) -> int:
-    """A seed of its own for each purpose, from the configured one: below 2**31, equal for equal arguments."""
+    """Derive a separate seed for each purpose from the configured one; below 2**31, equal for equal arguments."""
     text = "\0".join(str(part) for part in (seed, *names))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) >> 1
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, this package and the libraries that results depend on, as far as installed."""
+    """Versions of Python, this package and the installed libraries that results depend on."""
     installed = {"python": platform.python_version(), "gradewise": __version__}
     for name in LIBRARIES:
         try:

@@ -1,7 +1,7 @@
-"""What jobs ask of a machine, as functions of the size of their input and of the attempt.
+"""Resources of jobs as functions of the size of their input and of the attempt.
 
-Each function makes what Snakemake calls for a job. A job that was killed for memory or time asks for more when tried
-again. Memory is in MB, time in minutes.
+Each function returns a function for Snakemake to call. A job that was killed for lack of memory or time requests more
+when it is retried. Memory is in MB, time in minutes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 
 class InputFiles(Protocol):
-    """The input of a job, as Snakemake hands it over."""
+    """The input of a job, as Snakemake passes it."""
 
     size_mb: float
 
@@ -24,20 +24,20 @@ class InputFiles(Protocol):
 
 @dataclass(frozen=True)
 class Resources:
-    """What a job asks for.
+    """What a job requests.
 
     Attributes
     ----------
     mb_per_thread : float or None
-        A thread for each so many MB of input, so that small inputs leave the other cores to the next job; None: one.
+        Input per thread [MB], so that jobs with small inputs leave cores to other jobs; None: one thread.
     memory_mb : float
-        Memory, whatever the input.
+        Memory regardless of the input.
     memory_per_mb : float
-        Further memory for each MB of input.
+        Additional memory per MB of input.
     minutes : float
-        Time, whatever the input.
+        Time regardless of the input.
     minutes_per_gb : float
-        Further time for each GB of input.
+        Additional time per GB of input.
     gpus : int
         Accelerators that the job uses where the machine has them.
     """
@@ -54,12 +54,12 @@ MOST_THREADS = 8
 
 
 def threads_by_size(mb_per_thread: float | None) -> Callable[[Any, Iterable[str]], int]:
-    """Threads of a job, one for each `mb_per_thread` MB of input, at least 1 and at most `MOST_THREADS`."""
+    """Threads of a job, one per `mb_per_thread` MB of input, at least 1 and at most `MOST_THREADS`."""
 
     def threads(wildcards: Any, input: Iterable[str]) -> int:
         if mb_per_thread is None:
             return 1
-        # A dry run plans jobs whose input is not there yet.
+        # In a dry run the input may not exist yet.
         size_mb = sum(path.stat().st_size for path in map(Path, input) if path.exists()) / 1e6
         return max(1, min(MOST_THREADS, int(size_mb / mb_per_thread)))
 
@@ -67,7 +67,7 @@ def threads_by_size(mb_per_thread: float | None) -> Callable[[Any, Iterable[str]
 
 
 def memory(base: float, factor: float) -> Callable[[Any, InputFiles, int], int]:
-    """Memory of a job that holds `factor` times its input beside `base` MB."""
+    """Memory of a job: `base` MB plus `factor` times the size of its input."""
 
     def mem_mb(wildcards: Any, input: InputFiles, attempt: int) -> int:
         return int((base + factor * input.size_mb) * attempt)
@@ -76,7 +76,7 @@ def memory(base: float, factor: float) -> Callable[[Any, InputFiles, int], int]:
 
 
 def minutes(base: float, per_gb: float) -> Callable[[Any, InputFiles, int], int]:
-    """Time of a job that takes `per_gb` minutes more for each GB of input."""
+    """Time of a job: `base` minutes plus `per_gb` minutes per GB of input."""
 
     def runtime(wildcards: Any, input: InputFiles, attempt: int) -> int:
         return int((base + per_gb * input.size_mb / 1000) * attempt)

@@ -1,8 +1,8 @@
-"""Where files lie below the folder of a dataset's results, and which runs belong to it.
+"""Where the files of a dataset's results are, and which runs belong to it.
 
-A step that reads everything about a dataset takes this folder (`--results results/{dataset}`), so that its command
-does not grow with the number of models, repeats or studies. The folder may hold runs of models that the configuration
-no longer names; `plan/runs.json` says which count, in the order of the configuration.
+A step that reads all results of a dataset takes this folder (`--results results/{dataset}`), so that its command does
+not grow with the number of models, repeats or studies. The folder may hold runs of models that the configuration no
+longer names; `plan/runs.json` lists the current ones, in the order of the configuration.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class RunFolder:
 
     @property
     def predictions(self) -> Path:
-        """What the model says of every sample of the repeat."""
+        """The model's predictions for every sample of the repeat."""
         return self.folder / "predictions.parquet"
 
     @property
     def record(self) -> Path:
-        """How the model was made: settings, time, memory, versions."""
+        """How the model was trained: settings, time, memory, versions."""
         return self.folder / "run.json"
 
 
@@ -43,11 +43,11 @@ class Results:
 
     @property
     def dataset(self) -> Path:
-        """The dataset's own folder, which variants lie in."""
+        """The dataset's own folder, which contains the variants."""
         return self.folder.parents[1] if self.folder.parent.name == "variants" else self.folder
 
     def table(self, name: str) -> Path:
-        """A table that is named in `tables`, e.g. `metrics`."""
+        """A table declared in `tables`, e.g. `metrics`."""
         return self.folder / f"{name}.parquet"
 
     def view(self, name: str) -> Path:
@@ -63,40 +63,40 @@ class Results:
         return Results(self.dataset / "variants" / name)
 
     def shares(self) -> list[Results]:
-        """The results on parts of the training groups, smallest first, those on all of them last."""
+        """The results on shares of the training groups, smallest first, followed by those on all of them."""
         names = [name for name in self.plan("runs")["models"] if name.startswith("share-")]
         return [*map(self.variant, reversed(names)), Results(self.dataset)]
 
     def models(self) -> list[str]:
-        """The models that count, in the order of the configuration; UserError where the folder has no plan."""
+        """The current models in the order of the configuration; UserError if the folder has no plan."""
         models: list[str] = self.plan("runs")["models"]["" if self.folder == self.dataset else self.folder.name]
         return models
 
     def repeats(self) -> range:
-        """The repeats of every model; UserError where the folder has no plan."""
+        """The repeats of every model; UserError if the folder has no plan."""
         return range(self.plan("runs")["repeats"])
 
     def runs(self) -> Iterator[RunFolder]:
-        """All runs that count, models in the order of the configuration, then by repeat.
+        """All current runs, by model in the order of the configuration, then by repeat.
 
         Raises
         ------
         UserError
-            Where the folder has no plan.
+            If the folder has no plan.
         """
         for model in self.models():
             for repeat in self.repeats():
                 yield self.run(model, repeat)
 
     def plan(self, name: str) -> Any:
-        """What the configuration asks for, as the rule `plan` wrote it: `runs`, `settings` or `studies`.
+        """What the configuration requests, as written by the rule `plan`: `runs`, `settings` or `studies`.
 
         Raises
         ------
         UserError
-            Where it was not written.
+            If the file does not exist.
         """
         path = self.dataset / "plan" / f"{name}.json"
         if not path.exists():
-            raise UserError(f"{path}: not there; give the folder of a dataset's results, as snakemake makes it")
+            raise UserError(f"{path}: does not exist; give the folder of a dataset's results, as written by snakemake")
         return json.loads(path.read_text())

@@ -1,7 +1,7 @@
 """The eight rotations and flips of a square (the dihedral group D4) as index permutations of its pixels.
 
-Applying an element moves pixels and never resamples, so it is exact, and the eight images of one sample are as
-valid as the sample itself wherever orientation carries no meaning.
+Applying an element moves pixels without resampling, so it is exact. Where orientation carries no meaning, the eight
+versions of a sample are equally valid.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ NAMES: tuple[str, ...] = get_args(Symmetry)
 """Names of the elements, in the order of `permutations`."""
 
 SETS = {"none": (0,), "flip": (0, 4), "rotate": (0, 1, 2, 3), "d4": tuple(range(ORDER))}
-"""Elements that the words of `augment` stand for."""
+"""Elements that each value of `augment` stands for."""
 
 
 def elements(augment: str | Sequence[str]) -> tuple[int, ...]:
-    """Elements that an `augment` setting asks for, ascending, a repeated one as often as it is listed.
+    """Elements of an `augment` setting in ascending order, each as often as it is listed.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def elements(augment: str | Sequence[str]) -> tuple[int, ...]:
 
 
 def turns_sideways(element: int) -> bool:
-    """Whether an element exchanges height and width: all that rotate by 90 or 270 degrees."""
+    """Whether an element exchanges height and width, as rotations by 90 and 270 degrees do."""
     return element % 2 == 1
 
 
@@ -70,17 +70,17 @@ def orbit(pixels: np.ndarray, which: Sequence[int] = SETS["d4"]) -> np.ndarray:
     ----------
     pixels : ndarray, shape (n, height, width, channels)
     which : sequence of int
-        Elements, in the order wanted; all eight unless told.
+        Elements in the order of the result; all eight by default.
 
     Returns
     -------
-    ndarray, shape (n, len(which), height, width, channels), same type
+    ndarray, shape (n, len(which), height, width, channels), same dtype
         Element 0 is the sample itself.
 
     Raises
     ------
     ValueError
-        Where samples are not square and an element rotates them by 90 or 270 degrees.
+        If samples are not square and an element rotates them by 90 or 270 degrees.
     """
     n, height, width, channels = pixels.shape
     sideways = [NAMES[element] for element in which if turns_sideways(element)]

@@ -1,6 +1,6 @@
-"""Schemas of all tables, each declared once, and the only functions that read and write them.
+"""Schemas of all tables, each declared once, and the functions that read and write them.
 
-Writing checks columns and types and is atomic: a file appears whole or not at all.
+Writing checks columns and types and is atomic: no partial file ever appears.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ MANIFEST = pa.schema(
         pa.field("mask", pa.string()),
     ]
 )
-"""One row an image; further columns of the label table follow. `bits` is the number of bits its grey levels use."""
+"""One row per image; further columns of the label table follow. `bits` is the number of bits its grey levels use."""
 
 IMAGES = pa.schema([*(pa.field(field.name, field.type) for field in MANIFEST), pa.field("reason", pa.string())])
-"""One row per file that is listed, with what the manifest says of an image, as far as the file can be read, and the
-`reason` where it cannot be used; further columns of the label table follow."""
+"""One row per listed file: the columns of the manifest, as far as the file can be read, and the `reason` if it cannot
+be used; further columns of the label table follow."""
 
 FINGERPRINTS = pa.schema(
     [
@@ -53,8 +53,8 @@ FINGERPRINTS = pa.schema(
         *(pa.field(name, pa.string()) for name in ("camera_make", "camera_model", "software", "taken")),
     ]
 )
-"""One row an image of the manifest: a small grey picture (`thumbnail`, rows of a square) and facts that say nothing of
-what the image shows."""
+"""One row per image of the manifest: a small grey picture (`thumbnail`, rows of a square) and facts that do not depend
+on its content."""
 
 DUPLICATES = pa.schema(
     [
@@ -66,10 +66,10 @@ DUPLICATES = pa.schema(
         pa.field("similarity", pa.float64(), nullable=False),
     ]
 )
-"""One row a pair of copies, whose `kind` is exact (equal pixels) or near, or of images that are `alike`: no copies, yet
-too alike to be independent. `symmetry` is the element of `symmetry.permutations` that turns the first into the other,
-`cropped` the share of the area that the other lacks (below zero where the first lacks it), `similarity` the correlation
-of their structure once aligned."""
+"""One row per pair of images. Its `kind` is `exact` (copies with equal pixels), `near` (changed copies) or `alike` (not
+copies, but too similar to be independent). `symmetry` is the element of `symmetry.permutations` that maps the first to
+the other, `cropped` the share of the area that the other lacks (negative if the first lacks it), `similarity` the
+correlation of their structure after alignment."""
 
 AUDIT = pa.schema(
     [
@@ -85,9 +85,9 @@ AUDIT = pa.schema(
         pa.field("text", pa.string(), nullable=False),
     ]
 )
-"""One row a finding. `severity` is fact (neutral), notice (worth a look, or dealt with) or warning (may spoil results);
-`subject` the class, column or clue spoken of; low and high bound the 95 % interval of `value`, which is to be compared
-with `baseline`."""
+"""One row per finding. `severity` is `fact` (neutral), `notice` (worth checking, or already handled) or `warning` (may
+invalidate results); `subject` is the class, column or clue concerned; `low` and `high` bound the 95 % interval of
+`value`, which should be compared with `baseline`."""
 
 SPLITS = pa.schema(
     [
@@ -113,8 +113,8 @@ METRICS = pa.schema(
         pa.field("groups", pa.int64(), nullable=False),
     ]
 )
-"""`repeat` is null in rows that speak of all repeats together; low and high bound the 95 % interval; images and groups
-are how many different ones stand behind the row. A null value is undefined, a null bound cannot be known."""
+"""`repeat` is null in rows for all repeats together; `low` and `high` bound the 95 % interval; `images` and `groups`
+count the distinct ones that the row is based on. A null value is undefined, a null bound cannot be determined."""
 
 COMPARISONS = pa.schema(
     [
@@ -139,11 +139,11 @@ COMPARISONS = pa.schema(
         pa.field("error_correlation", pa.float64()),
     ]
 )
-"""One row a pair of models: metric of `first` minus metric of `second`, over all repeats.
+"""One row per pair of models: metric of `first` minus metric of `second`, over all repeats.
 
-`detectable` is the smallest difference that the test would find four times in five (null: it can show none),
-`error_correlation` the correlation (phi) between the two models' mistakes. At `level` sample, `images` and what only
-one got right count samples."""
+`detectable` is the smallest difference that the test would detect four times in five (null: no difference is
+detectable), `error_correlation` the correlation (phi) between the two models' mistakes. At `level` sample, `images` and
+the columns `*_only_right` count samples."""
 
 LEAKS = pa.schema(
     [
@@ -161,9 +161,9 @@ LEAKS = pa.schema(
         pa.field("repeats", pa.int64(), nullable=False),
     ]
 )
-"""One row a model: a metric on test images under the dataset's split (`grouped`), under one that ignores groups
+"""One row per model: a metric on test images under the dataset's split (`grouped`), under one that ignores groups
 (`careless`), and careless minus grouped (`gap`), each with its 95 % interval. `siblings` is the share of careless test
-images of whose group some image trains or validates; images and groups are those tested in either."""
+images whose group also has images in training or validation; `images` and `groups` count those tested in either."""
 
 LEARNING_CURVE = pa.schema(
     [
@@ -179,9 +179,9 @@ LEARNING_CURVE = pa.schema(
         ),
     ]
 )
-"""One row a model and size of the training set: `share` of all training groups, their number and that of their images
-(means over repeats). `accuracy` is that measured on test images and null at sizes that were not fitted, beyond 1 above
-all; `fitted` is that of the fitted curve. Bounds are of 95 % intervals."""
+"""One row per model and size of the training set: `share` of all training groups, and the numbers of groups and images
+(means over repeats). `accuracy` is measured on test images and null at sizes where no model was fitted, such as shares
+above 1; `fitted` is the value of the fitted curve. Bounds are those of 95 % intervals."""
 
 EXTRAPOLATIONS = pa.schema(
     [
@@ -199,12 +199,12 @@ EXTRAPOLATIONS = pa.schema(
         pa.field("repeats", pa.int64(), nullable=False),
     ]
 )
-"""One row a model: what its learning curve says about more data of the same kind.
+"""One row per model: what its learning curve says about more data of the same kind.
 
-The fitted error is asymptote + scale x (training groups) ** -exponent. `slope` is the accuracy gained for each doubling
-of the training groups within the data, `doubled` the gain to expect of twice as many as there are,
-`groups_for_a_point` how many more would gain one percentage point; infinite where the curve never gets there. `finding`
-is grows, flat or undetermined."""
+The fitted error is asymptote + scale x (training groups) ** -exponent. `slope` is the accuracy gained per doubling of
+the training groups within the data, `doubled` the gain expected from doubling all of them, `groups_for_a_point` the
+number of further groups needed for one percentage point (infinite if the curve never reaches it). `finding` is `grows`,
+`flat` or `undetermined`."""
 
 
 CALIBRATION = pa.schema(
@@ -220,9 +220,9 @@ CALIBRATION = pa.schema(
         pa.field("verdicts", pa.float64(), nullable=False),
     ]
 )
-"""Verdicts on test over all repeats, at the level that decides. `part` bin: a row a bin of confidence, with its share
-of the verdicts and its mean confidence. `part` coverage: a row a share of verdicts kept, the most confident ones, with
-the lowest confidence among them."""
+"""Calibration on test over all repeats, on images or samples as `decide_on` says. `part` bin: one row per bin of
+confidence, with its share of the verdicts and its mean confidence. `part` coverage: one row per share of the most
+confident verdicts kept, with the lowest confidence among them."""
 
 SUBGROUPS = pa.schema(
     [
@@ -240,8 +240,8 @@ SUBGROUPS = pa.schema(
         pa.field("p_holm", pa.float64()),
     ]
 )
-"""Accuracy on test over all repeats, at the level that decides, where a column of the manifest has a value;
-`difference` from the rest of the test, p values for it, `p_holm` corrected for the number of subgroups of the model."""
+"""Accuracy on test over all repeats for each value of the manifest's columns, on images or samples as `decide_on` says.
+`difference` is that from the rest of the test; `p_holm` is corrected for the number of subgroups of the model."""
 
 
 CELLS = pa.schema(
@@ -258,10 +258,10 @@ CELLS = pa.schema(
         pa.field("repeats", pa.int64(), nullable=False),
     ]
 )
-"""One row a cell and measure, over all repeats, in the order of the configuration. `settings` are those varied, as
-JSON; where some were chosen on validation, theirs is a list of the values chosen, one a repeat. Accuracies have the
-bounds of 95 % intervals; `spread` is the standard deviation over repeats. Measures `vote` and `any_right` of the cell
-named ``*`` are the test accuracy of a majority vote of all cells and the share of test images that some cell gets
+"""One row per cell and measure, over all repeats, in the order of the configuration. `settings` holds the varied ones
+as JSON; a setting chosen on validation is a list of the values chosen, one per repeat. Accuracies have the bounds of
+95 % intervals; `spread` is the standard deviation over repeats. The cell named ``*`` has the measures `vote`, the test
+accuracy of a majority vote of all cells, and `any_right`, the share of test images that at least one cell gets
 right."""
 
 AGREEMENTS = pa.schema(
@@ -274,7 +274,7 @@ AGREEMENTS = pa.schema(
         pa.field("second_only_wrong", pa.float64(), nullable=False),
     ]
 )
-"""One row a pair of cells: shares of test verdicts over all repeats, and the correlation (phi) of their errors."""
+"""One row per pair of cells: shares of test verdicts over all repeats, and the correlation (phi) of their errors."""
 
 CURVES = pa.schema(
     [
@@ -289,7 +289,7 @@ CURVES = pa.schema(
         ),
     ]
 )
-"""Training curves of the networks of a study, one row an evaluation; accuracies are of samples."""
+"""Training curves of the networks of a study, one row per evaluation; accuracies are those on samples."""
 
 GROWTH = pa.schema(
     [
@@ -301,8 +301,8 @@ GROWTH = pa.schema(
         pa.field("value", pa.float64(), nullable=False),
     ]
 )
-"""What a run cost by its number of training images: `measure` is seconds (to fit), seconds_per_image (to predict) or
-memory (peak, MB)."""
+"""Cost of runs by their number of training images: `measure` is `seconds` (to fit), `seconds_per_image` (to predict) or
+`memory` (peak, MB)."""
 
 EXPONENTS = pa.schema(
     [
@@ -312,7 +312,7 @@ EXPONENTS = pa.schema(
         pa.field("sizes", pa.int64(), nullable=False),
     ]
 )
-"""Fitted power laws of growth, measure = scale x images ** exponent, with the 95 % interval of the exponent."""
+"""Fitted power laws, measure = scale x images ** exponent, with the 95 % interval of the exponent."""
 
 SHOWN = pa.schema(
     [
@@ -326,8 +326,8 @@ SHOWN = pa.schema(
         pa.field("probability", pa.float64(), nullable=False),
     ]
 )
-"""Test samples that a study shows, in the order of the arrays that lie beside the table; `probability` is that of the
-class predicted."""
+"""Test samples that a study shows, in the order of the arrays stored with the table; `probability` is that of the
+predicted class."""
 
 EXPLANATIONS = pa.schema(
     [
@@ -339,10 +339,10 @@ EXPLANATIONS = pa.schema(
         pa.field("seconds", pa.float64(), nullable=False),
     ]
 )
-"""One row a sample explained, method and region (`masked`: the manifest's mask, `object`: that of the object).
-`share` of the weight for the class predicted falls on the region, `area` is the region's share of the sample's pixels,
-which is what weight spread at random would give; null where no mask is known, where it marks nothing in the sample, or
-where nothing speaks for the class."""
+"""One row per explained sample, method and region (`masked`: the manifest's mask, `object`: the mask of the object).
+`share` is the part of the weight for the predicted class that falls on the region, `area` the region's share of the
+sample's pixels, as expected for weight spread at random. Both are null if no mask is known, if it marks nothing in the
+sample, or if no weight supports the class."""
 
 WEIGHT_ON_REGIONS = pa.schema(
     [
@@ -354,8 +354,8 @@ WEIGHT_ON_REGIONS = pa.schema(
         pa.field("groups", pa.int64(), nullable=False),
     ]
 )
-"""Means of `EXPLANATIONS` over samples, one row a method, region and class predicted (null: all samples together); low
-and high bound the 95 % interval of `difference`, share less area."""
+"""Means of `EXPLANATIONS` over samples, one row per method, region and predicted class (null: all samples together);
+`low` and `high` bound the 95 % interval of `difference`, which is share minus area."""
 
 EMBEDDING = pa.schema(
     [
@@ -367,7 +367,7 @@ EMBEDDING = pa.schema(
         *(pa.field(name, pa.float64()) for name in ("x", "y", "z")),
     ]
 )
-"""One row a training sample and number of dimensions that it is embedded in; z is null in the plane."""
+"""One row per training sample and number of dimensions of the embedding; `z` is null in two dimensions."""
 
 SEPARATION = pa.schema(
     [
@@ -377,14 +377,14 @@ SEPARATION = pa.schema(
         *(pa.field(name, pa.float64()) for name in ("value", "low", "high", "baseline", "divergence", "seconds")),
     ]
 )
-"""How well classes separate, one row a space (an embedding, or the components that it is made of) and measure:
-`neighbours`, the accuracy of a vote of nearest neighbours of other groups, or `silhouette`. `baseline` is what guessing
-the most frequent class gives, and 0 for the silhouette; `divergence` (Kullback-Leibler) is what t-SNE could not keep of
-neighbourhoods, `seconds` what it took."""
+"""How well classes separate, one row per space (an embedding, or the components it was computed from) and measure:
+`neighbours`, the accuracy of a vote of nearest neighbours from other groups, or `silhouette`. `baseline` is the
+accuracy of always predicting the most frequent class, and 0 for the silhouette; `divergence` (Kullback-Leibler) is the
+loss that t-SNE minimised, `seconds` its running time."""
 
 
 def predictions(classes: list[str]) -> pa.Schema:
-    """Schema of `predictions.parquet`: one row a sample, one probability a class."""
+    """Schema of `predictions.parquet`: one row per sample, one probability per class."""
     return pa.schema(
         [
             pa.field("sample_id", pa.string(), nullable=False),
@@ -398,12 +398,12 @@ def predictions(classes: list[str]) -> pa.Schema:
 
 
 def predictions_of_cells(classes: list[str]) -> pa.Schema:
-    """Schema of `predictions.parquet` of a study: those of many runs, each under the name of its cell."""
+    """Schema of `predictions.parquet` of a study: predictions of many runs, each with the name of its cell."""
     return predictions(classes).insert(0, pa.field("cell", pa.string(), nullable=False))
 
 
 def verdicts(classes: list[str]) -> pa.Schema:
-    """Schema of `verdicts.parquet`: one row a model, repeat and image."""
+    """Schema of `verdicts.parquet`: one row per model, repeat and image."""
     return pa.schema(
         [
             pa.field("model", pa.string(), nullable=False),
@@ -425,14 +425,14 @@ def _verdict_fields(classes: list[str]) -> list[pa.Field]:
 
 
 def samples(pixel_bytes: int, metadata: dict[str, Any]) -> pa.Schema:
-    """Schema of a view's cache: one row a sample, its pixels as `pixel_bytes` bytes in row-major order.
+    """Schema of a view's cache: one row per sample, its pixels as `pixel_bytes` bytes in row-major order.
 
     Parameters
     ----------
     pixel_bytes : int
         height x width x channels.
     metadata : dict
-        Stored in the file under the key ``gradewise`` as JSON; holds at least ``shape`` and ``view``.
+        Stored in the file as JSON under the key ``gradewise``; contains at least ``shape`` and ``view``.
     """
     return pa.schema(
         [
@@ -449,7 +449,7 @@ def samples(pixel_bytes: int, metadata: dict[str, Any]) -> pa.Schema:
 
 
 def features(components: int, metadata: dict[str, Any]) -> pa.Schema:
-    """Schema of a feature cache: one row a sample, its principal component scores as a fixed-size list."""
+    """Schema of a feature cache: one row per sample, its principal component scores as a fixed-size list."""
     return pa.schema(
         [
             pa.field("sample_id", pa.string(), nullable=False),
@@ -462,24 +462,24 @@ def features(components: int, metadata: dict[str, Any]) -> pa.Schema:
 def read(
     path: Path, columns: list[str] | None = None, role: str | None = None, cell: str | None = None
 ) -> pd.DataFrame:
-    """Read a table; with `role` or `cell`, only its rows of that role or cell."""
+    """Read a table, or only its rows with a `role` or `cell`."""
     wanted = [(name, "==", value) for name, value in (("role", role), ("cell", cell)) if value is not None]
     return pq.read_table(path, columns=columns, filters=wanted or None).to_pandas()
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """The metadata that `samples` and `features` files carry."""
+    """The metadata of files with the schema `samples` or `features`."""
     metadata: dict[str, Any] = json.loads(pq.read_schema(path).metadata[b"gradewise"])
     return metadata
 
 
 def write(frame: pd.DataFrame, path: Path, schema: pa.Schema) -> None:
-    """Write a table; columns beyond the schema follow with the types they have.
+    """Write a table; columns that are not in the schema follow with their own types.
 
     Raises
     ------
     KeyError, ValueError, pyarrow.ArrowTypeError
-        Where a column is missing, null against the schema, or of another type.
+        If a column is missing, contains forbidden nulls, or has another type.
     """
     further = [name for name in frame.columns if name not in schema.names]
     for name in further:
@@ -491,7 +491,7 @@ def write(frame: pd.DataFrame, path: Path, schema: pa.Schema) -> None:
 
 @contextmanager
 def appending(path: Path, schema: pa.Schema) -> Iterator[Callable[[pd.DataFrame], None]]:
-    """A function that adds rows to a table, which needs no more memory than the rows of one call; see `write`."""
+    """Function that appends rows to a table, holding only the rows of one call in memory; see `write`."""
     with replacing(path) as partial, pq.ParquetWriter(partial, schema) as writer:
 
         def append(frame: pd.DataFrame) -> None:
@@ -502,7 +502,7 @@ def appending(path: Path, schema: pa.Schema) -> Iterator[Callable[[pd.DataFrame]
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A name to write to that becomes `path` when the block ends well and vanishes when it does not."""
+    """Temporary path that becomes `path` when the block succeeds and is removed when it fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:

@@ -1,4 +1,4 @@
-"""What a run shows on the terminal: how far it is, what its jobs say, warnings, errors, and what came out.
+"""What a run shows on the terminal: progress, messages of its jobs, warnings, errors, and the outcome.
 
 Snakemake's own messages about each job stay in its log below `.snakemake/log`. A dry run shows them all.
 """
@@ -29,7 +29,7 @@ SECONDS_BETWEEN_PROGRESS = 20.0
 
 
 class Terminal(logging.Filter):
-    """Keeps Snakemake's bookkeeping off the terminal where that is to be brief, and remembers which jobs failed."""
+    """Hides Snakemake's bookkeeping if `brief`, and remembers which jobs failed."""
 
     def __init__(self, brief: bool) -> None:
         super().__init__()
@@ -63,14 +63,14 @@ class Terminal(logging.Filter):
 
 
 def outcome(summaries: Iterable[str | Path], index: str | Path) -> str:
-    """The recommendation of each dataset, and where the reports are.
+    """The recommendation for each dataset, and where the reports are.
 
     Parameters
     ----------
     summaries : iterable of str or Path
-        What each report wrote as its summary.
+        The summary of each report.
     index : str or Path
-        The page that leads to all reports.
+        The page that links to all reports.
     """
     lines = []
     for path in summaries:

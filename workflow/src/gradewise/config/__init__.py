@@ -1,4 +1,4 @@
 """The configuration as typed models, one module for each section.
 
-Whatever the user can set is declared here once, with its default and meaning; settings of a family lie with the family.
+Every setting is declared once, with its default and meaning: those of a family with the family, all others here.
 """

@@ -1,4 +1,4 @@
-"""How the samples of an image make a verdict on it."""
+"""How the predictions for an image's samples are combined into a verdict on the image."""
 
 from __future__ import annotations
 

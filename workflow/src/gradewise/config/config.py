@@ -1,7 +1,7 @@
-"""The whole configuration: its sections, and what must agree between them.
+"""The whole configuration: its sections and the consistency between them.
 
-`load` turns parsed YAML into a checked `Config` or raises `ConfigError`, whose text names each key at fault, the value
-found, and what would do. An extension adds a section by a subclass of `Config` (`studies.config` does).
+`load` turns parsed YAML into a checked `Config` or raises `ConfigError`, whose text names each wrong key, its value and
+what is expected. An extension adds a section by subclassing `Config`, as `studies.config` does.
 """
 
 from __future__ import annotations
@@ -26,13 +26,11 @@ class Config(Section):
     """The whole configuration."""
 
     seed: int = Field(2020, ge=0, lt=2**31)
-    scale: Literal["small", "full"] = Field(
-        "small", description="which value counts where one is given as {small: .., full: ..}"
-    )
+    scale: Literal["small", "full"] = Field("small", description="which value of {small: .., full: ..} is used")
     datasets: dict[str, Dataset] = Field(min_length=1)
     views: dict[str, View] = Field(min_length=1)
     models: dict[str, Model] = Field(min_length=1)
-    studies: dict[str, Any] = Field(default_factory=dict, description="what the extension of that name makes of it")
+    studies: dict[str, Any] = Field(default_factory=dict, description="used by the extension of that name")
 
     @model_validator(mode="before")
     @classmethod
@@ -65,14 +63,14 @@ class Config(Section):
         return self
 
     def trained(self, dataset: str) -> dict[str, FittedModel]:
-        """All models that are fitted to samples of a dataset, by name."""
+        """All models that are not blends, by name."""
         return self.fitted(dataset)
 
     def _check_blend(self, name: str, blend: BlendModel) -> None:
         for member in blend.members:
             check_known(f"models.{name}.members", member, self.models)
             if isinstance(self.models[member], BlendModel):
-                raise ValueError(f"models.{name}.members: {member!r} is a blend itself; name its members instead")
+                raise ValueError(f"models.{name}.members: {member!r} is itself a blend; list its members instead")
 
     def _check_blended(self, name: str, dataset: Dataset, wanted: str) -> None:
         blend = self.models[wanted]
@@ -81,8 +79,8 @@ class Config(Section):
         missing = [member for member in blend.members if member not in dataset.models]
         if missing:
             raise ValueError(
-                f"datasets.{name}.models: {wanted!r} blends {', '.join(missing)}, not among the models of {name}; "
-                "add them there"
+                f"datasets.{name}.models: {wanted!r} blends {', '.join(missing)}, which {name} does not list; "
+                "add them to its models"
             )
         if blend.over == "repeats" and not dataset.evaluation.one_test:
             raise ValueError(
@@ -92,26 +90,26 @@ class Config(Section):
             )
 
     def cut_alike(self, models: Iterable[str]) -> bool:
-        """Whether models, none of them a blend, are given the same samples, if in different size or colour."""
+        """Whether models, none of them a blend, use the same samples, perhaps in different size or colour."""
         views = {model.view for name in models if not isinstance(model := self.models[name], BlendModel)}
         cuts = {self.views[view].cut for view in views}
         return len(views) == 1 or (len(cuts) == 1 and None not in cuts)
 
     def fitted(self, dataset: str) -> dict[str, FittedModel]:
-        """The models of a dataset that are fitted to samples, by name: all but blends."""
+        """The models of a dataset that are not blends, by name."""
         named = {name: self.models[name] for name in self.datasets[dataset].models}
         return {name: model for name, model in named.items() if not isinstance(model, BlendModel)}
 
 
 def mentions_scales(given: Any) -> bool:
-    """Whether a parsed configuration gives any value as {small: .., full: ..}."""
+    """Whether a parsed configuration contains a value of the form {small: .., full: ..}."""
     if isinstance(given, dict):
         return set(given) == set(SCALES) or any(map(mentions_scales, given.values()))
     return isinstance(given, list | tuple) and any(map(mentions_scales, given))
 
 
 def _at_scale(given: Any, scale: str) -> Any:
-    """The configuration with every {small: .., full: ..} replaced by the value for a scale."""
+    """The configuration with every {small: .., full: ..} replaced by its value for a scale."""
     if isinstance(given, dict):
         if set(given) == set(SCALES) and scale in SCALES:
             return _at_scale(given[scale], scale)
@@ -120,12 +118,12 @@ def _at_scale(given: Any, scale: str) -> Any:
 
 
 def check_known(key: str, name: str, known: dict[str, Any]) -> None:
-    """See that a name which the configuration uses is defined in it.
+    """Check that a name used in the configuration is defined there.
 
     Raises
     ------
     ValueError
-        Naming the key, the name and those that are defined.
+        If it is not; the message lists the defined names.
     """
     if name not in known:
         raise ValueError(f"{key}: {name!r} is not defined.{suggestion(name, known)} Defined: {', '.join(known)}")
@@ -140,9 +138,9 @@ def load(raw: dict[str, Any], kind: type[Kind]) -> Kind:
     Parameters
     ----------
     raw : dict
-        What the YAML file holds.
+        The content of the YAML file.
     kind : type of Config
-        `Config`, or that of an extension.
+        `Config`, or the subclass of an extension.
 
     Returns
     -------
@@ -151,7 +149,7 @@ def load(raw: dict[str, Any], kind: type[Kind]) -> Kind:
     Raises
     ------
     ConfigError
-        With a line for each fault: key, value, what would do.
+        With one line per error: key, value, what is expected.
     """
     try:
         return kind.model_validate(raw)

@@ -26,32 +26,32 @@ class Dataset(Source):
     """Labelled images, how they are split and which models are compared on them."""
 
     join_duplicates: bool | Literal["exact"] = Field(
-        True, description="copies share a group: also changed ones (true), only those of the same pixels, or none"
+        True, description="copies share a group: including changed ones (true), only those with equal pixels, or none"
     )
     simulate: Annotated[NanofibreSimulation | MangoSimulation, Field(discriminator="kind")] | None = None
     ordered: bool = Field(False, description="classes are grades: adds kappa, adjacent accuracy and grade error")
     mask_fraction: float = Field(0.02, gt=0, le=1, description="masked share that makes a tile positive")
-    aggregate: Aggregate = Field("mean", description="from tiles to a verdict on the image")
+    aggregate: Aggregate = Field("mean", description="how tiles are combined into a verdict on the image")
     costs: dict[str, dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]] | None = Field(
         None,
-        description="what a mistake costs: {true class: {predicted class: cost}}, every pair of different classes; a "
-        "right answer costs 0 unless given",
+        description="cost of a mistake: {true class: {predicted class: cost}} for every pair of different classes; a "
+        "correct prediction costs 0 unless given",
     )
     decide_by: Annotated[str, AfterValidator(_deciding)] = Field(
         "accuracy",
-        description="what the recommendation ranks models by; cost needs costs, grades need ordered: true",
+        description="metric that ranks models; cost needs costs, metrics of grades need ordered: true",
         json_schema_extra={"enum": list(deciding())},
     )
     decide_on: Literal["image", "sample"] | None = Field(
         None,
-        description="what recommendation and comparisons rest on: whole images, or single samples (tiles); null: "
-        "samples where masks label them, else images",
+        description="what the recommendation and comparisons are based on: whole images or single samples (tiles); "
+        "null: samples if masks label them, otherwise images",
     )
     equivalence: float | None = Field(
         None,
         gt=0,
         description="differences smaller than this do not matter in practice, e.g. 0.02 for two percentage points of "
-        "accuracy; in units of decide_by (costs: of 100 answers); null: every difference matters",
+        "accuracy; in units of decide_by (costs: per 100 verdicts); null: every difference matters",
     )
     evaluation: Evaluation
     models: tuple[str, ...] = Field(min_length=1)
@@ -62,7 +62,7 @@ class Dataset(Source):
         (), description="models to fit again on parts of the training groups; true: all of them"
     )
     shares: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
-        (0.125, 0.25, 0.5), min_length=1, description="of the training groups, for the learning curve"
+        (0.125, 0.25, 0.5), min_length=1, description="shares of the training groups for the learning curve"
     )
 
     @property
@@ -72,7 +72,7 @@ class Dataset(Source):
 
     @property
     def curve_models(self) -> tuple[str, ...]:
-        """Models that get a learning curve."""
+        """Models with a learning curve."""
         return self._chosen(self.learning_curve)
 
     def _chosen(self, models: tuple[str, ...] | bool) -> tuple[str, ...]:
@@ -106,7 +106,7 @@ class Dataset(Source):
         for field in ("classes", "models"):
             values = getattr(self, field)
             if len(set(values)) < len(values):
-                raise ValueError(f"{field}: {list(values)} names something twice")
+                raise ValueError(f"{field}: {list(values)} contains a name twice")
         if self.positive is not None and self.positive not in self.classes:
             raise ValueError(f"positive: {self.positive!r} is not one of classes {list(self.classes)}")
         if self.merge is not None:
@@ -120,9 +120,9 @@ class Dataset(Source):
             raise ValueError(f"decide_by: {self.decide_by} needs grades; set ordered: true, or decide by accuracy")
         if self.labels_from == "masks":
             if self.masks is None and self.simulate is None:
-                raise ValueError("labels_from: masks needs masks: the folder that holds them")
+                raise ValueError("labels_from: masks needs masks: the folder that contains them")
             if self.positive is None or len(self.classes) != 2:
-                raise ValueError("labels_from: masks needs two classes and positive: the one that masks show")
+                raise ValueError("labels_from: masks needs two classes and positive: the one that masks mark")
         if (isinstance(self.aggregate, Top) or self.aggregate == "max") and (
             self.positive is None or len(self.classes) != 2
         ):
@@ -137,7 +137,7 @@ class Dataset(Source):
         return self
 
     def source(self, simulated: str) -> Source:
-        """Where the images are, of simulated ones too: in the folder that `simulate` writes to."""
+        """Where the images are; simulated ones are in the folder that `simulate` writes to."""
         parts = {name: getattr(self, name) for name in Source.model_fields}
         if self.simulate is not None:
             parts["tables"] = (Table(csv=f"{simulated}/labels.csv", images=f"{simulated}/images", role=None),)
@@ -146,17 +146,17 @@ class Dataset(Source):
 
     @property
     def deciding_level(self) -> Literal["image", "sample"]:
-        """What the recommendation and the comparisons rest on."""
+        """What the recommendation and the comparisons are based on."""
         return self.decide_on or ("sample" if self.labels_from == "masks" else "image")
 
     @property
     def deciding_metric(self) -> str:
-        """The metric that the recommendation ranks by, under its name in `metrics.parquet`."""
+        """The metric that the recommendation ranks models by, as named in `metrics.parquet`."""
         return deciding()[self.decide_by].name
 
     @property
     def cost_matrix(self) -> tuple[tuple[float, ...], ...] | None:
-        """Cost of each answer, rows true class, columns predicted class, in the order of `classes`; None without."""
+        """Costs with true classes as rows, predicted ones as columns, in the order of `classes`; None if not set."""
         if self.costs is None:
             return None
         return tuple(tuple(self.costs[true].get(called, 0.0) for called in self.classes) for true in self.classes)
@@ -169,12 +169,12 @@ class Dataset(Source):
                 )
         for true, called in itertools.permutations(self.classes, 2):
             if called not in costs.get(true, {}):
-                raise ValueError(f"costs.{true}.{called}: missing; say what taking {true} for {called} costs")
+                raise ValueError(f"costs.{true}.{called}: missing; set the cost of predicting {called} for {true}")
 
     def _check_merge(self, merge: dict[str, tuple[str, ...]]) -> None:
         strangers = sorted(set(merge) ^ set(self.classes))
         if strangers:
-            raise ValueError(f"merge: {strangers} stand in only one of merge and classes")
+            raise ValueError(f"merge: {strangers} are in only one of merge and classes")
         labels = [label for parts in merge.values() for label in parts]
         if len(set(labels)) < len(labels):
-            raise ValueError("merge: a label stands under two classes")
+            raise ValueError("merge: a label is listed under two classes")

@@ -8,21 +8,21 @@ from gradewise.config.section import Section
 
 
 class Evaluation(Section):
-    """How images are split: exactly one of holdout, folds and predefined."""
+    """How images are split, by exactly one of holdout, folds and predefined."""
 
-    holdout: float | None = Field(None, gt=0, lt=1, description="share of images for test")
+    holdout: float | None = Field(None, gt=0, lt=1, description="share of images used for testing")
     folds: int | None = Field(None, ge=2)
-    same_test: bool = Field(False, description="of holdout: every repeat has the same test images; training varies")
-    predefined: bool = Field(False, description="test images are those of the tables with role: test")
-    validation: float = Field(0.1, gt=0, lt=1, description="share of the training images that chooses settings")
-    repeats: int = Field(5, ge=1, description="random draws of the whole procedure")
+    same_test: bool = Field(False, description="with holdout only: same test images in all repeats; training varies")
+    predefined: bool = Field(False, description="test images come from the tables with role: test")
+    validation: float = Field(0.1, gt=0, lt=1, description="share of the training images used to choose settings")
+    repeats: int = Field(5, ge=1, description="number of times the whole procedure is repeated")
 
     @model_validator(mode="after")
     def _check_one(self) -> Evaluation:
         if (self.holdout is not None) + (self.folds is not None) + self.predefined != 1:
             raise ValueError("give exactly one of holdout: 0.3, folds: 5 and predefined: true")
         if self.same_test and self.holdout is None:
-            raise ValueError("same_test: is of holdout; with predefined: true it is so anyway")
+            raise ValueError("same_test: applies to holdout only; predefined: true has the same test images anyway")
         return self
 
     @property
@@ -32,5 +32,5 @@ class Evaluation(Section):
 
     @property
     def runs(self) -> int:
-        """How many times each model is fitted."""
+        """Number of runs per model."""
         return self.repeats * (self.folds or 1)

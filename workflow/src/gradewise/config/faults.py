@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in words: the key at fault, the value, and what would do."""
+"""Error messages for a configuration: the wrong key, its value, and what is expected."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from gradewise.config.section import short, suggestion
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; the message says where and what would do."""
+    """The configuration is invalid; the message says where and what is expected."""
 
 
 def fault_lines(error: ValidationError) -> list[str]:
-    """A line for each fault that pydantic found."""
+    """One line per error that pydantic reported."""
     lines = []
     for fault in error.errors(include_url=False):
         where = _key(fault["loc"])
@@ -56,7 +56,7 @@ _BRANCHES = {
 
 
 def _key(location: tuple[int | str, ...]) -> str:
-    """The dotted key of a pydantic location, without the parts that name branches of unions."""
+    """The dotted key of a pydantic location, without the parts for branches of unions."""
     named, parts = list(location[:2]), list(location[2:])
     if named[:1] == ["views"]:
         parts = parts[1:]

@@ -1,4 +1,4 @@
-"""Models: a family with its settings on a view, or a blend of other models."""
+"""Models: a family with settings applied to a view, or a blend of other models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gradewise.families import registry
 
 
 class FittedModel(BaseModel):
-    """A model that is fitted to the samples of a view: a family and its settings, each a value or `{choose: [..]}`.
+    """A model fitted to the samples of a view: a family and its settings, each a value or `{choose: [..]}`.
 
     Attributes
     ----------
@@ -20,7 +20,7 @@ class FittedModel(BaseModel):
         One of `registry.names`.
     view : str
     candidates : tuple of Section
-        Settings of the family: every combination of the values to choose among, one where there is nothing to choose.
+        Settings of the family, one entry per combination of the values to choose from.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -32,7 +32,7 @@ class FittedModel(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _take_settings(cls, given: Any) -> Any:
-        """Settings stand beside family and view; they are checked by the section of their family."""
+        """Check the settings, which are given next to family and view, by the section of their family."""
         if not isinstance(given, dict) or "candidates" in given:
             return given
         kept = {key: given[key] for key in ("family", "view") if key in given}
@@ -44,25 +44,25 @@ class FittedModel(BaseModel):
 
 
 class BlendModel(Section):
-    """Other models together: the mean of their probabilities, or their votes."""
+    """A combination of other models by their mean probability or their votes."""
 
     family: Literal["blend"]
-    members: tuple[str, ...] = Field(min_length=1, description="models of the same dataset, blended with equal weight")
+    members: tuple[str, ...] = Field(min_length=1, description="models of the same dataset, blended with equal weights")
     by: Literal["probability", "vote"] = Field(
-        "probability", description="mean probability, or number of members whose most probable class it is"
+        "probability", description="probability: mean probability; vote: share of members that predict the class"
     )
     over: Literal["members", "repeats"] = Field(
         "members",
-        description="members: those of the same repeat; repeats: the members of all repeats, which needs "
-        "evaluation: {predefined: true} or {same_test: true}, as other test images were trained on in another repeat",
+        description="members: blends the members within each repeat; repeats: blends them across all repeats, which "
+        "needs the same test images in every repeat (evaluation: {predefined: true} or {same_test: true})",
     )
 
     @model_validator(mode="after")
     def _check_members(self) -> BlendModel:
         if len(set(self.members)) < len(self.members):
-            raise ValueError(f"members: {list(self.members)} names something twice")
+            raise ValueError(f"members: {list(self.members)} contains a name twice")
         if self.over == "members" and len(self.members) < 2:
-            raise ValueError("members: name at least two models, or blend one over: repeats")
+            raise ValueError("members: list at least two models, or blend one with over: repeats")
         return self
 
 

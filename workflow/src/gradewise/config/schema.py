@@ -12,14 +12,14 @@ from gradewise.families.family import Family
 
 
 def json_schema(kind: type[Config], families: Iterable[str]) -> dict[str, Any]:
-    """JSON schema of the configuration file: settings stand beside family and view, or under choose.
+    """JSON schema of the configuration file; settings are given next to family and view, or under choose.
 
     Parameters
     ----------
     kind : type of Config
-        With the sections of extensions.
+        Including the sections of extensions.
     families : iterable of str
-        Families whose models it describes.
+        Families whose models the schema describes.
     """
     schema = kind.model_json_schema()
     definitions = schema["$defs"]
@@ -37,7 +37,7 @@ def json_schema(kind: type[Config], families: Iterable[str]) -> dict[str, Any]:
 
 
 def _model(definitions: dict[str, Any], family: Family[Any]) -> dict[str, str]:
-    """Add the definition of a family's models to those of other sections, and refer to it."""
+    """Add the definition of a family's models and return a reference to it."""
     settings = family.settings.model_json_schema()
     definitions.update(settings.pop("$defs", {}))
     name = f"{type(family).__name__}Model"
@@ -57,7 +57,7 @@ def _model(definitions: dict[str, Any], family: Family[Any]) -> dict[str, str]:
 
 
 def _by_scale(definitions: dict[str, Any], name: str, value: dict[str, Any]) -> dict[str, Any]:
-    """A value as it is, or one for each scale; in a mapping of names to values, each value likewise."""
+    """Allow a value as it is or one per scale; in a mapping of names to values, for each value."""
     for branch in (value, *value.get("anyOf", ())):
         if isinstance(branch.get("additionalProperties"), dict):
             branch["additionalProperties"] = _by_scale(definitions, f"{name}.", branch["additionalProperties"])

@@ -1,4 +1,4 @@
-"""What every section of the configuration has in common: it is immutable and refuses keys that it does not know."""
+"""What all sections of the configuration have in common: they are immutable and reject unknown keys."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
 
 
 class Section(BaseModel):
-    """Base of every section: immutable, unknown keys refused with a suggestion."""
+    """Base of every section: immutable; unknown keys are rejected with a suggestion."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @model_validator(mode="before")
     @classmethod
     def refuse_unknown_keys(cls, given: Any) -> Any:
-        """Name the key at fault and those there are."""
+        """Reject unknown keys with a message that lists the known ones."""
         if isinstance(given, dict):
             for key, value in given.items():
                 if key not in cls.model_fields:
@@ -26,18 +26,18 @@ class Section(BaseModel):
 
 
 def unknown_key(key: str, value: Any, allowed: list[str]) -> str:
-    """What is said of a key that a section does not know."""
+    """Message about an unknown key of a section."""
     return f"unknown key {key!r} (value {short(value)}).{suggestion(key, allowed)} Keys here: {', '.join(allowed)}"
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """A sentence with the known name that is nearest, led by a space; empty where none is near."""
+    """A sentence suggesting the closest known name, with a leading space; empty if none is close."""
     near = difflib.get_close_matches(str(name), known, n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def short(value: Any) -> str:
-    """A value as messages show it, cut after 80 characters."""
+    """A value for messages, cut after 80 characters."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
@@ -55,5 +55,5 @@ def branch_of(*kinds: str) -> Callable[[Any], str | None]:
 
 
 def to_json(settings: Any) -> str:
-    """A section, or a tuple of them, as the JSON text that steps take on their command line; a word stays bare."""
+    """A section or a tuple of them as JSON text for the command line of a step; a string stays as it is."""
     return settings if isinstance(settings, str) else TypeAdapter(Any).dump_json(settings).decode()

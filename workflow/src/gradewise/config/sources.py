@@ -1,4 +1,4 @@
-"""Where labelled images are: all that the manifest depends on."""
+"""Where labelled images are: everything that the manifest depends on."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from gradewise.config.section import Section
 
 
 class Table(Section):
-    """A label table beside a folder of images."""
+    """A label table for a folder of images."""
 
-    csv: str = Field(description="columns image_id, label and any further ones")
+    csv: str = Field(description="label table with columns image_id, label and any further ones")
     images: str = Field(description="the folder that image_id is relative to")
     role: Literal["train", "validation", "test"] | None = Field(None, description="for evaluation: {predefined: true}")
 
 
 class Pattern(Section):
-    """A regular expression whose first group, found in the file name, is the value."""
+    """A regular expression whose first group, matched in the file name, is the value."""
 
     regex: str
 
@@ -36,22 +36,22 @@ class Pattern(Section):
 
 
 class Source(Section):
-    """Where labelled images are and which of them can be used: all that the manifest depends on."""
+    """Where labelled images are and which of them can be used: everything that the manifest depends on."""
 
-    images: str | None = Field(None, description="a folder with a folder of images a class")
+    images: str | None = Field(None, description="a folder that contains one folder of images per class")
     tables: tuple[Table, ...] | None = None
-    classes: tuple[str, ...] = Field(min_length=2, description="in order, worst last, where ordered")
+    classes: tuple[str, ...] = Field(min_length=2, description="names of the classes; worst last if ordered: true")
     merge: dict[str, tuple[str, ...]] | None = Field(
-        None, description="class: the labels it is made of, e.g. {sound: [A, B], defective: [C, D]}"
+        None, description="labels combined into each class, e.g. {sound: [A, B], defective: [C, D]}"
     )
-    positive: str | None = Field(None, description="the class that precision, recall and ROC AUC speak of")
+    positive: str | None = Field(None, description="the class that precision, recall and ROC AUC refer to")
     group: str | Pattern | None = Field(
-        None, description="a column of the label table, or {regex: ..} on the file name; null: each image alone"
+        None, description="a column of the label table, or {regex: ..} for the file name; null: one group per image"
     )
     masks: str | None = Field(None, description="folder of defect masks")
     mask_suffix: str = Field("", description="mask of a.tif is a<suffix>.png")
     labels_from: Literal["images", "masks"] = Field(
-        "images", description="masks: a tile is positive where enough of it is masked"
+        "images", description="masks: a tile is positive if enough of it is masked"
     )
-    max_megapixels: float = Field(200.0, gt=0, description="larger images are set aside unread")
+    max_megapixels: float = Field(200.0, gt=0, description="larger images are set aside without being read")
     min_side: int = Field(16, ge=1, description="smaller images are set aside [px]")

@@ -1,4 +1,4 @@
-"""The names of the rotations and flips, for settings; `symmetry` applies them."""
+"""Names of the rotations and flips as settings; `symmetry` applies them."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Views: lists of operations that turn images into samples, and the registry that operations come from.
 
-An operation is one class: its settings, what it does to pixels, to sizes and to masks, and its words. Those of
-gradewise lie in `gradewise.views.operations`. A package installed beside gradewise adds one through an entry point of
-the group `gradewise.operations`. The workflow checks views while it is parsed, so libraries that work on pixels are
-imported only by the methods that do.
+An operation is one class with its settings, its effect on pixels, sizes and masks, and its description. Those of
+gradewise are in `gradewise.views.operations`. A package installed alongside gradewise adds one through an entry point
+of the group `gradewise.operations`. The workflow checks views while it is parsed, so only the methods that process
+pixels import the libraries for it.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ BUILT_IN = ("colour", "polar", "resize", "crop", "tile")
 
 
 class Operation(Section):
-    """What every operation of a view says of itself; an operation is a `Transform`, a `Colour` or a `Tiling`.
+    """Base of all operations; each is a `Transform`, a `Colour` or a `Tiling`.
 
     Attributes
     ----------
     key : str
-        Its name in the configuration: the key of its main setting, or a bare word where it has no settings.
+        Its name in the configuration: the key of its main setting, or a bare word if it has no settings.
     effect : {"values", "size", "part"}
-        What it changes: only the values of pixels, so that masks stay as they are; the size in which everything is
-        shown; or which part is shown, or where in the sample it appears.
+        What it changes: only pixel values, so that masks stay as they are; the size at which everything is shown; or
+        which part of the image is shown, or where it appears in the sample.
     needs_fixed_size : bool
-        Whether an operation before it must have given all images one size.
+        Whether an earlier operation must have given all images the same size.
     """
 
     key: ClassVar[str]
@@ -61,15 +61,15 @@ class Operation(Section):
 
     @abstractmethod
     def in_words(self) -> str:
-        """What it does, as a part of a sentence: 'resized to 256 x 256 px'."""
+        """Description for use in a sentence: 'resized to 256 x 256 px'."""
 
     @property
     def need(self) -> Size:
-        """Smallest height and width that it can work on."""
+        """Smallest height and width of its input [px]."""
         return (1, 1)
 
     def size_after(self, size: Size | None) -> Size | None:
-        """Size of what it makes, from the size of what it is given; None where sizes differ between images."""
+        """Size of its output from the size of its input; None if sizes differ between images."""
         return size
 
     @model_serializer(mode="wrap")
@@ -77,16 +77,16 @@ class Operation(Section):
         return write(self) if type(self).model_fields else self.key
 
     def __str__(self) -> str:
-        """As the configuration has it."""
+        """The operation as written in the configuration."""
         return _in_yaml(self.model_dump(mode="json", exclude_unset=True))
 
 
 class Transform(Operation):
-    """An operation that makes one array of one array."""
+    """An operation that turns one array into one array."""
 
     @abstractmethod
     def apply(self, pixels: np.ndarray) -> np.ndarray:
-        """Transform an image, uint8 (height, width, channels), one channel or three; masks have one, 0 to 255."""
+        """Transform an image, uint8 (height, width, channels) with 1 or 3 channels, or a mask, with 1 channel."""
 
 
 class Colour(Transform):
@@ -95,7 +95,7 @@ class Colour(Transform):
     Attributes
     ----------
     channels : int
-        How many `apply` makes of pixels of shape (height, width) or (height, width, 3).
+        Number that `apply` returns for pixels of shape (height, width) or (height, width, 3).
     """
 
     effect = "values"
@@ -103,26 +103,26 @@ class Colour(Transform):
 
 
 class Tiling(Operation):
-    """An operation that makes several samples of one image."""
+    """An operation that cuts several samples from one image."""
 
     effect = "part"
 
     @property
     @abstractmethod
     def depends_on_pixels(self) -> bool:
-        """Whether chance or the values of pixels decide which samples an image gives."""
+        """Whether the choice of samples depends on chance or on pixel values."""
 
     @abstractmethod
     def choose(self, image: np.ndarray, rng: np.random.Generator) -> Positions:
-        """Which samples to take of an image, uint8 (height, width, channels)."""
+        """Positions of the samples to take from an image, uint8 (height, width, channels)."""
 
     @abstractmethod
     def take(self, image: np.ndarray, positions: Positions) -> np.ndarray:
-        """Samples at some positions of an image or mask, uint8 (n, height, width, channels)."""
+        """Samples at given positions of an image or mask, uint8 (n, height, width, channels)."""
 
     @abstractmethod
     def covers(self, size: Size) -> bool:
-        """Whether all samples of an image of this size show all of it."""
+        """Whether the samples of an image of this size cover it completely."""
 
 
 Kind = TypeVar("Kind", bound=Operation)
@@ -131,15 +131,15 @@ _registry: dict[str, type[Operation]] = {}
 
 
 def operation(kind: type[Kind]) -> type[Kind]:
-    """Register a class of operations, as a decorator.
+    """Register an operation's class; used as a decorator.
 
     Raises
     ------
     ValueError
-        Where its key is taken, or is not among its settings.
+        If its key is already registered or is not among its settings.
     """
     if kind.model_fields and kind.key not in kind.model_fields:
-        raise ValueError(f"{kind.__qualname__}: its key {kind.key!r} is none of its settings {list(kind.model_fields)}")
+        raise ValueError(f"{kind.__qualname__}: key {kind.key!r} is not among its settings {list(kind.model_fields)}")
     owner = _registry.setdefault(kind.key, kind)
     if owner is not kind:
         raise ValueError(
@@ -150,7 +150,7 @@ def operation(kind: type[Kind]) -> type[Kind]:
 
 
 def known_operations() -> Mapping[str, type[Operation]]:
-    """All operations by key, of gradewise and of packages installed beside it; bare words first."""
+    """All operations by key, from gradewise and from packages installed alongside it; bare words first."""
     _load()
     return dict(sorted(_registry.items(), key=lambda item: (bool(item[1].model_fields), item[0])))
 
@@ -171,7 +171,7 @@ def _in_yaml(value: Any) -> str:
 
 
 def _parse(section: Any) -> Operation:
-    """An operation from a bare word or a section; which one is told by the first key that names one."""
+    """An operation from a bare word, or from a section by the first key that names one."""
     if isinstance(section, Operation):
         return section
     kinds = known_operations()
@@ -189,7 +189,7 @@ def _parse(section: Any) -> Operation:
 
 
 def _examples() -> str:
-    """Every operation as the configuration may have it."""
+    """An example of every operation as written in the configuration."""
     examples = [
         _in_yaml({kind.key: (kind.model_fields[kind.key].examples or [".."])[0]}) if kind.model_fields else kind.key
         for kind in known_operations().values()
@@ -198,7 +198,7 @@ def _examples() -> str:
 
 
 class _AnyOperation:
-    """The JSON schema of an operation: one of the bare words, or a section of one of the kinds."""
+    """The JSON schema of an operation: one of the bare words, or a section."""
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         kinds = known_operations().values()
@@ -237,7 +237,7 @@ class View(Section):
         return self
 
     def _sizes(self, image: Size | None) -> list[Size | None]:
-        """Sizes before each operation and after the last, from an image's size; None where they differ."""
+        """Sizes before each operation and after the last, from an image's size; None where they vary."""
         sizes = [image]
         for operation in self.operations:
             sizes.append(operation.size_after(sizes[-1]))
@@ -262,7 +262,7 @@ class View(Section):
 
     @property
     def tiling(self) -> Tiling | None:
-        """The operation that makes several samples of one image, if there is one."""
+        """The operation that cuts several samples from one image, if there is one."""
         return next((operation for operation in self.operations if isinstance(operation, Tiling)), None)
 
     @property
@@ -275,10 +275,10 @@ class View(Section):
 
     @property
     def cut(self) -> tuple[Operation, ...] | None:
-        """What decides which part of an image each sample shows; None where chance or the pixels' values do.
+        """The operations that decide which part of an image each sample shows; None if it depends on pixels or chance.
 
-        Views of equal cuts have samples of the same names that show the same part, in another size or colour perhaps.
-        Empty where images stay whole.
+        Samples of the same name in views with equal cuts show the same part, perhaps in another size or colour. Empty
+        if images stay whole.
         """
         if self.tiling and self.tiling.depends_on_pixels:
             return None
@@ -289,11 +289,11 @@ class View(Section):
 
     @property
     def modules(self) -> list[str]:
-        """Modules that define the operations, for the code version of what is made with them."""
+        """Modules that define the operations, for the code version of their outputs."""
         return sorted({type(operation).__module__ for operation in self.operations})
 
     def in_words(self) -> str:
-        """All operations in words: 'colour, resized to 256 x 256 px, middle 224 x 224 px'."""
+        """Description of all operations: 'colour, resized to 256 x 256 px, middle 224 x 224 px'."""
         return ", ".join(operation.in_words() for operation in self.operations)
 
 
