@@ -12,19 +12,10 @@ from torch import nn
 
 
 def pooling_last(features: nn.Sequential) -> tuple[nn.Sequential, dict[str, str]]:
-    """The blocks of a network with every pooling behind the activation.
+    """The features of a `ConvNet` with every pooling behind the activation.
 
-    Parameters
-    ----------
-    features : nn.Sequential
-        Those of a `ConvNet`.
-
-    Returns
-    -------
-    layers : nn.Sequential
-        The same layers, sharing their weights, with the same result.
-    finished : dict of str to str
-        For each convolution, by its name, the layer after which its maps are normalised and activated.
+    Returns the same layers, sharing their weights, with the same result; and, by the name of each convolution, that of
+    the layer after which its maps are normalised and activated.
     """
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     pooling: dict[str, nn.Module] = {}

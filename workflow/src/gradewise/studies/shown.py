@@ -31,12 +31,7 @@ def read_test(model: Path, classes: list[str]) -> pd.DataFrame:
 def surest(test: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
     """One sample of each class: of those that the model gets right the surest, else the one it is least sure of.
 
-    Parameters
-    ----------
-    test : DataFrame
-        As `read_test` gives it.
-    classes : list of str
-        Those without test samples are left out.
+    `test` is what `read_test` returns; classes without test samples are left out.
     """
     right = test["predicted"] == test["label"]
     ranked = test.assign(right=right, standing=test["probability"].where(right, -test["probability"]))
@@ -47,17 +42,9 @@ def surest(test: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
 def drawn(test: pd.DataFrame, marked: pd.Series, classes: list[str], each: int, seed: int) -> pd.DataFrame:
     """Samples of images drawn at random, so that what they show in the mean holds for test images at large.
 
-    Parameters
-    ----------
-    test : DataFrame
-        As `read_test` gives it.
-    marked : Series
-        Share of each sample that its mask marks, by sample_id; null where no mask is known.
-    classes : list of str
-    each : int
-        Images of each class, or as many as there are; of different groups as far as there are enough. Of an image's
-        samples the one with most marked is taken; where nothing is marked, the one that the model is surest of.
-    seed : int
+    `test` is what `read_test` returns, `marked` the share of each sample that its mask marks, by sample_id; null where
+    no mask is known. Of each class so many images are drawn or all there are, of different groups as far as there are
+    enough; of an image's samples the one with most marked or, where nothing is, the one that the model is surest of.
     """
     ranked = test.assign(marked=test["sample_id"].map(marked).fillna(0.0))
     ranked = ranked.sort_values(["marked", "probability", "sample_id"], ascending=[False, False, True])

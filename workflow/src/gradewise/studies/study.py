@@ -69,14 +69,9 @@ class StudySection(Section):
 
 
 class OneModelStudy(StudySection):
-    """A study of one model of the dataset.
+    """A study of one model of the dataset, of a certain family where that is named.
 
-    Attributes
-    ----------
-    family : str or None
-        The family that the model must be of.
-    files : tuple of str
-        What the page reads of the model's first run.
+    `files` are what the page reads of the model's first run.
     """
 
     family: ClassVar[str | None] = None

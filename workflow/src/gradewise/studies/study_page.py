@@ -1,4 +1,4 @@
-"""Step: the page on a dataset's studies, every published table and figure made again, in the order of the source."""
+"""Step: the page on a dataset's studies, which reproduce published tables and figures in the order of the source."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def study_page(
     page.render(
         "report.html",
         output,
-        title=f"{base.dataset}: {'published results made again' if _published(sections) else 'studies'}",
+        title=f"{base.dataset}: {'published results reproduced' if _published(sections) else 'studies'}",
         simulated=base.settings.simulate,
         related=page.link(report_page, output, f"The report on {base.dataset}: which classifier to use"),
         sections=every,
@@ -145,7 +145,7 @@ def _purpose(sections: Mapping[str, StudySection], base: Evidence, comparable: b
     if not _published(sections):
         return f"Each part is a study of {data}, with intervals."
     told = (
-        f"Each part makes a published table or figure again on {data}, with intervals, beside the published values as "
+        f"Each part reproduces a published table or figure on {data}, with intervals, next to the published values as "
         f"they were published. The parts stand in the order of the source."
     )
     if comparable:

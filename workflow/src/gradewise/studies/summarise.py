@@ -8,6 +8,7 @@ images, and training curves.
 from __future__ import annotations
 
 import json
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -98,14 +99,9 @@ def _choose(
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Of the cells that differ in `best_of` alone, the best on validation in each repeat.
 
-    Each repeat chooses by its own validation images, since those may be another repeat's test images.
-
-    Returns
-    -------
-    picked : DataFrame
-        cell, repeat, and the name that stands for all cells that were chosen among.
-    settings : dict
-        JSON of the settings under that name: those fixed, and for those chosen the values by repeat.
+    Each repeat chooses by its own validation images, since those may be another repeat's test images. Returns a table
+    of cell, repeat and the name that stands for all cells that were chosen among; and by that name JSON of the
+    settings: those fixed, and for those chosen the values by repeat.
     """
     validation = verdict.loc[verdict["role"] == "validation"]
     if validation.empty:
@@ -125,7 +121,7 @@ def _choose(
             picked.append({"cell": best, "repeat": repeat, "name": name})
             for key in best_of:
                 chosen[name][key].append(settings[best][key])
-    return pd.DataFrame(picked), {name: json.dumps(found) for name, found in chosen.items()}
+    return pd.DataFrame(picked), {name: json.dumps(varied) for name, varied in chosen.items()}
 
 
 def _renamed(table: pd.DataFrame, picked: pd.DataFrame) -> pd.DataFrame:
@@ -148,11 +144,11 @@ def _rows(
     numbers = measure.loc[measure["cell"] == name]
     for what, values in numbers.groupby("measure", sort=False)["value"]:
         counts = voted.loc[(voted["cell"] == name) & (voted["measure"] == what)]
-        found = {"value": values.mean(), "low": None, "high": None}
+        estimate = {"value": values.mean(), "low": None, "high": None}
         if len(counts):
-            found |= share_of(counts["repeat"], counts["group"], counts["right"], counts["rows"])
+            estimate |= share_of(counts["repeat"], counts["group"], counts["right"], counts["rows"])
         deviation = values.std() if len(values) > 1 else None
-        rows.append({**common, "measure": what, **found, "spread": deviation, **behind, "repeats": len(values)})
+        rows.append({**common, "measure": what, **estimate, "spread": deviation, **behind, "repeats": len(values)})
     return rows
 
 
@@ -160,18 +156,11 @@ def share_of(repeat: pd.Series, group: pd.Series, right: ArrayLike, trials: Arra
     """A share over all repeats with its interval by groups, from hits and trials; one value each a row."""
     counts = np.stack([np.asarray(right, dtype=np.float64), np.asarray(trials, dtype=np.float64)], axis=1)
     by_cell = intervals.cells(pd.factorize(repeat)[0], pd.factorize(group)[0], counts)
-    found = estimates.share(by_cell)
-    return {"value": found.value, "low": found.low, "high": found.high}
+    return vars(estimates.share(by_cell))
 
 
 def accuracy(verdict: pd.DataFrame) -> dict[str, Any]:
-    """Share of right verdicts over all repeats, with its interval by groups.
-
-    Parameters
-    ----------
-    verdict : DataFrame
-        repeat, image_id, group, label, predicted.
-    """
+    """Share of right verdicts over all repeats, with its interval by groups."""
     right = verdict["label"] == verdict["predicted"]
     by_repeat = right.groupby(verdict["repeat"]).mean()
     return {
@@ -184,46 +173,35 @@ def accuracy(verdict: pd.DataFrame) -> dict[str, Any]:
 
 
 def errors(test: pd.DataFrame, cells: list[str]) -> pd.DataFrame:
-    """Which verdicts are wrong: one row a repeat and test image, one column a cell, bool."""
+    """Which verdicts are wrong: one row per repeat and test image, one column per cell, bool."""
     wrong = test.assign(wrong=test["label"] != test["predicted"])
     # unlike pivot_table, this refuses a cell that has two verdicts on an image
     return wrong.set_index([*KEYS, "cell"])["wrong"].unstack()[cells]  # noqa: PD010
 
 
 def agreements(wrong: pd.DataFrame) -> pd.DataFrame:
-    """How far each pair of cells errs on the same images.
+    """How far each pair of cells errs on the same images, from the table of `errors`: columns of `tables.AGREEMENTS`.
 
     The correlation is Pearson's of two indicators (phi), undefined where a cell is always right or always wrong; the
     shares are those of Kuncheva & Whitaker (2003), Machine Learning 51:181.
-
-    Parameters
-    ----------
-    wrong : DataFrame of bool
-        From `errors`.
-
-    Returns
-    -------
-    DataFrame
-        Columns of `tables.AGREEMENTS`.
     """
     values = wrong.to_numpy(dtype=np.float64)
     both = values.T @ values / len(values)
     share = values.mean(axis=0)
     width = np.sqrt(share * (1 - share))
     rows = []
-    for one in range(len(share)):
-        for other in range(one + 1, len(share)):
-            scale = width[one] * width[other]
-            rows.append(
-                {
-                    "first": wrong.columns[one],
-                    "second": wrong.columns[other],
-                    "error_correlation": (both[one, other] - share[one] * share[other]) / scale if scale > 0 else None,
-                    "both_wrong": both[one, other],
-                    "first_only_wrong": share[one] - both[one, other],
-                    "second_only_wrong": share[other] - both[one, other],
-                }
-            )
+    for first, second in combinations(range(len(share)), 2):
+        scale, joint = width[first] * width[second], both[first, second]
+        rows.append(
+            {
+                "first": wrong.columns[first],
+                "second": wrong.columns[second],
+                "error_correlation": (joint - share[first] * share[second]) / scale if scale > 0 else None,
+                "both_wrong": joint,
+                "first_only_wrong": share[first] - joint,
+                "second_only_wrong": share[second] - joint,
+            }
+        )
     return pd.DataFrame(rows, columns=tables.AGREEMENTS.names)
 
 
@@ -232,12 +210,12 @@ def _together(verdict: pd.DataFrame, cells: list[str], classes: list[str], wrong
     test = verdict.loc[(verdict["role"] == "test") & verdict["cell"].isin(cells)]
     if len(cells) < 2 or test.empty:
         return []
-    one = test.drop_duplicates(KEYS).set_index(KEYS)[["group", "label"]]
+    images = test.drop_duplicates(KEYS).set_index(KEYS)[["group", "label"]]
     votes = pd.DataFrame(
         {name: test["predicted"].eq(name).groupby([test[key] for key in KEYS]).sum() for name in classes}
     )
-    voted = one.assign(predicted=votes.idxmax(axis=1)).reset_index()
-    some = one.assign(predicted=one["label"].where(~wrong.all(axis=1).reindex(one.index), "")).reset_index()
+    voted = images.assign(predicted=votes.idxmax(axis=1)).reset_index()
+    some = images.assign(predicted=images["label"].where(~wrong.all(axis=1).reindex(images.index), "")).reset_index()
     return [
         {"cell": ALL, "settings": "{}", "measure": name, **accuracy(table)}
         for name, table in (("vote", voted), ("any_right", some))

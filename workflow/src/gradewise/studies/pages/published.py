@@ -26,10 +26,10 @@ def written(value: Published | None) -> str:
 
 def as_share(value: Published | None) -> float | None:
     """A published value as a share of one: '84.125 %' and 84.125 as 0.84125, 0.8065 as itself; None for words."""
-    found = _SHARE.fullmatch(written(value).strip())
-    if found is None:
+    match = _SHARE.fullmatch(written(value).strip())
+    if match is None:
         return None
-    number, per_cent = float(found[1]), bool(found[2])
+    number, per_cent = float(match[1]), bool(match[2])
     return number / 100 if per_cent or number > 1 else number
 
 
@@ -48,33 +48,12 @@ def heading(what: str, several: bool) -> str:
 def as_published(
     name: str, rows: Iterable[Mapping[str, Published]], comparable: bool, headings: Mapping[str, str] | None = None
 ) -> Table:
-    """The rows of the source as a table of their own.
-
-    Parameters
-    ----------
-    name : str
-        Of the CSV file.
-    rows : iterable of mapping
-    comparable : bool
-        Whether they are of these very images.
-    headings : mapping of str to str, optional
-        How keys are headed, where not by themselves.
-    """
+    """The rows of the source as a table of their own; keys are headed by themselves where no heading is given."""
     rows = list(rows)
     keys = list(dict.fromkeys(key for row in rows for key in row))
     data = pd.DataFrame([[written(row.get(key)) for key in keys] for row in rows], columns=keys)
-    named = headings or {}
-
-    return Table(
-        name,
-        "As published" + ("" if comparable else f": {NOT_COMPARABLE.removeprefix('published ')}"),
-        data,
-        tuple(
-            Column(
-                named.get(key, key.replace("_", " ").capitalize()),
-                key,
-                kind="name" if place == 0 else "text",
-            )
-            for place, key in enumerate(keys)
-        ),
-    )
+    named = {key: key.replace("_", " ").capitalize() for key in keys} | dict(headings or {})
+    caption = "As published" + ("" if comparable else f": {NOT_COMPARABLE.removeprefix('published ')}")
+    kinds = ["name", *["text"] * len(keys)]
+    columns = tuple(Column(named[key], key, kind=kind) for key, kind in zip(keys, kinds, strict=False))
+    return Table(name, caption, data, columns)

@@ -38,18 +38,9 @@ UNITS: tuple[Literal["rows", "groups"], ...] = ("rows", "groups")
 
 @dataclass(frozen=True)
 class Grown:
-    """What is kept of a cell.
+    """What is kept of a cell: probabilities (n, k) of all samples, and what `train_forest` records.
 
-    Attributes
-    ----------
-    probabilities : ndarray of float64, shape (n, k)
-        Of all samples.
-    seconds : float
-    parameters : int
-    facts : dict
-        training_rows, features, repeated_rows and out-of-bag accuracies, as `train_forest` records them.
-    hits : dict of str to ndarray of int64, shape (m, 2)
-        Of each out-of-bag accuracy the rows voted right and the rows with a vote, by group.
+    `hits` has, for each out-of-bag accuracy, the rows voted right and the rows with a vote by group, int64 (m, 2).
     """
 
     probabilities: np.ndarray
@@ -61,16 +52,9 @@ class Grown:
 
 @dataclass(frozen=True)
 class TrainingPixels:
-    """What the cells of one view are grown on.
+    """What the cells of one view are grown on: uint8 pixels (n, height, width, channels) of all samples.
 
-    Attributes
-    ----------
-    pixels : ndarray of uint8, shape (n, height, width, channels)
-        Of all samples.
-    at : ndarray of int64, shape (t,)
-        Positions of the training samples.
-    targets, groups : ndarray of int64, shape (t,)
-        Their classes and groups.
+    `at` holds the positions of the training samples, `targets` and `groups` their classes and groups, int64 (t,).
     """
 
     pixels: np.ndarray
@@ -84,24 +68,13 @@ class TrainingPixels:
 
 
 def fit_cells(cells: Sequence[Cell], task: Task) -> Iterator[FittedCell]:
-    """Grow the forests of the cells of one view.
+    """Grow the forests of the cells of one view; they come in the order of sharing.
 
     `seconds_fit` of a cell is its share of the time in which the forest that holds it grew, in proportion to the rows
     at the nodes that its own trees split, plus the time of the selection or components it rests on; a second forest for
     out-of-bag accuracy over groups does not count. `oob_rows` and `oob_groups` are accuracies over training rows,
     rotations and flips included; `oob_hits` has them by group. Rows of one `augment` are in memory at a time: 4 bytes x
     rows x values a sample, up to three times that with `select`.
-
-    Parameters
-    ----------
-    cells : sequence of Cell
-        Of one view.
-    task : Task
-
-    Yields
-    ------
-    FittedCell
-        In the order of sharing.
 
     Raises
     ------
@@ -139,22 +112,7 @@ def training_pixels(samples: Samples, classes: list[str]) -> TrainingPixels:
 def grow_cells(
     cells: dict[str, ForestSettings], source: TrainingPixels, seed: int, threads: int
 ) -> Iterator[tuple[str, Grown]]:
-    """Grow the forests of all cells of one view.
-
-    Parameters
-    ----------
-    cells : dict of str to ForestSettings
-        Settings by the cell's name.
-    source : TrainingPixels
-    seed : int
-        Of the run.
-    threads : int
-
-    Yields
-    ------
-    (str, Grown)
-        In the order of sharing.
-    """
+    """Grow the forests of all cells of one view, given by name with their settings, in the order of sharing."""
     for elements, alike in _apart(cells, lambda settings: symmetry.elements(settings.augment)).items():
         yield from _grow_augmented(alike, source, elements, seed, threads)
 
@@ -276,14 +234,13 @@ def _share(
 
 def _largest(settings: Sequence[ForestSettings]) -> ForestSettings:
     """Settings of the forest that holds all these: most trees, greatest depth, smallest node to be split."""
-    depths = [each.max_depth for each in settings]
-    return settings[0].model_copy(
-        update={
-            "trees": max(each.trees for each in settings),
-            "max_depth": None if None in depths else max(depth for depth in depths if depth is not None),
-            "min_samples_split": min(each.min_samples_split for each in settings),
-        }
-    )
+    depths = [cell.max_depth for cell in settings]
+    widest = {
+        "trees": max(cell.trees for cell in settings),
+        "max_depth": None if None in depths else max(depth for depth in depths if depth is not None),
+        "min_samples_split": min(cell.min_samples_split for cell in settings),
+    }
+    return settings[0].model_copy(update=widest)
 
 
 def _walk_samples(forest: RandomForestClassifier, pixels: np.ndarray, features: Features, threads: int) -> np.ndarray:

@@ -31,16 +31,6 @@ def fit_cells(cells: Sequence[Cell], task: Task) -> Iterator[FittedCell]:
     its verdicts. `seconds_fit` are those of the cell's own fits, without the components, inner products and kernel
     matrices that cells share.
 
-    Parameters
-    ----------
-    cells : sequence of Cell
-        Of one view.
-    task : Task
-
-    Yields
-    ------
-    FittedCell
-
     Raises
     ------
     UserError

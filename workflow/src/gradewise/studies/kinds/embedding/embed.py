@@ -85,11 +85,11 @@ def embed(
             start = time.perf_counter()
             places, divergence = t_sne(scores, count, perplexity, derive_seed(seed, "t-sne", count), threads)
             seconds = time.perf_counter() - start
-            found = separation(places, table, trained.classes, embedded=True)
+            separated = separation(places, table, trained.classes, embedded=True)
             log.info("t-SNE in %d dimensions: divergence %.2f, %.1f s", count, divergence, seconds)
             named = dict(zip("xyz", [*places.T.astype(float), np.full(len(places), np.nan)], strict=False))
             embeddings.append(table.assign(dimensions=count, **named))
-            measured.append(found.assign(divergence=divergence, seconds=seconds))
+            measured.append(separated.assign(divergence=divergence, seconds=seconds))
     columns = tables.EMBEDDING.names
     everywhere = pd.concat(embeddings, ignore_index=True).astype({"dimensions": "int32"})
     tables.write(everywhere[columns], output / "embedding.parquet", tables.EMBEDDING)
@@ -113,19 +113,8 @@ def t_sne(scores: np.ndarray, dimensions: int, perplexity: float, seed: int, thr
     The learning rate grows with the number of samples (Belkina et al. 2019, Nature Communications 10:5415), without the
     lower bound that scikit-learn puts on it, above which a few hundred samples fly apart in three dimensions.
 
-    Parameters
-    ----------
-    scores : ndarray, shape (n, k)
-    dimensions : int
-    perplexity : float
-        At most a third of the number of samples is used.
-    seed, threads : int
-
-    Returns
-    -------
-    places : ndarray of float32, shape (n, dimensions)
-    divergence : float
-        Kullback-Leibler divergence that is left: 0 where all neighbourhoods are kept.
+    Of `perplexity` at most a third of the number of samples is used. Returns the places of samples, float32 of shape
+    (n, dimensions), and the Kullback-Leibler divergence that is left: 0 where all neighbourhoods are kept.
     """
     fitting = TSNE(
         dimensions,
@@ -140,23 +129,11 @@ def t_sne(scores: np.ndarray, dimensions: int, perplexity: float, seed: int, thr
 
 
 def separation(points: np.ndarray, table: pd.DataFrame, classes: list[str], embedded: bool) -> pd.DataFrame:
-    """How well classes separate among points.
+    """How well classes separate among points of shape (n, d), whose groups and labels are in the table.
 
-    Parameters
-    ----------
-    points : ndarray, shape (n, d)
-    table : DataFrame
-        group and label of each point.
-    classes : list of str
-    embedded : bool
-        Whether the points are an embedding.
-
-    Returns
-    -------
-    DataFrame
-        Rows of `tables.SEPARATION`: the accuracy of a vote of the 15 nearest neighbours outside the point's own group,
-        with an interval by groups, and the mean silhouette coefficient (Rousseeuw 1987, Journal of Computational and
-        Applied Mathematics 20:53) of points with their classes for clusters, -1 to 1.
+    Rows of `tables.SEPARATION`: the accuracy of a vote of the nearest neighbours outside the point's own group, with an
+    interval by groups, and the mean silhouette coefficient (Rousseeuw 1987, Journal of Computational and Applied
+    Mathematics 20:53) of points with their classes for clusters, -1 to 1.
     """
     groups = pd.factorize(table["group"])[0]
     targets = pd.Categorical(table["label"], categories=classes).codes.astype(np.int64)

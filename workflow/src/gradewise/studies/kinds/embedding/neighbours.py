@@ -7,20 +7,10 @@ from sklearn.metrics import pairwise_distances_chunked
 
 
 def vote(points: np.ndarray, targets: np.ndarray, groups: np.ndarray, neighbours: int) -> np.ndarray:
-    """Class of each point by majority of its nearest neighbours of other groups.
+    """Class of each point by majority of its nearest neighbours of other groups; the smaller of classes that tie.
 
-    Parameters
-    ----------
-    points : ndarray, shape (n, d)
-    targets, groups : ndarray of int, shape (n,)
-        Of at least two groups.
-    neighbours : int
-        How many vote; fewer where other groups have no more points.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-        Of equally many votes the smaller class wins.
+    Points are of shape (n, d), targets and groups integers of shape (n,), with at least two groups. Fewer neighbours
+    vote where other groups have no more points.
     """
     votes = np.zeros((len(points), int(targets.max()) + 1), dtype=np.int64)
     start = 0

@@ -1,4 +1,4 @@
-"""Three ways to say which pixels of a sample speak for an answer of a network: LIME, Grad-CAM and occlusion.
+"""Three ways to say which pixels of a sample speak for a prediction of a network: LIME, Grad-CAM and occlusion.
 
 All three explain the log odds of a class: the logarithm of its probability over that of all other classes. Unlike the
 probability it does not saturate where the network is sure. What is hidden takes the mean colour of training samples.
@@ -37,14 +37,7 @@ WINDOWS = 8
 
 @dataclass(frozen=True)
 class Explained:
-    """A network whose answers are explained.
-
-    Attributes
-    ----------
-    model : CnnClassifier
-    seed : int
-        Of what LIME hides.
-    """
+    """A network whose predictions are explained; the seed is that of what LIME hides."""
 
     model: CnnClassifier
     seed: int
@@ -52,19 +45,9 @@ class Explained:
     def weights(self, method: str, pixels: np.ndarray, called: int) -> np.ndarray:
         """How much each pixel of a sample speaks for a class, in units of log odds as far as the method has units.
 
-        Parameters
-        ----------
-        method : str
-            lime, grad_cam or occlusion.
-        pixels : ndarray of uint8, shape (height, width, channels)
-        called : int
-            Position of the class.
-
-        Returns
-        -------
-        ndarray of float32, shape (height, width)
-            LIME: change of the log odds when the pixel's superpixel is shown instead of hidden; occlusion: mean change
-            over the windows that hide the pixel; Grad-CAM: of its own scale, never negative.
+        For uint8 pixels (height, width, channels) and the position of the class, float32 of shape (height, width).
+        LIME: change of the log odds when the pixel's superpixel is shown instead of hidden; occlusion: mean change over
+        the windows that hide the pixel; Grad-CAM: of its own scale, never negative.
         """
         explain = {"lime": self._lime, "grad_cam": self._grad_cam, "occlusion": self._occlusion}[method]
         self.model.network.eval()

@@ -17,27 +17,14 @@ def find_mask(folder: Path, image_id: str) -> Path | None:
     """The mask of an image: at the same place below the folder, of any kind of image file; None where there is none."""
     place = folder / PurePath(image_id)
     beside = sorted(place.parent.iterdir()) if place.parent.is_dir() else []
-    return next(
-        (path for path in beside if path.stem == place.stem and path.suffix.lower() in IMAGE_SUFFIXES),
-        None,
-    )
+    return next((path for path in beside if path.stem == place.stem and path.suffix.lower() in IMAGE_SUFFIXES), None)
 
 
 def region_of(mask: Path | None, view: View, row: int, column: int) -> np.ndarray | None:
-    """What a mask marks of a sample, under the operations that made the sample from its image.
+    """What a mask marks of a sample, under the operations of the view that made the sample from its image.
 
-    Parameters
-    ----------
-    mask : Path or None
-    view : View
-        Operations that made the sample.
-    row, column : int
-        Where the sample is in the grid of tiles.
-
-    Returns
-    -------
-    ndarray of float32, shape (height, width), or None
-        How much of each pixel is marked, 0 to 1; None without a mask.
+    Row and column are those of the sample in the grid of tiles. How much of each pixel is marked, float32 of shape
+    (height, width), 0 to 1; None without a mask.
 
     Raises
     ------
@@ -56,12 +43,7 @@ def region_of(mask: Path | None, view: View, row: int, column: int) -> np.ndarra
 def share_on(weights: np.ndarray, region: np.ndarray) -> float | None:
     """Share of the positive weights that falls on a region; None where no weight is positive.
 
-    Parameters
-    ----------
-    weights : ndarray, shape (height, width)
-        How much each pixel speaks for the answer.
-    region : ndarray, shape (height, width)
-        How much of each pixel belongs to the region, 0 to 1.
+    Both are of shape (height, width); a region holds how much of each pixel belongs to it, 0 to 1.
     """
     speaking = np.maximum(weights, 0.0).astype(np.float64)
     total = float(speaking.sum())

@@ -60,18 +60,9 @@ def feature_maps(*, model: Path, samples: Path, layers: list[str], threads: int,
 
 
 def maps_of(model: CnnClassifier, pixels: np.ndarray, layers: list[str]) -> dict[str, np.ndarray]:
-    """Maps of convolutions after batch norm and activation, before pooling.
+    """Maps of convolutions (conv1, conv2 ..) after batch norm and activation, before pooling.
 
-    Parameters
-    ----------
-    model : CnnClassifier
-    pixels : ndarray of uint8, shape (n, height, width, channels)
-    layers : list of str
-        conv1, conv2 ..
-
-    Returns
-    -------
-    dict of str to ndarray of float32, shape (n, maps, height, width)
+    For uint8 pixels (n, height, width, channels), float32 arrays of shape (n, maps, height, width) by layer.
 
     Raises
     ------
@@ -86,15 +77,15 @@ def maps_of(model: CnnClassifier, pixels: np.ndarray, layers: list[str]) -> dict
                 f"{', '.join(finished)}"
             )
     wanted = {finished[name]: name for name in layers}
-    found: dict[str, np.ndarray] = {}
+    maps: dict[str, np.ndarray] = {}
     model.network.eval()
     with torch.inference_mode():
         batch = model.normalise(to_floats(pixels, model.device))
         for name, layer in sequence.named_children():
             batch = layer(batch)
             if name in wanted:
-                found[wanted[name]] = batch.cpu().contiguous().numpy()
-    return {name: found[name] for name in layers}
+                maps[wanted[name]] = batch.cpu().contiguous().numpy()
+    return {name: maps[name] for name in layers}
 
 
 if __name__ == "__main__":

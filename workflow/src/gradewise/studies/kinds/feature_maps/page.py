@@ -73,16 +73,9 @@ def _figure(name: str, study: Study, layer: str, samples: pd.DataFrame, pixels: 
 
 
 def sheet(maps: np.ndarray) -> np.ndarray:
-    """Maps side by side in a grid that is about square, white between them.
+    """Maps (n, height, width) side by side in a grid that is about square, white between them, as uint8 (.., .., 1).
 
-    Parameters
-    ----------
-    maps : ndarray, shape (n, height, width)
-
-    Returns
-    -------
-    ndarray of uint8, shape (sheet height, sheet width, 1)
-        Each map from its own lowest (0) to its own highest value (255); one without contrast is black.
+    Each map goes from its own lowest (0) to its own highest value (255); one without contrast is black.
     """
     across = math.ceil(math.sqrt(len(maps)))
     down = -(-len(maps) // across)
@@ -91,9 +84,9 @@ def sheet(maps: np.ndarray) -> np.ndarray:
     size = max(1, round(scale * height)), max(1, round(scale * width))
     gap = max(1, size[1] // 16)
     canvas = np.full((down * (size[0] + gap) - gap, across * (size[1] + gap) - gap), 255, dtype=np.uint8)
-    for place, one in enumerate(maps.astype(np.float32)):
-        low, high = float(one.min()), float(one.max())
-        grey = (one - low) / (high - low) if high > low else np.zeros_like(one)
+    for place, pixels in enumerate(maps.astype(np.float32)):
+        low, high = float(pixels.min()), float(pixels.max())
+        grey = (pixels - low) / (high - low) if high > low else np.zeros_like(pixels)
         small = grey if scale == 1 else cv2.resize(grey, size[::-1], interpolation=cv2.INTER_AREA)
         top, left = place // across * (size[0] + gap), place % across * (size[1] + gap)
         canvas[top : top + size[0], left : left + size[1]] = np.round(255 * small)

@@ -50,13 +50,12 @@ def _costs(path: Path) -> list[dict[str, object]]:
         "images": float(facts["counts"]["train"]["images"]),
         "repeat": facts["repeat"],
     }
-    per_image = facts["seconds_predict_per_sample"] * facts["samples_per_image"]
-    measured = (
-        ("seconds", facts["seconds_fit"]),
-        ("seconds_per_image", per_image),
-        ("memory", facts["peak_memory_mb"]),
-    )
-    return [{**common, "measure": name, "value": float(value)} for name, value in measured]
+    measured = {
+        "seconds": facts["seconds_fit"],
+        "seconds_per_image": facts["seconds_predict_per_sample"] * facts["samples_per_image"],
+        "memory": facts["peak_memory_mb"],
+    }
+    return [{**common, "measure": name, "value": float(value)} for name, value in measured.items()]
 
 
 def power_law(images: np.ndarray, values: np.ndarray) -> dict[str, float]:
@@ -66,21 +65,14 @@ def power_law(images: np.ndarray, values: np.ndarray) -> dict[str, float]:
     sizes - 2 degrees of freedom) reflects how well a power law describes the growth. An exponent over a small range of
     sizes is that of the range: constant costs, such as loading libraries into memory, pull it towards 0.
 
-    Parameters
-    ----------
-    images, values : ndarray, shape (n,)
-        Positive.
-
-    Returns
-    -------
-    dict
-        exponent, low, high (its 95 % interval), scale, sizes (how many different ones); NaN with fewer than three.
+    Both arrays are positive, of shape (n,). Returns exponent, low, high (its 95 % interval), scale and sizes (how many
+    different ones), with NaN for fewer than three.
     """
     at = _same_size(images)
     x, y = (np.bincount(at, weights=np.log(part)) / np.bincount(at) for part in (images, values))
     sizes = len(x)
     if sizes < LEAST_SIZES:
-        return {"exponent": np.nan, "low": np.nan, "high": np.nan, "scale": np.nan, "sizes": sizes}
+        return {**dict.fromkeys(("exponent", "low", "high", "scale"), np.nan), "sizes": sizes}
     line = stats.linregress(x, y)
     reach = float(stats.t.ppf((1 + LEVEL) / 2, sizes - 2)) * line.stderr
     return {
