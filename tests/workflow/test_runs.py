@@ -62,7 +62,7 @@ def test_the_terminal_shows_progress_and_ends_with_the_recommendations(run):
     end = printed.partition("(100%) done")[2]
     for dataset in ("fibres", "fruit"):
         headline = json.loads((folder / f"results/{dataset}/summary.json").read_text())["headline"]
-        assert f"{dataset}: {headline}" in " ".join(end.split())
+        assert f"{dataset}: {' '.join(headline.split())}" in " ".join(end.split())
     assert str(folder / "reports/index.html") in end
     (log,) = (folder / ".snakemake/log").glob("*.log")
     assert "Finished jobid" in log.read_text()

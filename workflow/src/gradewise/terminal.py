@@ -24,7 +24,15 @@ BOOKKEEPING = {
     LogEvent.JOB_FINISHED,
     LogEvent.GROUP_INFO,
 }
-STAGES = ("Building DAG", "Using shell", "Select jobs", "Conda environments: ignored", "Removing temporary")
+STAGES = (
+    "Building DAG",
+    "DAG of jobs",
+    "Updating checkpoint",
+    "Using shell",
+    "Select jobs",
+    "Conda environments: ignored",
+    "Removing temporary",
+)
 SECONDS_BETWEEN_PROGRESS = 20.0
 
 
