@@ -16,41 +16,52 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+
+def _filled(name: str, kind: pa.DataType) -> pa.Field:
+    """A column that has a value in every row."""
+    return pa.field(name, kind, nullable=False)
+
+
+def _nullable(name: str, kind: pa.DataType) -> pa.Field:
+    """A column that may lack a value."""
+    return pa.field(name, kind)
+
+
 MANIFEST = pa.schema(
     [
-        pa.field("image_id", pa.string(), nullable=False),
-        pa.field("path", pa.string(), nullable=False),
-        pa.field("label", pa.string(), nullable=False),
-        pa.field("group", pa.string(), nullable=False),
-        pa.field("role", pa.string()),
-        pa.field("width", pa.int32(), nullable=False),
-        pa.field("height", pa.int32(), nullable=False),
-        pa.field("mode", pa.string(), nullable=False),
-        pa.field("bits", pa.int8(), nullable=False),
-        pa.field("pixel_hash", pa.string(), nullable=False),
-        pa.field("mask", pa.string()),
+        _filled("image_id", pa.string()),
+        _filled("path", pa.string()),
+        _filled("label", pa.string()),
+        _filled("group", pa.string()),
+        _nullable("role", pa.string()),
+        _filled("width", pa.int32()),
+        _filled("height", pa.int32()),
+        _filled("mode", pa.string()),
+        _filled("bits", pa.int8()),
+        _filled("pixel_hash", pa.string()),
+        _nullable("mask", pa.string()),
     ]
 )
 """One row per image; further columns of the label table follow. `bits` is the number of bits its grey levels use."""
 
-IMAGES = pa.schema([*(pa.field(field.name, field.type) for field in MANIFEST), pa.field("reason", pa.string())])
+IMAGES = pa.schema([*(_nullable(field.name, field.type) for field in MANIFEST), _nullable("reason", pa.string())])
 """One row per listed file: the columns of the manifest, as far as the file can be read, and the `reason` if it cannot
 be used; further columns of the label table follow."""
 
 FINGERPRINTS = pa.schema(
     [
-        pa.field("image_id", pa.string(), nullable=False),
-        pa.field("thumbnail", pa.binary(), nullable=False),
+        _filled("image_id", pa.string()),
+        _filled("thumbnail", pa.binary()),
         *(
-            pa.field(name, pa.float64(), nullable=False)
+            _filled(name, pa.float64())
             for name in (
                 *("brightness", "contrast", "sharpness", "black_share", "saturated_share"),
                 *("border_red", "border_green", "border_blue"),
             )
         ),
-        pa.field("file_format", pa.string(), nullable=False),
-        pa.field("file_bytes", pa.int64(), nullable=False),
-        *(pa.field(name, pa.string()) for name in ("camera_make", "camera_model", "software", "taken")),
+        _filled("file_format", pa.string()),
+        _filled("file_bytes", pa.int64()),
+        *(_nullable(name, pa.string()) for name in ("camera_make", "camera_model", "software", "taken")),
     ]
 )
 """One row per image of the manifest: a small grey picture (`thumbnail`, rows of a square) and facts that do not depend
@@ -58,12 +69,12 @@ on its content."""
 
 DUPLICATES = pa.schema(
     [
-        pa.field("image_id", pa.string(), nullable=False),
-        pa.field("other_image_id", pa.string(), nullable=False),
-        pa.field("kind", pa.string(), nullable=False),
-        pa.field("symmetry", pa.int32(), nullable=False),
-        pa.field("cropped", pa.float64(), nullable=False),
-        pa.field("similarity", pa.float64(), nullable=False),
+        _filled("image_id", pa.string()),
+        _filled("other_image_id", pa.string()),
+        _filled("kind", pa.string()),
+        _filled("symmetry", pa.int32()),
+        _filled("cropped", pa.float64()),
+        _filled("similarity", pa.float64()),
     ]
 )
 """One row per pair of images. Its `kind` is `exact` (copies with equal pixels), `near` (changed copies) or `alike` (not
@@ -73,16 +84,16 @@ correlation of their structure after alignment."""
 
 AUDIT = pa.schema(
     [
-        pa.field("check", pa.string(), nullable=False),
-        pa.field("severity", pa.string(), nullable=False),
-        pa.field("subject", pa.string()),
-        pa.field("image_id", pa.string()),
-        pa.field("other_image_id", pa.string()),
-        pa.field("value", pa.float64()),
-        pa.field("low", pa.float64()),
-        pa.field("high", pa.float64()),
-        pa.field("baseline", pa.float64()),
-        pa.field("text", pa.string(), nullable=False),
+        _filled("check", pa.string()),
+        _filled("severity", pa.string()),
+        _nullable("subject", pa.string()),
+        _nullable("image_id", pa.string()),
+        _nullable("other_image_id", pa.string()),
+        _nullable("value", pa.float64()),
+        _nullable("low", pa.float64()),
+        _nullable("high", pa.float64()),
+        _nullable("baseline", pa.float64()),
+        _filled("text", pa.string()),
     ]
 )
 """One row per finding. `severity` is `fact` (neutral), `notice` (worth checking, or already handled) or `warning` (may
@@ -91,26 +102,26 @@ invalidate results); `subject` is the class, column or clue concerned; `low` and
 
 SPLITS = pa.schema(
     [
-        pa.field("repeat", pa.int32(), nullable=False),
-        pa.field("image_id", pa.string(), nullable=False),
-        pa.field("role", pa.string(), nullable=False),
+        _filled("repeat", pa.int32()),
+        _filled("image_id", pa.string()),
+        _filled("role", pa.string()),
     ]
 )
 
 METRICS = pa.schema(
     [
-        pa.field("dataset", pa.string(), nullable=False),
-        pa.field("model", pa.string(), nullable=False),
-        pa.field("repeat", pa.int32()),
-        pa.field("role", pa.string(), nullable=False),
-        pa.field("level", pa.string(), nullable=False),
-        pa.field("metric", pa.string(), nullable=False),
-        pa.field("class", pa.string()),
-        pa.field("value", pa.float64()),
-        pa.field("low", pa.float64()),
-        pa.field("high", pa.float64()),
-        pa.field("images", pa.int64(), nullable=False),
-        pa.field("groups", pa.int64(), nullable=False),
+        _filled("dataset", pa.string()),
+        _filled("model", pa.string()),
+        _nullable("repeat", pa.int32()),
+        _filled("role", pa.string()),
+        _filled("level", pa.string()),
+        _filled("metric", pa.string()),
+        _nullable("class", pa.string()),
+        _nullable("value", pa.float64()),
+        _nullable("low", pa.float64()),
+        _nullable("high", pa.float64()),
+        _filled("images", pa.int64()),
+        _filled("groups", pa.int64()),
     ]
 )
 """`repeat` is null in rows for all repeats together; `low` and `high` bound the 95 % interval; `images` and `groups`
@@ -118,25 +129,25 @@ count the distinct ones that the row is based on. A null value is undefined, a n
 
 COMPARISONS = pa.schema(
     [
-        pa.field("dataset", pa.string(), nullable=False),
-        pa.field("first", pa.string(), nullable=False),
-        pa.field("second", pa.string(), nullable=False),
-        pa.field("role", pa.string(), nullable=False),
-        pa.field("level", pa.string(), nullable=False),
-        pa.field("metric", pa.string(), nullable=False),
-        pa.field("difference", pa.float64()),
-        pa.field("low", pa.float64()),
-        pa.field("high", pa.float64()),
-        pa.field("p_value", pa.float64()),
-        pa.field("p_holm", pa.float64()),
-        pa.field("test", pa.string(), nullable=False),
-        pa.field("first_only_right", pa.int64(), nullable=False),
-        pa.field("second_only_right", pa.int64(), nullable=False),
-        pa.field("images", pa.int64(), nullable=False),
-        pa.field("groups", pa.int64(), nullable=False),
-        pa.field("repeats", pa.int64(), nullable=False),
-        pa.field("detectable", pa.float64()),
-        pa.field("error_correlation", pa.float64()),
+        _filled("dataset", pa.string()),
+        _filled("first", pa.string()),
+        _filled("second", pa.string()),
+        _filled("role", pa.string()),
+        _filled("level", pa.string()),
+        _filled("metric", pa.string()),
+        _nullable("difference", pa.float64()),
+        _nullable("low", pa.float64()),
+        _nullable("high", pa.float64()),
+        _nullable("p_value", pa.float64()),
+        _nullable("p_holm", pa.float64()),
+        _filled("test", pa.string()),
+        _filled("first_only_right", pa.int64()),
+        _filled("second_only_right", pa.int64()),
+        _filled("images", pa.int64()),
+        _filled("groups", pa.int64()),
+        _filled("repeats", pa.int64()),
+        _nullable("detectable", pa.float64()),
+        _nullable("error_correlation", pa.float64()),
     ]
 )
 """One row per pair of models: metric of `first` minus metric of `second`, over all repeats.
@@ -147,18 +158,18 @@ the columns `*_only_right` count samples."""
 
 LEAKS = pa.schema(
     [
-        pa.field("dataset", pa.string(), nullable=False),
-        pa.field("model", pa.string(), nullable=False),
-        pa.field("metric", pa.string(), nullable=False),
+        _filled("dataset", pa.string()),
+        _filled("model", pa.string()),
+        _filled("metric", pa.string()),
         *(
-            pa.field(f"{what}{bound}", pa.float64())
+            _nullable(f"{what}{bound}", pa.float64())
             for what in ("grouped", "careless", "gap")
             for bound in ("", "_low", "_high")
         ),
-        pa.field("siblings", pa.float64()),
-        pa.field("images", pa.int64(), nullable=False),
-        pa.field("groups", pa.int64(), nullable=False),
-        pa.field("repeats", pa.int64(), nullable=False),
+        _nullable("siblings", pa.float64()),
+        _filled("images", pa.int64()),
+        _filled("groups", pa.int64()),
+        _filled("repeats", pa.int64()),
     ]
 )
 """One row per model: a metric on test images under the dataset's split (`grouped`), under one that ignores groups
@@ -167,13 +178,13 @@ images whose group also has images in training or validation; `images` and `grou
 
 LEARNING_CURVE = pa.schema(
     [
-        pa.field("dataset", pa.string(), nullable=False),
-        pa.field("model", pa.string(), nullable=False),
-        pa.field("share", pa.float64(), nullable=False),
-        pa.field("groups", pa.float64(), nullable=False),
-        pa.field("images", pa.float64(), nullable=False),
+        _filled("dataset", pa.string()),
+        _filled("model", pa.string()),
+        _filled("share", pa.float64()),
+        _filled("groups", pa.float64()),
+        _filled("images", pa.float64()),
         *(
-            pa.field(f"{what}{bound}", pa.float64())
+            _nullable(f"{what}{bound}", pa.float64())
             for what in ("accuracy", "fitted")
             for bound in ("", "_low", "_high")
         ),
@@ -185,18 +196,18 @@ above 1; `fitted` is the value of the fitted curve. Bounds are those of 95 % int
 
 EXTRAPOLATIONS = pa.schema(
     [
-        pa.field("dataset", pa.string(), nullable=False),
-        pa.field("model", pa.string(), nullable=False),
-        pa.field("groups", pa.float64(), nullable=False),
-        pa.field("images", pa.float64(), nullable=False),
-        *(pa.field(name, pa.float64()) for name in ("asymptote", "scale", "exponent")),
+        _filled("dataset", pa.string()),
+        _filled("model", pa.string()),
+        _filled("groups", pa.float64()),
+        _filled("images", pa.float64()),
+        *(_nullable(name, pa.float64()) for name in ("asymptote", "scale", "exponent")),
         *(
-            pa.field(f"{what}{bound}", pa.float64())
+            _nullable(f"{what}{bound}", pa.float64())
             for what in ("slope", "doubled", "groups_for_a_point")
             for bound in ("", "_low", "_high")
         ),
-        pa.field("finding", pa.string(), nullable=False),
-        pa.field("repeats", pa.int64(), nullable=False),
+        _filled("finding", pa.string()),
+        _filled("repeats", pa.int64()),
     ]
 )
 """One row per model: what its learning curve says about more data of the same kind.
@@ -209,15 +220,15 @@ number of further groups needed for one percentage point (infinite if the curve 
 
 CALIBRATION = pa.schema(
     [
-        pa.field("dataset", pa.string(), nullable=False),
-        pa.field("model", pa.string(), nullable=False),
-        pa.field("part", pa.string(), nullable=False),
-        pa.field("share", pa.float64(), nullable=False),
-        pa.field("confidence", pa.float64(), nullable=False),
-        pa.field("accuracy", pa.float64()),
-        pa.field("low", pa.float64()),
-        pa.field("high", pa.float64()),
-        pa.field("verdicts", pa.float64(), nullable=False),
+        _filled("dataset", pa.string()),
+        _filled("model", pa.string()),
+        _filled("part", pa.string()),
+        _filled("share", pa.float64()),
+        _filled("confidence", pa.float64()),
+        _nullable("accuracy", pa.float64()),
+        _nullable("low", pa.float64()),
+        _nullable("high", pa.float64()),
+        _filled("verdicts", pa.float64()),
     ]
 )
 """Calibration on test over all repeats, on images or samples as `decide_on` says. `part` bin: one row per bin of
@@ -226,18 +237,18 @@ confident verdicts kept, with the lowest confidence among them."""
 
 SUBGROUPS = pa.schema(
     [
-        pa.field("dataset", pa.string(), nullable=False),
-        pa.field("model", pa.string(), nullable=False),
-        pa.field("column", pa.string(), nullable=False),
-        pa.field("value", pa.string(), nullable=False),
-        pa.field("images", pa.int64(), nullable=False),
-        pa.field("groups", pa.int64(), nullable=False),
-        pa.field("accuracy", pa.float64()),
-        pa.field("low", pa.float64()),
-        pa.field("high", pa.float64()),
-        pa.field("difference", pa.float64()),
-        pa.field("p_value", pa.float64()),
-        pa.field("p_holm", pa.float64()),
+        _filled("dataset", pa.string()),
+        _filled("model", pa.string()),
+        _filled("column", pa.string()),
+        _filled("value", pa.string()),
+        _filled("images", pa.int64()),
+        _filled("groups", pa.int64()),
+        _nullable("accuracy", pa.float64()),
+        _nullable("low", pa.float64()),
+        _nullable("high", pa.float64()),
+        _nullable("difference", pa.float64()),
+        _nullable("p_value", pa.float64()),
+        _nullable("p_holm", pa.float64()),
     ]
 )
 """Accuracy on test over all repeats for each value of the manifest's columns, on images or samples as `decide_on` says.
@@ -246,16 +257,16 @@ SUBGROUPS = pa.schema(
 
 CELLS = pa.schema(
     [
-        pa.field("cell", pa.string(), nullable=False),
-        pa.field("settings", pa.string(), nullable=False),
-        pa.field("measure", pa.string(), nullable=False),
-        pa.field("value", pa.float64()),
-        pa.field("low", pa.float64()),
-        pa.field("high", pa.float64()),
-        pa.field("spread", pa.float64()),
-        pa.field("images", pa.int64(), nullable=False),
-        pa.field("groups", pa.int64(), nullable=False),
-        pa.field("repeats", pa.int64(), nullable=False),
+        _filled("cell", pa.string()),
+        _filled("settings", pa.string()),
+        _filled("measure", pa.string()),
+        _nullable("value", pa.float64()),
+        _nullable("low", pa.float64()),
+        _nullable("high", pa.float64()),
+        _nullable("spread", pa.float64()),
+        _filled("images", pa.int64()),
+        _filled("groups", pa.int64()),
+        _filled("repeats", pa.int64()),
     ]
 )
 """One row per cell and measure, over all repeats, in the order of the configuration. `settings` holds the varied ones
@@ -266,22 +277,22 @@ right."""
 
 AGREEMENTS = pa.schema(
     [
-        pa.field("first", pa.string(), nullable=False),
-        pa.field("second", pa.string(), nullable=False),
-        pa.field("error_correlation", pa.float64()),
-        pa.field("both_wrong", pa.float64(), nullable=False),
-        pa.field("first_only_wrong", pa.float64(), nullable=False),
-        pa.field("second_only_wrong", pa.float64(), nullable=False),
+        _filled("first", pa.string()),
+        _filled("second", pa.string()),
+        _nullable("error_correlation", pa.float64()),
+        _filled("both_wrong", pa.float64()),
+        _filled("first_only_wrong", pa.float64()),
+        _filled("second_only_wrong", pa.float64()),
     ]
 )
 """One row per pair of cells: shares of test verdicts over all repeats, and the correlation (phi) of their errors."""
 
 CURVES = pa.schema(
     [
-        pa.field("cell", pa.string(), nullable=False),
-        pa.field("repeat", pa.int32(), nullable=False),
+        _filled("cell", pa.string()),
+        _filled("repeat", pa.int32()),
         *(
-            pa.field(name, pa.float64())
+            _nullable(name, pa.float64())
             for name in (
                 *("epoch", "iteration", "train_loss", "train_accuracy"),
                 *("validation_loss", "validation_accuracy", "seconds"),
@@ -293,12 +304,12 @@ CURVES = pa.schema(
 
 GROWTH = pa.schema(
     [
-        pa.field("model", pa.string(), nullable=False),
-        pa.field("family", pa.string(), nullable=False),
-        pa.field("measure", pa.string(), nullable=False),
-        pa.field("images", pa.float64(), nullable=False),
-        pa.field("repeat", pa.int32(), nullable=False),
-        pa.field("value", pa.float64(), nullable=False),
+        _filled("model", pa.string()),
+        _filled("family", pa.string()),
+        _filled("measure", pa.string()),
+        _filled("images", pa.float64()),
+        _filled("repeat", pa.int32()),
+        _filled("value", pa.float64()),
     ]
 )
 """Cost of runs by their number of training images: `measure` is `seconds` (to fit), `seconds_per_image` (to predict) or
@@ -306,24 +317,24 @@ GROWTH = pa.schema(
 
 EXPONENTS = pa.schema(
     [
-        pa.field("model", pa.string(), nullable=False),
-        pa.field("measure", pa.string(), nullable=False),
-        *(pa.field(name, pa.float64()) for name in ("exponent", "low", "high", "scale")),
-        pa.field("sizes", pa.int64(), nullable=False),
+        _filled("model", pa.string()),
+        _filled("measure", pa.string()),
+        *(_nullable(name, pa.float64()) for name in ("exponent", "low", "high", "scale")),
+        _filled("sizes", pa.int64()),
     ]
 )
 """Fitted power laws, measure = scale x images ** exponent, with the 95 % interval of the exponent."""
 
 SHOWN = pa.schema(
     [
-        pa.field("sample_id", pa.string(), nullable=False),
-        pa.field("image_id", pa.string(), nullable=False),
-        pa.field("group", pa.string(), nullable=False),
-        pa.field("row", pa.int32(), nullable=False),
-        pa.field("column", pa.int32(), nullable=False),
-        pa.field("label", pa.string(), nullable=False),
-        pa.field("predicted", pa.string(), nullable=False),
-        pa.field("probability", pa.float64(), nullable=False),
+        _filled("sample_id", pa.string()),
+        _filled("image_id", pa.string()),
+        _filled("group", pa.string()),
+        _filled("row", pa.int32()),
+        _filled("column", pa.int32()),
+        _filled("label", pa.string()),
+        _filled("predicted", pa.string()),
+        _filled("probability", pa.float64()),
     ]
 )
 """Test samples that a study shows, in the order of the arrays stored with the table; `probability` is that of the
@@ -331,12 +342,12 @@ predicted class."""
 
 EXPLANATIONS = pa.schema(
     [
-        pa.field("sample_id", pa.string(), nullable=False),
-        pa.field("method", pa.string(), nullable=False),
-        pa.field("region", pa.string(), nullable=False),
-        pa.field("share", pa.float64()),
-        pa.field("area", pa.float64()),
-        pa.field("seconds", pa.float64(), nullable=False),
+        _filled("sample_id", pa.string()),
+        _filled("method", pa.string()),
+        _filled("region", pa.string()),
+        _nullable("share", pa.float64()),
+        _nullable("area", pa.float64()),
+        _filled("seconds", pa.float64()),
     ]
 )
 """One row per explained sample, method and region (`masked`: the manifest's mask, `object`: the mask of the object).
@@ -346,12 +357,12 @@ sample, or if no weight supports the class."""
 
 WEIGHT_ON_REGIONS = pa.schema(
     [
-        pa.field("method", pa.string(), nullable=False),
-        pa.field("region", pa.string(), nullable=False),
-        pa.field("predicted", pa.string()),
-        *(pa.field(name, pa.float64()) for name in ("share", "area", "difference", "low", "high")),
-        pa.field("images", pa.int64(), nullable=False),
-        pa.field("groups", pa.int64(), nullable=False),
+        _filled("method", pa.string()),
+        _filled("region", pa.string()),
+        _nullable("predicted", pa.string()),
+        *(_nullable(name, pa.float64()) for name in ("share", "area", "difference", "low", "high")),
+        _filled("images", pa.int64()),
+        _filled("groups", pa.int64()),
     ]
 )
 """Means of `EXPLANATIONS` over samples, one row per method, region and predicted class (null: all samples together);
@@ -359,22 +370,22 @@ WEIGHT_ON_REGIONS = pa.schema(
 
 EMBEDDING = pa.schema(
     [
-        pa.field("dimensions", pa.int32(), nullable=False),
-        pa.field("sample_id", pa.string(), nullable=False),
-        pa.field("image_id", pa.string(), nullable=False),
-        pa.field("group", pa.string(), nullable=False),
-        pa.field("label", pa.string(), nullable=False),
-        *(pa.field(name, pa.float64()) for name in ("x", "y", "z")),
+        _filled("dimensions", pa.int32()),
+        _filled("sample_id", pa.string()),
+        _filled("image_id", pa.string()),
+        _filled("group", pa.string()),
+        _filled("label", pa.string()),
+        *(_nullable(name, pa.float64()) for name in ("x", "y", "z")),
     ]
 )
 """One row per training sample and number of dimensions of the embedding; `z` is null in two dimensions."""
 
 SEPARATION = pa.schema(
     [
-        pa.field("dimensions", pa.int32(), nullable=False),
-        pa.field("embedded", pa.bool_(), nullable=False),
-        pa.field("measure", pa.string(), nullable=False),
-        *(pa.field(name, pa.float64()) for name in ("value", "low", "high", "baseline", "divergence", "seconds")),
+        _filled("dimensions", pa.int32()),
+        _filled("embedded", pa.bool_()),
+        _filled("measure", pa.string()),
+        *(_nullable(name, pa.float64()) for name in ("value", "low", "high", "baseline", "divergence", "seconds")),
     ]
 )
 """How well classes separate, one row per space (an embedding, or the components it was computed from) and measure:
@@ -387,11 +398,11 @@ def predictions(classes: list[str]) -> pa.Schema:
     """Schema of `predictions.parquet`: one row per sample, one probability per class."""
     return pa.schema(
         [
-            pa.field("sample_id", pa.string(), nullable=False),
+            _filled("sample_id", pa.string()),
             *_verdict_fields(classes)[:2],
-            pa.field("role", pa.string(), nullable=False),
-            pa.field("row", pa.int32(), nullable=False),
-            pa.field("column", pa.int32(), nullable=False),
+            _filled("role", pa.string()),
+            _filled("row", pa.int32()),
+            _filled("column", pa.int32()),
             *_verdict_fields(classes)[2:],
         ]
     )
@@ -399,16 +410,16 @@ def predictions(classes: list[str]) -> pa.Schema:
 
 def predictions_of_cells(classes: list[str]) -> pa.Schema:
     """Schema of `predictions.parquet` of a study: predictions of many runs, each with the name of its cell."""
-    return predictions(classes).insert(0, pa.field("cell", pa.string(), nullable=False))
+    return predictions(classes).insert(0, _filled("cell", pa.string()))
 
 
 def verdicts(classes: list[str]) -> pa.Schema:
     """Schema of `verdicts.parquet`: one row per model, repeat and image."""
     return pa.schema(
         [
-            pa.field("model", pa.string(), nullable=False),
-            pa.field("repeat", pa.int32(), nullable=False),
-            pa.field("role", pa.string(), nullable=False),
+            _filled("model", pa.string()),
+            _filled("repeat", pa.int32()),
+            _filled("role", pa.string()),
             *_verdict_fields(classes),
         ]
     )
@@ -416,11 +427,11 @@ def verdicts(classes: list[str]) -> pa.Schema:
 
 def _verdict_fields(classes: list[str]) -> list[pa.Field]:
     return [
-        pa.field("image_id", pa.string(), nullable=False),
-        pa.field("group", pa.string(), nullable=False),
-        pa.field("label", pa.string(), nullable=False),
-        pa.field("predicted", pa.string(), nullable=False),
-        *(pa.field(f"p_{name}", pa.float32(), nullable=False) for name in classes),
+        _filled("image_id", pa.string()),
+        _filled("group", pa.string()),
+        _filled("label", pa.string()),
+        _filled("predicted", pa.string()),
+        *(_filled(f"p_{name}", pa.float32()) for name in classes),
     ]
 
 
@@ -436,13 +447,13 @@ def samples(pixel_bytes: int, metadata: dict[str, Any]) -> pa.Schema:
     """
     return pa.schema(
         [
-            pa.field("sample_id", pa.string(), nullable=False),
-            pa.field("image_id", pa.string(), nullable=False),
-            pa.field("row", pa.int32(), nullable=False),
-            pa.field("column", pa.int32(), nullable=False),
-            pa.field("label", pa.string(), nullable=False),
-            pa.field("masked_fraction", pa.float32()),
-            pa.field("pixels", pa.binary(pixel_bytes), nullable=False),
+            _filled("sample_id", pa.string()),
+            _filled("image_id", pa.string()),
+            _filled("row", pa.int32()),
+            _filled("column", pa.int32()),
+            _filled("label", pa.string()),
+            _nullable("masked_fraction", pa.float32()),
+            _filled("pixels", pa.binary(pixel_bytes)),
         ],
         metadata={"gradewise": json.dumps(metadata)},
     )
@@ -452,8 +463,8 @@ def features(components: int, metadata: dict[str, Any]) -> pa.Schema:
     """Schema of a feature cache: one row per sample, its principal component scores as a fixed-size list."""
     return pa.schema(
         [
-            pa.field("sample_id", pa.string(), nullable=False),
-            pa.field("scores", pa.list_(pa.float32(), components), nullable=False),
+            _filled("sample_id", pa.string()),
+            _filled("scores", pa.list_(pa.float32(), components)),
         ],
         metadata={"gradewise": json.dumps(metadata)},
     )
@@ -483,7 +494,7 @@ def write(frame: pd.DataFrame, path: Path, schema: pa.Schema) -> None:
     """
     further = [name for name in frame.columns if name not in schema.names]
     for name in further:
-        schema = schema.append(pa.field(name, pa.Array.from_pandas(frame[name]).type))
+        schema = schema.append(_nullable(name, pa.Array.from_pandas(frame[name]).type))
     table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
     with replacing(path) as partial:
         pq.write_table(table, partial)
