@@ -42,6 +42,13 @@ def test_numbers_with_many_values_are_cut_into_quarters() -> None:
     assert found.value_counts().tolist() == [20, 20, 20, 20]
 
 
+def test_twenty_values_are_parts_of_their_own_and_one_more_is_too_many() -> None:
+    names = manifest(site=[f"s{place % 20}" for place in range(60)], serial=[f"s{place % 21}" for place in range(60)])
+    assert list(describe(names).columns) == ["site"]
+    numbers = describe(manifest(power=np.arange(60.0) % 20, load=np.arange(60.0) % 21))
+    assert (numbers["power"].nunique(), numbers["load"].nunique()) == (20, 4)
+
+
 def test_numbers_are_told_without_needless_digits() -> None:
     assert sorted(describe(manifest(voltage=["10.0", "12.5"] * 5))["voltage"].unique()) == ["10", "12.5"]
 
@@ -71,9 +78,11 @@ def test_one_group_against_the_rest_has_a_p_value_whatever_it_is_called(names) -
     assert [row["p_holm"] < 0.01 for row in found] == [True, True]
 
 
-def test_a_part_with_fewer_than_five_test_images_is_left_out() -> None:
-    given = describe(manifest(camera=["x"] * 4 + ["y"] * 20 + ["z"] * 20))
-    assert [row["value"] for row in measure_subgroups(verdicts(np.arange(44) % 2 == 0), given)] == ["y", "z"]
+@pytest.mark.parametrize(("images", "measured"), [(4, ["y", "z"]), (5, ["x", "y", "z"])])
+def test_a_part_with_fewer_than_five_test_images_is_left_out(images, measured) -> None:
+    described = describe(manifest(camera=["x"] * images + ["y"] * 20 + ["z"] * 20))
+    rows = measure_subgroups(verdicts(np.arange(40 + images) % 2 == 0), described)
+    assert [row["value"] for row in rows] == measured
 
 
 def test_a_column_of_which_one_part_is_large_enough_is_left_out() -> None:

@@ -44,7 +44,12 @@ def rows(gap, low, high, model="forest-d4", grouped=0.623):
     ("gap", "low", "high", "words"),
     [
         (0.218, 0.15, 0.28, "21.8 points (15.0 to 28.0) of the claim were memory of the same experiment, not skill"),
+        (leak.LEAK, 0.001, 0.02, "1.0 points (0.1 to 2.0) of the claim were memory of the same experiment, not skill"),
+        (leak.LEAK - 1e-9, 0.001, 0.02, "a real but small difference of 1.0 points (0.1 to 2.0)"),
         (0.005, 0.001, 0.009, "a real but small difference of 0.5 points (0.1 to 0.9)"),
+        (0.002, -0.004, leak.LEAK - 1e-9, "no leak worth mentioning; the interval of the gap ends at +1.0 points"),
+        (0.002, -0.004, leak.LEAK, "cannot be decided from 48 images in 24 groups"),
+        (0.02, 0.0, 0.04, "cannot be decided from 48 images in 24 groups"),
         (0.002, -0.004, 0.008, "no leak worth mentioning; the interval of the gap ends at +0.8 points"),
         (0.03, -0.05, 0.11, "cannot be decided from 48 images in 24 groups"),
         (-0.1, -0.15, -0.05, "which memory cannot explain"),
