@@ -163,7 +163,7 @@ def test_the_lead_that_is_too_small_is_seen_from_the_leader_and_says_what_could_
     assert plain(sentences.lead_sentence(record([NET, FOREST], [TIE]))) == (
         "The most accurate, net, is 4.0 percentage points ahead of the next, forest (95 % interval −3.0 to +11.0, "
         "adjusted p = 0.31, exact McNemar test): 48 images do not show a difference. "
-        "The test by itself would find a difference of 12.0 points four times in five."
+        "The test alone would detect a difference of 12.0 points with 80 % power."
     )
 
 
@@ -185,7 +185,7 @@ def test_the_lead_has_the_unit_of_what_decides() -> None:
     assert plain(sentences.lead_sentence(record([NET, FOREST], [kappa], Criterion(metric="quadratic_kappa")))) == (
         "The best by quadratic weighted kappa, net, is 0.040 ahead of the next, forest (95 % interval −0.030 to "
         "+0.110, adjusted p = 0.31, t test by groups): 48 images do not show a difference. "
-        "The test by itself would find a difference of 0.120 four times in five."
+        "The test alone would detect a difference of 0.120 with 80 % power."
     )
 
 

@@ -152,7 +152,7 @@ COMPARISONS = pa.schema(
 )
 """One row per pair of models: metric of `first` minus metric of `second`, over all repeats.
 
-`detectable` is the smallest difference that the test would detect four times in five (null: no difference is
+`detectable` is the smallest difference that the test would detect with a power of 80 % (null: no difference is
 detectable), `error_correlation` the correlation (phi) between the two models' mistakes. At `level` sample, `images` and
 the columns `*_only_right` count samples."""
 

@@ -15,7 +15,7 @@ Judgement = Literal["first better", "second better", "equivalent", "undecided"]
 
 
 def detectable(spread: Spread) -> float:
-    """Smallest true difference that a two-sided test at 5 % finds four times in five.
+    """Smallest true difference that a two-sided test at 5 % detects with power `POWER`.
 
     The multiple of the standard error of Bloom (1995), Evaluation Review 19:547: t(0.975) + t(0.8), 2.80 with many
     degrees of freedom. NaN where the standard error is unknown.
@@ -27,7 +27,7 @@ def detectable(spread: Spread) -> float:
 
 
 def groups_needed(groups: int, detectable: float, difference: float) -> int:
-    """How many groups would find `difference` four times in five, given what `groups` of them could detect.
+    """How many groups would detect `difference` with power `POWER`, given what `groups` of them could detect.
 
     Standard errors fall with the square root of the number of groups; the answer is rounded up.
     """

@@ -6,6 +6,7 @@ Every function is pure, from numbers of the record to a sentence, so that each c
 from __future__ import annotations
 
 from gradewise.config.aggregation import Top
+from gradewise.evaluation.power import POWER
 from gradewise.evaluation.recommendation import (
     CLOSE,
     SIGNIFICANT,
@@ -217,7 +218,7 @@ def lead_sentence(record: Recommendation) -> str | None:
         text = f"{ahead}: {numbers.many(record.ground.images, criterion.level)} do not show a difference."
     if numbers.known(pair.detectable):
         detectable = metric_names.gap(criterion.metric, pair.detectable)
-        text += f" The test by itself would find a difference of {detectable} four times in five."
+        text += f" The test alone would detect a difference of {detectable} with {numbers.whole_percent(POWER)} power."
     elif pair.difference.bounds:
         text += " With so few repeats or groups this test can hardly show any."
     if criterion.margin is not None:
