@@ -1,6 +1,7 @@
 """Runs of the workflow in a folder of their own."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -35,14 +36,25 @@ def planned():
     return parse
 
 
+@pytest.fixture(scope="session")
+def run_in(snakemake):
+    """Run a configuration from a copy in a folder of its own, `mine.yaml`; returns what was printed."""
+
+    def run(folder, configuration):
+        file = shutil.copy(configuration, folder / "mine.yaml")
+        return snakemake("--cores", 2, "--directory", folder, "--configfile", file).stdout
+
+    return run
+
+
 @pytest.fixture
-def replan_changed(snakemake, planned, tmp_path):
+def replan_changed(snakemake, planned):
     """Jobs planned in the folder of a finished run when its configuration has changed."""
 
     def plan(folder, configuration, change):
         raw = yaml.safe_load(configuration.read_text())
         change(raw)
-        file = tmp_path / "changed.yaml"
+        file = folder / "mine.yaml"
         file.write_text(yaml.safe_dump(raw, sort_keys=False))
         return planned(snakemake("-n", "--directory", folder, "--configfile", file).stdout)
 

@@ -14,10 +14,10 @@ STUDIES = Path(__file__).parent / "studies.yaml"
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory, snakemake):
+def finished(tmp_path_factory, run_in):
     """Folder of a finished run."""
     folder = tmp_path_factory.mktemp("studies")
-    snakemake("--cores", 2, "--directory", folder, "--configfile", STUDIES)
+    run_in(folder, STUDIES)
     return folder
 
 
