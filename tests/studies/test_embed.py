@@ -130,7 +130,7 @@ def test_separation_is_told_of_the_components_in_use_and_of_each_embedding(train
 
 
 def test_many_samples_are_reduced_to_whole_groups(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr("gradewise.studies.embed.MOST_SAMPLES", 20)
+    monkeypatch.setattr("gradewise.studies.kinds.embedding.embed.MOST_SAMPLES", 20)
     embedding, _ = run(trained, tmp_path / "out", dimensions=[2])
     assert len(embedding) == 20
 

@@ -15,6 +15,7 @@ import pytest
 from gradewise import tables
 from gradewise.command import UserError
 from gradewise.config.datasets import Dataset
+from gradewise.evaluation.recommendation import Recommendation
 from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.fit_pca import fit_pca
 from gradewise.families.forest.classifier import read_forest
@@ -119,6 +120,7 @@ def evidence(folder: Path) -> Evidence:
         subgroups=nothing,
         audit=nothing,
         runs=tuple(runs),
+        recommendation=Recommendation.model_construct(),
     )
 
 

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure as Canvas
 from gradewise import tables
 from gradewise.report import drawing, numbers
 from gradewise.report.blocks import Block, Figure, Text
-from gradewise.report.palette import INK, ramp, styles
+from gradewise.report.figures import grid
+from gradewise.report.palette import ramp
 from gradewise.studies.kinds.settings import Study
 from gradewise.studies.kinds.settings.varied import Varied
 from gradewise.studies.pages.evidence import StudyEvidence
@@ -19,12 +20,12 @@ MOST, NUMBERED = 40, 12
 
 
 def blocks(name: str, study: Study, found: StudyEvidence, read: Varied) -> list[Block]:
-    """The answer in words and the rule that it follows, then the matrix."""
+    """The finding in words and the rule that it follows, then the matrix."""
     table = tables.read(found.file(name, "agreements.parquet"))
     if table.empty:
         return [Text("Agreement of errors needs at least two rows with test images.")]
-    told = [sentence for sentence in (_same_images(table), _answer(read)) if sentence]
-    answered: list[Block] = [
+    told = [sentence for sentence in (_same_images(table), _gain(read)) if sentence]
+    sentences: list[Block] = [
         Text(" ".join(told)),
         Text(
             "The rule: blending helps where the 95 % interval of the vote lies above the test accuracy of the row that "
@@ -34,7 +35,7 @@ def blocks(name: str, study: Study, found: StudyEvidence, read: Varied) -> list[
         ),
     ]
     names = [row.name for row in read.rows]
-    return answered if len(names) > MOST else [*answered, _figure(name, names, table, read.family)]
+    return sentences if len(names) > MOST else [*sentences, _figure(name, names, table, read.colour)]
 
 
 def _same_images(table: pd.DataFrame) -> str | None:
@@ -50,7 +51,7 @@ def _same_images(table: pd.DataFrame) -> str | None:
     )
 
 
-def _answer(read: Varied) -> str | None:
+def _gain(read: Varied) -> str | None:
     best, together = read.best("test"), read.together
     if best is None or together is None:
         return None
@@ -78,37 +79,23 @@ def _judged(alone: float, bounds: tuple[float, float] | None) -> str:
     return "blending harms" if bounds[1] < alone else "no gain from blending is shown"
 
 
-def _figure(name: str, names: list[str], table: pd.DataFrame, family: str) -> Figure:
-    place = {cell: at for at, cell in enumerate(names)}
-    matrix = np.full((len(names), len(names)), np.nan)
+def _figure(name: str, names: list[str], table: pd.DataFrame, colour: str) -> Figure:
+    matrix = pd.DataFrame(np.nan, index=names, columns=names)
     for row in table.itertuples(index=False):
-        if row.first in place and row.second in place:
-            value = np.nan if pd.isna(row.error_correlation) else row.error_correlation
-            matrix[place[row.first], place[row.second]] = matrix[place[row.second], place[row.first]] = value
-    side = min(5.6, 1.2 + 0.36 * len(names)) if len(names) <= NUMBERED else 5.2
+        if row.first in matrix.index and row.second in matrix.index:
+            matrix.loc[row.first, row.second] = matrix.loc[row.second, row.first] = row.error_correlation
+    few = len(names) <= NUMBERED
+    values = matrix.to_numpy(dtype=float)
+    written = np.char.replace(np.char.mod("%.2f", values), "-", numbers.MINUS)
+    texts = np.where(np.isnan(values) | (not few), "", written).tolist()
+    places = [str(place + 1) for place in range(len(names))]
     with drawing.style():
-        canvas = Canvas(figsize=(drawing.WIDTH, side))
+        canvas = Canvas(figsize=(drawing.WIDTH, min(5.6, 1.2 + 0.36 * len(names)) if few else 5.2))
         axes = canvas.subplots()
-        image = axes.imshow(matrix, cmap=ramp(styles({family: family})[family].colour), vmin=0, vmax=1)
-        if len(names) <= NUMBERED:
-            for line, column in np.argwhere(~np.isnan(matrix)):
-                value = matrix[line, column]
-                axes.text(
-                    column,
-                    line,
-                    f"{value:.2f}".replace("-", numbers.MINUS),
-                    ha="center",
-                    va="center",
-                    fontsize=7,
-                    color="white" if value > 0.62 else INK,
-                )
-        small = 8 if len(names) <= 20 else 6
-        axes.set_xticks(range(len(names)), [str(at + 1) for at in range(len(names))], fontsize=small)
-        labels = [f"{cell}  {at + 1}" for cell, at in place.items()]
-        axes.set_yticks(range(len(names)), labels, fontsize=small)
-        axes.tick_params(length=0)
-        axes.spines[:].set_visible(False)
-        bar = canvas.colorbar(image, ax=axes, shrink=0.8, pad=0.02)
+        labels = [f"{cell}  {place}" for cell, place in zip(names, places, strict=True)]
+        grid.draw(axes, values, texts, columns=places, rows=labels, colours=ramp(colour), fontsize=7)
+        axes.tick_params(labelsize=8 if len(names) <= 20 else 6)
+        bar = canvas.colorbar(axes.images[0], ax=axes, shrink=0.8, pad=0.02)
         bar.set_label("Correlation of errors")
         bar.outline.set_visible(False)
         svg = drawing.to_svg(canvas)

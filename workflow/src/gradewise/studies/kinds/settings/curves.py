@@ -14,7 +14,7 @@ from gradewise import tables
 from gradewise.report import drawing, numbers
 from gradewise.report.blocks import Block, Figure
 from gradewise.report.figures.curves import draw_curve, over_repeats
-from gradewise.report.palette import QUIET, Style, shades, styles
+from gradewise.report.palette import QUIET, Style, shades
 from gradewise.report.sections.training import FEW_EPOCHS
 from gradewise.studies.kinds.settings import Study
 from gradewise.studies.kinds.settings.marks import columns
@@ -37,7 +37,7 @@ def blocks(name: str, study: Study, found: StudyEvidence, read: Varied) -> list[
         return []
     along = "epoch" if table["epoch"].nunique() >= FEW_EPOCHS else "iteration"
     cells = {str(cell): part for cell, part in table.groupby("cell", sort=False)}
-    colour = styles({read.family: read.family})[read.family].colour
+    colour = read.colour
     figures: list[Block] = [_side_by_side(name, cells, table, along, colour)]
     if 1 < len(cells) <= TOGETHER:
         figures.append(_together(name, cells, table, along, colour))

@@ -13,13 +13,14 @@ from matplotlib.figure import Figure as Canvas
 from gradewise.report import drawing, numbers
 from gradewise.report.blocks import Block, Figure
 from gradewise.report.figures import grid
-from gradewise.report.palette import INK, ramp, styles
+from gradewise.report.palette import INK, ramp
 from gradewise.studies.cells import in_words
 from gradewise.studies.kinds.settings import Study, varied
 from gradewise.studies.kinds.settings.lines import ordered
-from gradewise.studies.kinds.settings.varied import Row, Varied
+from gradewise.studies.kinds.settings.varied import Varied
 from gradewise.studies.pages import wording
 from gradewise.studies.pages.evidence import StudyEvidence
+from gradewise.studies.pages.rows import Row
 
 CHOSEN_BY = ("train", "validation", "oob_groups")
 """What is drawn where it is measured: what settings are chosen by, beside the accuracy in training. Test accuracy,
@@ -48,7 +49,7 @@ def blocks(name: str, study: Study, found: StudyEvidence, read: Varied) -> list[
     lines = ordered([row.settings[y] for row in rows])
     across = len(shown) if len(shown) > 1 else min(ACROSS, len(panels))
     down = -(-len(panels) * len(shown) // across)
-    colours = ramp(styles({read.family: read.family})[read.family].colour)
+    colours = ramp(read.colour)
     with drawing.style():
         canvas = Canvas(figsize=(drawing.WIDTH, 0.3 + down * (0.62 + 0.24 * len(lines))))
         drawn = canvas.subplots(down, across, squeeze=False).ravel()

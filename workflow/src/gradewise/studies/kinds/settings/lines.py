@@ -14,13 +14,14 @@ from matplotlib.typing import LineStyleType
 from gradewise.report import drawing
 from gradewise.report.blocks import Block, Figure
 from gradewise.report.figures import curves, dots
-from gradewise.report.palette import INK, Style, shades, styles
+from gradewise.report.palette import INK, Style, shades
 from gradewise.studies.cells import in_words
 from gradewise.studies.kinds.settings import Study, varied
 from gradewise.studies.kinds.settings.marks import LOOK, PUBLISHED, columns
-from gradewise.studies.kinds.settings.varied import Row, Varied
+from gradewise.studies.kinds.settings.varied import Varied
 from gradewise.studies.pages import published, wording
 from gradewise.studies.pages.evidence import StudyEvidence
+from gradewise.studies.pages.rows import Row
 
 LOGARITHMIC = 30
 """Values that span more than this factor stand on a logarithmic axis."""
@@ -51,7 +52,7 @@ def blocks(name: str, study: Study, found: StudyEvidence, read: Varied) -> list[
     for row in sorted(rows, key=lambda row: places.of(row.settings[along])):
         others = {key: value for key, value in row.settings.items() if key not in (along, *study.best_of)}
         curves.setdefault(in_words(others), []).append((places.of(row.settings[along]), row))
-    colour = styles({read.family: read.family})[read.family].colour
+    colour = read.colour
     there = any(published.as_share(row.published.get(measure)) is not None for row in rows for measure in shown)
     with drawing.style():
         if len(curves) > 1:
@@ -107,14 +108,14 @@ class Places:
 
 def ordered(values: Sequence[Any]) -> list[Any]:
     """Different values: numbers ascending, then words as they come."""
-    found = list({wording.setting(value): value for value in values}.values())
-    rank = {wording.setting(value): place for place, value in enumerate(found)}
+    by_text = {wording.setting(value): value for value in values}
+    rank = {text: place for place, text in enumerate(by_text)}
 
     def key(value: Any) -> tuple[bool, float]:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         return (not number, float(value) if number else rank[wording.setting(value)])
 
-    return sorted(found, key=key)
+    return sorted(by_text.values(), key=key)
 
 
 def _by_measure(curves: dict[str, list[Point]], shown: list[str], places: Places, colour: str, along: str) -> Canvas:
@@ -156,10 +157,8 @@ def _together(points: list[Point], shown: list[str], places: Places, colour: str
 
 def _draw(axes: Axes, points: list[Point], measure: str, style: Style, hollow: bool) -> None:
     scores = [row.estimate(measure) for _, row in points]
-    places, values = (
-        [place for place, _ in points],
-        [np.nan if score.value is None else score.value for score in scores],
-    )
+    places = [place for place, _ in points]
+    values = [np.nan if score.value is None else score.value for score in scores]
     low, high = np.transpose([score.bounds or (np.nan, np.nan) for score in scores])
     curve = curves.Curve(places, values, style, low=low, high=high, size=5, hollow=hollow)
     curves.draw_curve(axes, curve)

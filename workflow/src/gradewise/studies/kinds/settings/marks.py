@@ -11,7 +11,7 @@ from gradewise.evaluation.recommend import baseline_of
 from gradewise.report.blocks import Block, Figure
 from gradewise.report.figures import dots
 from gradewise.report.numbers import Estimate
-from gradewise.report.palette import INK, Style, styles
+from gradewise.report.palette import INK, Style
 from gradewise.studies.kinds.settings import Study, varied
 from gradewise.studies.kinds.settings.varied import Varied
 from gradewise.studies.pages import published, wording
@@ -40,7 +40,7 @@ def blocks(name: str, study: Study, found: StudyEvidence, read: Varied) -> list[
     shown = [measure for measure in shown if measure != "train"] or shown
     if not shown:
         return []
-    colour = styles({read.family: read.family})[read.family].colour
+    colour = read.colour
     rows = [*read.rows, *read.only_published]
     guess = baseline_of(found.base, found.base.tested(found.base.models[0], "image")["label"])
     lines, told, there = [], [], False

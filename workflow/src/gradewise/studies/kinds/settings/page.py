@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from gradewise.report import numbers
 from gradewise.report.blocks import Block, Column, Table, Text
 from gradewise.studies.cells import in_words
 from gradewise.studies.kinds.settings import Study, agreement, curves, heat_map, lines, marks, varied
-from gradewise.studies.kinds.settings.varied import Row, Varied
+from gradewise.studies.kinds.settings.varied import Varied
 from gradewise.studies.measures import ACCURACIES
 from gradewise.studies.pages import published, wording
 from gradewise.studies.pages.evidence import StudyEvidence
+from gradewise.studies.pages.rows import Row, column, measure_columns
 
 SHORT_NAME = 30
 """Names of rows up to so many letters stay on one line."""
@@ -72,7 +71,7 @@ def _table(name: str, study: Study, read: Varied) -> Table:
     columns: list[Column] = []
 
     def show(heading: str, texts: list[str], kind: str = "number") -> None:
-        columns.append(_column(heading, dict(zip(data["row"], texts, strict=True)), kind))
+        columns.append(column(rows, "row", heading, texts, kind))
 
     if isinstance(study.vary, dict):
         for key in study.vary:
@@ -90,34 +89,12 @@ def _table(name: str, study: Study, read: Varied) -> Table:
         data["published choice"] = [_choice(row, study.best_of) for row in rows]
         show("Published, choice", data["published choice"], "text")
         told = [key for key in told if key not in study.best_of]
-    for measure in dict.fromkeys([*study.measures, *told]):
-        if measure in study.measures:
-            data |= _values(rows, measure)
-            show(wording.name(measure), [wording.written(measure, row.measured.get(measure)) for row in rows])
-        if measure in told:
-            data[f"{measure} published"] = [published.written(row.published.get(measure)) for row in rows]
-            heading = published.heading(wording.name(measure), len(told) > 1)
-            show(heading, data[f"{measure} published"])
+    values, of_measures = measure_columns(rows, "row", study.measures, told)
     caption = "Image-level accuracy with 95 % intervals" if varied.accuracies(study) else "What was measured"
-    repeats = max((one.repeats for row in rows for one in row.measured.values()), default=1)
+    repeats = max((measured.repeats for row in rows for measured in row.measured.values()), default=1)
     caption += f", over {repeats} repeats" if repeats > 1 else ""
     caption += published.note(study.comparable) if any(row.published for row in rows) else ""
-    return Table(name, caption, pd.DataFrame(data), tuple(columns))
-
-
-def _column(heading: str, texts: Mapping[str, str], kind: str) -> Column:
-    return Column(heading, "row", texts.__getitem__, kind)
-
-
-def _values(rows: list[Row], measure: str) -> dict[str, list[float]]:
-    """Columns of the file: value, interval where there is one, spread over repeats."""
-    found: dict[str, list[float]] = {measure: [], f"{measure} low": [], f"{measure} high": [], f"{measure} spread": []}
-    for row in rows:
-        estimate = row.estimate(measure)
-        spread = row.measured[measure].spread if measure in row.measured else None
-        for key, value in zip(found, (estimate.value, estimate.low, estimate.high, spread), strict=True):
-            found[key].append(np.nan if value is None else value)
-    return {key: values for key, values in found.items() if key == measure or not np.isnan(values).all()}
+    return Table(name, caption, pd.DataFrame(data | values), (*columns, *of_measures))
 
 
 def _listed(value: Any) -> str:
@@ -126,9 +103,9 @@ def _listed(value: Any) -> str:
 
 def _chosen(values: list[Any] | None) -> str:
     """How often each value was chosen: '2 (2 of 3), 1 (1 of 3)'."""
-    given = values or []
-    counts = Counter(map(wording.setting, given)).most_common()
-    told = [f"{value} ({count}{numbers.SPACE}of{numbers.SPACE}{len(given)})" for value, count in counts]
+    chosen = values or []
+    counts = Counter(map(wording.setting, chosen)).most_common()
+    told = [f"{value} ({count}{numbers.SPACE}of{numbers.SPACE}{len(chosen)})" for value, count in counts]
     return ", ".join(told) or numbers.NONE
 
 
@@ -186,9 +163,9 @@ def _remarks(study: Study, read: Varied) -> list[str]:
             "report, differ mostly where C is very small or gamma far from its best values."
         )
     if any(
-        one.spread is not None and one.estimate.bounds is None
+        measured.spread is not None and measured.estimate.bounds is None
         for row in read.rows
-        for measure, one in row.measured.items()
+        for measure, measured in row.measured.items()
         if measure in ACCURACIES and measure in study.measures
     ):
         remarks.append("The number after ± is the standard deviation over repeats, in percentage points.")

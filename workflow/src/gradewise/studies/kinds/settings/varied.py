@@ -4,51 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from gradewise import tables
 from gradewise.report.evidence import row_estimate
-from gradewise.report.numbers import Estimate
+from gradewise.report.palette import styles
 from gradewise.studies.cells import Published, in_words
 from gradewise.studies.kinds.settings import Study
 from gradewise.studies.measures import ACCURACIES
 from gradewise.studies.pages.evidence import StudyEvidence
+from gradewise.studies.pages.rows import Row
 from gradewise.studies.pages.wording import Measured
 
 ALL = "*"
 """The row that stands for all cells together."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """A combination of settings.
-
-    Attributes
-    ----------
-    name : str
-    view : str or None
-        What its view does, in words; None where only the source has the row.
-    settings : mapping
-        The varied settings; of those chosen on validation a list of the values chosen, one a repeat.
-    published : mapping
-        What the source says of it, by measure, and the values that it chose of settings chosen on validation.
-    measured : mapping of str to Measured
-        Empty where only the source has the row.
-    """
-
-    name: str
-    view: str | None
-    settings: Mapping[str, Any]
-    published: Mapping[str, Published] = field(default_factory=dict)
-    measured: Mapping[str, Measured] = field(default_factory=dict)
-
-    def estimate(self, measure: str) -> Estimate:
-        """A measure's value and interval; without value where it was not measured."""
-        found = self.measured.get(measure)
-        return found.estimate if found else Estimate(None)
 
 
 @dataclass(frozen=True)
@@ -59,6 +31,11 @@ class Varied:
     only_published: tuple[Row, ...]
     together: Row | None
     family: str
+
+    @property
+    def colour(self) -> str:
+        """The colour of the family."""
+        return styles({self.family: self.family})[self.family].colour
 
     def best(self, measure: str) -> Row | None:
         """The row that validation would choose; where nothing was validated, the best by a measure itself."""
@@ -71,21 +48,21 @@ def read(name: str, study: Study, found: StudyEvidence) -> Varied:
     """Read the cells of a study and lay the published values beside them."""
     table = tables.read(found.file(name, "cells.parquet"))
     planned = found.plan.varied[name].cells
-    given = {cell.name: cell for cell in planned}
+    by_name = {cell.name: cell for cell in planned}
     views = {cell.view: found.plan.views[cell.view].in_words() for cell in planned}
     rows, together = [], None
     for cell, part in table.groupby("cell", sort=False):
         settings = json.loads(part["settings"].iloc[0])
         measured = {row.measure: _measured(row) for row in part.itertuples(index=False)}
         if cell == ALL:
-            together = Row(ALL, None, {}, {}, measured)
+            together = Row(ALL, measured=measured)
             continue
         fixed = {key: value for key, value in settings.items() if key not in study.best_of}
         # where settings are chosen on validation, rows bear names of their own, and share a view that does not vary
-        one = given.get(str(cell))
-        view = settings.get("view", (one or planned[0]).view)
-        published = one.published if one is not None else study.published_of(fixed)
-        rows.append(Row(str(cell), views[view], settings, published, measured))
+        own = by_name.get(str(cell))
+        view = settings.get("view", (own or planned[0]).view)
+        published = own.published if own is not None else study.published_of(fixed)
+        rows.append(Row(str(cell), published, measured, settings, views[view]))
     taken = [row.settings for row in rows]
     return Varied(tuple(rows), tuple(_left(study, taken)), together, planned[0].family)
 
@@ -108,7 +85,8 @@ def _left(study: Study, taken: list[Any]) -> list[Row]:
     for row in study.published:
         fixed = {key: row[key] for key in keys if key in row}
         if not any(_names(row, {key: settings[key] for key in keys if key in settings}) for settings in taken):
-            left.append(Row(in_words(fixed), None, fixed, {key: row[key] for key in row if key not in fixed}))
+            published = {key: row[key] for key in row if key not in fixed}
+            left.append(Row(in_words(fixed), published, settings=fixed))
     return left
 
 

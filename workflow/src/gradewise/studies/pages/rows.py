@@ -1,0 +1,78 @@
+"""Rows of a table with what was measured of them and what the source says: models, or combinations of settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gradewise.report.blocks import Column
+from gradewise.report.numbers import Estimate
+from gradewise.studies.cells import Published
+from gradewise.studies.pages import published, wording
+from gradewise.studies.pages.wording import Measured
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model, or a combination of settings.
+
+    Attributes
+    ----------
+    name : str
+    published : mapping
+        What the source says of it, by measure, and the values that it chose of settings chosen on validation.
+    measured : mapping of str to Measured
+        Empty where only the source has the row.
+    settings : mapping
+        The varied settings; of those chosen on validation a list of the values chosen, one per repeat.
+    view : str or None
+        What its view does, in words; None where only the source has the row.
+    """
+
+    name: str
+    published: Mapping[str, Published] = field(default_factory=dict)
+    measured: Mapping[str, Measured] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    view: str | None = None
+
+    def estimate(self, measure: str) -> Estimate:
+        """A measure's value and interval; without value where it was not measured."""
+        return self.measured[measure].estimate if measure in self.measured else Estimate(None)
+
+
+def column(rows: Sequence[Row], key: str, heading: str, texts: Sequence[str], kind: str = "number") -> Column:
+    """A column that shows a text for each row, whose names are under a key of the data."""
+    by_name = dict(zip([row.name for row in rows], texts, strict=True))
+    return Column(heading, key, by_name.__getitem__, kind)
+
+
+def measure_columns(
+    rows: Sequence[Row], key: str, measures: Sequence[str], told: Sequence[str]
+) -> tuple[dict[str, list[Any]], list[Column]]:
+    """What was measured and what the source tells, measure by measure: columns of the file, and columns shown.
+
+    A measure's values are followed in the file by intervals and by the spread over repeats, where there are any.
+    """
+    data: dict[str, list[Any]] = {}
+    columns = []
+    for measure in dict.fromkeys([*measures, *told]):
+        if measure in measures:
+            data |= _values(rows, measure)
+            texts = [wording.written(measure, row.measured.get(measure)) for row in rows]
+            columns.append(column(rows, key, wording.name(measure), texts))
+        if measure in told:
+            texts = [published.written(row.published.get(measure)) for row in rows]
+            data[f"{measure} published"] = texts
+            columns.append(column(rows, key, published.heading(wording.name(measure), len(told) > 1), texts))
+    return data, columns
+
+
+def _values(rows: Sequence[Row], measure: str) -> dict[str, list[float]]:
+    spread = {row.name: row.measured[measure].spread for row in rows if measure in row.measured}
+    parts = pd.DataFrame([{**vars(row.estimate(measure)), "spread": spread.get(row.name)} for row in rows], dtype=float)
+    values = {f"{measure} {part}".removesuffix(" value"): parts[part].to_list() for part in parts}
+    return {name: column for name, column in values.items() if name == measure or not np.isnan(column).all()}
