@@ -28,23 +28,7 @@ from gradewise.studies.cells import OF_OWN_RUNS, Cell, VariedCells
 
 @dataclass(frozen=True)
 class Task:
-    """What the cells of one view are fitted to.
-
-    Attributes
-    ----------
-    results : Results
-        Of the dataset.
-    dataset, study, view : str
-        Names in the configuration.
-    repeat : int
-        Which split.
-    classes : list of str
-        In the order of the configuration.
-    seed : int
-        Of the configuration.
-    threads : int
-        No result depends on it.
-    """
+    """What the cells of one view are fitted to in a repeat: names, classes and seed are those of the configuration."""
 
     results: Results
     dataset: str
@@ -105,17 +89,9 @@ def write_runs(
     classes: list[str],
     output: Path,
 ) -> None:
-    """Write `predictions.parquet` and `runs.json`, holding the predictions of one cell in memory at a time.
+    """Write `predictions.parquet` and `runs.json` into a folder, with the predictions of one cell in memory at a time.
 
-    Parameters
-    ----------
-    tasks : iterable of (Task, DataFrame, iterable of FittedCell)
-        For each view the task, its table of samples and its cells.
-    cells : sequence of Cell
-        In the order of the configuration.
-    classes : list of str
-    output : Path
-        Folder to write into.
+    For each view the task, its table of samples and its cells are given; `cells` has the order of the configuration.
     """
     records = {}
     with tables.appending(output / "predictions.parquet", tables.predictions_of_cells(classes)) as append:

@@ -20,18 +20,21 @@ from gradewise.studies.pages.evidence import StudyEvidence
 
 METRICS = {"precision": "Precision", "recall": "Recall", "f1": "F score"}
 AVERAGE = "Average"
+EQUATIONS = (
+    "Precision = TP / (TP + FP). Recall = TP / (TP + FN). F score = 2 × precision × recall / (precision + recall). "
+    "Accuracy = (TP + TN) / (TP + TN + FP + FN). Averages are means over classes without weights."
+)
 
 
 def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
     """What the metrics are, their table, how far off errors are, and a confusion matrix for each model."""
     evidence = found.base
-    shown: list[Block] = [Text(sentence) for sentence in _equations(evidence)]
-    shown.append(_table(name, study, evidence))
+    shown: list[Block] = [Text(_counted(evidence)), Text(EQUATIONS), _table(name, study, evidence)]
     if evidence.settings.ordered:
         shown.append(confusion.grades_off(evidence, study.models, f"{name}-grades-off"))
     shown.append(
         Text(
-            "In the matrices rows are the true class and columns what the model answered; verdicts of all repeats are "
+            "In the matrices rows are the true class and columns the predicted one; verdicts of all repeats are "
             "counted together.",
             "small",
         )
@@ -59,22 +62,17 @@ def _f_score(evidence: Evidence, model: str) -> Estimate:
     return evidence.estimate(model, "f1", evidence.deciding_level)
 
 
-def _equations(evidence: Evidence) -> list[str]:
+def _counted(evidence: Evidence) -> str:
     positive = evidence.settings.positive
     turns = (
         f"{positive} is positive; in the line of the other class that one is."
         if positive
         else "Each class is taken as positive in turn."
     )
-    counted = (
+    return (
         f"Of images of the class and called so: true positives (TP); called so but of another class: false positives "
         f"(FP); of the class but called otherwise: false negatives (FN); neither: true negatives (TN). {turns}"
     )
-    return [
-        counted,
-        "Precision = TP / (TP + FP). Recall = TP / (TP + FN). F score = 2 × precision × recall / (precision + recall). "
-        "Accuracy = (TP + TN) / (TP + TN + FP + FN). Averages are means over classes without weights.",
-    ]
 
 
 def _table(name: str, study: Study, evidence: Evidence) -> Table:
@@ -109,7 +107,7 @@ def _table(name: str, study: Study, evidence: Evidence) -> Table:
 
 
 def _beside(study: Study, model: str, of_class: str) -> Mapping[str, Published]:
-    """The row of the source on a class; one that names no model stands beside every model."""
+    """The row of the source on a class; one that names no model counts for every model."""
     return next((row for row in study.published if _same(row, of_class) and row.get("model", model) == model), {})
 
 

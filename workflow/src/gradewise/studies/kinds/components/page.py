@@ -81,16 +81,12 @@ def _round_counts(most: int) -> list[int]:
 
 def _table(name: str, explained: np.ndarray) -> Table:
     data = pd.DataFrame({"components": np.arange(1, len(explained) + 1), "explained": explained})
-    shown = data.loc[data["components"].isin(_round_counts(len(explained)))]
-    return Table(
-        f"{name}-variance",
-        "Variance that the first components explain",
-        shown.reset_index(drop=True),
-        (
-            Column("Components", "components", numbers.count),
-            Column("Variance explained", "explained", numbers.percent),
-        ),
+    shown = data.loc[data["components"].isin(_round_counts(len(explained)))].reset_index(drop=True)
+    columns = (
+        Column("Components", "components", numbers.count),
+        Column("Variance explained", "explained", numbers.percent),
     )
+    return Table(f"{name}-variance", "Variance that the first components explain", shown, columns)
 
 
 def _images(name: str, study: Study, pca: Pca) -> Figure:

@@ -30,11 +30,11 @@ def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
     separation = tables.read(found.file(name, "separation.parquet"))
     styles = class_styles(found.base.classes)
     components = int(separation.loc[~separation["embedded"], "dimensions"].iloc[0])
-    one = points.loc[points["dimensions"] == points["dimensions"].iloc[0]]
+    first = points.loc[points["dimensions"] == points["dimensions"].iloc[0]]
     opening = Text(
-        f"t-SNE of {numbers.many(len(one), 'training sample')} of {numbers.many(one['group'].nunique(), 'group')}, by "
-        f"their scores along {numbers.many(components, 'component')} of {study.model} (repeat {run.repeat}), with a "
-        f"perplexity of at most {study.perplexity:g}. Its axes have no unit: only who is near whom has a meaning."
+        f"t-SNE of {numbers.many(len(first), 'training sample')} of {numbers.many(first['group'].nunique(), 'group')}, "
+        f"by their scores along {numbers.many(components, 'component')} of {study.model} (repeat {run.repeat}), with "
+        f"a perplexity of at most {study.perplexity:g}. Its axes have no unit: only who is near whom has a meaning."
     )
     figures = [
         _figure(f"{name}-{count}", study, count, part, styles, separation)
@@ -44,26 +44,20 @@ def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
 
 
 def _figure(
-    name: str,
-    study: Study,
-    count: Any,
-    points: pd.DataFrame,
-    styles: dict[str, Style],
-    separation: pd.DataFrame,
+    name: str, study: Study, count: Any, points: pd.DataFrame, styles: dict[str, Style], separation: pd.DataFrame
 ) -> Figure:
     with drawing.style():
         if count == 3:
             canvas = Canvas(figsize=(5.4, 4.4), dpi=220)
             axes = canvas.add_subplot(projection="3d")
-            _scatter(axes, points, "xyz", styles)
             axes.set_zlabel("t-SNE 3")
             axes.tick_params(labelsize=7)
             axes.set_box_aspect(None, zoom=0.93)
         else:
             canvas = Canvas(figsize=(5.6, 4.4), dpi=220)
             axes = canvas.add_subplot()
-            _scatter(axes, points, "xy", styles)
             axes.set_aspect("equal", adjustable="datalim")
+        _scatter(axes, points, "xyz"[:count], styles)
         axes.set_xlabel("t-SNE 1")
         axes.set_ylabel("t-SNE 2")
         canvas.legend(loc="outside right upper", title="Class", markerscale=1.4)
@@ -91,9 +85,9 @@ def _scatter(axes: Axes, points: pd.DataFrame, along: str, styles: dict[str, Sty
             "color": style.colour,
             "edgecolors": "white",
             "linewidths": 0.3,
-            "alpha": 0.9,
         }
-        axes.scatter(*(mine[axis] for axis in along), label=label, rasterized=len(points) > MANY, **look)
+        places = (mine[axis] for axis in along)
+        axes.scatter(*places, alpha=0.9, label=label, rasterized=len(points) > MANY, **look)
 
 
 _MEASURES = {"neighbours": "Vote of 15 neighbours", "silhouette": "Silhouette coefficient"}
@@ -129,16 +123,16 @@ def _table(name: str, separation: pd.DataFrame) -> Table:
 def _finding(separation: pd.DataFrame) -> Text:
     """Where the vote is surely better than guessing, in words."""
     votes = separation.loc[separation["measure"] == "neighbours"]
-    clear = [_space(row.embedded, row.dimensions) for row in votes.itertuples() if row.low > row.baseline]
-    rest = [_space(row.embedded, row.dimensions) for row in votes.itertuples() if not row.low > row.baseline]
+    clear: list[str] = []
+    rest: list[str] = []
+    for row in votes.itertuples():
+        (clear if row.low > row.baseline else rest).append(_space(row.embedded, row.dimensions))
     said = []
     if clear:
         said.append(f"Among points of {numbers.listed(clear)} neighbours tell more of the class than guessing does.")
     if rest:
-        said.append(
-            f"Among points of {numbers.listed(rest)} the interval reaches down to guessing, so that no separation is "
-            "shown."
-        )
+        points = f"points of {numbers.listed(rest)}"
+        said.append(f"Among {points} the interval reaches down to guessing, so that no separation is shown.")
     return Text(
         "The vote asks, for each sample, its 15 nearest neighbours outside its own group; the silhouette coefficient "
         f"compares distances within and between classes. {' '.join(said)} The divergence is what t-SNE could not keep "

@@ -1,6 +1,6 @@
-"""Step `explain`: which parts of test samples speak for a network's answer, and how much of that falls on the object.
+"""Step `explain`: which parts of test samples speak for a network's prediction, how much of it on the object.
 
-Section 1.5 of the mango report shows LIME for one image a class; Grad-CAM and occlusion stand beside it here, and where
+Section 1.5 of the mango report shows LIME for one image per class; Grad-CAM and occlusion are added here, and where
 masks are known, the share of the weight that falls on what they mark is compared with the share of the area.
 """
 
@@ -46,7 +46,7 @@ def explain(
     output: Path,
     objects: Path | None = None,
 ) -> None:
-    """Explain a network's answers to some test images.
+    """Explain a network's predictions for some test images.
 
     Images are drawn at random among the test images of each class; of an image cut into samples, the one with most of
     its mask is explained. The class explained is the one predicted.
@@ -144,36 +144,29 @@ def _explain_all(
 def _falls(
     table: pd.DataFrame, weights: dict[str, np.ndarray], seconds: dict[str, list[float]], regions: dict[str, Found]
 ) -> pd.DataFrame:
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[Any, ...]] = []
     for method, maps in weights.items():
         for name in REGIONS:
-            for sample_id, one, region, took in zip(
+            for sample_id, weight, region, took in zip(
                 table["sample_id"], maps, regions[name], seconds[method], strict=True
             ):
                 area = None if region is None else float(region.mean(dtype=np.float64))
-                share = share_on(one, region) if region is not None and area else None
-                rows.append(
-                    {
-                        "sample_id": sample_id,
-                        "method": method,
-                        "region": name,
-                        "share": share,
-                        "area": area if share is not None else None,
-                        "seconds": took,
-                    }
-                )
-    return pd.DataFrame(rows).astype({"share": float, "area": float})
+                share = share_on(weight, region) if region is not None and area else None
+                rows.append((sample_id, method, name, share, area if share is not None else None, took))
+    falls = pd.DataFrame(rows, columns=["sample_id", "method", "region", "share", "area", "seconds"])
+    return falls.astype({"share": float, "area": float})
 
 
 def _means(falls: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Means over samples, all of them and those of each answer, with the interval of the difference by groups."""
+    """Means over samples, all of them and those of each prediction, with the interval of the difference by groups."""
     of_sample = table.set_index("sample_id")
     falls = falls.join(of_sample[["group", "predicted"]], on="sample_id").dropna(subset=["share"])
     rows = []
     for (method, region), part in falls.groupby(["method", "region"], sort=False):
-        answers = [(None, part), *((name, one) for name, one in part.groupby("predicted"))]
+        answers = [(None, part), *part.groupby("predicted")]
         rows += [
-            {"method": method, "region": region, "predicted": predicted, **_mean(one)} for predicted, one in answers
+            {"method": method, "region": region, "predicted": predicted, **_mean(predictions)}
+            for predicted, predictions in answers
         ]
     return pd.DataFrame(rows, columns=tables.WEIGHT_ON_REGIONS.names)
 

@@ -1,4 +1,4 @@
-"""Part: which parts of samples speak for a network's answer, and how much of that falls on what masks mark."""
+"""Part: which parts of samples speak for a network's prediction, and how much of that falls on what masks mark."""
 
 from __future__ import annotations
 
@@ -24,6 +24,14 @@ from gradewise.studies.pages.trained import first_run
 
 METHODS = {"lime": "LIME", "grad_cam": "Grad-CAM", "occlusion": "Occlusion"}
 REGIONS = {"object": "the object", "masked": "the masked region"}
+WHERE = (
+    Column.name("Method", "method", METHODS.__getitem__),
+    Column.name("Region", "region", lambda region: REGIONS[region].removeprefix("the ")),
+)
+SHARES = (
+    Column("Share of the weight", "share", numbers.percent),
+    Column("Share of the area", "area", numbers.percent),
+)
 MAP = "PuOr_r"
 """Purple against, orange for: colour-blind readers can tell them apart."""
 
@@ -38,18 +46,19 @@ def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
     means = tables.read(found.file(name, "weight_on_regions.parquet"))
     arrays = read_arrays(found.file(name, "explanations.npz"))
     figures: list[Block] = []
-    for number, (label, of_class) in enumerate(samples.groupby("label", sort=False), start=1):
-        first = of_class.index.to_numpy()[:1]
-        figures.append(_figure(f"{name}-{number}", study, str(label), samples, arrays, first))
+    for number, (_, of_class) in enumerate(samples.groupby("label", sort=False), start=1):
+        place = int(of_class.index[0])
+        of_sample = {key: values[place] for key, values in arrays.items()}
+        figures.append(_figure(f"{name}-{number}", study, samples.iloc[place], of_sample))
     ways = numbers.listed([METHODS[method] for method in study.methods])
     return [
         Text(
-            f"Test images were drawn at random, {study.each} of each class as far as there are so many, and the answer "
-            f"of {study.model} (repeat {run.repeat}) to each is explained by {ways}."
+            f"Test images were drawn at random, {study.each} of each class as far as there are so many, and the "
+            f"prediction of {study.model} (repeat {run.repeat}) for each is explained by {ways}."
             + (" The first of each class is shown; the table speaks of all." if study.each > 1 else "")
         ),
         Text(
-            "What is explained are the log odds of the class that the model answers with. LIME fits them by a sum over "
+            "What is explained are the log odds of the class that the model predicts. LIME fits them by a sum over "
             "superpixels that are shown or hidden; occlusion hides a sliding window; Grad-CAM weighs the maps of the "
             "last convolution by their gradients. What is hidden takes the mean colour of the training samples, and a "
             "patch of it can itself look like something that the network knows, such as a blemish."
@@ -59,52 +68,42 @@ def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
     ]
 
 
-def _figure(
-    name: str,
-    study: Study,
-    label: str,
-    samples: pd.DataFrame,
-    arrays: dict[str, np.ndarray],
-    rows: np.ndarray,
-) -> Figure:
-    methods = list(study.methods)
-    regions = [region for region in REGIONS if region in arrays]
+def _figure(name: str, study: Study, sample: pd.Series, arrays: dict[str, np.ndarray]) -> Figure:
+    """A sample, and what each method says of the prediction for it."""
+    pixels, methods = arrays["pixels"], list(study.methods)
     panel = drawing.WIDTH / (len(METHODS) + 1)
-    height, width = arrays["pixels"].shape[1:3]
+    height, width = pixels.shape[:2]
+    marked = [region for region in REGIONS if region in arrays and _has_edge(arrays[region])]
     with drawing.style():
-        tall = len(rows) * (panel * height / width + 0.42) + 0.75
+        tall = panel * height / width + 1.17
         canvas = Canvas(figsize=(panel * (len(methods) + 1), tall), dpi=200)
-        panels = canvas.subplots(len(rows), len(methods) + 1, squeeze=False)
-        marked = set()
-        for axes, place in zip(panels, rows, strict=True):
-            sample, pixels = samples.iloc[place], arrays["pixels"][place]
-            show(axes[0], pixels)
-            lines = f"{sample['label']}, called {sample['predicted']}\n({numbers.percent(sample['probability'])})"
-            axes[0].set_title(lines, fontsize=8)
-            for one, method in zip(axes[1:], methods, strict=True):
-                _overlay(one, pixels, arrays[method][place])
-                one.set_title(METHODS[method], fontsize=8, fontweight="normal")
-            for region in regions:
-                inside = arrays[region][place]
-                if np.isfinite(inside).all() and inside.max() >= 0.5 > inside.min():
-                    marked.add(region)
-                    for one in axes:
-                        _outline(one, inside, region)
-        _legend(canvas, panels, [region for region in regions if region in marked])
+        panels = canvas.subplots(1, len(methods) + 1)
+        show(panels[0], pixels)
+        title = f"{sample['label']}, called {sample['predicted']}\n({numbers.percent(sample['probability'])})"
+        panels[0].set_title(title, fontsize=8)
+        for axes, method in zip(panels[1:], methods, strict=True):
+            _overlay(axes, pixels, arrays[method])
+            axes.set_title(METHODS[method], fontsize=8, fontweight="normal")
+        for region in marked:
+            for axes in panels:
+                _outline(axes, arrays[region], region)
+        _legend(canvas, panels, marked)
         svg = drawing.to_svg(canvas)
-    named = "; ".join(
-        f"{sample.image_id} ({sample.label}, called {sample.predicted})" for sample in samples.iloc[rows].itertuples()
-    )
+    named = f"{sample['image_id']} ({sample['label']}, called {sample['predicted']})"
     outlined = f" Outlined: {numbers.listed([REGIONS[region] for region in sorted(marked)])}." if marked else ""
     return Figure(
         name,
-        f"{named}. Orange speaks for the answer, purple against it; each panel is scaled to its own largest weight."
+        f"{named}. Orange speaks for the prediction, purple against it; each panel is scaled to its own largest weight."
         f"{outlined}",
-        f"Samples of class {label} with what "
-        f"{numbers.listed([METHODS[method] for method in methods])} say of {study.model}'s answer, side by side: "
+        f"Samples of class {sample['label']} with what "
+        f"{numbers.listed([METHODS[method] for method in methods])} say of {study.model}'s prediction, side by side: "
         f"{named}. The table of where the weight falls gives the same as numbers.",
         svg,
     )
+
+
+def _has_edge(inside: np.ndarray) -> bool:
+    return bool(np.isfinite(inside).all() and inside.max() >= 0.5 > inside.min())
 
 
 def _overlay(axes: Axes, pixels: np.ndarray, weights: np.ndarray) -> None:
@@ -121,9 +120,9 @@ def _overlay(axes: Axes, pixels: np.ndarray, weights: np.ndarray) -> None:
 def _outline(axes: Axes, inside: np.ndarray, region: str) -> None:
     line, width = _OUTLINES[region]
     edge = np.pad(inside, 1)
-    at = [np.arange(-1, side + 1) for side in inside.shape]
-    axes.contour(at[1], at[0], edge, levels=[0.5], colors="white", linewidths=width + 1.2)
-    axes.contour(at[1], at[0], edge, levels=[0.5], colors="black", linestyles=line, linewidths=width)
+    y, x = (np.arange(-1, side + 1) for side in inside.shape)
+    axes.contour(x, y, edge, levels=[0.5], colors="white", linewidths=width + 1.2)
+    axes.contour(x, y, edge, levels=[0.5], colors="black", linestyles=line, linewidths=width)
     axes.set_xlim(-0.5, inside.shape[1] - 0.5)
     axes.set_ylim(inside.shape[0] - 0.5, -0.5)
 
@@ -132,7 +131,7 @@ def _legend(canvas: Canvas, panels: np.ndarray, marked: list[str]) -> None:
     scale = ScalarMappable(Normalize(-1, 1), MAP)
     bar = canvas.colorbar(scale, ax=panels, location="bottom", shrink=0.5, aspect=45, pad=0.02)
     bar.set_label("Weight / largest weight of the panel")
-    bar.set_ticks([-1, 0, 1], labels=[f"{numbers.MINUS}1 (against)", "0", "1 (for the answer)"])
+    bar.set_ticks([-1, 0, 1], labels=[f"{numbers.MINUS}1 (against)", "0", "1 (for the prediction)"])
     bar.outline.set_linewidth(0.5)
     if marked:
         handles = [
@@ -151,12 +150,12 @@ def _where_weight_falls(
         unknown = Text("No mask marks anything in these samples, so nothing can be said of where the weight should be.")
         return [unknown, time]
     regions = [region for region in REGIONS if region in set(means["region"])]
-    named = numbers.listed([REGIONS[one] for one in regions])
+    named = numbers.listed([REGIONS[region] for region in regions])
     explained = Text(
-        f"Of the weight that speaks for the answer, this share falls on {named}, beside the share of the area, which "
-        "weight without aim would give. Only samples in which the mask marks something count. "
+        f"Of the weight that speaks for the prediction, this share falls on {named}, next to the share of the area, "
+        "which weight without aim would give. Only samples in which the mask marks something count. "
         + (
-            "The masked region is what the dataset's masks mark, such as defects; where the model answers with a class "
+            "The masked region is what the dataset's masks mark, such as defects; where the model predicts a class "
             "that has none, weight away from them is to be expected."
             if "masked" in regions
             else ""
@@ -171,11 +170,9 @@ def _means_table(name: str, means: pd.DataFrame) -> Table:
         "Where the weight falls, in the mean over samples, with the 95 % interval by groups",
         means,
         (
-            Column.name("Method", "method", METHODS.__getitem__),
-            Column.name("Region", "region", lambda region: REGIONS[region].removeprefix("the ")),
+            *WHERE,
             Column.name("Predicted", "predicted", lambda label: "all" if pd.isna(label) else label),
-            Column("Share of the weight", "share", numbers.percent),
-            Column("Share of the area", "area", numbers.percent),
+            *SHARES,
             Column.interval("Difference in points", "difference", numbers.points_interval, ("low", "high")),
             Column("Images", ("images", "groups"), _images),
         ),
@@ -197,10 +194,8 @@ def _samples_table(name: str, falls: pd.DataFrame, samples: pd.DataFrame) -> Tab
             Column.text("Sample", "sample_id"),
             Column.name("True class", "label"),
             Column.name("Predicted", "predicted"),
-            Column.name("Method", "method", METHODS.__getitem__),
-            Column.name("Region", "region", lambda region: REGIONS[region].removeprefix("the ")),
-            Column("Share of the weight", "share", numbers.percent),
-            Column("Share of the area", "area", numbers.percent),
+            *WHERE,
+            *SHARES,
         ),
         folded=True,
     )

@@ -53,7 +53,7 @@ def group_column(evidence: Evidence) -> str:
 def natural(text: str) -> list[tuple[int, float, str]]:
     """Sorts 'xi_2' before 'xi_10'."""
     parts = re.split(r"(\d+(?:\.\d+)?)", text)
-    return [(1, float(part), "") if at % 2 else (0, 0.0, part) for at, part in enumerate(parts)]
+    return [(1, float(part), "") if place % 2 else (0, 0.0, part) for place, part in enumerate(parts)]
 
 
 def _table(name: str, study: Study, evidence: Evidence, column: str) -> Table:
@@ -67,11 +67,9 @@ def _table(name: str, study: Study, evidence: Evidence, column: str) -> Table:
         line |= {key: _values(mine[key]) for key in study.columns}
         line |= {f"class {label}": int((mine["label"] == label).sum()) for label in evidence.classes}
         tested = test.loc[belongs == group]
-        line |= {"test_images": tested["image_id"].nunique(), "accuracy": np.nan, "low": np.nan, "high": np.nan}
-        if len(tested):
-            estimate = _accuracy(tested)
-            line |= {"accuracy": estimate.value, "low": estimate.low, "high": estimate.high}
-        rows.append(line)
+        line |= {"test_images": tested["image_id"].nunique()}
+        estimate = _accuracy(tested) if len(tested) else estimates.Estimate(np.nan, np.nan, np.nan)
+        rows.append(line | {"accuracy": estimate.value, "low": estimate.low, "high": estimate.high})
     data = pd.DataFrame(rows)
     return Table(
         name,
@@ -97,5 +95,5 @@ def _accuracy(verdicts: pd.DataFrame) -> estimates.Estimate:
 
 def _values(column: pd.Series) -> str:
     """The value that all images of a group share, or all that there are."""
-    found = [wording.number(value) if isinstance(value, float) else str(value) for value in column.dropna().unique()]
-    return ", ".join(sorted(found, key=natural)) or numbers.NONE
+    values = [wording.number(value) if isinstance(value, float) else str(value) for value in column.dropna().unique()]
+    return ", ".join(sorted(values, key=natural)) or numbers.NONE

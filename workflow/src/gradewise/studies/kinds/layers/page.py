@@ -54,15 +54,8 @@ def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
 def _table(name: str, model: str, layers: Mapping[str, Mapping[str, str]], total: int) -> Table:
     rows = [{"layer": layer, **sizes} for layer, sizes in layers.items()]
     rows.append({"layer": "Total", **dict.fromkeys(COLUMNS, ""), "parameters": numbers.count(total)})
-    return Table(
-        name,
-        f"Layers of {model}, as trained here",
-        pd.DataFrame(rows),
-        (
-            Column.name("Layer", "layer"),
-            *(Column(heading, key) for key, heading in COLUMNS.items()),
-        ),
-    )
+    columns = Column.name("Layer", "layer"), *(Column(heading, key) for key, heading in COLUMNS.items())
+    return Table(name, f"Layers of {model}, as trained here", pd.DataFrame(rows), columns)
 
 
 def _compared(name: str, study: Study, layers: Mapping[str, Mapping[str, str]]) -> list[Block]:
@@ -117,6 +110,4 @@ def _plain(text: str) -> str:
 
 
 def _size(value: Any) -> str:
-    if isinstance(value, list):
-        return " x ".join(map(str, value))
-    return numbers.count(value)
+    return " x ".join(map(str, value)) if isinstance(value, list) else numbers.count(value)

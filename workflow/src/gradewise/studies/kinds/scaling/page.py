@@ -13,6 +13,8 @@ from gradewise import tables
 from gradewise.report import drawing, numbers
 from gradewise.report.blocks import Block, Column, Figure, Table, Text
 from gradewise.report.evidence import row_estimate
+from gradewise.report.figures import dots
+from gradewise.report.figures.curves import Curve, draw_curve
 from gradewise.report.numbers import Estimate
 from gradewise.report.palette import Style, styles
 from gradewise.studies.kinds.scaling import Study
@@ -54,11 +56,7 @@ def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
 
 
 def _figure(
-    name: str,
-    growth: pd.DataFrame,
-    exponents: pd.DataFrame,
-    curve: pd.DataFrame | None,
-    looks: Mapping[str, Style],
+    name: str, growth: pd.DataFrame, exponents: pd.DataFrame, curve: pd.DataFrame | None, looks: Mapping[str, Style]
 ) -> Figure:
     drawn = [measure for measure in MEASURES if (growth["measure"] == measure).any()]
     panels = len(drawn) + (curve is not None)
@@ -78,7 +76,8 @@ def _figure(
         for axes in list(grid.flat)[panels:]:
             axes.set_axis_off()
         drawing.set_apart(canvas)
-        canvas.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower left", ncols=3, handlelength=3)
+        handles = [dots.handle(model, style, joined=True) for model, style in looks.items()]
+        canvas.legend(handles=handles, loc="outside lower left", ncols=3, handlelength=3)
         svg = drawing.to_svg(canvas)
     told = "; ".join(
         f"{row.model}, {MEASURES[row.measure][0].lower()}: exponent {_exponent(row_estimate(row, 'exponent'))}"
@@ -102,22 +101,11 @@ def _draw_growth(
     unit = MEBIBYTE if kind == "memory" else 1
     for model, part in rows.groupby("model", sort=False):
         style = looks[str(model)]
-        axes.plot(
-            part["images"],
-            unit * part["value"],
-            linestyle="none",
-            marker=style.marker,
-            markersize=4.5,
-            color=style.colour,
-            markeredgecolor="white",
-            markeredgewidth=0.5,
-        )
+        draw_curve(axes, Curve(part["images"], unit * part["value"], style, size=4.5, width=0))
         law = exponents.loc[(exponents["model"] == model) & (exponents["measure"] == measure)]
         along = np.array([part["images"].min(), part["images"].max()])
         fitted = law["scale"].to_numpy() * along ** law["exponent"].to_numpy() if len(law) else np.full(2, np.nan)
-        axes.plot(along, unit * fitted, color=style.colour, linestyle=style.line, marker=style.marker, markersize=0)
-        # an entry of the legend with both, which neither drawing has
-        axes.plot([], [], color=style.colour, linestyle=style.line, marker=style.marker, markersize=5, label=str(model))
+        draw_curve(axes, Curve(along, unit * fitted, style))
     low, high = unit * rows["value"].min(), unit * rows["value"].max()
     if kind == "time":
         drawing.log_axis(
@@ -125,7 +113,7 @@ def _draw_growth(
         )
     else:
         around = drawing.round_numbers(low / 10, high * 10)
-        bounds = max(each for each in around if each < low), min(each for each in around if each > high)
+        bounds = max(tick for tick in around if tick < low), min(tick for tick in around if tick > high)
         drawing.log_axis(axes, *bounds, drawing.round_numbers(*bounds), numbers.size, "y")
     axes.set_title(f"{title} (logarithmic scale)")
 
@@ -133,20 +121,9 @@ def _draw_growth(
 def _draw_accuracy(axes: Axes, curve: pd.DataFrame, looks: Mapping[str, Style]) -> None:
     measured = curve.loc[curve["accuracy"].notna()]
     for model, part in measured.groupby("model", sort=False):
-        style = looks[str(model)]
         part = part.sort_values("images")
-        axes.fill_between(
-            part["images"], part["accuracy_low"], part["accuracy_high"], color=style.colour, alpha=0.1, linewidth=0
-        )
-        axes.plot(
-            part["images"],
-            part["accuracy"],
-            color=style.colour,
-            linestyle=style.line,
-            marker=style.marker,
-            markersize=5,
-            markeredgecolor="white",
-        )
+        ends = part["accuracy_low"], part["accuracy_high"]
+        draw_curve(axes, Curve(part["images"], part["accuracy"], looks[str(model)], "", *ends, size=5))
     drawing.percent_axis(axes, "y")
     axes.set_title("Accuracy on test images [%]")
 
@@ -185,7 +162,6 @@ def _accuracy_table(name: str, curve: pd.DataFrame) -> Table:
 def _exponent(estimate: Estimate) -> str:
     if estimate.value is None or not numbers.known(estimate.value):
         return numbers.NONE
-    value, *ends = (
-        f"{number:.2f}".replace("-", numbers.MINUS) for number in (estimate.value, *(estimate.bounds or ()))
-    )
+    known = (estimate.value, *(estimate.bounds or ()))
+    value, *ends = (f"{number:.2f}".replace("-", numbers.MINUS) for number in known)
     return f"{value} ({' to '.join(ends)})" if ends else value

@@ -42,12 +42,10 @@ def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
             tree,
         ]
     kept = forest.features.kept if isinstance(forest.features, SelectedPixels) else None
-    selected = (
-        f" It was given {numbers.count(len(kept))} selected values of {numbers.count(importance.size)}; the others are "
-        "white."
-        if kept is not None
-        else ""
-    )
+    selected = ""
+    if kept is not None:
+        counts = f"{numbers.count(len(kept))} selected values of {numbers.count(importance.size)}"
+        selected = f" It was given {counts}; the others are white."
     return [
         Text(
             f"Importance is the share of the impurity that splits on a pixel remove, in the mean over the "
@@ -64,19 +62,16 @@ def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
 def pixel_importance(forest: ForestClassifier) -> np.ndarray | None:
     """Impurity importance of each value of a sample; None where the forest does not grow on pixels.
 
-    Returns
-    -------
-    ndarray of float64, shape (height, width, channels), or None
-        Sums to 1 (to 0 where no tree splits); 0 where a pixel was not selected.
+    Float64 of shape (height, width, channels), with sum 1 (0 where no tree splits); 0 where a pixel was not selected.
     """
     if isinstance(forest.features, Pca):
         return None
-    found = forest.forest.feature_importances_
+    importance = forest.forest.feature_importances_
     if isinstance(forest.features, SelectedPixels):
         everything = np.zeros(int(np.prod(forest.shape)))
-        everything[forest.features.kept] = found
-        found = everything
-    return np.asarray(found.reshape(forest.shape))
+        everything[forest.features.kept] = importance
+        importance = everything
+    return np.asarray(importance.reshape(forest.shape))
 
 
 def _image(name: str, study: Study, importance: np.ndarray) -> Figure:
@@ -114,15 +109,8 @@ def _image(name: str, study: Study, importance: np.ndarray) -> Figure:
 def _by_channel(name: str, importance: np.ndarray) -> Table:
     channels = _CHANNELS[importance.shape[2]]
     data = pd.DataFrame({"channel": channels, "importance": importance.sum(axis=(0, 1))})
-    return Table(
-        f"{name}-channels",
-        "Importance by colour",
-        data,
-        (
-            Column.name("Channel", "channel"),
-            Column("Share of the importance", "importance", numbers.percent),
-        ),
-    )
+    columns = Column.name("Channel", "channel"), Column("Share of the importance", "importance", numbers.percent)
+    return Table(f"{name}-channels", "Importance by colour", data, columns)
 
 
 def _tree(name: str, study: Study, forest: ForestClassifier, styles: dict[str, Style]) -> Figure:
@@ -178,22 +166,10 @@ def _branch(
         else:
             axes.plot([place, there], [-depth, -depth - 0.58], color=QUIET, linewidth=0.9, zorder=1)
             axes.text(there, -depth - 0.64, "…", ha="center", va="center", color=QUIET, fontsize=8)
-    axes.text(
-        place,
-        -depth,
-        "\n".join([*lines, f"{called}: {numbers.percent(share)}"]),
-        ha="center",
-        va="center",
-        fontsize=6.2,
-        linespacing=1.25,
-        zorder=2,
-        bbox={
-            "boxstyle": "round,pad=0.35",
-            "facecolor": shade(style.colour),
-            "edgecolor": style.colour,
-            "linewidth": 1.2,
-        },
-    )
+    text = "\n".join([*lines, f"{called}: {numbers.percent(share)}"])
+    colours = {"facecolor": shade(style.colour), "edgecolor": style.colour}
+    box: dict[str, Any] = {"boxstyle": "round,pad=0.35", "linewidth": 1.2, **colours}
+    axes.text(place, -depth, text, ha="center", va="center", fontsize=6.2, linespacing=1.25, zorder=2, bbox=box)
 
 
 def shade(colour: str) -> tuple[float, float, float]:
