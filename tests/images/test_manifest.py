@@ -33,6 +33,7 @@ def test_every_readable_image_is_described(run, folders, tmp_path):
     assert len(images) == 12
     assert set(images["width"]) == {32}
     assert set(images["height"]) == {24}
+    assert images["width"].dtype == "int32"
     assert aside == []
 
 

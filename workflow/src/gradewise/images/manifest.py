@@ -69,6 +69,8 @@ def manifest(
     if aside.any():
         log.warning("%d of %d files set aside, see %s", aside.sum(), len(listed), quarantine)
     usable = listed.loc[~aside].drop(columns="reason").reset_index(drop=True)
+    # Files that cannot be read lack them; the images that are left do not.
+    usable = usable.astype({"width": "int32", "height": "int32", "bits": "int8"})
     prints, pairs = tables.read(read / "fingerprints.parquet"), tables.read(read / "duplicates.parquet")
     names = set(usable["image_id"])
     copies = pairs.loc[pairs["image_id"].isin(names) & pairs["other_image_id"].isin(names)]
