@@ -128,7 +128,7 @@ MISTAKES = [
     (["models", "svm-polar", "C"], {"choose": []}, "choose needs a list of values"),
     (["models", "cnn-mango", "augment"], ["flip"], "models.cnn-mango.augment.0 = 'flip'"),
     (["models", "cnn-mango", "optimiser", "lrr"], 1, "models.cnn-mango.optimiser: unknown key 'lrr'"),
-    (["models", "cnn-mango", "iterations"], 5, "give one of epochs and iterations"),
+    (["models", "cnn-mango", "iterations"], 5, "give only one of epochs and iterations"),
     (["models", "cnn-mango", "kernel"], 4, "kernel: 4 is even"),
     (["datasets", "fruit", "costs"], {"A": {"D": 1}}, "costs: 'D' is not one of classes ['A', 'B', 'C']"),
     (

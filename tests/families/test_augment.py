@@ -71,7 +71,7 @@ def test_flips_happen_to_about_half_of_the_samples() -> None:
 
 
 def test_d4_of_oblong_samples_is_refused() -> None:
-    with pytest.raises(ValueError, match="d4 needs square samples, and this view gives 8 x 12"):
+    with pytest.raises(ValueError, match="d4 needs square samples, but those of this view are 8 x 12"):
         build_augmentation(["d4"], (8, 12, 1))
 
 

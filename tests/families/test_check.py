@@ -48,7 +48,7 @@ class Unnormalised(ForestClassifier):
     ("classifier", "breach"),
     [
         (Swapped, "order of classes"),
-        (Forgetful, r"wrote \['forest.skops'\], and files names \['forest.skops', 'model.json'\]"),
+        (Forgetful, r"wrote \['forest.skops'\], but files lists \['forest.skops', 'model.json'\]"),
         (Unnormalised, "do not add up to 1"),
     ],
 )

@@ -137,5 +137,5 @@ def test_gaussian_initialisation_reaches_every_weight_and_zeroes_every_bias() ->
 
 
 def test_samples_too_small_for_the_blocks_are_refused_with_the_size_needed() -> None:
-    with pytest.raises(ValueError, match=r"16 x 40 px are too small for 5 blocks .* 32 px"):
+    with pytest.raises(ValueError, match=r"16 x 40 px are too small for 5 blocks.* 32 px"):
         ConvNet(NANOFIBRE, (16, 40, 1), 2)

@@ -47,7 +47,7 @@ def test_a_loaded_network_gives_the_stored_predictions(cache, tmp_path):
 
 
 def test_samples_of_another_shape_are_refused(run):
-    with pytest.raises(ValueError, match="takes samples of 8 x 8 x 1 uint8, not 9 x 8 x 1 uint8"):
+    with pytest.raises(ValueError, match="expects samples of 8 x 8 x 1 uint8, not 9 x 8 x 1 uint8"):
         load(run).predict_proba(np.zeros((2, 9, 8, 1), np.uint8))
 
 
@@ -55,7 +55,7 @@ def test_a_file_that_holds_a_foreign_type_is_not_loaded(run):
     forest = load(run).forest
     forest.estimator_ = os.path.join
     skops.io.dump(forest, run / "forest.skops")
-    with pytest.raises(UserError, match=r"forest\.skops: holds types .*posixpath.join.*not loaded"):
+    with pytest.raises(UserError, match=r"forest\.skops: contains types .*posixpath.join.*not loaded"):
         load(run)
 
 

@@ -66,7 +66,7 @@ def test_no_components_are_made_up_where_samples_repeat():
 
 
 def test_samples_that_are_all_alike_are_refused():
-    with pytest.raises(UserError, match="all alike"):
+    with pytest.raises(UserError, match="are all equal"):
         pca.fit(np.full((5, 4, 4, 1), 7, np.uint8), np.arange(5), 2)
 
 

@@ -140,7 +140,7 @@ def test_nothing_is_chosen_without_validation_samples(cache, train):
     made = cache()
     splits = tables.read(made.splits)
     tables.write(splits[splits["role"] != "validation"], made.splits, tables.SPLITS)
-    with pytest.raises(UserError, match="2 candidates are compared on validation samples, and this repeat has none"):
+    with pytest.raises(UserError, match="2 candidates are compared on validation samples, but this repeat has none"):
         train(made, [ForestSettings(trees=2), ForestSettings(trees=3)])
 
 

@@ -111,7 +111,7 @@ def test_threads_change_no_prediction_and_the_seed_is_recorded(cache, train):
 
 
 def test_features_of_another_repeat_are_refused(cache, train):
-    with pytest.raises(UserError, match=r"features\.parquet: components of repeat 0, not of repeat 1"):
+    with pytest.raises(UserError, match=r"features\.parquet: has components of repeat 0, not 1"):
         train(cache(repeats=2), [SvmSettings()], repeat=1)
 
 

@@ -135,7 +135,7 @@ def test_without_patience_the_last_weights_are_kept(train) -> None:
 
 
 def test_patience_without_validation_samples_is_refused(train, samples: Samples) -> None:
-    with pytest.raises(UserError, match="patience: 2 stops on the validation loss"):
+    with pytest.raises(UserError, match="patience: 2 needs a validation loss"):
         train(epochs=3, patience=2, data=without(samples, "validation"))
 
 

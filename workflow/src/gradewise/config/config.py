@@ -34,8 +34,8 @@ class Config(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _take_scale(cls, given: Any) -> Any:
-        return _at_scale(given, given.get("scale", "small")) if isinstance(given, dict) else given
+    def _take_scale(cls, raw: Any) -> Any:
+        return _at_scale(raw, raw.get("scale", "small")) if isinstance(raw, dict) else raw
 
     @model_validator(mode="after")
     def _check_names(self) -> Config:
@@ -101,20 +101,20 @@ class Config(Section):
         return {name: model for name, model in named.items() if not isinstance(model, BlendModel)}
 
 
-def mentions_scales(given: Any) -> bool:
+def mentions_scales(raw: Any) -> bool:
     """Whether a parsed configuration contains a value of the form {small: .., full: ..}."""
-    if isinstance(given, dict):
-        return set(given) == set(SCALES) or any(map(mentions_scales, given.values()))
-    return isinstance(given, list | tuple) and any(map(mentions_scales, given))
+    if isinstance(raw, dict):
+        return set(raw) == set(SCALES) or any(map(mentions_scales, raw.values()))
+    return isinstance(raw, list | tuple) and any(map(mentions_scales, raw))
 
 
-def _at_scale(given: Any, scale: str) -> Any:
+def _at_scale(raw: Any, scale: str) -> Any:
     """The configuration with every {small: .., full: ..} replaced by its value for a scale."""
-    if isinstance(given, dict):
-        if set(given) == set(SCALES) and scale in SCALES:
-            return _at_scale(given[scale], scale)
-        return {key: _at_scale(value, scale) for key, value in given.items()}
-    return [_at_scale(value, scale) for value in given] if isinstance(given, list | tuple) else given
+    if isinstance(raw, dict):
+        if set(raw) == set(SCALES) and scale in SCALES:
+            return _at_scale(raw[scale], scale)
+        return {key: _at_scale(value, scale) for key, value in raw.items()}
+    return [_at_scale(value, scale) for value in raw] if isinstance(raw, list | tuple) else raw
 
 
 def check_known(key: str, name: str, known: dict[str, Any]) -> None:

@@ -31,15 +31,15 @@ class FittedModel(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _take_settings(cls, given: Any) -> Any:
+    def _take_settings(cls, entries: Any) -> Any:
         """Check the settings, which are given next to family and view, by the section of their family."""
-        if not isinstance(given, dict) or "candidates" in given:
-            return given
-        kept = {key: given[key] for key in ("family", "view") if key in given}
-        if "family" not in given:
+        if not isinstance(entries, dict) or "candidates" in entries:
+            return entries
+        kept = {key: entries[key] for key in ("family", "view") if key in entries}
+        if "family" not in entries:
             return {**kept, "candidates": ()}
-        section = registry.family(given["family"]).settings
-        settings = {key: value for key, value in given.items() if key not in kept}
+        section = registry.family(entries["family"]).settings
+        settings = {key: value for key, value in entries.items() if key not in kept}
         return {**kept, "candidates": tuple(map(section.model_validate, _combinations(settings)))}
 
 
@@ -66,8 +66,8 @@ class BlendModel(Section):
         return self
 
 
-def _branch(given: Any) -> str:
-    family = given.get("family") if isinstance(given, dict) else getattr(given, "family", None)
+def _branch(model: Any) -> str:
+    family = model.get("family") if isinstance(model, dict) else getattr(model, "family", None)
     return "blend" if family == "blend" else "fitted"
 
 

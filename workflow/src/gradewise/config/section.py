@@ -16,13 +16,13 @@ class Section(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def refuse_unknown_keys(cls, given: Any) -> Any:
+    def refuse_unknown_keys(cls, values: Any) -> Any:
         """Reject unknown keys with a message that lists the known ones."""
-        if isinstance(given, dict):
-            for key, value in given.items():
+        if isinstance(values, dict):
+            for key, value in values.items():
                 if key not in cls.model_fields:
                     raise ValueError(unknown_key(key, value, list(cls.model_fields)))
-        return given
+        return values
 
 
 def unknown_key(key: str, value: Any, allowed: list[str]) -> str:

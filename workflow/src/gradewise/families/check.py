@@ -1,6 +1,6 @@
-"""`check_family`: whether a family keeps the contract of `family.Family`, as a test of it calls it.
+"""`check_family` tests whether a family fulfils the contract of `family.Family`.
 
-Fits small models to made-up samples in memory, so that it takes seconds and needs no files of results.
+It fits small models to synthetic samples in memory, so it takes seconds and needs no result files.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth")
 
 
 class ContractError(AssertionError):
-    """A family does not keep the contract; the message says in what."""
+    """A family violates the contract; the message says how."""
 
 
 def check_family(name: str, settings: Mapping[str, Any], shape: tuple[int, int, int] = (16, 16, 1)) -> None:
     """Fit, store, load and misuse models of a family.
 
-    Checked are: what the family declares; that importing it is quick; probabilities and the order of classes; equal
-    results for equal seeds; that a loaded model predicts what the fitted one did, bit for bit, from the declared files
-    without pickle; that a prediction does not depend on which samples are predicted together; two classes and three;
-    few samples, with and without validation samples; and clear errors.
+    The checks cover: the declarations of the family; quick import; probabilities and the order of classes; equal
+    results for equal seeds; bit-equal predictions of a loaded model, from the declared files and without pickle;
+    predictions that do not depend on which samples are predicted together; two and three classes; few samples, with
+    and without validation samples; and clear errors.
 
     Parameters
     ----------
     name : str
-        Of the family, as the configuration calls it.
+        The family's name in the configuration.
     settings : mapping
         Settings that fit quickly.
     shape : tuple of int
-        Height, width and channels of the samples to fit.
+        Height, width and channels of the samples.
 
     Raises
     ------
     ContractError
-        At the first breach.
+        At the first violation.
     """
     family = registry.family(name)
     section = family.settings.model_validate(settings)
@@ -78,9 +78,9 @@ def _require(kept: bool, breach: str) -> None:
 
 def _check_declaration(family: Family[Any], settings: Section) -> None:
     _require(issubclass(family.settings, Section), "settings must be a subclass of Section, which refuses unknown keys")
-    _require(bool(family.files), "files is empty; name every file that a classifier writes")
+    _require(bool(family.files), "files is empty; list every file that a classifier writes")
     taken = {"predictions.parquet", "run.json"} & set(family.files)
-    _require(not taken, f"files names {sorted(taken)}, which every run writes beside the model")
+    _require(not taken, f"files lists {sorted(taken)}, which every run writes in addition to the model")
     needs = family.resources([settings])
     _require(isinstance(needs, Resources), f"resources must return Resources, not {needs!r}")
     wanted = family.components(settings)
@@ -98,33 +98,34 @@ def _check_model(family: Family[Any], settings: Section, training: TrainingSet) 
     _require(chosen == settings, f"fit_best returned the settings {chosen!r} of the only candidate {settings!r}")
     _check_fitted(fitted, training)
     probabilities = _probabilities(fitted.classifier, training)
-    at, targets = training.train
-    right = float((probabilities[at].argmax(axis=1) == targets).mean())
+    positions, targets = training.train
+    right = float((probabilities[positions].argmax(axis=1) == targets).mean())
     _require(
         right > 1.3 / len(training.classes),
-        f"only {right:.0%} of {len(at)} easy training samples are right: are the columns in the order of classes?",
+        f"only {right:.0%} of {len(positions)} easy training samples are predicted correctly; "
+        "the columns of probabilities must follow the order of classes",
     )
     training.folder.mkdir(parents=True, exist_ok=True)
     fitted.classifier.write(training.folder)
     written = {path.name for path in training.folder.iterdir() if not path.name.startswith("checkpoint-")}
-    _require(written == set(family.files), f"the model wrote {sorted(written)}, and files names {sorted(family.files)}")
+    _require(written == set(family.files), f"the model wrote {sorted(written)}, but files lists {sorted(family.files)}")
     pickles = [file for file in written if file.endswith(PICKLES)]
-    _require(not pickles, f"{pickles} look like pickles; opening one runs a stranger's code")
+    _require(not pickles, f"{pickles} look like pickles; opening one runs untrusted code")
     loaded = family.load(training.folder)
     _require(list(loaded.classes) == training.classes, f"loaded classes are {loaded.classes}, not {training.classes}")
     again = _probabilities(loaded, training)
-    _require(np.array_equal(again, probabilities), "the loaded model predicts otherwise than the one that was stored")
+    _require(np.array_equal(again, probabilities), "the loaded model predicts differently from the one that was stored")
     alone = np.concatenate([loaded.predict_proba(training.samples.pixels[k : k + 1]) for k in range(6)])
     _require(np.allclose(alone, again[:6], atol=1e-4), "a prediction depends on which samples are predicted together")
     try:
         loaded.predict_proba(np.zeros((2, training.shape[0] + 1, *training.shape[1:]), np.uint8))
     except ValueError:
         return
-    raise ContractError("samples of another shape are predicted; call classifier.check_pixels first")
+    raise ContractError("samples of another shape are not rejected; call classifier.check_pixels first")
 
 
 def _check_fitted(fitted: Fitted, training: TrainingSet) -> None:
-    _require(list(fitted.classifier.classes) == training.classes, "classes of the classifier are not those given")
+    _require(list(fitted.classifier.classes) == training.classes, "the classifier's classes are not those given")
     _require(fitted.parameters >= 0, f"parameters is {fitted.parameters}")
     _require(
         math.isfinite(fitted.seconds_elsewhere) and fitted.seconds_elsewhere >= 0,
@@ -150,17 +151,17 @@ def _check_absent_class(family: Family[Any], settings: Section, shape: tuple[int
         family.fit(training, settings)
     except UserError:
         return
-    raise ContractError("a class without training samples is not refused; take them from TrainingSet.train")
+    raise ContractError("a class without training samples is not rejected; use TrainingSet.train")
 
 
 def _probabilities(classifier: Classifier, training: TrainingSet) -> np.ndarray:
-    found = np.asarray(classifier.predict_proba(training.samples.pixels))
+    probabilities = np.asarray(classifier.predict_proba(training.samples.pixels))
     wanted = (len(training.samples.table), len(training.classes))
-    _require(found.shape == wanted, f"probabilities have the shape {found.shape}, not {wanted}")
-    _require(bool(np.isfinite(found).all()), "probabilities are not finite")
-    _require(bool((found >= 0).all() and (found <= 1 + 1e-6).all()), "probabilities lie outside 0..1")
-    _require(np.allclose(found.sum(axis=1), 1, atol=1e-4), "probabilities of a sample do not add up to 1")
-    return found
+    _require(probabilities.shape == wanted, f"probabilities have the shape {probabilities.shape}, not {wanted}")
+    _require(bool(np.isfinite(probabilities).all()), "probabilities are not finite")
+    _require(bool((probabilities >= 0).all() and (probabilities <= 1 + 1e-6).all()), "probabilities lie outside 0..1")
+    _require(np.allclose(probabilities.sum(axis=1), 1, atol=1e-4), "probabilities of a sample do not add up to 1")
+    return probabilities
 
 
 def _training(
@@ -174,7 +175,7 @@ def _training(
     groups: int = 30,
     validation: bool = True,
 ) -> TrainingSet:
-    """Two samples of each group; a class has a grey-level pattern of its own, to which noise is added."""
+    """Two samples per group; each class has its own grey-level pattern, to which noise is added."""
     generator = np.random.default_rng(0)
     labels = classes if labels is None else labels
     patterns = {name: np.random.default_rng(ord(name)).uniform(-60, 60, shape) for name in labels}

@@ -1,4 +1,4 @@
-"""Choosing settings on validation images."""
+"""Choosing settings on validation samples."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Choice(Generic[Settings, Fitted]):
-    """The candidate kept.
+    """The chosen candidate.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class Choice(Generic[Settings, Fitted]):
     fitted : Fitted
         What was fitted with them.
     tried : list of dict
-        Settings and validation accuracy of every candidate in order, for `run.json`; empty where there was one.
+        Settings and validation accuracy of every candidate in order, for `run.json`; empty for a single candidate.
     """
 
     settings: Settings
@@ -35,17 +35,17 @@ class Choice(Generic[Settings, Fitted]):
 
 
 def require_validation(candidates: Sequence[Settings], validation_samples: int) -> None:
-    """Refuse to choose where there is nothing to choose by.
+    """Require validation samples where settings must be chosen.
 
     Raises
     ------
     UserError
-        Where there are several candidates and no validation samples.
+        If there are several candidates but no validation samples.
     """
     if len(candidates) > 1 and not validation_samples:
         raise UserError(
-            f"choose: {len(candidates)} candidates are compared on validation samples, and this repeat has none; "
-            "raise evaluation.validation, or give one value"
+            f"choose: {len(candidates)} candidates are compared on validation samples, but this repeat has none; "
+            "increase evaluation.validation, or give a single value"
         )
 
 
@@ -54,7 +54,7 @@ def choose(
     fit: Callable[[Settings], Fitted],
     validation_accuracy: Callable[[Fitted], float],
 ) -> Choice[Settings, Fitted]:
-    """Fit each candidate and keep the most accurate on validation, the first listed where several tie.
+    """Fit each candidate and keep the most accurate on validation samples; the first of several equals.
 
     A single candidate is fitted and kept without being scored.
     """

@@ -1,4 +1,4 @@
-"""What a trained model of any family offers, and the check that it is given the samples it was trained on."""
+"""The interface of trained models of all families, and the check of their input."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ class Classifier(Protocol):
         ...
 
     def write(self, folder: Path) -> None:
-        """Write the model's files into a folder that exists, without pickle, each whole or not at all."""
+        """Write the model's files atomically and without pickle into an existing folder."""
         ...
 
 
 def check_pixels(pixels: np.ndarray, shape: tuple[int, ...]) -> None:
-    """Refuse samples of another shape or type than the model was trained on.
+    """Reject samples whose shape or dtype differs from the training samples.
 
     Raises
     ------
     ValueError
-        Naming both.
+        If they differ.
     """
     if pixels.shape[1:] != shape or pixels.dtype != np.uint8:
         expected = " x ".join(map(str, shape))
-        found = " x ".join(map(str, pixels.shape[1:]))
-        raise ValueError(f"this model takes samples of {expected} uint8, not {found} {pixels.dtype}")
+        actual = " x ".join(map(str, pixels.shape[1:]))
+        raise ValueError(f"this model expects samples of {expected} uint8, not {actual} {pixels.dtype}")

@@ -1,12 +1,11 @@
-"""What a model family is: the contract between a kind of model and everything else.
+"""The contract between a model family and the rest of the package.
 
-A family says which settings it has, fits a model with them, reads a stored model back, and tells what a training asks
-of a machine. Configuration, rules, comparison, report and studies take the rest from here, so a family is one folder of
-this package or one package beside it (`registry` tells how it is found). `check.check_family` tests a family against
-the contract.
+A family declares its settings, fits a model with them, loads a stored model, and says which resources training needs.
+Configuration, rules, comparison, report and studies need nothing else, so a family is one folder of this package or a
+package installed alongside it (see `registry`). `check.check_family` tests a family against the contract.
 
-Importing a family's module must be quick, as the workflow does so while it is parsed: libraries for training belong
-inside `fit` and `load`, or in modules that these import.
+Importing a family's module must be quick, because the workflow imports it while it is parsed: import libraries for
+training inside `fit` and `load`, or in modules that these import.
 """
 
 from __future__ import annotations
@@ -29,21 +28,21 @@ Settings = TypeVar("Settings", bound=Section)
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model that was fitted.
+    """A fitted model.
 
     Attributes
     ----------
     classifier : Classifier
-        Predicts from pixels and writes itself into a folder.
+        Predicts from pixels and writes its own files.
     parameters : int
-        How many numbers make up the model.
+        Number of parameters of the model.
     device : str
-        What it was trained on: "cpu", or the accelerator's name.
+        Where it was trained: "cpu", or the accelerator's name.
     facts : dict
-        What else is worth knowing, for `run.json`; as JSON can hold it.
+        Further facts for `run.json`; must be representable as JSON.
     seconds_elsewhere : float
-        Time that belongs to the fit and was spent before it: principal components made for several models at once,
-        or an earlier, killed job that this one went on from.
+        Time that belongs to the fit but was spent before it: on principal components shared by several models, or in
+        an earlier, interrupted job that this one continued [s].
     """
 
     classifier: Classifier
@@ -59,15 +58,15 @@ class Family(ABC, Generic[Settings]):
     Attributes
     ----------
     name : str
-        What the configuration calls it (`family: forest`); letters, digits and underscores.
+        Its name in the configuration (`family: forest`): letters, digits and underscores.
     label : str
-        What the report calls it, e.g. "random forest".
+        Its name in the report, e.g. "random forest".
     settings : type of Section
-        Its settings with their types, defaults and descriptions.
+        Its settings with types, defaults and descriptions.
     files : tuple of str
-        Names of the files that its classifiers write, all of them, always.
+        Names of all files that every classifier of the family writes.
     colour : str or None
-        Of its models in figures, as "#rrggbb"; None: the next free one.
+        Colour of its models in figures, as "#rrggbb"; None: the next free one.
     """
 
     name: ClassVar[str]
@@ -77,13 +76,13 @@ class Family(ABC, Generic[Settings]):
     colour: ClassVar[str | None] = None
 
     def resources(self, candidates: Sequence[Settings]) -> Resources:
-        """What a training asks of a machine; candidates are the settings that it chooses among."""
+        """Resources for training, including the choice among candidate settings."""
         return Resources()
 
     def components(self, settings: Settings) -> int | None:
-        """How many principal components of the view it wants fitted beforehand, shared with other models; None: none.
+        """Number of principal components to fit beforehand and share with other models; None: none.
 
-        They are then at `TrainingSet.components`.
+        They are available as `TrainingSet.components`.
         """
         return None
 
@@ -91,33 +90,33 @@ class Family(ABC, Generic[Settings]):
     def fit(self, training: TrainingSet, settings: Settings) -> Fitted:
         """Fit a model.
 
-        The result is the same each time for the same training set, settings, seed and number of threads.
+        The result is reproducible for the same training set, settings, seed and number of threads.
 
         Raises
         ------
         UserError
-            Where the samples or settings do not allow it; the message says what would do.
+            If the samples or settings do not allow it; the message says what to change.
         """
 
     @abstractmethod
     def load(self, folder: Path) -> Classifier:
-        """Read what a classifier of this family wrote; its predictions are those of the model when it was fitted.
+        """Read a classifier of this family; it predicts exactly as it did when it was fitted.
 
         Raises
         ------
         UserError
-            Where a file is not what the family writes.
+            If a file was not written by the family.
         """
 
     def fit_best(self, training: TrainingSet, candidates: Sequence[Settings]) -> tuple[Settings, Fitted]:
-        """Fit each candidate and keep the most accurate on validation samples, the first listed where several tie.
+        """Fit each candidate and keep the most accurate on validation samples; the first of several equals.
 
-        A family overrides this where its candidates can share work.
+        A family overrides this if its candidates can share work.
 
         Returns
         -------
         settings, fitted
-            Where there were several candidates, `facts` has them with their validation accuracies under `tried`.
+            With several candidates, `facts` lists them with their validation accuracies under `tried`.
         """
         from gradewise.families.choose import choose
 

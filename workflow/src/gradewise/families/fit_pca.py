@@ -1,7 +1,7 @@
-"""Step `fit_pca`: principal components of a view's training samples, and the scores of all samples of the repeat.
+"""The step `fit_pca`: principal components of a view's training samples, and the scores of all samples of the repeat.
 
-Fitted once a view and repeat, at the largest number of components that any model asks for, and shared by all of
-them: the first k columns of the scores are those of a fit with k components.
+Components are fitted once per view and repeat, as many as the most demanding model needs, and shared by all models:
+the first k columns of the scores equal those of a fit with k components.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ def fit_pca(
     manifest : Path
         The dataset's images and groups.
     repeat : int
-        Which split; components are fitted on its training samples alone.
+        The split whose training samples components are fitted on.
     components : int
-        The largest number that a model asks for; capped at what the training samples allow.
+        The largest number that a model needs; limited to what the training samples allow.
     threads : int
-        For the linear algebra.
+        Threads for linear algebra.
     output : Path
         Folder to write into.
     """

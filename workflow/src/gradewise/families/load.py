@@ -21,19 +21,19 @@ def load(directory: Path) -> Classifier:
     Returns
     -------
     Classifier
-        Its predictions are those of the model as it was when training ended.
+        Predicts exactly as the model did at the end of training.
 
     Raises
     ------
     UserError
-        Where the folder holds no run, or a model file is not what its family writes.
+        If the folder holds no run, or a model file was not written by its family.
     """
     record = directory / "run.json"
     if not record.exists():
-        raise UserError(f"{directory}: no run.json, so no trained model; give the folder of one run")
+        raise UserError(f"{directory}: no run.json, hence no trained model; give the folder of a run")
     name = json.loads(record.read_text())["family"]
     if name == "blend":
-        raise UserError(f"{record}: a blend has no files of its own; load its members, named under settings")
+        raise UserError(f"{record}: a blend has no model files; load its members, which are listed under settings")
     try:
         return registry.family(name).load(directory)
     except registry.FamilyError as error:

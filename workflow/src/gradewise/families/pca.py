@@ -1,8 +1,8 @@
-"""Exact principal components of samples, raw pixels 0..255, with memory that does not grow with the pixel matrix.
+"""Exact principal components of raw pixels 0..255, without holding the whole pixel matrix in memory.
 
 The Gram matrix (samples x samples) or the covariance matrix (pixels x pixels), whichever is smaller, is accumulated
-block by block from the memory-mapped samples and decomposed once. One fit at the largest number of components serves
-every smaller one, since components are independent of how many are kept.
+block by block from the memory-mapped samples and decomposed once. One fit with the largest number of components serves
+every smaller number, since components do not depend on how many are kept.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class Pca:
     Attributes
     ----------
     mean : ndarray of float32, shape (d,)
-        Of the training samples; d = height x width x channels.
+        Mean of the training samples; d = height x width x channels.
     components : ndarray of float32, shape (k, d)
         Orthonormal rows by descending variance; the entry of largest magnitude in each is positive.
     explained_variance : ndarray of float64, shape (k,)
         Variance of the training samples along each component [grey level squared], with n - 1 in the denominator.
     total_variance : float
-        Summed over all d pixels.
+        Variance summed over all d values.
     shape : tuple of int
         Height, width and channels of a sample.
     """
@@ -54,7 +54,7 @@ class Pca:
     shape: tuple[int, ...]
 
     def first(self, components: int) -> Pca:
-        """The same with the first components alone, as many as there are at most."""
+        """The decomposition reduced to its first components; all if there are fewer."""
         return replace(
             self, components=self.components[:components], explained_variance=self.explained_variance[:components]
         )
@@ -77,7 +77,7 @@ class Pca:
         return scores
 
     def write(self, path: Path, **notes: Any) -> None:
-        """Write to a safetensors file; shape, total variance and `notes` go into its metadata as JSON."""
+        """Write a safetensors file, with shape, total variance and `notes` as JSON in its metadata."""
         tensors = {
             "mean": self.mean,
             "components": np.ascontiguousarray(self.components),
@@ -89,7 +89,7 @@ class Pca:
 
 
 def read_pca(path: Path) -> tuple[Pca, dict[str, Any]]:
-    """Read what `Pca.write` wrote: the components and the notes."""
+    """Read components and notes from a file of `Pca.write`."""
     with safe_open(path, framework="numpy") as stored:
         facts = json.loads(stored.metadata()["gradewise"])
         tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
@@ -98,7 +98,7 @@ def read_pca(path: Path) -> tuple[Pca, dict[str, Any]]:
 
 
 def read_scores(features: Path, sample_ids: np.ndarray, repeat: int) -> np.ndarray:
-    """Scores of samples from `features.parquet` of `fit_pca`, in the order asked for.
+    """Scores of samples from `features.parquet` of `fit_pca`, in the order of `sample_ids`.
 
     Parameters
     ----------
@@ -113,11 +113,11 @@ def read_scores(features: Path, sample_ids: np.ndarray, repeat: int) -> np.ndarr
     Raises
     ------
     UserError
-        Where the cache was made for another repeat or lacks samples.
+        If the cache was made for another repeat or lacks samples.
     """
     made_for = tables.read_metadata(features)["repeat"]
     if made_for != repeat:
-        raise UserError(f"{features}: components of repeat {made_for}, not of repeat {repeat}; run fit_pca for it")
+        raise UserError(f"{features}: has components of repeat {made_for}, not {repeat}; run fit_pca for {repeat}")
     stored = tables.read(features).set_index("sample_id")["scores"]
     missing = np.setdiff1d(sample_ids, stored.index.to_numpy())
     if len(missing):
@@ -129,9 +129,9 @@ def read_scores(features: Path, sample_ids: np.ndarray, repeat: int) -> np.ndarr
 
 
 def fit(pixels: np.ndarray, rows: np.ndarray, components: int) -> Pca:
-    """Principal components of some of the samples.
+    """Fit principal components to some of the samples.
 
-    Takes 8 min(n, d)^2 bytes and the components themselves, 4 k d bytes, beyond a block of pixels.
+    Needs 8 min(n, d)^2 bytes for the matrix and 4 k d bytes for the components, in addition to a block of pixels.
 
     Parameters
     ----------
@@ -140,12 +140,12 @@ def fit(pixels: np.ndarray, rows: np.ndarray, components: int) -> Pca:
     rows : ndarray of int, shape (n,)
         Positions of the samples to fit on.
     components : int
-        How many are wanted; at most min(n - 1, d), and no more than the samples vary in, are found.
+        Number wanted; at most min(n - 1, d), or the rank of the samples if lower, are returned.
 
     Raises
     ------
     UserError
-        Where there are fewer than two samples or they are all alike.
+        If there are fewer than two samples or all are equal.
     """
     flat = pixels.reshape(len(pixels), -1)
     n, d = len(rows), flat.shape[1]
@@ -160,7 +160,7 @@ def fit(pixels: np.ndarray, rows: np.ndarray, components: int) -> Pca:
     values, vectors = values[::-1], vectors[:, ::-1]
     kept = int((values > 10 * np.finfo(np.float32).eps * values[0]).sum())
     if kept < 1:
-        raise UserError(f"the {n} training samples are all alike, so that they have no principal components")
+        raise UserError(f"the {n} training samples are all equal, so they have no principal components")
     if kept < components:
         log.info("%d components instead of %d: %d training samples of %d pixels have no more", kept, components, n, d)
     values, vectors = values[:kept], vectors[:, :kept]

@@ -1,6 +1,6 @@
-"""The families there are: those of this package, and those that packages beside it bring.
+"""All available families: those of this package, and those that other installed packages provide.
 
-A package brings a family by an entry point of the group `gradewise.families`; in its pyproject.toml:
+A package provides a family through an entry point of the group `gradewise.families` in its pyproject.toml:
 
     [project.entry-points."gradewise.families"]
     discriminant = "my_package:Discriminant"
@@ -26,11 +26,11 @@ BUILT_IN = {
     "forest": "gradewise.families.forest:Forest",
 }
 RESERVED = ("blend",)
-"""Words that `family:` takes beside the names of families."""
+"""Values of `family:` that are not names of families."""
 
 
 class FamilyError(ValueError):
-    """A family is not there, or is not what a family must be."""
+    """A family does not exist or is invalid."""
 
 
 @cache
@@ -40,59 +40,59 @@ def names() -> tuple[str, ...]:
     Raises
     ------
     FamilyError
-        Where a package brings a family under a name that is taken, or that is no plain word.
+        If a package provides a family whose name is taken or invalid.
     """
-    return (*BUILT_IN, *_brought())
+    return (*BUILT_IN, *_provided())
 
 
 @cache
 def family(name: str) -> Family[Any]:
-    """The family of a name.
+    """The family with a given name.
 
     Raises
     ------
     FamilyError
-        Where there is none, or the package that brings it cannot be imported or brings something else.
+        If there is none, or the package that provides it cannot be imported or provides something else.
     """
     if name in BUILT_IN:
         module, _, attribute = BUILT_IN[name].partition(":")
         return _checked(name, getattr(import_module(module), attribute), "gradewise")
-    brought = _brought()
-    if name not in brought:
+    provided = _provided()
+    if name not in provided:
         raise FamilyError(
-            f"there is no family {name!r}.{suggestion(str(name), names())} Families: {', '.join(names())}; one of "
-            "another package must be installed beside gradewise"
+            f"there is no family {name!r}.{suggestion(str(name), names())} Families: {', '.join(names())}; a family "
+            "of another package is available once that package is installed alongside gradewise"
         )
-    entry = brought[name]
+    entry = provided[name]
     try:
         loaded = entry.load()
     except (ImportError, AttributeError) as error:
-        raise FamilyError(f"the package {_package(entry)} brings the family {name!r}, which fails: {error}") from error
+        raise FamilyError(f"the family {name!r} of the package {_package(entry)} cannot be loaded: {error}") from error
     return _checked(name, loaded, _package(entry))
 
 
 def module_of(name: str) -> str:
-    """Dotted name of the module that a family is written in."""
+    """Dotted name of the module that defines a family."""
     return type(family(name)).__module__
 
 
 @cache
-def _brought() -> dict[str, EntryPoint]:
-    found: dict[str, EntryPoint] = {}
+def _provided() -> dict[str, EntryPoint]:
+    provided: dict[str, EntryPoint] = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         if not re.fullmatch(r"[a-z][a-z0-9_]*", entry.name):
             raise FamilyError(
-                f"the package {_package(entry)} brings a family {entry.name!r}; its name must be lower-case letters, "
-                "digits and underscores"
+                f"the package {_package(entry)} provides a family {entry.name!r}; its name must consist of lower-case "
+                "letters, digits and underscores"
             )
-        taken = next((owner for owner in (BUILT_IN, RESERVED, found) if entry.name in owner), None)
+        taken = next((owner for owner in (BUILT_IN, RESERVED, provided) if entry.name in owner), None)
         if taken is not None:
-            owner = _package(found[entry.name]) if taken is found else "gradewise"
+            owner = _package(provided[entry.name]) if taken is provided else "gradewise"
             raise FamilyError(
-                f"the packages {owner} and {_package(entry)} both bring a family {entry.name!r}; uninstall one"
+                f"the packages {owner} and {_package(entry)} both provide a family {entry.name!r}; uninstall one"
             )
-        found[entry.name] = entry
-    return found
+        provided[entry.name] = entry
+    return provided
 
 
 def _package(entry: EntryPoint) -> str:
@@ -102,13 +102,13 @@ def _package(entry: EntryPoint) -> str:
 def _checked(name: str, loaded: object, package: str) -> Family[Any]:
     if not (isinstance(loaded, type) and issubclass(loaded, Family)):
         raise FamilyError(
-            f"the package {package} brings {loaded!r} as family {name!r}; it must be a subclass of Family"
+            f"the package {package} provides {loaded!r} as family {name!r}; it must be a subclass of Family"
         )
     missing = [field for field in ("name", "label", "settings", "files") if not hasattr(loaded, field)]
     if missing:
-        raise FamilyError(f"the family {name!r} of the package {package} does not say its {', '.join(missing)}")
+        raise FamilyError(f"the family {name!r} of the package {package} does not define {', '.join(missing)}")
     if loaded.name != name:
         raise FamilyError(
-            f"the package {package} brings the family {loaded.name!r} under the name {name!r}; use one name"
+            f"the package {package} provides the family {loaded.name!r} under the name {name!r}; use one name"
         )
     return loaded()

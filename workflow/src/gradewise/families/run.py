@@ -1,6 +1,6 @@
-"""What every model family writes beside its model files: `predictions.parquet` and `run.json`.
+"""What every run writes in addition to its model files: `predictions.parquet` and `run.json`.
 
-One writer for all families keeps evaluation and report blind to which family ran.
+All families share one writer, so evaluation and report need not know which family ran.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from gradewise.views.samples import Samples
 
 @dataclass(frozen=True)
 class Identity:
-    """Which run this is.
+    """What identifies a run.
 
     Attributes
     ----------
     dataset, model, family, view : str
         Names in the configuration.
     repeat : int
-        Which split.
+        Number of the split.
     classes : list of str
-        In the order of the configuration, which is the order of probabilities.
+        In the order of the configuration, which is also the order of probabilities.
     seed : int
-        Of this run.
+        The run's own seed.
     """
 
     dataset: str
@@ -74,19 +74,19 @@ def write_run(
     Parameters
     ----------
     output : Path
-        The run's folder; the family's model files are there already.
+        The run's folder, which already contains the model files.
     identity : Identity
     samples : Samples
     view : Path
         The cache that the samples were read from; its hash is recorded.
     settings : BaseModel
-        The settings used, chosen among the candidates where there were several.
+        The settings used; those chosen if there were several candidates.
     fitted : Fitted
         Its `facts` are merged into `run.json`.
     seconds_fit : float
-        Wall-clock time of the fit.
+        Wall-clock time of the fit [s].
     threads : int
-        That the job used.
+        Threads that the job used.
     """
     start = time.perf_counter()
     probabilities = np.asarray(fitted.classifier.predict_proba(samples.pixels), dtype=np.float32)
@@ -167,6 +167,6 @@ def count_roles(frame: pd.DataFrame) -> dict[str, dict[str, int]]:
 
 
 def write_json(path: Path, record: Any) -> None:
-    """Write JSON whole or not at all."""
+    """Write JSON atomically."""
     with tables.replacing(path) as partial:
         partial.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")

@@ -1,4 +1,4 @@
-"""Settings that several families have."""
+"""Settings shared by several families."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""scikit-learn estimators as skops files: no pickle, and only the types a family names are let in."""
+"""scikit-learn estimators as skops files: without pickle, restricted to the types that a family trusts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradewise.command import UserError
 
 
 def write_estimator(estimator: Any, path: Path) -> None:
-    """Write an estimator, compressed, whole or not at all."""
+    """Write an estimator atomically as a compressed file."""
     with tables.replacing(path) as partial:
         skops.io.dump(estimator, partial, compression=ZIP_DEFLATED)
 
@@ -25,18 +25,18 @@ def read_estimator(path: Path, trusted: tuple[str, ...]) -> Any:
     ----------
     path : Path
     trusted : tuple of str
-        Dotted names of the types that the family's files hold beyond those skops knows to be harmless.
+        Dotted names of the types in the family's files that skops does not trust by itself.
 
     Raises
     ------
     UserError
-        Where the file is no skops file, or holds any further type: it was not written by gradewise.
+        If the file is not a skops file or contains any other type, and so was not written by gradewise.
     """
     try:
-        found = skops.io.get_untrusted_types(file=path)
+        types = skops.io.get_untrusted_types(file=path)
     except (BadZipFile, KeyError, ValueError) as error:
         raise UserError(f"{path}: not a skops file ({error}); train the model again") from error
-    foreign = sorted(set(found) - set(trusted))
+    foreign = sorted(set(types) - set(trusted))
     if foreign:
-        raise UserError(f"{path}: holds types that a model of this family never has ({', '.join(foreign)}); not loaded")
+        raise UserError(f"{path}: contains types that this family never uses ({', '.join(foreign)}); not loaded")
     return skops.io.load(path, trusted=list(trusted))

@@ -1,4 +1,4 @@
-"""Training samples and their labels as the scikit-learn families take them."""
+"""Training samples and their labels as numbers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def training_targets(samples: SampleTable, classes: list[str]) -> tuple[np.ndarr
     Raises
     ------
     UserError
-        Where a class has no training sample, so that nothing can be learnt about it.
+        If a class has no training sample, so that it cannot be learnt.
     """
     positions = samples.of("train")
     targets = samples.targets(classes)[positions]
@@ -34,6 +34,6 @@ def training_targets(samples: SampleTable, classes: list[str]) -> tuple[np.ndarr
     if missing:
         raise UserError(
             f"no training sample of class {', '.join(missing)} among {len(positions)}; "
-            "take it out of `classes`, add images of it, or change `evaluation`"
+            "remove it from `classes`, add images of it, or change `evaluation`"
         )
     return positions, targets

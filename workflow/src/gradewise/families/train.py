@@ -1,7 +1,7 @@
-"""The step `train`: fits a model of any family to a view's samples. The rule of a family is `train_<family>`.
+"""The step `train` fits a model of any family to a view's samples. The rule of a family is `train_<family>`.
 
-Takes the view's cache and the split of one repeat, leaves the model, its predictions and `run.json` in the run's
-folder.
+It takes the view's cache and the split of one repeat, and writes the model, its predictions and `run.json` into the
+run's folder.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def train(
     Parameters
     ----------
     family : str
-        Which kind of model.
+        The model's family.
     samples : Path
         The view's cache.
     splits, manifest : Path
@@ -54,24 +54,24 @@ def train(
         `features.parquet` and `pca.safetensors` of `fit_pca`, same view and repeat, for a family that asks for
         principal components.
     repeat : int
-        Which split.
+        Number of the split.
     dataset, model, view : str
         Names in the configuration.
     classes : list of str
         In the order of the configuration.
     candidates : list of dict
-        Settings of the family to choose among by accuracy on the validation samples; one for no choice.
+        Settings of the family, among which accuracy on the validation samples decides if there are several.
     seed : int
-        Of the configuration.
+        The configuration's seed.
     threads : int
-        For training and prediction. Sums of a network are grouped by it, so another number changes its last digits.
+        For training and prediction. It affects the order of a network's sums, and so their last digits.
     output : Path
         The run's folder.
 
     Raises
     ------
     UserError
-        Where a class has no training sample, settings need validation samples and there are none, or the family
+        If a class has no training sample, if settings need validation samples and there are none, or if the family
         cannot be fitted to the samples.
     """
     kind = registry.family(family)
@@ -94,7 +94,7 @@ def train(
         fitted.classifier.write(output)
         identity = Identity(dataset, model, family, view, repeat, classes, training.seed)
         write_run(output, identity, data, samples, settings, fitted, seconds, threads)
-    # With those that a run killed in the middle of writing has left.
+    # Also removes partial files left by a run that was killed while writing.
     for path in output.glob("*checkpoint-*"):
         path.unlink()
 

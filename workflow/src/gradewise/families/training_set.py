@@ -1,4 +1,4 @@
-"""What a family is given to fit a model: the samples of one repeat with their roles, and what the run is called."""
+"""The input for fitting a model: the samples of one repeat with their roles, classes, seed and folder."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from gradewise.views.samples import Samples
 
 @dataclass(frozen=True)
 class Components:
-    """Principal components of a view's training samples, made once for all models of the view.
+    """Principal components of a view's training samples, computed once for all models of the view.
 
     Attributes
     ----------
     pca : Pca
-        As many components as the most demanding model asks for.
+        As many components as the most demanding model needs.
     scores : ndarray of float32, shape (n, k)
-        Of all samples, in their order.
+        Scores of all samples, in their order.
     seconds : float
-        What the components took to fit.
+        Time to fit the components [s].
     """
 
     pca: Pca
@@ -40,17 +40,17 @@ class TrainingSet:
     Attributes
     ----------
     samples : Samples
-        Every sample of the repeat, whatever its role; test samples are there to be predicted and for nothing else.
+        Every sample of the repeat; test samples are only there to be predicted.
     classes : list of str
-        In the order of the configuration, which is the order of probabilities.
+        In the order of the configuration, which is also the order of probabilities.
     seed : int
-        Of this run alone.
+        The run's own seed.
     threads : int
-        How many the job may use; numerical libraries are held to it already.
+        Number that the job may use; numerical libraries are already limited to it.
     folder : Path
-        The run's folder. Files named `checkpoint-*` in it are removed once the run is stored.
+        The run's folder. Its files `checkpoint-*` are removed once the run is stored.
     components : Components or None
-        Where the family asks for principal components.
+        Given if the family asks for principal components.
     """
 
     samples: Samples
@@ -73,13 +73,13 @@ class TrainingSet:
         Raises
         ------
         UserError
-            Where a class has no training sample.
+            If a class has no training sample.
         """
         return training_targets(self.samples, self.classes)
 
     @cached_property
     def validation(self) -> tuple[np.ndarray, np.ndarray]:
-        """Positions and classes of the validation samples, of which there may be none."""
+        """Positions and classes of the validation samples; may be empty."""
         positions = self.samples.of("validation")
         return positions, self.samples.targets(self.classes)[positions]
 
@@ -88,6 +88,6 @@ class TrainingSet:
         return np.asarray(self.samples.table["group"].to_numpy()[positions])
 
     def validation_accuracy(self, predict_proba: Callable[[np.ndarray], np.ndarray]) -> float:
-        """Share of the validation samples whose most probable class is theirs."""
+        """Share of the validation samples that are predicted correctly."""
         positions, targets = self.validation
         return float((predict_proba(self.samples.pixels[positions]).argmax(axis=1) == targets).mean())

@@ -25,7 +25,7 @@ class Cnn(Family[CnnSettings]):
     files = ("model.safetensors", "model.json")
 
     def resources(self, candidates: Sequence[CnnSettings]) -> Resources:
-        """One GPU where there is any; profiles say what a GPU is called, or that there is none."""
+        """One GPU; profiles name the GPU resource or set it to 0."""
         return Resources(mb_per_thread=10, memory_mb=1800, memory_per_mb=2, minutes=30, minutes_per_gb=600, gpus=1)
 
     def fit(self, training: TrainingSet, settings: CnnSettings) -> Fitted:
@@ -35,7 +35,7 @@ class Cnn(Family[CnnSettings]):
         return fit(training, settings)
 
     def load(self, folder: Path) -> CnnClassifier:
-        """Read a network, to the accelerator where there is one."""
+        """Read a network, onto the accelerator if there is one."""
         from gradewise.families.cnn.classifier import load_cnn
 
         return load_cnn(folder)

@@ -1,7 +1,7 @@
 """Random changes to training samples, a whole batch at once on the device that trains.
 
-All work on floats 0..1 before normalisation. kornia does the warping and colours; the eight rotations and flips
-(`d4`) move pixels and never resample.
+All operate on floats 0..1 before normalisation. kornia does the warping and colours; the eight rotations and flips
+(`d4`) move pixels without resampling.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def build_augmentation(augment: Sequence[Augmentation], shape: tuple[int, int, i
     """The augmentations of a configuration as one function.
 
     Flips and the perspective (distortion 0.5) each happen with probability 0.5, as in the mango report's section 1.2.1;
-    rotation, colour jitter and d4 always. Colour jitter of grey samples changes brightness and contrast, since
-    saturation means nothing there. Random numbers come from PyTorch's global generator.
+    rotation, colour jitter and d4 always. Colour jitter changes only brightness and contrast of grey samples, which
+    have no saturation. Random numbers come from PyTorch's global generator.
 
     Parameters
     ----------
@@ -34,16 +34,16 @@ def build_augmentation(augment: Sequence[Augmentation], shape: tuple[int, int, i
     Returns
     -------
     callable
-        From float (n, channels, height, width) in 0..1 to the same.
+        Maps floats (n, channels, height, width) in 0..1 to the same shape and range.
 
     Raises
     ------
     ValueError
-        Where d4 is asked for samples that are not square.
+        If d4 is requested for samples that are not square.
     """
     if "d4" in augment and shape[0] != shape[1]:
         raise ValueError(
-            f"augment: d4 needs square samples, and this view gives {shape[0]} x {shape[1]}; "
+            f"augment: d4 needs square samples, but those of this view are {shape[0]} x {shape[1]}; "
             "use vertical_flip and horizontal_flip, or a view that ends in a square"
         )
     changes = [_change(entry) for entry in augment]
@@ -59,7 +59,7 @@ def build_augmentation(augment: Sequence[Augmentation], shape: tuple[int, int, i
 def _change(entry: Augmentation) -> Change:
     if entry == "d4":
         return turn_and_flip
-    # kornia takes a quarter of a second to import, and most runs do without.
+    # kornia takes a quarter of a second to import, and most runs do not need it.
     from kornia import augmentation as kornia
 
     change: Callable[[Tensor], Tensor]
@@ -78,7 +78,7 @@ def _change(entry: Augmentation) -> Change:
 
 
 def turn_and_flip(batch: Tensor) -> Tensor:
-    """One of the eight rotations and flips for each sample, drawn at random and exact.
+    """Apply one of the eight rotations and flips, drawn at random, to each sample; exact.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def turn_and_flip(batch: Tensor) -> Tensor:
     drawn = torch.randint(ORDER, (len(batch),))
     turned = torch.empty_like(batch)
     for element in range(ORDER):
-        at = (drawn == element).nonzero().flatten().to(batch.device)
-        part = batch[at].flip(3) if element >= ORDER // 2 else batch[at]
-        turned[at] = torch.rot90(part, element % 4, (2, 3))
+        chosen = (drawn == element).nonzero().flatten().to(batch.device)
+        part = batch[chosen].flip(3) if element >= ORDER // 2 else batch[chosen]
+        turned[chosen] = torch.rot90(part, element % 4, (2, 3))
     return turned

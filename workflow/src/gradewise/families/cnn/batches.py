@@ -1,6 +1,6 @@
-"""Which training samples come when, and what their pixels are like: the data side of training a network.
+"""The data for training a network: order of the samples, prefetching, and pixel statistics.
 
-The order is a pure function of seed and iteration, so that a resumed training sees what it would have seen.
+The order is a pure function of seed and iteration, so resumed training sees the same batches as uninterrupted training.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ BLOCK_BYTES = 2**24
 
 
 def batches_per_epoch(samples: int, batch_size: int) -> int:
-    """How many mini-batches an epoch has; a single sample left over is left out, since batch norm needs two."""
+    """Number of mini-batches per epoch; a single remaining sample is dropped, since batch norm needs two."""
     return samples // batch_size + (samples % batch_size >= 2)
 
 
 def shuffled_batches(positions: np.ndarray, batch_size: int, seed: int, start: int, stop: int) -> Iterator[np.ndarray]:
-    """Mini-batches `start` to `stop` - 1 of an endless row of epochs, each shuffled anew.
+    """Mini-batches `start` to `stop` - 1 of an endless sequence of epochs, each shuffled differently.
 
     Parameters
     ----------
     positions : ndarray of int
-        Of the training samples, at least two.
+        Positions of the training samples, at least two.
     batch_size : int
     seed : int
     start, stop : int
@@ -48,7 +48,7 @@ def shuffled_batches(positions: np.ndarray, batch_size: int, seed: int, start: i
 
 
 def prefetch(items: Iterator[Item]) -> Iterator[Item]:
-    """Yield items, the next one being made in another thread while the caller works on this one."""
+    """Yield items while another thread prepares the next one."""
     with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(next, items, None)
         while (item := coming.result()) is not None:
@@ -59,18 +59,18 @@ def prefetch(items: Iterator[Item]) -> Iterator[Item]:
 def pixel_statistics(pixels: np.ndarray, positions: np.ndarray) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each channel over samples, in 0..1.
 
-    Read in blocks and summed in integers: exact, and flat in memory.
+    Pixels are read in blocks and summed in integers, which is exact and needs little memory.
 
     Parameters
     ----------
     pixels : ndarray of uint8, shape (n, height, width, channels)
     positions : ndarray of int
-        The samples that count.
+        The samples to include.
 
     Returns
     -------
     mean, std : list of float
-        One a channel; the standard deviation of a channel without any variation is given as 1.
+        One value per channel; the standard deviation of a constant channel is set to 1.
     """
     sums, squares = np.zeros((2, pixels.shape[3]), dtype=np.uint64)
     block = max(1, BLOCK_BYTES // pixels[0].size)

@@ -1,7 +1,7 @@
-"""The state of an unfinished training in one file, so that a killed run goes on where it was.
+"""The state of unfinished training in one file, so that an interrupted run can continue.
 
-Tensors are safetensors, the rest is JSON in the same file's metadata: the file appears whole or not at all, and
-reading it runs no code.
+Tensors are stored as safetensors, everything else as JSON in the same file's metadata. The file is written atomically,
+and reading it runs no code.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ def write_checkpoint(
     ----------
     path : Path
     fingerprint : str
-        Of all that the result depends on; a checkpoint is read back only under the same one.
+        Hash of everything that the result depends on; a checkpoint is only read back under the same one.
     tensors : dict
         Named sets of tensors.
     state : dict
-        What else there is, as JSON can hold it.
+        Further state, representable as JSON.
     """
     flat = {f"{part}/{name}": value.contiguous() for part, values in tensors.items() for name, value in values.items()}
-    # A set may be empty, as the momentum is before the first step; its name must come back all the same.
+    # A set may be empty, as the momentum is before the first step; its name must be restored nevertheless.
     record = {"fingerprint": fingerprint, "parts": list(tensors), "state": state}
     with tables.replacing(path) as partial:
         partial.write_bytes(save(flat, {"gradewise": json.dumps(record, allow_nan=False)}))
 
 
 def read_checkpoint(path: Path, fingerprint: str) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None:
-    """Read a checkpoint back as it was given to `write_checkpoint`; None where there is none to go on from.
+    """Read the tensors and state given to `write_checkpoint`; None if there is no usable checkpoint.
 
-    A checkpoint of another fingerprint, or one that a full disk cut off, is told in the log and passed over.
+    A checkpoint with another fingerprint, or one truncated by a full disk, is reported in the log and ignored.
     """
     if not path.exists():
         return None
@@ -67,7 +67,7 @@ def read_checkpoint(path: Path, fingerprint: str) -> tuple[dict[str, dict[str, T
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The running averages an optimiser keeps, by parameter number and name."""
+    """The running averages of an optimiser, by parameter number and name."""
     return {
         f"{number}.{name}": value
         for number, values in optimiser.state_dict()["state"].items()
@@ -77,7 +77,7 @@ def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Give an optimiser back what `optimiser_tensors` took."""
+    """Restore the result of `optimiser_tensors` in an optimiser."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         number, name = key.split(".", 1)

@@ -1,7 +1,7 @@
 """A trained convolutional network as a classifier of pixels, and its files.
 
-Prediction is always in 32-bit arithmetic, however the network was trained: probabilities then depend neither on the
-processor's short formats nor, beyond rounding, on which samples are predicted together.
+Prediction always uses 32-bit arithmetic, even after training in bf16, so probabilities do not depend on the processor's
+short formats nor, beyond rounding, on which samples are predicted together.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.run import write_json
 
 BATCH_PIXELS = {"cpu": 2**18, "cuda": 2**22}
-"""Pixels predicted at once: on the CPU as many as its caches like (16 samples of 128 x 128)."""
+"""Pixels predicted at once; on the CPU as many as fit its caches (16 samples of 128 x 128)."""
 
 
 @dataclass(frozen=True)
 class CnnClassifier:
-    """A network with what turns pixels into its input.
+    """A network with the normalisation of its input.
 
     Attributes
     ----------
     network : ConvNet
-        On the device that computes.
+        On the device used for prediction.
     settings : CnnSettings
     shape : tuple of int
         Height, width and channels of a sample.
     classes : list of str
     mean, std : list of float
-        Of each channel of the training samples, in 0..1.
+        Mean and standard deviation of each channel of the training samples, in 0..1.
     temperature : float
-        Divides class scores before softmax, see `temperature`; 1 leaves them as they are.
+        Divides class scores before softmax, see `temperature`; 1 leaves them unchanged.
     """
 
     network: ConvNet
@@ -54,11 +54,11 @@ class CnnClassifier:
 
     @property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """The network's device."""
         return next(self.network.parameters()).device
 
     def normalise(self, batch: Tensor) -> Tensor:
-        """Bring floats 0..1, shape (n, channels, height, width), to mean 0 and standard deviation 1 of training."""
+        """Normalise floats 0..1, shape (n, channels, height, width), by `mean` and `std`."""
         mean, std = (torch.tensor(values, device=batch.device).view(1, -1, 1, 1) for values in (self.mean, self.std))
         return (batch - mean) / std
 
@@ -69,7 +69,7 @@ class CnnClassifier:
         ----------
         pixels : ndarray of uint8, shape (n, height, width, channels)
         positions : ndarray of int, optional
-            Which samples; all where left out.
+            The samples to predict; all by default.
 
         Yields
         ------
@@ -80,8 +80,8 @@ class CnnClassifier:
         self.network.eval()
         with torch.inference_mode():
             for start in range(0, len(pixels) if positions is None else len(positions), size):
-                at = slice(start, start + size)
-                part = pixels[at] if positions is None else pixels[positions[at]]
+                batch = slice(start, start + size)
+                part = pixels[batch] if positions is None else pixels[positions[batch]]
                 yield self.network(self.normalise(to_floats(part, self.device)))
 
     def predict_proba(self, pixels: np.ndarray) -> np.ndarray:
@@ -107,7 +107,7 @@ class CnnClassifier:
 
 
 def load_cnn(directory: Path) -> CnnClassifier:
-    """Read what `CnnClassifier.write` wrote, to the accelerator where there is one."""
+    """Read the files of `CnnClassifier.write`, onto the accelerator if there is one."""
     record = json.loads((directory / "model.json").read_text())
     settings = CnnSettings.model_validate(record["settings"])
     height, width, channels = record["shape"]
@@ -125,7 +125,7 @@ def load_cnn(directory: Path) -> CnnClassifier:
 
 
 def place(network: ConvNet) -> ConvNet:
-    """Move a network to CUDA where there is one, its weights laid out as the fastest convolutions want them."""
+    """Move a network to CUDA if available, with the weight layout of the fastest convolutions."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -133,7 +133,7 @@ def place(network: ConvNet) -> ConvNet:
 
 
 def to_floats(pixels: np.ndarray, device: torch.device) -> Tensor:
-    """Pixels as the network's layout of floats.
+    """Convert pixels to floats in the network's layout.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def to_floats(pixels: np.ndarray, device: torch.device) -> Tensor:
     Returns
     -------
     Tensor of float32, shape (n, channels, height, width), channels last in memory
-        In 0..1.
+        Values in 0..1.
     """
     batch = torch.from_numpy(np.array(pixels)).to(device)
     return batch.permute(0, 3, 1, 2).float().div_(255)

@@ -1,7 +1,7 @@
 """The convolutional network that settings describe: blocks of convolutions, then dense layers.
 
-One class covers both published networks, the nanofibre paper's (its Table 2) and the mango report's ("Architecture and
-Hyperparameters"). `layer_table` lists a network the way the nanofibre paper does.
+One class covers both published networks: that of the nanofibre paper (its Table 2) and that of the mango report
+("Architecture and Hyperparameters"). `layer_table` lists a network in the form of the nanofibre paper.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class ConvNet(nn.Module):
     Parameters
     ----------
     settings : CnnSettings
-        Those of the architecture count here: `channels` to `init_std`.
+        Only those of the architecture are used: `channels` to `init_std`.
     shape : tuple of int
         Height, width and channels of a sample.
     classes : int
-        How many there are.
+        Number of classes.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class ConvNet(nn.Module):
     Raises
     ------
     ValueError
-        Where the samples are too small to be halved once a block.
+        If the samples are too small to be halved once per block.
     """
 
     def __init__(self, settings: CnnSettings, shape: tuple[int, int, int], classes: int) -> None:
@@ -46,7 +46,7 @@ class ConvNet(nn.Module):
         height, width = (side >> blocks for side in shape[:2])
         if min(height, width) < 1:
             raise ValueError(
-                f"samples of {shape[0]} x {shape[1]} px are too small for {blocks} blocks that halve them each: "
+                f"samples of {shape[0]} x {shape[1]} px are too small for {blocks} blocks, each of which halves them: "
                 f"the smaller side needs {2**blocks} px; use a view of larger samples or fewer `channels`"
             )
         self.features = _blocks(settings, shape[2])
@@ -72,10 +72,10 @@ def _blocks(settings: CnnSettings, channels: int) -> nn.Sequential:
             tail = _norm_and_activation(settings, nn.BatchNorm2d(filters), f"{number}", slopes=filters)
             channels = filters
         pool = nn.Conv2d(filters, filters, 2, stride=2) if settings.pool == "stride" else nn.MaxPool2d(2)
-        # A rising activation and a maximum can change places; after pooling it has a quarter of the work.
+        # A monotonic activation commutes with a maximum; after pooling it has a quarter of the work.
         rising = settings.norm != "after" and settings.activation != "prelu" and settings.pool == "max"
-        at = len(tail) - 1 if rising else len(tail)
-        layers.update([*tail[:at], (f"pool{block}", pool), *tail[at:]])
+        place = len(tail) - 1 if rising else len(tail)
+        layers.update([*tail[:place], (f"pool{block}", pool), *tail[place:]])
     return nn.Sequential(layers)
 
 
@@ -122,12 +122,12 @@ class Layer:
     input, output : tuple of int
         Height and width of the maps, or number of values.
     filters : int or None
-        Maps that come out; None for dense layers.
+        Number of output maps; None for dense layers.
     filter_size : tuple of int or None
     stride, padding : int or None
     parameters : int
-        Trainable ones, with those of the batch norm and activation that follow the layer, so that a column sums to
-        the whole network's.
+        Trainable parameters, including those of the batch norm and activation that follow the layer, so that the
+        column adds up to the parameters of the whole network.
     """
 
     name: str
@@ -141,7 +141,7 @@ class Layer:
 
 
 def layer_table(network: ConvNet, shape: tuple[int, int, int]) -> list[Layer]:
-    """Layers of a network in the form of Table 2 of the nanofibre paper, as one sample passes through it.
+    """Layers of a network in the form of Table 2 of the nanofibre paper, in the order a sample passes through them.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def layer_table(network: ConvNet, shape: tuple[int, int, int]) -> list[Layer]:
 
 
 def _number(value: object) -> int:
-    """The one number of a square kernel, stride or padding."""
-    found = value[0] if isinstance(value, tuple) else value
-    assert isinstance(found, int)
-    return found
+    """The side of a square kernel, stride or padding."""
+    side = value[0] if isinstance(value, tuple) else value
+    assert isinstance(side, int)
+    return side

@@ -1,6 +1,6 @@
-"""Fits a convolutional network and gathers what is worth knowing about it.
+"""Fits a convolutional network and collects facts about it.
 
-While it runs, `checkpoint-*.safetensors` files lie in the run's folder, from which a killed run goes on.
+During training the run's folder contains `checkpoint-*.safetensors`, from which an interrupted run continues.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from gradewise.families.training_set import TrainingSet
 def fit(training: TrainingSet, settings: CnnSettings) -> Fitted:
     """Train a network on the training samples.
 
-    Where validation groups agree that it helps, its probabilities are made as certain as its predictions on them are
-    right (see `temperature`), which changes no prediction.
+    Its probabilities are calibrated on the validation samples where their groups agree that this helps (see
+    `temperature`); predictions stay the same.
 
-    Runs on CUDA where there is a device. On the CPU the result is the same each time for the same seed, settings,
-    samples and threads.
+    Uses CUDA if there is a device. On the CPU the result is reproducible for the same seed, settings, samples and
+    threads.
 
     Raises
     ------
     UserError
-        Where the samples are too small for the network or too few, or training diverges.
+        If the samples are too small for the network or too few, or if training diverges.
     """
     torch.set_num_threads(training.threads)
     named = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:12]

@@ -11,7 +11,7 @@ from gradewise.families.settings import ClassWeight
 
 
 class Rotate(Section):
-    """Rotate by an angle drawn uniformly up to this many degrees either way."""
+    """Rotate by an angle drawn uniformly, at most this many degrees in either direction."""
 
     rotate: float = Field(gt=0, le=180)
 
@@ -44,7 +44,7 @@ class Optimiser(Section):
     lr: float = Field(0.01, gt=0, description="learning rate")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
     weight_decay: float = Field(0.0, ge=0)
-    schedule: Literal["constant", "cosine"] = Field("constant", description="of the learning rate over training")
+    schedule: Literal["constant", "cosine"] = Field("constant", description="learning rate over the course of training")
 
 
 class CnnSettings(Section):
@@ -57,25 +57,25 @@ class CnnSettings(Section):
     norm: Literal["before", "after", "none"] = Field("before", description="batch norm before or after the activation")
     pool: Literal["max", "stride"] = Field("max", description="2x2 max pooling, or a 2x2 convolution of stride 2")
     dense: tuple[int, ...] = Field((40,), description="neurons of each hidden dense layer")
-    dropout: float = Field(0.0, ge=0, lt=1, description="after each hidden dense layer")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout rate after each hidden dense layer")
     init_std: float | None = Field(None, gt=0, description="Gaussian initialisation; null: PyTorch's own")
     augment: tuple[Augmentation, ...] = ()
     batch_size: int = Field(32, ge=2)
     epochs: int | None = Field(None, ge=1)
-    iterations: int | None = Field(None, ge=1, description="mini-batches in all, instead of epochs")
+    iterations: int | None = Field(None, ge=1, description="total number of mini-batches, instead of epochs")
     patience: int | None = Field(
         None, ge=1, description="stop after this many epochs without a lower validation loss; null: never"
     )
     optimiser: Optimiser = Field(default_factory=lambda: Optimiser.model_validate({}))
     class_weight: ClassWeight = None
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="auto: bf16 arithmetic where the processor has instructions for it"
+        "auto", description="auto: bf16 arithmetic if the processor supports it"
     )
 
     @model_validator(mode="after")
     def _check_length(self) -> CnnSettings:
         if (self.epochs is None) == (self.iterations is None):
-            raise ValueError("give one of epochs and iterations")
+            raise ValueError("give only one of epochs and iterations")
         if self.kernel % 2 == 0:
             raise ValueError(f"kernel: {self.kernel} is even; an odd side keeps the size of the maps")
         return self

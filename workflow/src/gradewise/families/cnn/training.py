@@ -1,8 +1,8 @@
-"""Trains a convolutional network on the training samples of one repeat and watches it on the validation samples.
+"""Trains a convolutional network on the training samples of one repeat and monitors it on the validation samples.
 
-A training is cut into stretches. After each the network is evaluated, a point is added to the curves and a checkpoint
-is written. All randomness derives from the seed and the iteration at which a stretch begins, so that a training that
-was killed and resumed gives what an undisturbed one gives.
+Training is divided into stretches. After each stretch the network is evaluated, a point is added to the curves and a
+checkpoint is written. All randomness derives from the seed and the iteration at which a stretch begins, so interrupted
+and resumed training gives the same result as uninterrupted training.
 """
 
 from __future__ import annotations
@@ -43,21 +43,21 @@ SECONDS_BETWEEN_LINES = 15.0
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network and how it came about.
+    """A trained network and the course of its training.
 
     Attributes
     ----------
     classifier : CnnClassifier
     curves : dict of lists
-        One entry an evaluation: epoch (a fraction where a stretch is shorter), iteration, train_loss, train_accuracy,
+        One entry per evaluation: epoch (fractional for shorter stretches), iteration, train_loss, train_accuracy,
         validation_loss, validation_accuracy (null without validation samples), seconds since the start. Training
         values are means over the stretch, on augmented samples and with dropout; losses are those minimised.
     kept : int
-        Which entry of the curves the weights are from.
+        Index of the curves' entry that the weights belong to.
     precision : str
         `fp32` or `bf16`.
     seconds_before : float
-        Spent by earlier, killed runs whose checkpoint this one went on from.
+        Time spent by earlier, interrupted runs whose checkpoint this one continued [s].
     """
 
     classifier: CnnClassifier
@@ -93,11 +93,11 @@ class _State:
 
 
 def train_network(samples: Samples, classes: list[str], settings: CnnSettings, seed: int, checkpoint: Path) -> Trained:
-    """Train a network, going on from a checkpoint where a fitting one is found.
+    """Train a network, continuing from a matching checkpoint if there is one.
 
-    With `patience`, training stops after so many evaluations without a lower validation loss, and the weights of the
-    lowest one are kept; without, those of the end. An evaluation comes after each epoch; where `iterations` are given,
-    after each tenth of them if that is less than an epoch.
+    With `patience`, training stops after that many evaluations without a lower validation loss, and the weights with
+    the lowest loss are kept; otherwise the final ones. The network is evaluated after each epoch, or after each tenth
+    of `iterations` if that is less than an epoch.
 
     Parameters
     ----------
@@ -105,22 +105,22 @@ def train_network(samples: Samples, classes: list[str], settings: CnnSettings, s
     classes : list of str
     settings : CnnSettings
     seed : int
-        Of the run.
+        The run's own seed.
     checkpoint : Path
-        Written after each evaluation and left there; the caller removes it when the results are safe.
+        Written after each evaluation; the caller removes it once the results are stored.
 
     Raises
     ------
     UserError
-        Where settings and samples do not fit together, or the loss leaves the finite numbers.
+        If settings and samples do not match, or the loss is no longer finite.
     """
     positions, _ = training_targets(samples, classes)
     if len(positions) < 2:
         raise UserError("a network needs at least two training samples (batch norm compares them); add images")
     if settings.patience is not None and not len(samples.of("validation")):
         raise UserError(
-            f"patience: {settings.patience} stops on the validation loss, and this repeat has no validation sample; "
-            "raise evaluation.validation, or set patience: null"
+            f"patience: {settings.patience} needs a validation loss, but this repeat has no validation samples; "
+            "increase evaluation.validation, or set patience: null"
         )
     height, width, channels = samples.pixels.shape[1:]
     shape = (height, width, channels)
@@ -138,7 +138,7 @@ def train_network(samples: Samples, classes: list[str], settings: CnnSettings, s
 
 
 class _Training:
-    """One training under way: the network, its optimiser and what has happened so far."""
+    """Training in progress: the network, its optimiser and the state so far."""
 
     def __init__(
         self,
@@ -216,14 +216,14 @@ class _Training:
         return Trained(self.classifier, self.state.curves, kept, self.precision, before)
 
     def _train_stretch(self, left: Callable[[], str]) -> tuple[float, float]:
-        """Train up to the next evaluation; mean loss and accuracy on the way."""
+        """Train up to the next evaluation and return the mean loss and accuracy."""
         stop = min(self.state.iteration + self.stretch, self.total)
         torch.manual_seed(derive_seed(self.seed, "stretch", self.state.iteration))
         self.network.train()
         loss_sum, weight_sum, right = torch.zeros(3, device=self.device, dtype=torch.float64)
         seen = 0
         order = shuffled_batches(self.positions, self.settings.batch_size, self.seed, self.state.iteration, stop)
-        for pixels, targets in prefetch((self.pixels[at], self.targets[at]) for at in order):
+        for pixels, targets in prefetch((self.pixels[rows], self.targets[rows]) for rows in order):
             self._set_rate()
             targets = targets.to(self.device)
             batch = self.classifier.normalise(self.augment(to_floats(pixels, self.device)))
@@ -244,13 +244,13 @@ class _Training:
         loss = (loss_sum / weight_sum).item()
         if not math.isfinite(loss) or not all(value.isfinite().all() for value in self.network.parameters()):
             raise UserError(
-                f"the training loss left the finite numbers before iteration {self.state.iteration}; "
+                f"the training loss is no longer finite before iteration {self.state.iteration}; "
                 f"lower optimiser.lr ({self.settings.optimiser.lr}), or use norm: before"
             )
         return loss, right.item() / seen
 
     def _evaluate(self) -> tuple[float | None, float | None]:
-        """Loss and accuracy on the validation samples, null where there are none."""
+        """Loss and accuracy on the validation samples; None if there are none."""
         if not len(self.validation):
             return None, None
         scores = torch.cat(list(self.classifier.predict_scores(self.pixels, self.validation)))
@@ -258,7 +258,7 @@ class _Training:
         loss = functional.cross_entropy(scores, targets, self.weights).item()
         if not math.isfinite(loss):
             raise UserError(
-                f"the validation loss left the finite numbers at iteration {self.state.iteration}; "
+                f"the validation loss is no longer finite at iteration {self.state.iteration}; "
                 f"lower optimiser.lr ({self.settings.optimiser.lr})"
             )
         return loss, (scores.argmax(1) == targets).double().mean().item()
@@ -285,18 +285,18 @@ class _Training:
         write_checkpoint(self.checkpoint, self.fingerprint, tensors, asdict(self.state))
 
     def _resume(self) -> None:
-        found = read_checkpoint(self.checkpoint, self.fingerprint)
-        if found is None:
+        checkpoint = read_checkpoint(self.checkpoint, self.fingerprint)
+        if checkpoint is None:
             return
-        tensors, state = found
+        tensors, state = checkpoint
         self.state = _State(**state)
         self.network.load_state_dict(tensors["network"])
         restore_optimiser(self.optimiser, tensors["optimiser"])
         self.best = {name: value.to(self.device) for name, value in tensors["best"].items()}
-        log.info("going on from %s at iteration %d of %d", self.checkpoint, self.state.iteration, self.total)
+        log.info("continuing from %s at iteration %d of %d", self.checkpoint, self.state.iteration, self.total)
 
     def _log(self, left: Callable[[], str], every: float) -> None:
-        """Tell how far it is and how long it will take at most; not within `every` seconds of the last line."""
+        """Log progress and the longest remaining time, at most every `every` seconds."""
         if time.perf_counter() - self.last_line < every:
             return
         self.last_line = time.perf_counter()
@@ -313,7 +313,7 @@ class _Training:
 
 
 def build_optimiser(network: ConvNet, optimiser: Optimiser) -> torch.optim.Optimizer:
-    """The optimiser that the configuration names, over all parameters."""
+    """The configured optimiser of all parameters."""
     if optimiser.name == "adam":
         return torch.optim.Adam(network.parameters(), lr=optimiser.lr, weight_decay=optimiser.weight_decay)
     return torch.optim.SGD(
@@ -334,10 +334,10 @@ def class_weights(targets: Tensor, classes: int, balanced: bool) -> Tensor:
     Parameters
     ----------
     targets : Tensor of int64, shape (n,)
-        Of the training samples; every class occurs.
+        Classes of the training samples; every class occurs.
     classes : int
     balanced : bool
-        n / (classes x samples of the class), as scikit-learn's `balanced`; otherwise 1.
+        Weights n / (classes x samples of the class), like scikit-learn's `balanced`; otherwise 1.
 
     Returns
     -------
@@ -349,7 +349,7 @@ def class_weights(targets: Tensor, classes: int, balanced: bool) -> Tensor:
 
 
 def choose_precision(setting: str, device: torch.device) -> str:
-    """`fp32` or `bf16`; `auto` is bf16 where the processor has instructions for it, and tests nothing by timing."""
+    """`fp32` or `bf16`; `auto` means bf16 if the processor has instructions for it."""
     if setting != "auto":
         return setting
     if device.type == "cuda":
@@ -360,18 +360,18 @@ def choose_precision(setting: str, device: torch.device) -> str:
 
 
 def _own_random_numbers() -> AbstractContextManager[None]:
-    """Leave the caller's random numbers as they are."""
+    """Restore the caller's random state afterwards."""
     return torch.random.fork_rng([torch.cuda.current_device()] if torch.cuda.is_available() else [])
 
 
 @contextmanager
 def _deterministic() -> Iterator[None]:
-    """Only deterministic algorithms on the CPU; not on CUDA, where some that a network needs do not exist."""
+    """Only deterministic algorithms on the CPU; CUDA lacks deterministic versions of some that networks need."""
     before = torch.are_deterministic_algorithms_enabled()
     guard: Any = torch.utils.deterministic
     filled = guard.fill_uninitialized_memory
     torch.use_deterministic_algorithms(not torch.cuda.is_available())
-    # Every new tensor would be filled otherwise, a guard against reading unset memory that costs a tenth of the time.
+    # PyTorch would otherwise fill every new tensor to guard against unset memory, which costs a tenth of the time.
     guard.fill_uninitialized_memory = False
     try:
         yield

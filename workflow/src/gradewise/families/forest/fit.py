@@ -42,24 +42,24 @@ def fit_best(training: TrainingSet, candidates: Sequence[ForestSettings]) -> tup
         pixel.
     """
     pixels, seed, threads = training.samples.pixels, training.seed, training.threads
-    at, targets = training.train
-    _, groups = np.unique(training.groups(at), return_inverse=True)
+    positions, targets = training.train
+    _, groups = np.unique(training.groups(positions), return_inverse=True)
     prepared: dict[tuple[int, ...], TrainingRows] = {}
 
     def rows_for(settings: ForestSettings, features: Features) -> TrainingRows:
         """Rows of all pixels are kept for the next candidate; reduced ones are small and made when needed."""
         elements = symmetry.elements(settings.augment)
         if isinstance(features, Pca):
-            return training_rows(pixels, at, targets, groups, elements, features)
+            return training_rows(pixels, positions, targets, groups, elements, features)
         if elements not in prepared:
             prepared.clear()
-            prepared[elements] = training_rows(pixels, at, targets, groups, elements, AllPixels())
+            prepared[elements] = training_rows(pixels, positions, targets, groups, elements, AllPixels())
         rows = prepared[elements]
         return replace(rows, X=rows.X[:, features.kept]) if isinstance(features, SelectedPixels) else rows
 
     def features_for(settings: ForestSettings) -> Features:
         if settings.components is not None:
-            return pca.fit(pixels, at, settings.components)
+            return pca.fit(pixels, positions, settings.components)
         if settings.select is not None:
             importance = importances(rows_for(settings, AllPixels()), first_forest(settings), seed, threads)
             return select(importance, settings.select)

@@ -60,7 +60,7 @@ class TrainingRows:
 
 def training_rows(
     pixels: np.ndarray,
-    at: np.ndarray,
+    positions: np.ndarray,
     targets: np.ndarray,
     groups: np.ndarray,
     elements: tuple[int, ...],
@@ -71,7 +71,7 @@ def training_rows(
     Parameters
     ----------
     pixels : ndarray of uint8, shape (all samples, height, width, channels)
-    at : ndarray of int, shape (n,)
+    positions : ndarray of int, shape (n,)
         Positions of the training samples.
     targets, groups : ndarray of int64, shape (n,)
         Class and group of each.
@@ -94,12 +94,12 @@ def training_rows(
     siblings = len(elements)
     X: np.ndarray | None = None
     seen: set[bytes] = set()
-    for part in gen_batches(len(at), 64):
-        block = symmetry.orbit(pixels[at[part]], elements).reshape(-1, *pixels.shape[1:])
+    for part in gen_batches(len(positions), 64):
+        block = symmetry.orbit(pixels[positions[part]], elements).reshape(-1, *pixels.shape[1:])
         projected = features.project(block)
         if X is None:
             # Column by column, as trees read them: grows the same trees in a sixth to a quarter less time.
-            X = np.empty((len(at) * siblings, projected.shape[1]), dtype=np.float32, order="F")
+            X = np.empty((len(positions) * siblings, projected.shape[1]), dtype=np.float32, order="F")
         X[part.start * siblings : part.stop * siblings] = projected
         seen.update(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in block)
     assert X is not None, "training_targets sees to it that every class has a sample"

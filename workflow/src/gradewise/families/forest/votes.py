@@ -103,13 +103,13 @@ def probabilities_at(
         One a point.
     """
     sums = {stop: np.zeros((leaves.shape[1], forest.n_classes_)) for stop in map(_stop, points)}
-    found: dict[int, np.ndarray] = {}
-    for number, verdicts in enumerate(_verdicts(forest, leaves, list(sums), threads), start=1):
-        for stop, verdict in verdicts.items():
-            sums[stop] += verdict
+    probabilities: dict[int, np.ndarray] = {}
+    for number, predictions in enumerate(_tree_predictions(forest, leaves, list(sums), threads), start=1):
+        for stop, prediction in predictions.items():
+            sums[stop] += prediction
         for place in _ending(points, number):
-            found[place] = sums[_stop(points[place])] / number
-    return [found[place] for place in range(len(points))]
+            probabilities[place] = sums[_stop(points[place])] / number
+    return [probabilities[place] for place in range(len(points))]
 
 
 def out_of_bag_at(
@@ -138,24 +138,24 @@ def out_of_bag_at(
         One a point.
     """
     sums = {stop: np.zeros((leaves.shape[1], forest.n_classes_)) for stop in map(_stop, points)}
-    judges = np.zeros(leaves.shape[1], dtype=np.int64)
-    found: dict[int, Votes] = {}
-    for number, verdicts in enumerate(_verdicts(forest, leaves, list(sums), threads), start=1):
+    voters = np.zeros(leaves.shape[1], dtype=np.int64)
+    votes_at: dict[int, Votes] = {}
+    for number, predictions in enumerate(_tree_predictions(forest, leaves, list(sums), threads), start=1):
         outside = draw_bag(forest.estimators_[number - 1].random_state, groups) == 0
-        judges += outside
-        for stop, verdict in verdicts.items():
-            np.add(sums[stop], verdict, out=sums[stop], where=outside[:, None])
+        voters += outside
+        for stop, prediction in predictions.items():
+            np.add(sums[stop], prediction, out=sums[stop], where=outside[:, None])
         for place in _ending(points, number):
-            votes = sums[_stop(points[place])] / np.maximum(judges, 1)[:, None]
-            found[place] = Votes(votes, judges > 0)
-    return [found[place] for place in range(len(points))]
+            votes = sums[_stop(points[place])] / np.maximum(voters, 1)[:, None]
+            votes_at[place] = Votes(votes, voters > 0)
+    return [votes_at[place] for place in range(len(points))]
 
 
 def sizes_at(forest: RandomForestClassifier, points: Sequence[ForestSettings]) -> list[Size]:
     """Sizes of each of the forests that this one contains; points as for `probabilities_at`."""
     stops = list(dict.fromkeys(map(_stop, points)))
     totals = {stop: np.zeros(3, dtype=np.int64) for stop in stops}
-    found: dict[int, Size] = {}
+    sizes: dict[int, Size] = {}
     for number, tree in enumerate(forest.estimators_, start=1):
         levels = _levels(tree)
         for stop in stops:
@@ -164,8 +164,8 @@ def sizes_at(forest: RandomForestClassifier, points: Sequence[ForestSettings]) -
             inner = reached & ~stopped
             totals[stop] += (inner.sum(), (reached & stopped).sum(), tree.tree_.n_node_samples[inner].sum())
         for place in _ending(points, number):
-            found[place] = Size(*map(int, totals[_stop(points[place])]))
-    return [found[place] for place in range(len(points))]
+            sizes[place] = Size(*map(int, totals[_stop(points[place])]))
+    return [sizes[place] for place in range(len(points))]
 
 
 def whole(forest: RandomForestClassifier) -> ForestSettings:
@@ -182,7 +182,7 @@ def _ending(points: Sequence[ForestSettings], number: int) -> list[int]:
     return [place for place, point in enumerate(points) if point.trees == number]
 
 
-def _verdicts(
+def _tree_predictions(
     forest: RandomForestClassifier, leaves: np.ndarray, stops: list[_Stop], threads: int
 ) -> Iterator[dict[_Stop, np.ndarray]]:
     """Class probabilities (n, k) that each tree gives the rows, by where it is cut; tree by tree."""

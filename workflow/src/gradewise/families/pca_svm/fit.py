@@ -25,7 +25,7 @@ def fit_best(training: TrainingSet, candidates: Sequence[SvmSettings]) -> tuple[
         As `fit`.
     """
     components = _components(training)
-    at, targets = training.train
+    positions, targets = training.train
     largest = max(settings.components for settings in candidates)
     if largest > components.scores.shape[1]:
         log.info("%d components instead of %d: the view has no more", components.scores.shape[1], largest)
@@ -34,7 +34,7 @@ def fit_best(training: TrainingSet, candidates: Sequence[SvmSettings]) -> tuple[
         validation, expected = training.validation
         accuracies = validation_accuracies(
             candidates,
-            (components.scores[at], components.scores[validation]),
+            (components.scores[positions], components.scores[validation]),
             (targets, expected),
             components.pca.explained_variance,
             training.threads,
@@ -56,9 +56,9 @@ def fit(training: TrainingSet, settings: SvmSettings) -> Fitted:
         Where a class has no training sample, or groups are too few to calibrate.
     """
     components = _components(training)
-    at, targets = training.train
-    scaled = scale(components.scores[at], components.pca.explained_variance, settings)
-    folds = grouped_folds(targets, training.groups(at), training.seed)
+    positions, targets = training.train
+    scaled = scale(components.scores[positions], components.pca.explained_variance, settings)
+    folds = grouped_folds(targets, training.groups(positions), training.seed)
     svm = calibrate(scaled, targets, folds, settings, training.threads)
     fitted = PcaSvmClassifier(components.pca.first(settings.components), svm, settings, training.classes)
     predicted = fitted.predict_proba_of_scores(components.scores).argmax(axis=1)
@@ -75,7 +75,7 @@ def fit(training: TrainingSet, settings: SvmSettings) -> Fitted:
         "converged": converged(classifier),
         "optimiser_steps": int(classifier.n_iter_.sum()),
         "calibration_folds": len(folds),
-        "train_accuracy": float((predicted[at] == targets).mean()),
+        "train_accuracy": float((predicted[positions] == targets).mean()),
         "validation_accuracy": float((predicted[validation] == expected).mean()) if len(validation) else None,
     }
     return Fitted(fitted, count_parameters(fitted), facts=facts, seconds_elsewhere=components.seconds)

@@ -94,5 +94,5 @@ def _couple(pairs: np.ndarray, classes: int) -> np.ndarray:
     system[:, classes, classes] = 0
     wanted = np.zeros((len(pairs), classes + 1, 1))
     wanted[:, classes] = 1
-    found = np.clip(np.linalg.solve(system, wanted)[:, :classes, 0], 0, None)
-    return np.asarray(found / found.sum(axis=1, keepdims=True))
+    probabilities = np.clip(np.linalg.solve(system, wanted)[:, :classes, 0], 0, None)
+    return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))

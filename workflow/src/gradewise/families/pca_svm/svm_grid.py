@@ -38,7 +38,7 @@ KERNEL_BYTES = 2**30
 
 BLOCK_ROWS = 64
 log = logging.getLogger(__name__)
-Answer = TypeVar("Answer")
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ def fit_each(
     targets: np.ndarray,
     explained_variance: np.ndarray,
     threads: int,
-    use: Callable[[Fit], Answer],
-) -> dict[SvmSettings, Answer]:
+    use: Callable[[Fit], Kept],
+) -> dict[SvmSettings, Kept]:
     """Fit an uncalibrated classifier with each of the settings and keep what is wanted of it.
 
     Takes 8 n (n + m) bytes for the inner products and as much again for each kernel matrix held.
@@ -94,12 +94,12 @@ def fit_each(
     dict
         From each of the settings to what `use` returned.
     """
-    found: dict[SvmSettings, Answer] = {}
+    kept: dict[SvmSettings, Kept] = {}
 
     def attempt(settings: SvmSettings, classifier: SVC, inputs: list[np.ndarray], gamma: float | None, k: int) -> None:
         start = time.perf_counter()
         classifier.fit(inputs[0], targets)
-        found[settings] = use(Fit(classifier, inputs, k, gamma, time.perf_counter() - start))
+        kept[settings] = use(Fit(classifier, inputs, k, gamma, time.perf_counter() - start))
         if not converged(classifier):
             log.info("not converged in %d steps: %s", classifier.max_iter, _words(settings, gamma))
 
@@ -112,7 +112,7 @@ def fit_each(
             Parallel(threads, require="sharedmem")(delayed(attempt)(*job) for job in jobs)
             # Lets go of the matrices before the next are made.
             jobs.clear()
-    return found
+    return kept
 
 
 def validation_accuracies(
