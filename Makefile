@@ -1,6 +1,6 @@
 # make: set up, then run the workflow on config.yaml.  make setup: only set up.  make test: set up, then run the tests;
 # make test TESTS="-m 'not slow'" runs the quick ones alone.
-# make studies: set up, then make the tables and figures of the two published studies again, on simulated images.
+# make studies: set up, then reproduce the tables and figures of the two published studies on simulated images.
 PYTHON ?= python3
 CORES ?= all
 BIN := $(CURDIR)/.venv/bin
