@@ -51,7 +51,7 @@ def test_the_first_forest_has_at_most_400_trees_and_depth_64():
 
 
 def test_a_selection_that_leaves_nothing_is_refused():
-    with pytest.raises(UserError, match="no pixel is 9 x as important"):
+    with pytest.raises(UserError, match="no pixel is 9 times as important"):
         select(np.ones(4), 9.0)
 
 

@@ -103,5 +103,5 @@ def test_the_step_writes_a_table_of_splits_and_refuses_shares_that_rise(tmp_path
     resplit(**given, shares=[], output=tmp_path / "careless.parquet")
     assert len(tables.read(tmp_path / "half.parquet")) < len(holdout)
     assert len(tables.read(tmp_path / "careless.parquet")) == len(holdout)
-    with pytest.raises(UserError, match="must fall"):
+    with pytest.raises(UserError, match="must decrease"):
         resplit(**given, shares=[0.25, 0.5], output=tmp_path / "none.parquet")

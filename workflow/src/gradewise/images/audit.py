@@ -1,8 +1,7 @@
-"""The data audit: what may spoil a comparison before any model is trained.
+"""The data audit: what may invalidate a comparison before any model is trained.
 
-Copies and what they carry, pairs too alike to be independent, facts without content that give classes away, columns
-that hold the label, how classes and groups are spread, and pictures unlike the rest. Takes what the manifest step left
-of each image and opens none again.
+It reports copies, pairs too similar to be independent, content-free facts that reveal classes, columns that contain the
+label, the distribution of classes and groups, and outliers. It uses the tables of the manifest step and opens no image.
 """
 
 from __future__ import annotations
@@ -21,24 +20,24 @@ from gradewise.images.clues import TOGETHER, WITHOUT_CONTENT, as_numbers, clues,
 log = logging.getLogger(__name__)
 
 GAIN, CHANCE = 0.02, 0.001
-"""A clue tells where it gains at least this much accuracy, with a p value below this."""
+"""A clue is reported if it gains at least this much accuracy with a p value below this."""
 
 DETERMINED = 0.95
 """Accuracy from which a column nearly determines the label."""
 
 FEW_GROUPS = 5
 FAR = 5.0
-"""Robust standard deviations beyond which a picture is unlike the rest."""
+"""Robust standard deviations beyond which a picture is an outlier."""
 
 MOST_FAR = 0.02
-"""Where more pictures than this share are far, the dataset is of several kinds and none stands out."""
+"""If more than this share of pictures are far, the dataset has several kinds of images and none is an outlier."""
 
 PAIRS_LISTED = 20
-"""Pairs of images that look alike, the most alike first, that are listed one by one."""
+"""Number of pairs of similar images that are listed one by one, most similar first."""
 
 MOST_ALIKE = 0.2
-"""Where more images than this share look like one of another group, they may be alike by nature: parts of one design,
-one position in front of one background. Likeness then says nothing of a pair."""
+"""If more than this share of images resemble an image of another group, images may be similar by nature: parts of one
+design, or one position in front of one background. Similarity then says nothing about a pair."""
 
 TURNS = (
     "",
@@ -76,7 +75,7 @@ def audit(
     classes : list of str
         Classes of the dataset.
     joined : bool or exact
-        Which duplicates share a group: all, none, or those of the same pixels.
+        Which duplicates share a group: all, none, or those with equal pixels.
     seed : int
     output : Path
         `audit.parquet`.
@@ -136,7 +135,7 @@ def _duplicates(images: pd.DataFrame, copies: pd.DataFrame, joined: Joined) -> l
 
 
 def _alike(images: pd.DataFrame, pairs: pd.DataFrame) -> list[Finding]:
-    """Pairs that are no copies and yet too alike to be independent, of different groups."""
+    """Pairs of different groups that are not copies but too similar to be independent."""
     known = images.set_index("image_id")[["group", "role"]]
     ends = [known.loc[pairs[end]].reset_index(drop=True) for end in ("image_id", "other_image_id")]
     parted = (ends[0]["group"] != ends[1]["group"]).to_numpy()
@@ -219,7 +218,7 @@ def _columns(images: pd.DataFrame, seed: int) -> list[Finding]:
             text = f"column {name} says the same as the label in all {len(images)} images"
             found.append(_finding("column equals label", "warning", text, subject=name, value=1.0))
             continue
-        # with a value of its own for nearly every image there is nothing to learn from words
+        # Words that are different for nearly every image cannot predict anything.
         if not pd.api.types.is_numeric_dtype(column) and values.nunique() > len(images) / 2:
             continue
         guessed = guess(as_numbers(images[[name]]), images["label"], images["group"], seed)
@@ -251,7 +250,7 @@ def _balance(images: pd.DataFrame, classes: list[str], aside: int) -> list[Findi
 
 
 def _groups(images: pd.DataFrame) -> list[Finding]:
-    """Groups of one class only: harmless where there are many, a shortcut where few stand for a class."""
+    """Groups of one class only: harmless if there are many, a possible shortcut if a class has only a few."""
     of_group = images.groupby("group").agg(images=("image_id", "size"), labels=("label", "nunique"))
     several = of_group.loc[of_group["images"] > 1]
     if several.empty:
@@ -268,7 +267,7 @@ def _groups(images: pd.DataFrame) -> list[Finding]:
 
 
 def _outliers(prints: pd.DataFrame) -> list[Finding]:
-    # differences below the floor (grey levels, or their logarithm) mean nothing however alike the rest is
+    # Differences below the floor (grey levels, or their logarithm) mean nothing, however similar the other images are.
     measures = {
         "blurred": (-np.log1p(prints["sharpness"]), 0.1),
         "dark": (-prints["brightness"], 2.0),
@@ -292,8 +291,8 @@ def _outliers(prints: pd.DataFrame) -> list[Finding]:
 def _distance_above(values: np.ndarray, floor: float) -> np.ndarray:
     """Distance above the median in robust standard deviations.
 
-    The scale is the median absolute deviation, or that of the values above the median alone where it is larger, so
-    that a long tail is no crowd of outliers (Rousseeuw & Croux 1993, Journal of the American Statistical Association
+    The scale is the median absolute deviation, or that of the values above the median alone if it is larger, so that a
+    long tail does not count as many outliers (Rousseeuw & Croux 1993, Journal of the American Statistical Association
     88:1273).
     """
     deviation = values - np.median(values)

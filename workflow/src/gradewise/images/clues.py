@@ -63,7 +63,7 @@ class Guess:
 
     @property
     def gain(self) -> float:
-        """Accuracy beyond the baseline."""
+        """Accuracy above the baseline."""
         return self.accuracy - self.baseline
 
 
@@ -93,7 +93,7 @@ def clues(images: pd.DataFrame, prints: pd.DataFrame) -> dict[str, pd.DataFrame]
 
 
 def as_numbers(facts: pd.DataFrame) -> pd.DataFrame:
-    """Words as whole numbers in alphabetical order, with -1 where there is none."""
+    """Words as integers in alphabetical order; -1 for missing ones."""
     return facts.apply(
         lambda column: (
             column.fillna(-1.0).astype(float)
@@ -106,9 +106,9 @@ def as_numbers(facts: pd.DataFrame) -> pd.DataFrame:
 def guess(facts: pd.DataFrame, labels: pd.Series, groups: pd.Series, seed: int) -> Guess | None:
     """How well facts alone predict the class of images of unseen groups.
 
-    The interval and the test are those of a mean over groups of unequal size: the linearised variance of a ratio, the
-    group as unit (Cochran 1977, Sampling Techniques, 3rd edition, section 6.3), with Student's t of one less than the
-    number of groups.
+    The interval and the test are those of a mean over groups of unequal size: the linearised variance of a ratio with
+    groups as units (Cochran 1977, Sampling Techniques, 3rd edition, section 6.3), and Student's t with one degree of
+    freedom less than groups.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def guess(facts: pd.DataFrame, labels: pd.Series, groups: pd.Series, seed: int) 
     Returns
     -------
     Guess or None
-        None where a class has fewer than `LEAST_GROUPS` groups, or is the only one.
+        None if a class has fewer than `LEAST_GROUPS` groups or is the only one.
     """
     per_class = groups.groupby(labels).nunique()
     if per_class.min() < LEAST_GROUPS or len(per_class) < 2:

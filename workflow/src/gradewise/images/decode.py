@@ -1,6 +1,6 @@
-"""Decodes image files of any supported kind to plain arrays, or says why one cannot be used.
+"""Decodes image files of all supported kinds to arrays, or says why a file cannot be used.
 
-Files are only ever opened for reading.
+Files are only opened for reading.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Decoded:
     Attributes
     ----------
     pixels : ndarray of uint8 or uint16, shape (height, width) or (height, width, 3)
-        Upright (EXIF orientation applied); transparency laid over white. 16-bit grey stays 16 bits, 16-bit colour
-        keeps its upper eight.
+        Upright (EXIF orientation applied), with transparency on white. 16-bit grey keeps 16 bits, 16-bit colour its
+        upper eight.
     mode : str
-        Pillow's name of the mode in the file, e.g. ``L``, ``RGB``, ``I;16``, ``P``, ``CMYK``.
+        Pillow's name for the mode of the file, e.g. ``L``, ``RGB``, ``I;16``, ``P``, ``CMYK``.
     """
 
     pixels: np.ndarray
@@ -41,7 +41,7 @@ class Decoded:
 
     @property
     def bits(self) -> int:
-        """Bits that the grey levels use: 8, or for 16-bit files 10, 12, 14 or 16, the least that holds them."""
+        """Bits that the grey levels use: 8, or for 16-bit files the smallest sufficient of 10, 12, 14 and 16."""
         if self.pixels.dtype == np.uint8:
             return 8
         used = int(self.pixels.max(initial=0)).bit_length()
@@ -58,13 +58,13 @@ class Decoded:
 
 
 def decode(path: Path, max_megapixels: float = np.inf) -> Decoded:
-    """Read an image fully.
+    """Read an image completely.
 
     Parameters
     ----------
     path : Path
     max_megapixels : float
-        Images larger than this are refused by their header, undecoded.
+        Larger images are rejected by their header, without decoding.
 
     Returns
     -------
@@ -73,7 +73,8 @@ def decode(path: Path, max_megapixels: float = np.inf) -> Decoded:
     Raises
     ------
     UnreadableError
-        Missing, empty, truncated, no image, of many frames, of floating-point pixels, or too large.
+        If the file is missing, empty, truncated, not an image, has several frames or floating-point pixels, or is too
+        large.
     """
     if not path.is_file():
         raise UnreadableError("no such file")
@@ -86,7 +87,7 @@ def decode(path: Path, max_megapixels: float = np.inf) -> Decoded:
                     f"{image.width} x {image.height} pixels is over max_megapixels: {max_megapixels:g}"
                 )
             frames = getattr(image, "n_frames", 1)
-            # the further pictures of an MPO, as phones write it, are previews or depth of the first
+            # Further pictures of an MPO, as written by phones, are previews or depth maps of the first.
             if frames > 1 and image.format != "MPO":
                 raise UnreadableError(f"holds {frames} frames; save the one to use as a file of its own")
             mode = image.mode
@@ -125,12 +126,12 @@ def to_uint8(pixels: np.ndarray, bits: int) -> np.ndarray:
 
 
 def decode_mask(path: Path) -> np.ndarray:
-    """A mask, shape (height, width); of one in colour, the brightest channel.
+    """Read a mask, shape (height, width); from a colour image, its brightest channel.
 
     Raises
     ------
     UnreadableError
-        As `decode` does.
+        In the same cases as `decode`.
     """
     pixels = decode(path).pixels
     return pixels if pixels.ndim == 2 else pixels.max(axis=2)

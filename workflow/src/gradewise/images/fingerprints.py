@@ -1,5 +1,5 @@
-"""What is kept of each image when it is read for the manifest: a small grey picture to find copies by, and facts that
-say nothing of what it shows (brightness, sharpness, border, file, camera) to find clues that give a class away.
+"""What is stored about each image when it is read: a small grey picture for finding copies, and facts independent of
+its content (brightness, sharpness, border, file, camera) for finding clues that reveal a class.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def fingerprint(decoded: Decoded, path: Path) -> dict[str, Any]:
     decoded : Decoded
         The image.
     path : Path
-        Its file, of which the header alone is read.
+        Its file, of which only the header is read.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def fingerprint(decoded: Decoded, path: Path) -> dict[str, Any]:
 
 
 def square(grey: np.ndarray, side: int) -> np.ndarray:
-    """A grey picture squeezed into a square, so that its eight rotations and flips are those of the square [px]."""
+    """A grey picture squeezed into a square, so that all eight rotations and flips apply to it."""
     if grey.shape == (side, side):
         return grey
     if min(grey.shape) < side:

@@ -1,6 +1,6 @@
 """Lists a dataset's images with their labels, roles, groups and masks, without opening any.
 
-Whatever is wrong with folders, label tables and names is found here, before any work on pixels.
+Errors in folders, label tables and names are reported here, before any pixels are read.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def list_images(source: Source) -> pd.DataFrame:
     Raises
     ------
     UserError
-        For folders or tables that are missing or contradict the configuration.
+        If folders or tables are missing or contradict the configuration.
     """
     frame = _from_folders(Path(source.images), source) if source.images else _from_tables(source.tables or (), source)
     frame["label"] = _to_classes(frame["label"], source)
@@ -42,7 +42,7 @@ def list_images(source: Source) -> pd.DataFrame:
 
 
 def _labels(source: Source) -> list[str]:
-    """Labels that may stand in folders and tables: those merged where classes are merged."""
+    """Labels that may occur in folders and tables: classes, or the labels merged into them."""
     return [label for parts in source.merge.values() for label in parts] if source.merge else list(source.classes)
 
 
@@ -159,7 +159,7 @@ def _points_outside(image_id: str) -> bool:
 
 
 def _numeric_if_possible(column: pd.Series) -> pd.Series:
-    """Numbers where every value is one, so that metadata sorts and plots as what it is."""
+    """Numbers if every value is one, so that metadata is sorted and plotted correctly."""
     try:
         return pd.to_numeric(column)
     except ValueError:
@@ -167,7 +167,7 @@ def _numeric_if_possible(column: pd.Series) -> pd.Series:
 
 
 def _groups(frame: pd.DataFrame, group: str | Pattern | None) -> pd.Series:
-    """Group of each image; its own image_id where none is given."""
+    """Group of each image; its own image_id without a `group` setting."""
     if group is None:
         return frame["image_id"]
     if isinstance(group, Pattern):
@@ -186,7 +186,7 @@ def _groups(frame: pd.DataFrame, group: str | Pattern | None) -> pd.Series:
 
 
 def _masks(frame: pd.DataFrame, source: Source) -> pd.Series:
-    """Path of each image's mask: at the same place below the folder of masks, or else directly in it."""
+    """Path of each image's mask: at the same relative path in the folder of masks, or directly in it."""
     nothing = pd.Series(None, index=frame.index, dtype=object)
     if source.masks is None:
         return nothing

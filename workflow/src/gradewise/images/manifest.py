@@ -1,6 +1,6 @@
-"""The manifest: every usable image of a dataset; what cannot be used goes to the quarantine list.
+"""The manifest: every usable image of a dataset; unusable files go to the quarantine list.
 
-Sizes are checked here, for all views of the dataset at once, so that all models see the same images; no image is read.
+Sizes are checked here for all views of the dataset at once, so that all models see the same images. No image is read.
 """
 
 from __future__ import annotations
@@ -35,24 +35,24 @@ def manifest(
     Parameters
     ----------
     read : Path
-        Folder that `read_images` wrote.
+        Folder written by `read_images`.
     min_side : int
         Smallest side that every view can work with [px].
     join_duplicates : bool or exact
-        Which copies share a group: all, none, or those of the same pixels.
+        Which copies share a group: all, none, or those with equal pixels.
     output : Path
         Table of usable images, `manifest.parquet`.
     quarantine : Path
         Table of files set aside and why, `quarantine.csv`.
     fingerprints : Path
-        Table of small pictures and facts that say nothing of what images show, `fingerprints.parquet`.
+        Table of small pictures and content-free facts, `fingerprints.parquet`.
     duplicates : Path
         Table of pairs of copies and look-alikes, `duplicates.parquet`.
 
     Raises
     ------
     UserError
-        Where no image is left.
+        If no image is left.
     """
     listed = tables.read(read / "images.parquet")
     small = (listed[["width", "height"]].min(axis=1) < min_side).fillna(False)
@@ -82,7 +82,7 @@ def manifest(
 
 
 def _twins(images: pd.Series, copies: pd.DataFrame, join: bool | Literal["exact"]) -> pd.Series:
-    """A name for each image that its copies share, as far as they are to be joined."""
+    """A name for each image, shared by all copies that should be joined."""
     kinds = {True: ("exact", "near"), "exact": ("exact",), False: ()}[join]
     joined = copies.loc[copies["kind"].isin(kinds)]
     ends = [pd.Index(images).get_indexer(joined[end]) for end in ("image_id", "other_image_id")]
@@ -99,7 +99,7 @@ def join_groups(groups: pd.Series, twins: pd.Series) -> pd.Series:
     groups : Series of str
         Group of each image.
     twins : Series of str
-        Equal for images that must not be parted.
+        Equal for images that must not be separated.
 
     Returns
     -------

@@ -1,6 +1,6 @@
-"""Reads every image of a dataset fully, once: facts, a small picture, and why a file cannot be used; finds copies.
+"""Reads every image of a dataset once, recording facts, a small picture and why a file is unusable; finds copies.
 
-Nothing here depends on views or models, so that a change of them reads no image again. Copies are found before any
+Nothing here depends on views or models, so changing them does not read images again. Copies are found before any
 split, so that they can share a group.
 """
 
@@ -39,14 +39,13 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
     threads : int
         How many images are read at a time.
     output : Path
-        Folder for `images.parquet` (every file that is listed, with the reason where it cannot be used),
-        `fingerprints.parquet` and `duplicates.parquet` (of the images that can be used), and `sides.json` (the
-        smallest side among them).
+        Folder for `images.parquet` (every listed file, with the reason if it cannot be used), `fingerprints.parquet`
+        and `duplicates.parquet` (for usable images), and `sides.json` (their smallest side).
 
     Raises
     ------
     UserError
-        Where folders or tables contradict the configuration, or no image can be used.
+        If folders or tables contradict the configuration, or no image can be used.
     """
     listed = list_images(source)
     log.info("%d images of %d classes listed", len(listed), listed["label"].nunique())
@@ -76,7 +75,7 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
 
 
 def _inspect(path: Path, mask: str | None, source: Source) -> dict[str, Any]:
-    """Facts of an image, its fingerprint, and the reason where it cannot be used."""
+    """Facts of an image, its fingerprint, and the reason if it cannot be used."""
     try:
         decoded = decode(path, source.max_megapixels)
     except UnreadableError as error:

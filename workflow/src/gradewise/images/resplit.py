@@ -1,7 +1,7 @@
-"""The step `resplit`: other splits of the same images, derived from the dataset's own, to learn what those leave open.
+"""The step `resplit`: variants of a dataset's splits that answer two further questions.
 
-The careless split says what a split without regard to groups would have claimed; shares of the training groups say
-what more data would bring. Everything but what is asked about stays as it is in the dataset's splits.
+The careless split shows what a split that ignores groups would have claimed; shares of the training groups show what
+more data would bring. Everything else stays as in the dataset's splits.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gradewise.images.split import draw_groups
 from gradewise.provenance import derive_seed
 
 LEAST = 2
-"""Groups of each class that a share of the training groups holds at least: what calibration by parts needs."""
+"""Minimum number of groups per class in a share of the training groups, as calibration needs."""
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +31,9 @@ def resplit(*, splits: Path, manifest: Path, shares: list[float], folds: int = 1
     splits, manifest : Path
         The tables of that name.
     shares : list of float
-        Shares of the training groups to keep, each drawn from within the one before, the last of which is written;
-        none: the careless split.
+        Nested shares of the training groups, of which the last is written; empty: the careless split.
     folds : int
-        How many repeats in a row test every image once.
+        Number of consecutive repeats that together test every image once.
     seed : int
     output : Path
         `splits.parquet` of the variant.
@@ -42,10 +41,10 @@ def resplit(*, splits: Path, manifest: Path, shares: list[float], folds: int = 1
     Raises
     ------
     UserError
-        Where shares do not fall from below 1 to above 0.
+        If shares do not decrease from below 1 to above 0.
     """
     if any(not 0 < share < previous for previous, share in zip([1.0, *shares], shares, strict=False)):
-        raise UserError(f"--shares {shares}: must fall, each above 0 and below 1")
+        raise UserError(f"--shares {shares}: must decrease, each above 0 and below 1")
     images, roles = tables.read(manifest), tables.read(splits)
     if shares:
         drawn = thin(roles, images, shares, seed)
@@ -59,10 +58,10 @@ def resplit(*, splits: Path, manifest: Path, shares: list[float], folds: int = 1
 
 
 def exchange(roles: pd.DataFrame, images: pd.DataFrame, folds: int, seed: int) -> pd.DataFrame:
-    """The careless split: images exchange their roles with others of their class, whatever group they belong to.
+    """The careless split: images swap roles with others of their class, regardless of their groups.
 
-    Every role keeps its number of images of each class, so that nothing but the disregard of groups and duplicates
-    tells the two splits apart.
+    Every role keeps its number of images of each class, so the two splits differ only in ignoring groups and
+    duplicates.
 
     Parameters
     ----------
@@ -71,7 +70,7 @@ def exchange(roles: pd.DataFrame, images: pd.DataFrame, folds: int, seed: int) -
     images : DataFrame
         image_id, label.
     folds : int
-        Repeats that share one exchange, so that each image is still tested once among them.
+        Number of repeats that share one exchange, so that together they still test each image once.
     seed : int
 
     Returns
@@ -103,8 +102,8 @@ def thin(roles: pd.DataFrame, images: pd.DataFrame, shares: list[float], seed: i
     images : DataFrame
         image_id, label, group.
     shares : list of float
-        Falling; each is drawn from within the one before, with close to its share of every class and at least
-        `LEAST` groups of each.
+        Decreasing; each is drawn from the previous one, with about this share of every class and at least `LEAST`
+        groups of each.
     seed : int
 
     Returns
@@ -127,7 +126,7 @@ def thin(roles: pd.DataFrame, images: pd.DataFrame, shares: list[float], seed: i
 
 
 def _with_every_class(train: pd.DataFrame, drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Marks the images drawn, and those of further groups where a class has fewer than `LEAST` groups among them."""
+    """Mark the drawn images, and those of further groups if a class has fewer than `LEAST` groups among them."""
     kept = set(train.loc[drawn, "group"])
     for name in sorted(train["label"].unique()):
         groups = set(train.loc[train["label"] == name, "group"])

@@ -1,4 +1,4 @@
-"""The splits: which images train, validate and test in each repeat; groups are never parted."""
+"""The splits: which images are used for training, validation and test in each repeat; groups stay together."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def split(
     classes : list of str
         Classes of the dataset.
     limited_by_class : bool
-        Whether each class needs groups in training, validation and test; false where tiles carry labels of their own.
+        Whether each class needs groups in training, validation and test; false if tiles have their own labels.
     seed : int
     output : Path
         `splits.parquet`.
@@ -42,7 +42,7 @@ def split(
     Raises
     ------
     UserError
-        Where a class has too few images or groups.
+        If a class has too few images or groups.
     """
     images = tables.read(manifest)
     roles = draw_splits(images, evaluation, classes if limited_by_class else [], seed)
@@ -57,7 +57,7 @@ def draw_splits(images: pd.DataFrame, evaluation: Evaluation, classes: list[str]
     Parameters
     ----------
     images : DataFrame
-        image_id, label, group, and role where they are predefined.
+        image_id, label, group, and role if roles are predefined.
     evaluation : Evaluation
     classes : list of str
         Classes that must be present in every role.
@@ -66,13 +66,13 @@ def draw_splits(images: pd.DataFrame, evaluation: Evaluation, classes: list[str]
     Returns
     -------
     DataFrame
-        repeat, image_id, role. Images that share a group with a predefined test (or validation) image and are not
-        of that role themselves have no row: using them would leak.
+        repeat, image_id, role. Images of another role that share a group with a predefined test (or validation) image
+        have no row, because using them would leak.
 
     Raises
     ------
     UserError
-        Where a class has too few groups.
+        If a class has too few groups.
     """
     _check_counts(images, evaluation, classes)
     repeats: list[pd.DataFrame] = []
@@ -91,7 +91,7 @@ def draw_splits(images: pd.DataFrame, evaluation: Evaluation, classes: list[str]
 def _one_draw(
     images: pd.DataFrame, evaluation: Evaluation, same_test: np.ndarray | None, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Roles of all images, once, or as often as there are folds; None marks images left out."""
+    """Roles of all images, once or once per fold; None marks images left out."""
     if evaluation.predefined:
         return [_predefined(images, evaluation.validation, rng)]
     if evaluation.folds:
@@ -126,7 +126,7 @@ def _predefined(images: pd.DataFrame, validation: float, rng: np.random.Generato
 def _folds(images: pd.DataFrame, folds: int, rng: np.random.Generator) -> list[np.ndarray]:
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=int(rng.integers(2**31)))
     with warnings.catch_warnings():
-        # of classes with fewer images than folds, which are refused before where they matter
+        # For classes with fewer images than folds, which were rejected earlier if they matter.
         warnings.filterwarnings("ignore", message="The least populated class")
         parts = list(splitter.split(images, images["label"], images["group"]))
     masks = []
@@ -138,10 +138,10 @@ def _folds(images: pd.DataFrame, folds: int, rng: np.random.Generator) -> list[n
 
 
 def draw_groups(images: pd.DataFrame, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Draw whole groups that hold close to a share of the images of every class.
+    """Draw whole groups that together have about a given share of the images of every class.
 
-    Groups are visited in random order and taken where that brings the drawn counts nearer to the wanted ones; of
-    several such draws the nearest is kept. With one image a group this is a stratified random draw.
+    Groups are visited in random order and taken if that brings the drawn counts closer to the target; the best of
+    several such draws is kept. With one image per group this is a stratified random draw.
 
     Returns
     -------
@@ -151,7 +151,7 @@ def draw_groups(images: pd.DataFrame, share: float, rng: np.random.Generator) ->
     codes, names = pd.factorize(images["group"])
     counts = pd.crosstab(codes, images["label"].to_numpy()).to_numpy().astype(float)
     wanted = counts.sum(axis=0) * share
-    # a class with few images counts as much as one with many
+    # Classes with few images count as much as those with many.
     scale = np.maximum(counts.sum(axis=0), 1.0)
     best: tuple[float, np.ndarray] | None = None
     for _ in range(DRAWS):
@@ -174,7 +174,7 @@ def draw_groups(images: pd.DataFrame, share: float, rng: np.random.Generator) ->
 
 
 def _check_counts(images: pd.DataFrame, evaluation: Evaluation, classes: list[str]) -> None:
-    """Each class needs enough groups that every role can hold one."""
+    """Each class needs enough groups for every role."""
     if images["group"].nunique() < (needed := (evaluation.folds or 2) + 1):
         raise UserError(f"the split needs at least {needed} groups, found {images['group'].nunique()}")
     for name in classes:
@@ -206,7 +206,7 @@ def _check_roles(repeat: pd.DataFrame, classes: list[str], predefined: bool) -> 
     for role in ("train", "validation", "test"):
         present = set(repeat.loc[repeat["role"] == role, "label"])
         lacking = [name for name in classes if name not in present]
-        # a class may be missing where the user's own roles leave it out, or where validation gets few images
+        # A class may be missing if the user's own roles leave it out, or if validation gets few images.
         if lacking and present and (role == "validation" or (role == "test" and predefined)):
             log.warning("repeat %d: no %s image of %s", repeat["repeat"].iloc[0], role, ", ".join(lacking))
         elif lacking:

@@ -1,6 +1,6 @@
-"""A short text that changes when any file below given folders is added, removed or changed.
+"""A hash that changes when any file below given folders is added, removed or changed.
 
-Imports nothing heavy: the workflow calls it while it is parsed.
+Imports nothing heavy, because the workflow calls it while it is parsed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ def files_state(folders: list[str]) -> str:
     Parameters
     ----------
     folders : list of str
-        Folders that do not exist are taken as empty.
+        Folders that do not exist count as empty.
 
     Returns
     -------

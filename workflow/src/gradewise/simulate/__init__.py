@@ -1,1 +1,1 @@
-"""Made-up datasets with known truth."""
+"""Simulated datasets with known truth."""

@@ -1,4 +1,4 @@
-"""What both simulators hand over, a drawn image with its label and masks, and the smooth noise both draw with."""
+"""What both simulators share: a drawn image with its label and masks, and smooth noise."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def smooth_noise(rng: np.random.Generator, side: int, cells: float) -> np.ndarra
     side : int
         Height and width [px].
     cells : float
-        Bumps along a side.
+        Number of bumps along a side.
 
     Returns
     -------

@@ -54,9 +54,9 @@ class Blemish:
     ----------
     kind : str
     centre : tuple of float
-        On the map of the skin.
+        Position on the map of the skin.
     share : float
-        Of the fruit's visible face, seen from straight above the blemish.
+        Share of the fruit's visible face, seen from straight above the blemish.
     """
 
     kind: Kind
@@ -151,15 +151,15 @@ def draw(settings: MangoSimulation, seed: int, index: int) -> Drawing:
     ----------
     settings : MangoSimulation
     seed : int
-        Of the dataset.
+        The dataset's seed.
     index : int
         Which image, from 0; photos of a fruit follow each other.
 
     Returns
     -------
     Drawing
-        RGB; ``masks`` marks what can be seen of blemishes (uneven colour is nowhere in particular and not
-        marked), ``objects`` what can be seen of the main fruit.
+        RGB; ``masks`` marks the visible parts of blemishes (uneven colour has no definite place and is not marked),
+        ``objects`` the visible part of the main fruit.
     """
     number, photo = divmod(index, settings.photos)
     fruit_rng = np.random.default_rng(provenance.derive_seed(seed, "mangoes", "fruit", number))
@@ -211,7 +211,7 @@ def _paint_skin(fruit: Fruit, rng: np.random.Generator) -> _Skin:
 
 
 def _dot_lenticels(colour: np.ndarray, rng: np.random.Generator) -> None:
-    """Pale pores, a natural texture of the skin and no defect."""
+    """Draw pale pores, a natural texture of the skin rather than a defect."""
     dots = np.zeros((SKIN_SIDE, SKIN_SIDE), np.uint8)
     for at in rng.integers(0, SKIN_SIDE * 16, (int(rng.integers(350, 900)), 2)):
         cv2.circle(dots, (int(at[0]), int(at[1])), int(rng.integers(9, 20)), 255, -1, cv2.LINE_AA, 4)

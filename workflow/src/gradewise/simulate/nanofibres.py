@@ -1,8 +1,8 @@
 """Simulated SEM micrographs of electrospun PVAc nanofibres. None of these images was taken with a microscope.
 
 The 16 experiments, their ten areas each, and how the settings shape the fibres follow section 2.1 and Table 1 of the
-nanofibre paper. The amounts (how many beads, of what size) are made up so that the described tendencies hold
-and about as many images are homogeneous (HNF, 75 of 160 in the paper) and nonhomogeneous (NHNF, 85) as there.
+nanofibre paper. The amounts (number and size of beads) are invented so that the described tendencies hold and the
+numbers of homogeneous (HNF, 75 of 160 in the paper) and nonhomogeneous images (NHNF, 85) are about the same.
 """
 
 from __future__ import annotations
@@ -167,14 +167,14 @@ def draw(settings: NanofibreSimulation, seed: int, index: int) -> Drawing:
     ----------
     settings : NanofibreSimulation
     seed : int
-        Of the dataset.
+        The dataset's seed.
     index : int
-        Which image, from 0; neighbours belong to different experiments, so that any number is spread evenly.
+        Number of the image, from 0; neighbours belong to different experiments, so any number is spread evenly.
 
     Returns
     -------
     Drawing
-        Grey; ``masks`` marks what can be seen of beads and dust, as far as no fibre covers it.
+        Grey; ``masks`` marks the visible parts of beads and dust, as far as no fibre covers them.
     """
     experiment = EXPERIMENTS[index % len(EXPERIMENTS)]
     area = index // len(EXPERIMENTS) + 1
@@ -296,7 +296,7 @@ def _thickness(
 
 @dataclass
 class _Canvas:
-    """The picture while it is drawn, back to front.
+    """The picture in progress, drawn from back to front.
 
     Attributes
     ----------

@@ -35,14 +35,13 @@ def simulate(*, simulation: NanofibreSimulation | MangoSimulation, seed: int, th
     simulation : NanofibreSimulation or MangoSimulation
         What to simulate, as JSON, e.g. ``{"kind": "nanofibres", "images": 160}``.
     seed : int
-        Other seeds make other images.
+        Seed of all random numbers.
     threads : int
         How many images are drawn at a time.
     output : Path
         Folder for ``labels.csv`` (image_id, label and what else is known of an image), ``images/`` and ``masks/``
-        (visible defects, 255 on 0, a mask an image under the same name); for mangoes also ``objects/``, masks of the
-        main fruit.
-        What is there from an earlier run is replaced.
+        (visible defects, 255 on 0, one mask per image under the same name); for mangoes also ``objects/``, masks of
+        the main fruit. Results of an earlier run are replaced.
     """
     for folder in (IMAGES, "masks", "objects"):
         shutil.rmtree(output / folder, ignore_errors=True)

@@ -21,7 +21,7 @@ def make_samples(pixels: np.ndarray, view: View, rng: np.random.Generator) -> tu
     -------
     samples : ndarray of uint8, shape (n, height, width, channels)
     positions : list of (row, column)
-        Of each sample in the grid of tiles; (0, 0) without tiles.
+        Position of each sample in the grid of tiles; (0, 0) without tiles.
     """
     batch, positions = pixels[None], [(0, 0)]
     for operation in view.operations:
@@ -34,12 +34,12 @@ def make_samples(pixels: np.ndarray, view: View, rng: np.random.Generator) -> tu
 
 
 def masked_fractions(mask: np.ndarray, view: View, positions: Positions) -> np.ndarray:
-    """Share of each sample that is masked, float32 (n,); parameters as of `mask_samples`."""
+    """Share of each sample that is masked, float32 (n,); parameters as for `mask_samples`."""
     return np.asarray((mask_samples(mask, view, positions).mean(axis=(1, 2)) / 255).astype(np.float32))
 
 
 def mask_samples(mask: np.ndarray, view: View, positions: Positions) -> np.ndarray:
-    """A mask under the operations that its image underwent, but for those that change only the values of pixels.
+    """Apply to a mask the operations of its image, except those that change only pixel values.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Reads a few samples out of a view's cache: only the row groups that hold one are read."""
+"""Reads a few samples from a view's cache, and only the row groups that contain them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gradewise import tables
 
 
 def read_pixels(view: Path, wanted: Sequence[str]) -> np.ndarray:
-    """Pixels of some samples, in the order in which they are named.
+    """Pixels of some samples, in the order of `wanted`.
 
     Parameters
     ----------
@@ -28,14 +28,14 @@ def read_pixels(view: Path, wanted: Sequence[str]) -> np.ndarray:
     Raises
     ------
     KeyError
-        Where the cache has no such sample.
+        If the cache lacks a sample.
     """
     cached = find_pixels(view, wanted)
     return np.stack([cached[name] for name in wanted])
 
 
 def find_pixels(view: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
-    """Pixels, uint8 (height, width, channels), of those of some samples that the cache has, by sample_id."""
+    """Pixels, uint8 (height, width, channels), of the wanted samples that the cache contains, by sample_id."""
     shape = tables.read_metadata(view)["shape"]
     cache = pq.ParquetFile(view)
     chosen: dict[str, np.ndarray] = {}

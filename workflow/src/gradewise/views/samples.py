@@ -26,7 +26,7 @@ COLUMNS = ["sample_id", "image_id", "group", "role", "row", "column", "label"]
 
 @dataclass(frozen=True, kw_only=True)
 class SampleTable:
-    """What is known of the samples of one repeat.
+    """The samples of one repeat without their pixels.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ def read_samples(view: Path, splits: Path, manifest: Path, repeat: int) -> Sampl
     splits, manifest : Path
         The tables of that name.
     repeat : int
-        Which repeat.
+        Number of the split.
 
     Returns
     -------

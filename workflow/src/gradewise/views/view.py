@@ -1,4 +1,4 @@
-"""The view step: every image of the manifest through a view's operations into a streamed cache of samples."""
+"""The step `view`: applies a view's operations to every image of the manifest and streams the samples into a cache."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def view(
 ) -> None:
     """Write a view's cache.
 
-    Memory stays flat: at most two images a thread and one row group of samples are held.
+    Memory is bounded: at most two images per thread and one row group of samples are held.
 
     Parameters
     ----------
     manifest : Path
         Table of images.
     operations : View
-        What makes samples, as JSON.
+        The operations that make samples, as JSON.
     name : str
         The view's name, from which the seeds of its images are derived.
     classes : list of str
@@ -62,7 +62,7 @@ def view(
     positive : str, optional
         Class of the samples that masks show.
     mask_fraction : float, optional
-        Masked share from which a sample is positive; without it samples carry the label of their image.
+        Masked share from which a sample is positive; without it samples have the label of their image.
     """
     shape = operations.shape
     images = tables.read(manifest)
@@ -80,7 +80,7 @@ def view(
         "manifest_hash": hash_file(manifest),
     }
     schema = tables.samples(int(np.prod(shape)), metadata)
-    # the depth of the deepest 16-bit image serves all, so that grey levels stay comparable between images
+    # All images use the depth of the deepest 16-bit image, so that grey levels stay comparable.
     bits = int(images["bits"].max())
     other = next((label for label in classes if label != positive), "")
 
@@ -109,7 +109,7 @@ def view(
         )
 
     cv2.setNumThreads(1)
-    # pixels of photographs hardly compress; plain storage reads at the speed of the disk
+    # Pixels of photographs hardly compress; uncompressed storage is read at the speed of the disk.
     with (
         ThreadPoolExecutor(threads) as pool,
         tables.replacing(output) as partial,
@@ -125,7 +125,7 @@ def view(
 
 
 def _windowed(pool: ThreadPoolExecutor, work: Any, images: pd.DataFrame, window: int) -> Iterator[pa.RecordBatch]:
-    """Map in order with a bounded number of results waiting."""
+    """Map in order with a bounded number of pending results."""
     for start in range(0, len(images), window):
         yield from pool.map(work, images.iloc[start : start + window].itertuples())
 
@@ -150,7 +150,7 @@ def _masked(mask: str | None, operations: View, positions: list[tuple[int, int]]
 
 
 def _count_left_off(images: pd.DataFrame, operations: View) -> int:
-    """Images that do not divide into whole tiles where nothing before the tiles fixes their size."""
+    """Number of images that do not divide into whole tiles, if no operation before the tiles fixes their size."""
     tiling = operations.tiling
     if tiling is None or not operations.tiles_whole_images:
         return 0

@@ -25,7 +25,7 @@ class Forest(Family[ForestSettings]):
     files = ("forest.skops", "model.json")
 
     def resources(self, candidates: Sequence[ForestSettings]) -> Resources:
-        """Pixels of the training rows are held as 32-bit numbers, several rows per sample with rotations and flips."""
+        """Memory for training rows as 32-bit numbers, several rows per sample with rotations and flips."""
         copies = max(settings.siblings * (3 if settings.select else 1) for settings in candidates)
         return Resources(mb_per_thread=10, memory_per_mb=2 + 5 * copies)
 
@@ -34,7 +34,7 @@ class Forest(Family[ForestSettings]):
         return self.fit_best(training, [settings])[1]
 
     def fit_best(self, training: TrainingSet, candidates: Sequence[ForestSettings]) -> tuple[ForestSettings, Fitted]:
-        """As `Family.fit_best`; candidates share rows, and out-of-bag accuracy is that of the one kept."""
+        """As `Family.fit_best`; candidates share rows, and only the chosen one gets an out-of-bag accuracy."""
         from gradewise.families.forest.fit import fit_best
 
         return fit_best(training, candidates)

@@ -1,9 +1,9 @@
 """Random forests whose bootstrap draws whole groups, so that out-of-bag estimates are honest.
 
-scikit-learn's forests draw rows. Where rows have siblings (tiles of one image, photos of one fruit, the eight
-rotations and flips of a sample), nearly every tree has seen a sibling of the rows it is judged on. Here all rows of a
-group enter a tree's bag together, so that the trees left to judge a row have seen nothing of its group. With one
-row a group this is scikit-learn's forest, tree for tree.
+scikit-learn's forests draw rows. If rows have siblings (tiles of one image, photos of one fruit, the eight rotations
+and flips of a sample), nearly every tree has seen a sibling of the rows it is tested on. Here all rows of a group enter
+a tree's bag together, so the trees that vote on a row have seen nothing of its group. With one row per group the result
+is scikit-learn's forest, tree for tree.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ def grow_forest(
     """Grow a forest on bootstraps over groups.
 
     Each tree draws as many groups as there are, with replacement, and counts a row as often as its group was drawn.
-    `class_weight: balanced` weighs classes within each bag and leaves the draw alone (scikit-learn's
-    `balanced_subsample`; its `balanced` would draw rare classes more often and so distort what is out of bag).
+    `class_weight: balanced` weighs classes within each bag and does not affect the draw (scikit-learn's
+    `balanced_subsample`; its `balanced` would draw rare classes more often and thus distort out-of-bag estimates).
 
     Parameters
     ----------
     X : ndarray of float32, shape (n, features)
-        Used as it is, without a copy, by all threads.
+        Shared by all threads without a copy.
     y : ndarray of int64, shape (n,)
-        Classes 0 .. k - 1, each of them present.
+        Classes 0 .. k - 1, all present.
     groups : ndarray of int64, shape (n,)
         Groups 0 .. m - 1; ``np.arange(n)`` for a bootstrap over rows.
     settings : ForestSettings
     seed : int
-        The result depends on it and not on `threads`.
+        The result depends on it, but not on `threads`.
     threads : int
 
     Returns
@@ -52,7 +52,7 @@ def grow_forest(
         "max_depth": settings.max_depth,
     }
     forest = RandomForestClassifier(settings.trees, **common, random_state=seed)
-    # The very draws that scikit-learn makes, so that the two forests agree where they should.
+    # The same draws as in scikit-learn, so that both forests agree with one row per group.
     seeds = check_random_state(seed).randint(np.iinfo(np.int32).max, size=settings.trees)
     target = y.astype(np.float64)[:, None]
 
@@ -74,7 +74,7 @@ def grow_forest(
 
 
 def unit_kept(settings: ForestSettings) -> str:
-    """What the bootstrap of the forest that is kept as the model draws: `rows` or `groups`."""
+    """What the bootstrap of the stored forest draws: `rows` or `groups`."""
     return "groups" if settings.out_of_bag == ("groups",) else "rows"
 
 
@@ -85,5 +85,5 @@ def draw_bag(tree_seed: int, groups: np.ndarray) -> np.ndarray:
 
 
 def parallel(threads: int) -> Parallel:
-    """Workers that share memory and hand over results in order, so that sums do not depend on their number."""
+    """Workers that share memory and return results in order, so that sums do not depend on their number."""
     return Parallel(threads, require="sharedmem", return_as="generator")

@@ -23,14 +23,14 @@ BLOCK_BYTES = 2**26
 
 @dataclass(frozen=True)
 class ForestClassifier:
-    """A forest on pixels 0..255 or on what is computed from them.
+    """A forest on pixels 0..255 or on features computed from them.
 
     Attributes
     ----------
     forest : RandomForestClassifier
         Its classes are positions in `classes`.
     features : AllPixels, SelectedPixels or Pca
-        What the forest sees of a sample.
+        Computes the forest's features from a sample.
     classes : list of str
     shape : tuple of int
         Height, width and channels of a sample.
@@ -54,7 +54,7 @@ class ForestClassifier:
             rows = self.features.project(pixels[part]) if scores is None else scores[part]
             return np.asarray(self.forest.predict_proba(rows))
 
-        # Threads over blocks of samples rather than over trees: each sum over trees keeps its order.
+        # Threads work on blocks of samples rather than on trees, so each sum over trees keeps its order.
         largest = BLOCK_BYTES // (4 * int(np.prod(self.shape)))
         blocks = gen_batches(len(pixels), max(1, min(largest, -(-len(pixels) // self.threads))))
         return np.concatenate(Parallel(self.threads, require="sharedmem")(delayed(judge)(part) for part in blocks))

@@ -1,8 +1,8 @@
-"""Grows random forests on the pixels of a view, with out-of-bag accuracy both ways.
+"""Grows random forests on the pixels of a view, with out-of-bag accuracy over rows and over groups.
 
-Out-of-bag over rows is what scikit-learn reports, and what the mango report reported for training sets enlarged by
-rotations and flips; over groups it is an estimate for new groups. Where groups hold several rows, the two need two
-forests. The one over rows is kept as the model unless only groups are asked for.
+Out-of-bag accuracy over rows is that of scikit-learn, and that of the mango report for training sets enlarged by
+rotations and flips; over groups it is an estimate for new groups. If groups have several rows, the two need separate
+forests. The forest over rows is stored as the model unless only groups are requested.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def fit_best(training: TrainingSet, candidates: Sequence[ForestSettings]) -> tup
     prepared: dict[tuple[int, ...], TrainingRows] = {}
 
     def rows_for(settings: ForestSettings, features: Features) -> TrainingRows:
-        """Rows of all pixels are kept for the next candidate; reduced ones are small and made when needed."""
+        """Rows of a candidate; those of all pixels are kept for the next one, reduced ones are computed when needed."""
         elements = symmetry.elements(settings.augment)
         if isinstance(features, Pca):
             return training_rows(pixels, positions, targets, groups, elements, features)
@@ -89,14 +89,14 @@ def fit_best(training: TrainingSet, candidates: Sequence[ForestSettings]) -> tup
 def estimate_out_of_bag(
     forest: RandomForestClassifier, rows: TrainingRows, settings: ForestSettings, seed: int, threads: int
 ) -> dict[str, Any]:
-    """Accuracy on training rows: by all trees, and by those that have not seen the row or its group.
+    """Accuracy on training rows: of all trees, and of those that have not seen the row or its group.
 
     Returns
     -------
     dict
-        `training_accuracy`, and for each way asked for, e.g. `groups`: `oob_groups` over the rows,
-        `oob_groups_unaugmented` over the samples as they are, both among those with a vote (null where none has);
-        `oob_covered` maps each way to the share of rows with a vote.
+        `training_accuracy`, and for each requested kind, e.g. `groups`: `oob_groups` over all rows,
+        `oob_groups_unaugmented` over the original samples, both among those with a vote (null if none has one);
+        `oob_covered` maps each kind to the share of rows with a vote.
     """
     kept = unit_kept(settings)
     points = [whole(forest)]

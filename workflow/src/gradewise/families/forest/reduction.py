@@ -1,8 +1,8 @@
 """What a forest sees of a sample: all pixels, selected ones, or principal component scores.
 
-Selection follows the mango report (3.5.1): impurity importance in a first forest against a multiple of its median. The
-labels of all training rows take part in it, those that a tree leaves out of its bag too, so that out-of-bag accuracy
-after a selection is no estimate for new images; test accuracy is.
+Selection follows the mango report (3.5.1): impurity importance in a first forest against a multiple of its median. It
+uses the labels of all training rows, including those that are out of bag later, so out-of-bag accuracy after a
+selection is not an estimate for new images; test accuracy is.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class AllPixels:
-    """Every pixel, as it is."""
+    """All pixels, unchanged."""
 
     def project(self, pixels: np.ndarray) -> np.ndarray:
         """Values 0..255, float32, shape (n, d), of uint8 samples (n, height, width, channels)."""
@@ -36,7 +36,7 @@ class AllPixels:
 
 @dataclass(frozen=True)
 class SelectedPixels:
-    """Some pixels, as they are.
+    """Selected pixels, unchanged.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class SelectedPixels:
 
 
 def read_selected(path: Path) -> SelectedPixels:
-    """Read what `SelectedPixels.write` wrote."""
+    """Read a file of `SelectedPixels.write`."""
     return SelectedPixels(load_file(path)["kept"])
 
 
@@ -65,7 +65,7 @@ Features = AllPixels | SelectedPixels | Pca
 
 
 def first_forest(settings: ForestSettings) -> ForestSettings:
-    """Settings of the forest whose importances select: at most 400 trees and depth 64, scikit-learn's defaults else."""
+    """Settings of the forest for selection: at most 400 trees and depth 64, otherwise scikit-learn's defaults."""
     return ForestSettings.model_validate(
         {
             "trees": min(settings.trees, 400),
@@ -82,11 +82,11 @@ def importances(rows: TrainingRows, first: ForestSettings, seed: int, threads: i
     Parameters
     ----------
     rows : TrainingRows
-        With all pixels.
+        Rows with all pixels.
     first : ForestSettings
         From `first_forest`.
     seed : int
-        Of the run; the first forest draws bags of its own.
+        The run's seed; the first forest derives its own from it.
     threads : int
     """
     own_seed = derive_seed(seed, "first forest")
@@ -97,17 +97,17 @@ def importances(rows: TrainingRows, first: ForestSettings, seed: int, threads: i
 def select(importance: np.ndarray, scale: float) -> SelectedPixels:
     """Pixels whose importance is at least `scale` x median, as scikit-learn's SelectFromModel keeps them.
 
-    Where a first forest is too small for its pixels, the median is 0 and every pixel is kept; the log says so.
+    If the first forest is too small for the number of pixels, the median is 0 and every pixel is kept, as logged.
 
     Raises
     ------
     UserError
-        Where none is.
+        If no pixel is.
     """
     median = np.median(importance)
     if median == 0:
         log.warning("select: half of the %d pixels or more split no node, so that all are kept", len(importance))
     kept = np.flatnonzero(importance >= scale * median)
     if not len(kept):
-        raise UserError(f"select: no pixel is {scale:g} x as important as the median one; choose a smaller number")
+        raise UserError(f"select: no pixel is {scale:g} times as important as the median; choose a smaller number")
     return SelectedPixels(kept)

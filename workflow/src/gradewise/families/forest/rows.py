@@ -1,4 +1,4 @@
-"""The rows that a forest is grown on: training samples, with the rotations and flips asked for, as numbers."""
+"""The rows that a forest is grown on: features of training samples with the requested rotations and flips."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradewise import command, symmetry
 
 
 class Projection(Protocol):
-    """What turns samples into features."""
+    """Turns samples into features."""
 
     def project(self, pixels: np.ndarray) -> np.ndarray:
         """Features, float32, shape (n, k), of uint8 samples (n, height, width, channels)."""
@@ -27,7 +27,7 @@ class TrainingRows:
     Attributes
     ----------
     X : ndarray of float32, shape (n, features)
-        The siblings of one sample one after the other, in the order of the elements.
+        The versions of a sample are consecutive, in the order of the elements.
     y : ndarray of int64, shape (n,)
     groups : ndarray of int64, shape (n,)
         From 0.
@@ -45,16 +45,16 @@ class TrainingRows:
 
     @property
     def grouped(self) -> bool:
-        """Whether any group holds several rows; if none does, bootstraps over rows and over groups are the same."""
+        """Whether any group has several rows; otherwise bootstraps over rows and over groups are the same."""
         return len(np.unique(self.groups)) < len(self.groups)
 
     def bags(self, unit: str) -> np.ndarray:
-        """What the bootstrap draws: each row for itself (`rows`) or whole groups (`groups`)."""
+        """What the bootstrap draws: single rows (`rows`) or whole groups (`groups`)."""
         return self.groups if unit == "groups" else np.arange(len(self.X))
 
     @property
     def unaugmented(self) -> slice:
-        """The rows that are samples as they are, once each; none where the identity is not among the elements."""
+        """The rows of the original samples, once each; none if the identity is not among the elements."""
         return slice(None, None, len(self.elements)) if 0 in self.elements else slice(0)
 
 
@@ -66,7 +66,7 @@ def training_rows(
     elements: tuple[int, ...],
     features: Projection,
 ) -> TrainingRows:
-    """Rows of features of training samples, rotated and flipped as asked for.
+    """Features of training samples with the requested rotations and flips.
 
     Parameters
     ----------
@@ -74,16 +74,16 @@ def training_rows(
     positions : ndarray of int, shape (n,)
         Positions of the training samples.
     targets, groups : ndarray of int64, shape (n,)
-        Class and group of each.
+        Class and group of each training sample.
     elements : tuple of int
         From `symmetry.elements`.
     features : Projection
-        What the forest sees of a sample.
+        Computes the forest's features from a sample.
 
     Raises
     ------
     UserError
-        Where samples are to be rotated by 90 or 270 degrees and are not square.
+        If samples that are not square are to be rotated by 90 or 270 degrees.
     """
     height, width = pixels.shape[1:3]
     if height != width and any(map(symmetry.turns_sideways, elements)):
@@ -98,7 +98,7 @@ def training_rows(
         block = symmetry.orbit(pixels[positions[part]], elements).reshape(-1, *pixels.shape[1:])
         projected = features.project(block)
         if X is None:
-            # Column by column, as trees read them: grows the same trees in a sixth to a quarter less time.
+            # Column by column, as trees read them, which grows the same trees in a sixth to a quarter less time.
             X = np.empty((len(positions) * siblings, projected.shape[1]), dtype=np.float32, order="F")
         X[part.start * siblings : part.stop * siblings] = projected
         seen.update(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in block)

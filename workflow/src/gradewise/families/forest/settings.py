@@ -22,7 +22,7 @@ class ForestSettings(Section):
     augment: Literal["none", "flip", "rotate", "d4"] | Annotated[tuple[Symmetry, ...], Field(min_length=1)] = Field(
         "none",
         description="train on each sample and its left-right flip (flip), its four rotations (rotate), or all eight "
-        "rotations and flips (d4); or on those listed, a repeated one as often as it is listed",
+        "rotations and flips (d4); or on a list of them, each as often as it is listed",
     )
     select: float | None = Field(
         None,
@@ -30,15 +30,15 @@ class ForestSettings(Section):
         description="keep the pixels whose impurity importance, in a first forest of at most 400 trees and depth 64, "
         "is at least this many times the median",
     )
-    components: int | None = Field(None, ge=1, description="grow on so many principal components instead of pixels")
+    components: int | None = Field(None, ge=1, description="grow on this many principal components instead of pixels")
     out_of_bag: tuple[Literal["rows", "groups"], ...] = Field(
-        ("rows", "groups"), description="rows: as scikit-learn does; groups: whole groups are left out of the bag"
+        ("rows", "groups"), description="rows: as in scikit-learn; groups: whole groups are left out of the bag"
     )
     class_weight: ClassWeight = None
 
     @property
     def siblings(self) -> int:
-        """Training rows a sample."""
+        """Training rows per sample."""
         if isinstance(self.augment, tuple):
             return len(self.augment)
         return {"none": 1, "flip": 2, "rotate": 4, "d4": 8}[self.augment]
@@ -46,5 +46,5 @@ class ForestSettings(Section):
     @model_validator(mode="after")
     def _check_features(self) -> ForestSettings:
         if self.select is not None and self.components is not None:
-            raise ValueError("give one of select and components: a forest grows on pixels or on principal components")
+            raise ValueError("give only one of select and components: a forest uses pixels or principal components")
         return self

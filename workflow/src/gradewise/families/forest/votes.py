@@ -1,9 +1,9 @@
-"""What the trees of a forest say of rows, for the forest as it is and for smaller ones that it contains.
+"""What the trees of a forest predict for rows, for the whole forest and for smaller forests that it contains.
 
-A forest contains that of its first trees, and those that stop at a smaller depth or at nodes of too few samples: the
-tree cut there is one that a refit could have grown. Trees draw seeds in order, so fewer trees are exactly those of a
-refit. A cut tree agrees with a refitted one in all but the random features tried after the first cut, and so is the
-same in distribution. One walk through the trees serves all points.
+A forest contains the forest of its first trees, and those that stop at a smaller depth or at nodes with too few
+samples: a refit could have grown such a pruned tree. Trees draw seeds in order, so the first trees are exactly those of
+a smaller refit. A pruned tree differs from a refitted one only in the random features tried after the first cut, so
+both have the same distribution. One pass through the trees serves all points.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ _Stop = tuple[int | None, int]
 
 @dataclass(frozen=True)
 class Votes:
-    """What trees say of training rows that they have not seen.
+    """What trees predict for training rows that they have not seen.
 
     Attributes
     ----------
     out_of_bag : ndarray of float64, shape (n, k)
         Mean class probabilities over the trees that did not see the row's group; zeros where all did.
     covered : ndarray of bool, shape (n,)
-        Whether any tree did not.
+        Whether at least one tree did not see the row's group.
     """
 
     out_of_bag: np.ndarray
     covered: np.ndarray
 
     def accuracy(self, y: np.ndarray, part: slice = slice(None)) -> float | None:
-        """Share of rows voted right, among those of a part that have a vote; None where none has."""
+        """Share of correct votes among the rows of a part that have one; None if none has."""
         covered = self.covered[part]
         right = self.out_of_bag[part].argmax(axis=1) == y[part]
         return float(right[covered].mean()) if covered.any() else None
 
     def hits(self, y: np.ndarray, groups: np.ndarray) -> np.ndarray:
-        """Rows voted right and rows with a vote of each group 0 .. m - 1, shape (m, 2)."""
+        """Numbers of rows with a correct vote and with any vote in each group 0 .. m - 1, shape (m, 2)."""
         right = self.covered & (self.out_of_bag.argmax(axis=1) == y)
         return np.stack([np.bincount(groups, weights=part) for part in (right, self.covered)], axis=1).astype(np.int64)
 
@@ -59,7 +59,7 @@ class Size:
     rows_split: int
 
     def parameters(self, classes: int) -> int:
-        """Numbers that make it up: feature and threshold of each split, one probability a class of each leaf."""
+        """Number of parameters: feature and threshold of each split, one probability per class of each leaf."""
         return 2 * self.splits + classes * self.leaves
 
 
@@ -94,7 +94,7 @@ def probabilities_at(
     leaves : ndarray of int32, shape (trees, n)
         From `walk`.
     points : sequence of ForestSettings
-        As those the forest was grown with but for fewer `trees`, a smaller `max_depth`, a larger `min_samples_split`.
+        The forest's own settings, but with fewer `trees`, a smaller `max_depth` or a larger `min_samples_split`.
     threads : int
 
     Returns
@@ -169,7 +169,7 @@ def sizes_at(forest: RandomForestClassifier, points: Sequence[ForestSettings]) -
 
 
 def whole(forest: RandomForestClassifier) -> ForestSettings:
-    """The point that is the forest itself, nothing cut."""
+    """The point of the forest itself, without pruning."""
     return ForestSettings.model_validate({"trees": len(forest.estimators_)})
 
 
@@ -178,14 +178,14 @@ def _stop(point: ForestSettings) -> _Stop:
 
 
 def _ending(points: Sequence[ForestSettings], number: int) -> list[int]:
-    """Points with so many trees."""
+    """Points with this number of trees."""
     return [place for place, point in enumerate(points) if point.trees == number]
 
 
 def _tree_predictions(
     forest: RandomForestClassifier, leaves: np.ndarray, stops: list[_Stop], threads: int
 ) -> Iterator[dict[_Stop, np.ndarray]]:
-    """Class probabilities (n, k) that each tree gives the rows, by where it is cut; tree by tree."""
+    """Class probabilities (n, k) that each tree predicts for the rows, by where it is pruned; tree by tree."""
 
     def judge(tree: DecisionTreeClassifier, own: np.ndarray) -> dict[_Stop, np.ndarray]:
         values, levels = tree.tree_.value[:, 0], _levels(tree)
@@ -207,10 +207,10 @@ def _levels(tree: DecisionTreeClassifier) -> list[tuple[np.ndarray, np.ndarray]]
 def _cut(
     tree: DecisionTreeClassifier, levels: list[tuple[np.ndarray, np.ndarray]], stop: _Stop
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For each node the one at which its rows end in the cut tree, and whether a node is a leaf there.
+    """For each node the one in which its rows end in the pruned tree, and whether a node is a leaf there.
 
-    A node counts the rows in the bag once each, however often they were drawn, when scikit-learn compares it with
-    `min_samples_split`; `n_node_samples` holds that count.
+    scikit-learn compares `min_samples_split` with the number of distinct rows in a node, however often they were drawn;
+    `n_node_samples` holds that number.
     """
     max_depth, min_samples_split = stop
     stopped = (tree.tree_.children_left < 0) | (tree.tree_.n_node_samples < min_samples_split)

@@ -24,7 +24,7 @@ class PcaSvm(Family[SvmSettings]):
     files = ("svm.skops", "pca.safetensors", "model.json")
 
     def components(self, settings: SvmSettings) -> int:
-        """Those that the settings ask for."""
+        """The components that the settings ask for."""
         return settings.components
 
     def fit(self, training: TrainingSet, settings: SvmSettings) -> Fitted:
@@ -34,7 +34,7 @@ class PcaSvm(Family[SvmSettings]):
         return fit(training, settings)
 
     def fit_best(self, training: TrainingSet, candidates: Sequence[SvmSettings]) -> tuple[SvmSettings, Fitted]:
-        """As `Family.fit_best`; candidates share kernel matrices, and only the one kept is calibrated."""
+        """As `Family.fit_best`; candidates share kernel matrices, and only the chosen one is calibrated."""
         from gradewise.families.pca_svm.fit import fit_best
 
         return fit_best(training, candidates)

@@ -57,12 +57,12 @@ class PcaSvmClassifier:
 
 
 def read_pca_svm(directory: Path) -> PcaSvmClassifier:
-    """Read what `PcaSvmClassifier.write` wrote.
+    """Read the files of `PcaSvmClassifier.write`.
 
     Raises
     ------
     UserError
-        Where the stored classifier holds types that it never has.
+        If the stored classifier contains types that it should not.
     """
     facts = json.loads((directory / "model.json").read_text())
     pca, _ = read_pca(directory / "pca.safetensors")

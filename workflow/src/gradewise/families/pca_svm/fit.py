@@ -22,7 +22,7 @@ def fit_best(training: TrainingSet, candidates: Sequence[SvmSettings]) -> tuple[
     Raises
     ------
     UserError
-        As `fit`.
+        In the same cases as `fit`.
     """
     components = _components(training)
     positions, targets = training.train
@@ -53,7 +53,7 @@ def fit(training: TrainingSet, settings: SvmSettings) -> Fitted:
     Raises
     ------
     UserError
-        Where a class has no training sample, or groups are too few to calibrate.
+        If a class has no training sample, or if there are too few groups for calibration.
     """
     components = _components(training)
     positions, targets = training.train
@@ -82,7 +82,7 @@ def fit(training: TrainingSet, settings: SvmSettings) -> Fitted:
 
 
 def count_parameters(fitted: PcaSvmClassifier) -> int:
-    """Numbers that make up the model: mean, components, support vectors, their coefficients and the sigmoids."""
+    """Number of parameters: mean, components, support vectors, their coefficients and the sigmoids."""
     svc, pca = fitted.svm.classifier, fitted.pca
     arrays = (pca.mean, pca.components, svc.support_vectors_, svc.dual_coef_, svc.intercept_, fitted.svm.sigmoids)
     return sum(array.size for array in arrays)

@@ -1,4 +1,4 @@
-"""Class probabilities from decisions between pairs of classes: a sigmoid for each pair, then one answer for all."""
+"""Class probabilities from decisions between pairs of classes: a sigmoid per pair, then coupling of all pairs."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 CERTAIN = 1e-7
-"""No pair is decided with more certainty than one less this."""
+"""Probabilities of pairs are limited to this distance from 0 and 1."""
 
 ROWS = 4096
-"""Samples coupled at a time, which keeps memory flat."""
+"""Samples coupled at a time, which limits memory."""
 
 
 def fit_sigmoids(decisions: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Platt's sigmoid for each pair of classes, from the samples of these two.
+    """Platt's sigmoid for each pair of classes, fitted to the samples of the two classes.
 
-    Targets are drawn in from 0 and 1 as Platt (1999, Probabilistic outputs for support vector machines, Advances in
-    Large Margin Classifiers) does, so that separable pairs stay finite; counts are sums of weights.
+    Targets are moved away from 0 and 1 as in Platt (1999, Probabilistic outputs for support vector machines, Advances
+    in Large Margin Classifiers), so that separable pairs stay finite; counts are sums of weights.
 
     Parameters
     ----------
     decisions : ndarray, shape (n, pairs)
-        Of samples that the classifiers did not see; above zero for the first class of a pair. Pairs in the order of
-        `itertools.combinations`.
+        Decisions on samples that the classifiers did not see, above zero for the first class of a pair. Pairs are in
+        the order of `itertools.combinations`.
     targets : ndarray of int, shape (n,)
         0 to classes - 1, each of them present.
     weights : ndarray, shape (n,)
@@ -58,7 +58,7 @@ def fit_sigmoids(decisions: np.ndarray, targets: np.ndarray, weights: np.ndarray
 
 
 def couple(decisions: np.ndarray, sigmoids: np.ndarray, classes: int) -> np.ndarray:
-    """Class probabilities that fit all pairs best.
+    """Class probabilities that agree best with all pairs.
 
     The second method of Wu, Lin & Weng (2004), Probability estimates for multi-class classification by pairwise
     coupling, Journal of Machine Learning Research 5:975, which libsvm uses. With two classes it is the sigmoid.
@@ -66,7 +66,7 @@ def couple(decisions: np.ndarray, sigmoids: np.ndarray, classes: int) -> np.ndar
     Parameters
     ----------
     decisions : ndarray, shape (n, pairs)
-        As of `fit_sigmoids`.
+        As for `fit_sigmoids`.
     sigmoids : ndarray, shape (pairs, 2)
     classes : int
 

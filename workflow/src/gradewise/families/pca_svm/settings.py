@@ -20,5 +20,5 @@ class SvmSettings(Section):
     gamma: Annotated[float, Field(gt=0)] | Literal["scale"] = Field(
         "scale", description="of the rbf kernel on pixels 0..255; scale: 1 / (components x variance)"
     )
-    max_iter: int | None = Field(None, ge=1, description="stop the optimiser after so many steps; null: never")
+    max_iter: int | None = Field(None, ge=1, description="stop the optimiser after this many steps; null: never")
     class_weight: ClassWeight = None

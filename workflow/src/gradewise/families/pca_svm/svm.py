@@ -25,7 +25,7 @@ Folds = list[tuple[np.ndarray, np.ndarray]]
 
 
 def scale(scores: np.ndarray, explained_variance: np.ndarray, settings: SvmSettings) -> np.ndarray:
-    """The part of the scores that the settings ask for, of unit variance where they say `whiten`.
+    """The first components of the scores, scaled to unit variance if the settings say `whiten`.
 
     Parameters
     ----------
@@ -42,17 +42,17 @@ def scale(scores: np.ndarray, explained_variance: np.ndarray, settings: SvmSetti
 
 
 def gamma_as_number(scaled: np.ndarray, settings: SvmSettings) -> float:
-    """Gamma of the rbf kernel; `scale` is 1 / (components x variance of all training values), as in scikit-learn."""
+    """Gamma of the rbf kernel; `scale` means 1 / (components x variance of all training values), as in scikit-learn."""
     return 1.0 / (scaled.shape[1] * float(scaled.var())) if settings.gamma == "scale" else settings.gamma
 
 
 def support_vector_classifier(scaled: np.ndarray, settings: SvmSettings) -> SVC:
-    """An unfitted classifier with gamma as a number taken from training values, shape (n, k)."""
+    """An unfitted classifier with gamma computed from training values, shape (n, k)."""
     return unfitted(settings, kernel=settings.kernel, gamma=gamma_as_number(scaled, settings))
 
 
 def unfitted(settings: SvmSettings, **kernel: str | float) -> SVC:
-    """An unfitted classifier with all settings but those of the kernel, which are given as `SVC` takes them."""
+    """An unfitted classifier with all settings except those of the kernel, which are passed to `SVC`."""
     steps = -1 if settings.max_iter is None else settings.max_iter
     return SVC(
         C=settings.C, class_weight=settings.class_weight, max_iter=steps, decision_function_shape="ovo", **kernel
@@ -60,15 +60,15 @@ def unfitted(settings: SvmSettings, **kernel: str | float) -> SVC:
 
 
 def converged(classifier: SVC) -> bool:
-    """Whether the optimiser came to its end for every pair of classes, rather than to `max_iter`."""
+    """Whether the optimiser converged for every pair of classes before `max_iter`."""
     return bool(classifier.fit_status_ == 0)
 
 
 @contextmanager
 def stops_left_to_caller() -> Iterator[None]:
-    """Keep scikit-learn from warning of fits that `max_iter` stopped; ask `converged` and say so instead.
+    """Suppress scikit-learn's warnings about fits stopped by `max_iter`; callers check `converged` instead.
 
-    To be entered outside of threads, since the filter holds for the whole process.
+    Enter it outside of threads, since the filter applies to the whole process.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Solver terminated early", ConvergenceWarning)
@@ -77,12 +77,12 @@ def stops_left_to_caller() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class CalibratedSvm:
-    """A support vector classifier and what turns its decisions into probabilities.
+    """A support vector classifier with calibrated probabilities.
 
     Attributes
     ----------
     classifier : SVC
-        Of one against one decisions; its classes are 0 to k - 1.
+        With one-vs-one decisions; its classes are 0 to k - 1.
     sigmoids : ndarray, shape (pairs, 2)
         See `pairwise.fit_sigmoids`.
     """
@@ -97,7 +97,7 @@ class CalibratedSvm:
 
 
 def _for_first(decisions: np.ndarray) -> np.ndarray:
-    """One column a pair, above zero for its first class: of two classes scikit-learn gives one value for the second."""
+    """One column per pair, above zero for its first class; for two classes scikit-learn scores the second class."""
     return -decisions[:, None] if decisions.ndim == 1 else decisions
 
 
@@ -114,9 +114,9 @@ def calibrate(
     ----------
     scaled : ndarray of float64, shape (n, components)
     targets : ndarray of int64, shape (n,)
-        0 to k - 1, each of them present.
+        0 to k - 1, all present.
     folds : list of (training rows, left-out rows)
-        As `grouped_folds` makes them.
+        From `grouped_folds`.
     settings : SvmSettings
     threads : int
     """
@@ -143,14 +143,14 @@ def cross_validated_sigmoids(classifier: SVC, inputs: np.ndarray, targets: np.nd
     ndarray, shape (pairs, 2)
         See `pairwise.fit_sigmoids`.
     """
-    # Weights go to the sigmoids too: fitted without them they would give the rare classes' weight back.
+    # The sigmoids are weighted as well; otherwise they would undo the weighting of rare classes.
     weights = compute_sample_weight(classifier.class_weight, targets)
     unseen = cross_val_predict(classifier, inputs, targets, cv=folds, method="decision_function")
     return fit_sigmoids(_for_first(unseen), targets, weights)
 
 
 def grouped_folds(targets: np.ndarray, groups: np.ndarray, seed: int) -> Folds:
-    """Stratified folds that keep groups whole: five, or fewer where groups are few.
+    """Stratified folds that keep groups together: five, or fewer if there are few groups.
 
     Returns
     -------
@@ -160,7 +160,7 @@ def grouped_folds(targets: np.ndarray, groups: np.ndarray, seed: int) -> Folds:
     Raises
     ------
     UserError
-        Where not even two such folds exist.
+        If not even two such folds exist.
     """
     groups_of_class = [len(np.unique(groups[targets == code])) for code in np.unique(targets)]
     classes = len(groups_of_class)
@@ -170,7 +170,7 @@ def grouped_folds(targets: np.ndarray, groups: np.ndarray, seed: int) -> Folds:
         if all(len(left_out) and len(np.unique(targets[inside])) == classes for inside, left_out in folds):
             return folds
     raise UserError(
-        "calibrated probabilities need training groups that can be parted in two, each part with every class; "
+        "calibrated probabilities need training groups that can be divided in two, each part with every class; "
         f"the class with the fewest groups has {min(groups_of_class)} of {len(np.unique(groups))}. "
-        "Add images, change `group` or `evaluation`, or take the class out"
+        "Add images, change `group` or `evaluation`, or remove the class"
     )

@@ -1,8 +1,8 @@
-"""Fits support vector classifiers with many settings to the same samples, sharing what they have in common.
+"""Fits support vector classifiers with many settings to the same samples, sharing common work.
 
-Inner products of the scores are added up from one number of components to the next, each kernel matrix is made of them
-once, and all settings that differ in nothing else are fitted on it side by side. `train_pca_svm` chooses settings this
-way, studies vary them.
+Inner products of the scores are accumulated from one number of components to the next. Each kernel matrix is computed
+from them once, and all settings that share it are fitted in parallel. `train_pca_svm` chooses settings this way, and
+studies vary them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LARGEST_KERNEL = 8000
 """Training samples up to which kernel matrices are held in memory."""
 
 KERNEL_BYTES = 2**30
-"""Kernel matrices held at a time, beside the inner products that they are made of; one is held in any case."""
+"""Memory for kernel matrices held at a time, in addition to the inner products; at least one is held."""
 
 BLOCK_ROWS = 64
 log = logging.getLogger(__name__)
@@ -43,19 +43,19 @@ Kept = TypeVar("Kept")
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted classifier and what it takes.
+    """A fitted classifier and its inputs.
 
     Attributes
     ----------
     classifier : SVC
     inputs : list of ndarray of float64
-        What `classifier` predicts from, for each part of the scores: rows of the kernel matrix, or scaled scores.
+        Inputs of `classifier` for each part of the scores: rows of the kernel matrix, or scaled scores.
     components : int
-        Those in use; fewer than the settings ask for where there are no more.
+        Number in use; fewer than the settings ask for if there are no more.
     gamma : float or None
         The number used; None for a linear kernel.
     seconds : float
-        Of fitting, without those for the kernel matrix that others share.
+        Time to fit, without the shared kernel matrix.
     """
 
     classifier: SVC
@@ -73,19 +73,19 @@ def fit_each(
     threads: int,
     use: Callable[[Fit], Kept],
 ) -> dict[SvmSettings, Kept]:
-    """Fit an uncalibrated classifier with each of the settings and keep what is wanted of it.
+    """Fit an uncalibrated classifier with each of the settings and return what `use` keeps of it.
 
-    Takes 8 n (n + m) bytes for the inner products and as much again for each kernel matrix held.
+    Needs 8 n (n + m) bytes for the inner products and the same for each kernel matrix held.
 
     Parameters
     ----------
     candidates : iterable of SvmSettings
     parts : sequence of ndarray, shapes (n, k), (m, k) ..
-        Unscaled scores; those of the training samples first, then any others that are to be predicted.
+        Unscaled scores: first those of the training samples, then any others to predict.
     targets : ndarray of int64, shape (n,)
     explained_variance : ndarray, shape (k,)
     threads : int
-        Fits that run side by side; the result does not depend on it.
+        Number of parallel fits; the result does not depend on it.
     use : callable
         Called with each fit, in the thread that made it; returns what to keep. Matrices are dropped afterwards.
 
@@ -107,10 +107,10 @@ def fit_each(
     jobs_at_a_time = _on_kernels if len(parts[0]) <= LARGEST_KERNEL else _on_scores
     with stops_left_to_caller():
         for jobs in jobs_at_a_time(ordered, parts, explained_variance, threads):
-            # The longest first, so that threads end together: a large C takes long.
+            # The slowest fits, those with a large C, come first so that threads finish together.
             jobs.sort(key=lambda job: job[0].C, reverse=True)
             Parallel(threads, require="sharedmem")(delayed(attempt)(*job) for job in jobs)
-            # Lets go of the matrices before the next are made.
+            # Frees the matrices before the next ones are computed.
             jobs.clear()
     return kept
 
@@ -128,7 +128,7 @@ def validation_accuracies(
     ----------
     candidates : sequence of SvmSettings
     scores : pair of ndarray, shapes (n, k) and (m, k)
-        Of training and validation samples, unscaled.
+        Unscaled scores of training and validation samples.
     targets : pair of ndarray of int64, shapes (n,) and (m,)
     explained_variance : ndarray, shape (k,)
     threads : int
@@ -151,7 +151,7 @@ Job = tuple[SvmSettings, SVC, list[np.ndarray], float | None, int]
 def _on_kernels(
     ordered: list[SvmSettings], parts: Sequence[np.ndarray], explained_variance: np.ndarray, threads: int
 ) -> Iterator[list[Job]]:
-    """Fits on kernel matrices, as many at a time as there is memory for."""
+    """Fits on kernel matrices, as many at a time as fit in memory."""
     n, cuts = len(parts[0]), np.cumsum([len(part) for part in parts])
     together = np.concatenate(parts)
     most = together.shape[1]
@@ -183,7 +183,7 @@ def _on_kernels(
 def _on_scores(
     ordered: list[SvmSettings], parts: Sequence[np.ndarray], explained_variance: np.ndarray, threads: int
 ) -> Iterator[list[Job]]:
-    """Fits on scores, for samples too many to hold kernel matrices of."""
+    """Fits on scores, for too many samples to hold kernel matrices."""
     for _, same_space in itertools.groupby(ordered, lambda settings: (settings.whiten, settings.components)):
         sharing = list(same_space)
         scaled = [scale(part, explained_variance, sharing[0]) for part in parts]
