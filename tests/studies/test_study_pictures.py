@@ -38,7 +38,6 @@ from gradewise.studies.kinds.feature_maps.feature_maps import feature_maps as wr
 from gradewise.studies.kinds.trees import Study as TreesStudy
 from gradewise.studies.kinds.trees import page as trees
 from gradewise.studies.pages.evidence import StudyEvidence
-from gradewise.studies.pages.trained import first_run
 from gradewise.studies.planned import PlannedStudies
 
 HELPER = Path(__file__).parents[1] / "studies" / "marked_images.py"
@@ -241,13 +240,13 @@ def test_a_component_is_mid_grey_where_it_has_no_weight():
 
 def test_importances_of_pixels_sum_to_one(found):
     for name in ("forest", "forest-selected"):
-        importance = trees.pixel_importance(read_forest(first_run(found, name)[1]))
+        importance = trees.pixel_importance(read_forest(found.first_run(name).folder))
         assert importance.shape == (16, 16, 3)
         assert importance.sum() == pytest.approx(1)
 
 
 def test_pixels_that_were_not_selected_have_no_importance(found, parts):
-    forest = read_forest(first_run(found, "forest-selected")[1])
+    forest = read_forest(found.first_run("forest-selected").folder)
     importance = trees.pixel_importance(forest).ravel()
     assert not np.delete(importance, forest.features.kept).any()
     assert "selected values" in parts["forest-selected"]["text"][0].text
@@ -263,7 +262,7 @@ def test_importance_by_colour_names_the_channels(parts):
 
 
 def test_features_of_a_selected_forest_are_named_by_their_place_in_the_sample(found):
-    forest = read_forest(first_run(found, "forest-selected")[1])
+    forest = read_forest(found.first_run("forest-selected").folder)
     place = int(forest.features.kept[3])
     row, column, channel = place // 48, place // 3 % 16, place % 3
     assert trees.feature_names(forest)[3] == f"row {row}, col. {column}\n{('red', 'green', 'blue')[channel]}"
@@ -271,4 +270,4 @@ def test_features_of_a_selected_forest_are_named_by_their_place_in_the_sample(fo
 
 def test_a_model_without_runs_is_named(found):
     with pytest.raises(UserError, match="no run of 'other'"):
-        first_run(found, "other")
+        found.first_run("other")

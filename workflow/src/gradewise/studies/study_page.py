@@ -12,9 +12,9 @@ import pandas as pd
 
 from gradewise import command
 from gradewise.families.run import write_json
-from gradewise.report import evidence, numbers, page
+from gradewise.report import numbers, page
 from gradewise.report.blocks import Block, Column, Section, Table, Text
-from gradewise.report.evidence import Evidence
+from gradewise.report.evidence import Evidence, read
 from gradewise.report.sections.settings import origin
 from gradewise.results import Results
 from gradewise.studies import kinds
@@ -67,11 +67,11 @@ def study_page(
     """
     plan = read_planned(Results(results))
     sections = {name: section_of(section["show"]).model_validate(section) for name, section in plan.studies.items()}
-    found = StudyEvidence(evidence.read(results, dataset, seed), results / "studies", plan)
-    parts = [Section(name, study.title, tuple(_part(name, study, found))) for name, study in sections.items()]
-    base = found.base
+    evidence = StudyEvidence(read(results, dataset, seed), results / "studies", plan)
+    parts = [Section(name, study.title, tuple(_part(name, study, evidence))) for name, study in sections.items()]
+    base = evidence.base
     every = [
-        Section("overview", "Overview", _overview(sections, found)),
+        Section("overview", "Overview", _overview(sections, evidence)),
         *parts,
         origin(base, f"reports/{base.dataset}-studies.html"),
     ]
@@ -95,26 +95,26 @@ def page_of(study: StudySection) -> ModuleType:
     return import_module(f"{kinds.__name__}.{study.show}.page")
 
 
-def _part(name: str, study: StudySection, found: StudyEvidence) -> list[Block]:
+def _part(name: str, study: StudySection, evidence: StudyEvidence) -> list[Block]:
     """What stands under a study's heading: source, text, erratum, then the blocks of its kind."""
     head = [
         (f"Source: {study.source}" if study.source else None, "small"),
         (study.text, "plain"),
         (f"Erratum: {study.erratum}" if study.erratum else None, "notice"),
     ]
-    return [*(Text(text, tone) for text, tone in head if text), *page_of(study).blocks(name, study, found)]
+    return [*(Text(text, tone) for text, tone in head if text), *page_of(study).blocks(name, study, evidence)]
 
 
-def _overview(sections: Mapping[str, StudySection], found: StudyEvidence) -> tuple[Block, ...]:
-    base = found.base
+def _overview(sections: Mapping[str, StudySection], evidence: StudyEvidence) -> tuple[Block, ...]:
+    base = evidence.base
     rows = []
     for name, study in sections.items():
         kind = page_of(study)
         if hasattr(kind, "short"):
-            theirs, ours = kind.short(name, study, found)
+            theirs, ours = kind.short(name, study, evidence)
             rows.append({"study": study.title, "source": study.source, "published": theirs, "here": ours})
     comparable = all(study.comparable for study in sections.values() if study.published)
-    scale = f", at {SCALES[found.plan.scale]}" if found.plan.scale else ""
+    scale = f", at {SCALES[evidence.plan.scale]}" if evidence.plan.scale else ""
     repeats = numbers.rounds(base.splits["repeat"].nunique(), base.settings.evaluation.folds)
     blocks: list[Block] = [
         Text(_purpose(sections, base, comparable)),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradewise.report.evidence import Evidence
+from gradewise.command import UserError
+from gradewise.report.evidence import Evidence, Run
 from gradewise.studies.planned import PlannedStudies
 
 
@@ -30,3 +31,9 @@ class StudyEvidence:
     def file(self, study: str, name: str) -> Path:
         """A file that a step of a study wrote."""
         return self.folder / study / name
+
+    def first_run(self, model: str) -> Run:
+        """The run of a model's first repeat; raises UserError where there is none."""
+        for run in self.base.runs_of(model):
+            return run
+        raise UserError(f"{self.base.dataset}: no run of {model!r}; name one of the dataset's models")

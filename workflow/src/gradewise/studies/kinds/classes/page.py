@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from gradewise.report import numbers
@@ -26,12 +25,12 @@ EQUATIONS = (
 )
 
 
-def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
+def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     """What the metrics are, their table, how far off errors are, and a confusion matrix for each model."""
-    evidence = found.base
-    shown: list[Block] = [Text(_counted(evidence)), Text(EQUATIONS), _table(name, study, evidence)]
-    if evidence.settings.ordered:
-        shown.append(confusion.grades_off(evidence, study.models, f"{name}-grades-off"))
+    base = evidence.base
+    shown: list[Block] = [Text(_counted(base)), Text(EQUATIONS), _table(name, study, base)]
+    if base.settings.ordered:
+        shown.append(confusion.grades_off(base, study.models, f"{name}-grades-off"))
     shown.append(
         Text(
             "In the matrices rows are the true class and columns the predicted one; verdicts of all repeats are "
@@ -40,8 +39,8 @@ def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
         )
     )
     for model in study.models:
-        shown += confusion.matrices(evidence, model, f"{name}-confusion-{model}")
-    lines = [*evidence.classes, AVERAGE]
+        shown += confusion.matrices(base, model, f"{name}-confusion-{model}")
+    lines = [*base.classes, AVERAGE]
     left = [
         row
         for row in study.published
@@ -50,20 +49,20 @@ def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
     return [*shown, published.as_published(f"{name}-published", left, study.comparable)] if left else shown
 
 
-def short(name: str, study: Study, found: StudyEvidence) -> tuple[str, str]:
+def short(name: str, study: Study, evidence: StudyEvidence) -> tuple[str, str]:
     """The average F score of the source, and that of each model here."""
     average = next((row for row in study.published if _same(row, AVERAGE) and "f1" in row), None)
     theirs = numbers.NONE if average is None else f"Average F score {published.written(average['f1'])}"
-    ours = [f"{numbers.percent_interval(_f_score(found.base, model))}: {model}" for model in study.models]
+    ours = [f"{numbers.percent_interval(_f_score(evidence.base, model))}: {model}" for model in study.models]
     return theirs, f"Average F score {'; '.join(ours)}"
 
 
-def _f_score(evidence: Evidence, model: str) -> Estimate:
-    return evidence.estimate(model, "f1", evidence.deciding_level)
+def _f_score(base: Evidence, model: str) -> Estimate:
+    return base.estimate(model, "f1", base.deciding_level)
 
 
-def _counted(evidence: Evidence) -> str:
-    positive = evidence.settings.positive
+def _counted(base: Evidence) -> str:
+    positive = base.settings.positive
     turns = (
         f"{positive} is positive; in the line of the other class that one is."
         if positive
@@ -75,17 +74,16 @@ def _counted(evidence: Evidence) -> str:
     )
 
 
-def _table(name: str, study: Study, evidence: Evidence) -> Table:
+def _table(name: str, study: Study, base: Evidence) -> Table:
     rows: list[dict[str, Any]] = []
     for model in study.models:
-        for of_class in [*evidence.classes, AVERAGE]:
+        for of_class in [*base.classes, AVERAGE]:
             line: dict[str, Any] = {"model": model, "class": of_class}
             beside = _beside(study, model, of_class)
             for metric in METRICS:
                 which = None if of_class == AVERAGE else of_class
-                estimate = evidence.estimate(model, metric, evidence.deciding_level, which)
-                parts = zip(("", " low", " high"), (estimate.value, estimate.low, estimate.high), strict=True)
-                line |= {f"{metric}{part}": np.nan if value is None else value for part, value in parts}
+                estimate = base.estimate(model, metric, base.deciding_level, which)
+                line |= {metric: estimate.value, f"{metric} low": estimate.low, f"{metric} high": estimate.high}
                 line[f"{metric} published"] = published.written(beside.get(metric))
             rows.append(line)
     told = [metric for metric in METRICS if any(metric in row for row in study.published)]
@@ -99,7 +97,7 @@ def _table(name: str, study: Study, evidence: Evidence) -> Table:
             columns.append(Column(published.heading(heading, len(told) > 1), f"{metric} published"))
     return Table(
         name,
-        f"Precision, recall and F score on test {evidence.deciding_level}s, with 95 % intervals"
+        f"Precision, recall and F score on test {base.deciding_level}s, with 95 % intervals"
         + (published.note(study.comparable) if told else ""),
         data,
         tuple(columns),

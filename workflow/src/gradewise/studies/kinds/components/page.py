@@ -15,16 +15,15 @@ from gradewise.report.palette import INK, Style
 from gradewise.studies.kinds.components import Study
 from gradewise.studies.kinds.feature_maps.page import show
 from gradewise.studies.pages.evidence import StudyEvidence
-from gradewise.studies.pages.trained import first_run
 
 SHARES = (0.5, 0.8, 0.9, 0.95, 0.99)
 """Of the variance; the table says how many components it takes."""
 
 
-def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
+def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     """Explained variance against the number of components, and the first of them as images."""
-    run, folder = first_run(found, study.model)
-    pca, _ = read_pca(folder / "pca.safetensors")
+    run = evidence.first_run(study.model)
+    pca, _ = read_pca(run.folder / "pca.safetensors")
     explained = np.cumsum(pca.explained_variance) / pca.total_variance
     return [
         Text(
@@ -32,7 +31,7 @@ def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
             f"{' × '.join(map(str, pca.shape[:2]))} px, which explain {numbers.percent(explained[-1])} of the variance "
             "between training samples."
         ),
-        _variance(name, study, explained, found.base.styles[study.model]),
+        _variance(name, study, explained, evidence.base.styles[study.model]),
         _table(name, explained),
         _images(name, study, pca),
     ]

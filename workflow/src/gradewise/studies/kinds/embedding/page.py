@@ -15,7 +15,6 @@ from gradewise.report.numbers import Estimate
 from gradewise.report.palette import Style, class_styles
 from gradewise.studies.kinds.embedding import Study
 from gradewise.studies.pages.evidence import StudyEvidence
-from gradewise.studies.pages.trained import first_run
 
 MANY = 600
 """Points above which they are drawn as pixels, not as shapes: a page need not hold the outline of each."""
@@ -23,12 +22,12 @@ MANY = 600
 _IN_WORDS = {2: "two", 3: "three"}
 
 
-def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
+def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     """A scatter for each number of dimensions, and a table of how well classes separate."""
-    run, _ = first_run(found, study.model)
-    points = tables.read(found.file(name, "embedding.parquet"))
-    separation = tables.read(found.file(name, "separation.parquet"))
-    styles = class_styles(found.base.classes)
+    run = evidence.first_run(study.model)
+    points = tables.read(evidence.file(name, "embedding.parquet"))
+    separation = tables.read(evidence.file(name, "separation.parquet"))
+    styles = class_styles(evidence.base.classes)
     components = int(separation.loc[~separation["embedded"], "dimensions"].iloc[0])
     first = points.loc[points["dimensions"] == points["dimensions"].iloc[0]]
     opening = Text(

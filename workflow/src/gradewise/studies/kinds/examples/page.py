@@ -18,14 +18,14 @@ from gradewise.studies.kinds.examples import Study
 from gradewise.studies.pages.evidence import StudyEvidence
 
 
-def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
+def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     """A gallery of the images, or one for each class with the same images through every view."""
-    evidence = found.base
-    chosen = {label: _draw(name, evidence, label, study.each) for label in evidence.classes}
+    base = evidence.base
+    chosen = {label: _draw(name, base, label, study.each) for label in base.classes}
     if not study.views:
         shown = [_whole(row) for rows in chosen.values() for row in rows.itertuples(index=False)]
         return [Gallery(f"{name}-examples", "Images of each class, drawn at random", tuple(shown))]
-    caches = {view: evidence.results.view(view) for view in study.views}
+    caches = {view: base.results.view(view) for view in study.views}
     words = [f"{view}: {_words(cache)}." for view, cache in caches.items()]
     shown_by_class: list[Block] = [Text(" ".join(words), "small")]
     for place, (label, rows) in enumerate(chosen.items(), 1):
@@ -46,10 +46,10 @@ def _words(cache: Path) -> str:
     return View.model_validate(tables.read_metadata(cache)["view"]).in_words()
 
 
-def _draw(name: str, evidence: Evidence, label: str, each: int) -> pd.DataFrame:
+def _draw(name: str, base: Evidence, label: str, each: int) -> pd.DataFrame:
     """Images of a class, drawn by the seed of the configuration; all where there are too few."""
-    mine = evidence.manifest.loc[evidence.manifest["label"] == label].sort_values("image_id", ignore_index=True)
-    rng = np.random.default_rng(derive_seed(evidence.seed, evidence.dataset, name, label))
+    mine = base.manifest.loc[base.manifest["label"] == label].sort_values("image_id", ignore_index=True)
+    rng = np.random.default_rng(derive_seed(base.seed, base.dataset, name, label))
     return mine.iloc[np.sort(rng.choice(len(mine), size=min(each, len(mine)), replace=False))]
 
 

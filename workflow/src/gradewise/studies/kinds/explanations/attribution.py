@@ -78,40 +78,40 @@ class Explained:
         lime = Lime(self._log_odds(called), SkLearnRidge(alpha=1.0), similarity_func=_similarity)
         with torch.random.fork_rng(devices=[batch.device] if batch.is_cuda else []):
             torch.manual_seed(self.seed)
-            found: Tensor = lime.attribute(
+            weights: Tensor = lime.attribute(
                 batch,
                 feature_mask=segments[None, None],
                 n_samples=LIME_SAMPLES,
                 perturbations_per_eval=self._batch_size,
             )
-        return found[0, 0]
+        return weights[0, 0]
 
     def _grad_cam(self, pixels: np.ndarray, batch: Tensor, called: int) -> Tensor:
         """Selvaraju et al. (2017), Grad-CAM, ICCV; maps of the last convolution after its activation."""
         layers, finished = self._layers
         last = layers.get_submodule(list(finished.values())[-1])
-        found: Tensor = LayerGradCam(self._log_odds(called), last).attribute(batch, relu_attributions=True)
-        found = LayerAttribution.interpolate(found, self.model.shape[:2], "bilinear")
-        return found[0, 0]
+        weights: Tensor = LayerGradCam(self._log_odds(called), last).attribute(batch, relu_attributions=True)
+        weights = LayerAttribution.interpolate(weights, self.model.shape[:2], "bilinear")
+        return weights[0, 0]
 
     def _occlusion(self, pixels: np.ndarray, batch: Tensor, called: int) -> Tensor:
         """Zeiler & Fergus (2014), Visualizing and understanding convolutional networks, ECCV."""
         height, width, channels = self.model.shape
         side = max(2, min(height, width) // WINDOWS)
         stride = max(1, side // 2)
-        found: Tensor = Occlusion(self._log_odds(called)).attribute(
+        weights: Tensor = Occlusion(self._log_odds(called)).attribute(
             batch,
             sliding_window_shapes=(channels, side, side),
             strides=(channels, stride, stride),
             perturbations_per_eval=self._batch_size,
         )
-        return found[0].mean(dim=0)
+        return weights[0].mean(dim=0)
 
 
 def superpixels(pixels: np.ndarray) -> np.ndarray:
     """Superpixels of about equal size that follow edges (SLIC, Achanta et al. 2012), int64 (height, width) from 0."""
     grey = pixels.shape[2] == 1
-    found = slic(
+    segments = slic(
         pixels[..., 0] if grey else pixels,
         n_segments=SEGMENTS,
         compactness=0.1 if grey else 10.0,
@@ -119,7 +119,7 @@ def superpixels(pixels: np.ndarray) -> np.ndarray:
         start_label=0,
         channel_axis=None if grey else -1,
     )
-    return np.unique(found, return_inverse=True)[1].reshape(found.shape).astype(np.int64)
+    return np.unique(segments, return_inverse=True)[1].reshape(segments.shape).astype(np.int64)
 
 
 def _similarity(original: Tensor, hidden: Tensor, shown: Tensor, **options: Any) -> Tensor:

@@ -92,21 +92,18 @@ def explain(
     explained = Explained(network, derive_seed(seed, "lime"))
     weights, seconds = _explain_all(explained, table, pixels, list(dict.fromkeys(methods)))
     falls = _falls(table, weights, seconds, regions)
-    known = {name: _stacked(found, pixels.shape[:3]) for name, found in regions.items() if _any_known(found)}
-    write_arrays(output / "explanations.npz", {"pixels": pixels, **weights, **known})
+    known = {name: marks for name, marks in regions.items() if any(region is not None for region in marks)}
+    stacked = {name: _stacked(marks, pixels.shape[:3]) for name, marks in known.items()}
+    write_arrays(output / "explanations.npz", {"pixels": pixels, **weights, **stacked})
     tables.write(table, output / "shown.parquet", tables.SHOWN)
     tables.write(falls, output / "explanations.parquet", tables.EXPLANATIONS)
     tables.write(_means(falls, table), output / "weight_on_regions.parquet", tables.WEIGHT_ON_REGIONS)
 
 
-Found = list[np.ndarray | None]
+Regions = list[np.ndarray | None]
 
 
-def _any_known(found: Found) -> bool:
-    return any(region is not None for region in found)
-
-
-def _regions(table: pd.DataFrame, view: View, masks: pd.DataFrame, objects: Path | None) -> dict[str, Found]:
+def _regions(table: pd.DataFrame, view: View, masks: pd.DataFrame, objects: Path | None) -> dict[str, Regions]:
     of_image = masks.set_index("image_id")["mask"]
     files: dict[str, list[Path | None]] = {
         "masked": [Path(mask) if isinstance(mask, str) else None for mask in of_image.loc[table["image_id"]]],
@@ -120,9 +117,9 @@ def _regions(table: pd.DataFrame, view: View, masks: pd.DataFrame, objects: Path
     return {
         name: [
             region_of(mask, view, int(row), int(column))
-            for mask, row, column in zip(found, table["row"], table["column"], strict=True)
+            for mask, row, column in zip(paths, table["row"], table["column"], strict=True)
         ]
-        for name, found in files.items()
+        for name, paths in files.items()
     }
 
 
@@ -138,11 +135,11 @@ def _explain_all(
             start = time.perf_counter()
             weights[method].append(explained.weights(method, sample, explained.model.classes.index(predicted)))
             seconds[method].append(time.perf_counter() - start)
-    return {method: np.stack(found) for method, found in weights.items()}, seconds
+    return {method: np.stack(maps) for method, maps in weights.items()}, seconds
 
 
 def _falls(
-    table: pd.DataFrame, weights: dict[str, np.ndarray], seconds: dict[str, list[float]], regions: dict[str, Found]
+    table: pd.DataFrame, weights: dict[str, np.ndarray], seconds: dict[str, list[float]], regions: dict[str, Regions]
 ) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
     for method, maps in weights.items():
@@ -175,8 +172,8 @@ def _mean(part: pd.DataFrame) -> dict[str, Any]:
     gained = (part["share"] - part["area"]).to_numpy()
     sums = np.stack([gained, np.ones(len(gained))], axis=1)
     by_cell = cells(np.zeros(len(part), dtype=np.int64), pd.factorize(part["group"])[0], sums)
-    found = spread(delete_each(by_cell, hit_rate), effective(by_cell[0, :, 1]))
-    low, high = difference_interval(float(gained.mean()), found, 1.0)
+    error = spread(delete_each(by_cell, hit_rate), effective(by_cell[0, :, 1]))
+    low, high = difference_interval(float(gained.mean()), error, 1.0)
     return {
         "share": part["share"].mean(),
         "area": part["area"].mean(),
@@ -188,9 +185,9 @@ def _mean(part: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _stacked(found: Found, shape: tuple[int, ...]) -> np.ndarray:
+def _stacked(regions: Regions, shape: tuple[int, ...]) -> np.ndarray:
     stacked = np.full(shape, np.nan, dtype=np.float32)
-    for place, region in enumerate(found):
+    for place, region in enumerate(regions):
         if region is not None:
             stacked[place] = region
     return stacked

@@ -20,7 +20,6 @@ from gradewise.studies.arrays import read_arrays
 from gradewise.studies.kinds.explanations import Study
 from gradewise.studies.kinds.feature_maps.page import show
 from gradewise.studies.pages.evidence import StudyEvidence
-from gradewise.studies.pages.trained import first_run
 
 METHODS = {"lime": "LIME", "grad_cam": "Grad-CAM", "occlusion": "Occlusion"}
 REGIONS = {"object": "the object", "masked": "the masked region"}
@@ -38,13 +37,13 @@ MAP = "PuOr_r"
 _OUTLINES: dict[str, tuple[Literal["-", "--"], float]] = {"object": ("--", 1.0), "masked": ("-", 1.4)}
 
 
-def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
+def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     """Samples with their explanations side by side, and a table of how much falls on the regions."""
-    run, _ = first_run(found, study.model)
-    samples = tables.read(found.file(name, "shown.parquet"))
-    falls = tables.read(found.file(name, "explanations.parquet"))
-    means = tables.read(found.file(name, "weight_on_regions.parquet"))
-    arrays = read_arrays(found.file(name, "explanations.npz"))
+    run = evidence.first_run(study.model)
+    samples = tables.read(evidence.file(name, "shown.parquet"))
+    falls = tables.read(evidence.file(name, "explanations.parquet"))
+    means = tables.read(evidence.file(name, "weight_on_regions.parquet"))
+    arrays = read_arrays(evidence.file(name, "explanations.npz"))
     figures: list[Block] = []
     for number, (_, of_class) in enumerate(samples.groupby("label", sort=False), start=1):
         place = int(of_class.index[0])

@@ -16,7 +16,6 @@ from gradewise.report.blocks import Block, Column, Figure, Table, Text
 from gradewise.studies.arrays import read_arrays
 from gradewise.studies.kinds.feature_maps import Study
 from gradewise.studies.pages.evidence import StudyEvidence
-from gradewise.studies.pages.trained import first_run
 
 ACROSS = 3
 """Most classes that stand side by side."""
@@ -27,11 +26,11 @@ SHEET = 720
 _ACTIVATIONS = {"relu": "ReLU", "leaky_relu": "leaky ReLU", "prelu": "PReLU"}
 
 
-def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
+def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     """A figure for each layer: the sample of each class, and all maps of it."""
-    run, _ = first_run(found, study.model)
-    samples = tables.read(found.file(name, "maps.parquet"))
-    arrays = read_arrays(found.file(name, "maps.npz"))
+    run = evidence.first_run(study.model)
+    samples = tables.read(evidence.file(name, "maps.parquet"))
+    arrays = read_arrays(evidence.file(name, "maps.npz"))
     activation = _ACTIVATIONS[run.record["settings"]["activation"]]
     after = {"before": f"batch norm and {activation}", "after": f"{activation} and batch norm", "none": activation}
     opening = Text(

@@ -18,18 +18,18 @@ from gradewise.studies.pages import published, wording
 from gradewise.studies.pages.evidence import StudyEvidence
 
 
-def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
+def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     """The table of groups, and that of the source where it is given."""
-    evidence = found.base
-    column = group_column(evidence)
-    missing = [key for key in study.columns if key not in evidence.manifest]
+    base = evidence.base
+    column = group_column(base)
+    missing = [key for key in study.columns if key not in base.manifest]
     if missing:
-        further = [key for key in evidence.manifest if key not in ("path", "pixel_hash", "mask")]
+        further = [key for key in base.manifest if key not in ("path", "pixel_hash", "mask")]
         raise UserError(
             f"studies.{name}.columns: the label table has no {', '.join(missing)}; it has {', '.join(further)}"
         )
-    shown: list[Block] = [_table(name, study, evidence, column)]
-    repeats = evidence.test["repeat"].nunique()
+    shown: list[Block] = [_table(name, study, base, column)]
+    repeats = base.test["repeat"].nunique()
     shown.append(
         Text(
             f"Accuracy is that of {study.model} on images of the group in those of the {repeats} repeats in which they "
@@ -44,10 +44,10 @@ def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
     return shown
 
 
-def group_column(evidence: Evidence) -> str:
+def group_column(base: Evidence) -> str:
     """The column of the manifest that tells groups apart, as the label table has it where it does."""
-    named = evidence.settings.group
-    return named if isinstance(named, str) and named in evidence.manifest else "group"
+    named = base.settings.group
+    return named if isinstance(named, str) and named in base.manifest else "group"
 
 
 def natural(text: str) -> list[tuple[int, float, str]]:
@@ -56,16 +56,16 @@ def natural(text: str) -> list[tuple[int, float, str]]:
     return [(1, float(part), "") if place % 2 else (0, 0.0, part) for place, part in enumerate(parts)]
 
 
-def _table(name: str, study: Study, evidence: Evidence, column: str) -> Table:
-    manifest = evidence.manifest
-    test = evidence.test.loc[evidence.test["model"] == study.model]
+def _table(name: str, study: Study, base: Evidence, column: str) -> Table:
+    manifest = base.manifest
+    test = base.test.loc[base.test["model"] == study.model]
     belongs = test["image_id"].map(manifest.set_index("image_id")[column])
     rows: list[dict[str, Any]] = []
     for group in sorted(manifest[column].dropna().unique(), key=lambda value: natural(str(value))):
         mine = manifest.loc[manifest[column] == group]
         line: dict[str, Any] = {"group": str(group)}
         line |= {key: _values(mine[key]) for key in study.columns}
-        line |= {f"class {label}": int((mine["label"] == label).sum()) for label in evidence.classes}
+        line |= {f"class {label}": int((mine["label"] == label).sum()) for label in base.classes}
         tested = test.loc[belongs == group]
         line |= {"test_images": tested["image_id"].nunique()}
         estimate = _accuracy(tested) if len(tested) else estimates.Estimate(np.nan, np.nan, np.nan)
@@ -78,7 +78,7 @@ def _table(name: str, study: Study, evidence: Evidence, column: str) -> Table:
         (
             Column.name(column.replace("_", " ").capitalize(), "group"),
             *(Column(heading, key) for key, heading in study.columns.items()),
-            *(Column(label, f"class {label}", numbers.count) for label in evidence.classes),
+            *(Column(label, f"class {label}", numbers.count) for label in base.classes),
             Column("Tested", "test_images", numbers.count),
             Column.interval("Accuracy", "accuracy", numbers.percent_interval, ("low", "high")),
         ),

@@ -29,9 +29,9 @@ SAID = 8
 """Most differences that are told one by one."""
 
 
-def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
+def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     """The layers of the network that was trained, and those of the source with what differs marked."""
-    runs = [run for run in found.base.runs_of(study.model) if run.record.get("layers")]
+    runs = [run for run in evidence.base.runs_of(study.model) if run.record.get("layers")]
     if not runs:
         raise UserError(f"studies.{name}: no run of {study.model} says what its layers are; train it anew")
     layers = {str(layer["name"]): {key: _size(layer[key]) for key in COLUMNS} for layer in runs[0].record["layers"]}

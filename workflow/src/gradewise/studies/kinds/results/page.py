@@ -20,9 +20,9 @@ from gradewise.studies.pages.wording import Measured
 ROLES = ("train", "validation", "test")
 
 
-def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
+def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     """The table of models."""
-    rows = _rows(study, found.base)
+    rows = _rows(study, evidence.base)
     told = list(dict.fromkeys(key for row in rows for key in row.published))
     values, columns = measure_columns(rows, "model", study.measures, told)
     data = {"model": [row.name for row in rows]} | {
@@ -34,9 +34,9 @@ def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
     return [Table(name, caption, frame, (Column.name("Model", "model"), *columns))]
 
 
-def short(name: str, study: Study, found: StudyEvidence) -> tuple[str, str]:
+def short(name: str, study: Study, evidence: StudyEvidence) -> tuple[str, str]:
     """The best that the source reports, and that of the model that validation would choose."""
-    rows = _rows(study, found.base)
+    rows = _rows(study, evidence.base)
     told = [key for key in ACCURACIES if any(key in row.published for row in rows)]
     shown = [*told, *(measure for measure in ACCURACIES if measure in study.measures)]
     if not shown:
@@ -46,27 +46,27 @@ def short(name: str, study: Study, found: StudyEvidence) -> tuple[str, str]:
     if told:
         best = max(rows, key=lambda row: published.as_share(row.published.get(told[0])) or 0.0)
         theirs = f"{label} {published.written(best.published[told[0]])}"
-    known = [model for model in study.models if model in found.base.models]
+    known = [model for model in study.models if model in evidence.base.models]
     if not known:
         return theirs, numbers.NONE
-    chosen = max(known, key=lambda model: _measured(found.base, model, "validation").estimate.value or 0.0)
-    return theirs, f"{label} {wording.written(shown[0], _measured(found.base, chosen, shown[0]))}: {chosen}"
+    chosen = max(known, key=lambda model: _measured(evidence.base, model, "validation").estimate.value or 0.0)
+    return theirs, f"{label} {wording.written(shown[0], _measured(evidence.base, chosen, shown[0]))}: {chosen}"
 
 
-def _rows(study: Study, evidence: Evidence) -> list[Row]:
+def _rows(study: Study, base: Evidence) -> list[Row]:
     """The models, then those that only the source has."""
     beside = {str(row.get("model")): {key: row[key] for key in row if key != "model"} for row in study.published}
     ours = [
-        Row(model, beside.pop(model, {}), {measure: _measured(evidence, model, measure) for measure in study.measures})
+        Row(model, beside.pop(model, {}), {measure: _measured(base, model, measure) for measure in study.measures})
         for model in study.models
     ]
     return [*ours, *(Row(f"{model} (published alone)", values) for model, values in beside.items())]
 
 
-def _measured(evidence: Evidence, model: str, measure: str) -> Measured:
+def _measured(base: Evidence, model: str, measure: str) -> Measured:
     if measure in ROLES:
-        return Measured(evidence.estimate(model, "accuracy", role=measure))
-    values = [recorded(run.record, measure) for run in evidence.runs_of(model)]
+        return Measured(base.estimate(model, "accuracy", role=measure))
+    values = [recorded(run.record, measure) for run in base.runs_of(model)]
     known = [value for value in values if value is not None]
     if not known:
         return Measured(Estimate(None))

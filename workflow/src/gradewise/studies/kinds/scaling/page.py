@@ -31,11 +31,11 @@ MEASURES = {
 """What is drawn, its title, and what kind of quantity it is."""
 
 
-def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
+def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     """Growth with fitted power laws, accuracy on the same runs, and the exponents."""
-    growth = tables.read(found.file(name, "growth.parquet"))
-    exponents = tables.read(found.file(name, "exponents.parquet"))
-    curve = found.base.learning_curve
+    growth = tables.read(evidence.file(name, "growth.parquet"))
+    exponents = tables.read(evidence.file(name, "exponents.parquet"))
+    curve = evidence.base.learning_curve
     looks = styles(dict(zip(growth["model"], growth["family"], strict=True)))
     shown: list[Block] = [
         _figure(name, growth, exponents, curve, looks),

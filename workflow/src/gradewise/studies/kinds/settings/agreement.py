@@ -19,9 +19,9 @@ MOST, NUMBERED = 40, 12
 """Most rows that a matrix shows, and most with the numbers in it."""
 
 
-def blocks(name: str, study: Study, found: StudyEvidence, read: Varied) -> list[Block]:
+def blocks(name: str, study: Study, evidence: StudyEvidence, read: Varied) -> list[Block]:
     """The finding in words and the rule that it follows, then the matrix."""
-    table = tables.read(found.file(name, "agreements.parquet"))
+    table = tables.read(evidence.file(name, "agreements.parquet"))
     if table.empty:
         return [Text("Agreement of errors needs at least two rows with test images.")]
     told = [sentence for sentence in (_same_images(table), _gain(read)) if sentence]

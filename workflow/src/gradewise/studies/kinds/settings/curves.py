@@ -30,9 +30,9 @@ TOGETHER = 6
 _LINES = ("-", "--", "-.", ":")
 
 
-def blocks(name: str, study: Study, found: StudyEvidence, read: Varied) -> list[Block]:
+def blocks(name: str, study: Study, evidence: StudyEvidence, read: Varied) -> list[Block]:
     """Loss and accuracy of each row, then the validation curves of all rows; nothing where none were recorded."""
-    table = tables.read(found.file(name, "curves.parquet"))
+    table = tables.read(evidence.file(name, "curves.parquet"))
     if table.empty:
         return []
     along = "epoch" if table["epoch"].nunique() >= FEW_EPOCHS else "iteration"

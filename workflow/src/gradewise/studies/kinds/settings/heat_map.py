@@ -33,7 +33,7 @@ ACROSS = 2
 """Panels side by side where a single measure is shown."""
 
 
-def blocks(name: str, study: Study, found: StudyEvidence, read: Varied) -> list[Block]:
+def blocks(name: str, study: Study, evidence: StudyEvidence, read: Varied) -> list[Block]:
     """The figure; nothing where no accuracy is shown."""
     x, y = study.along
     rows = [row for row in read.rows if x in row.settings and y in row.settings]

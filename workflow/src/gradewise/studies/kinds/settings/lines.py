@@ -40,7 +40,7 @@ _OF_MEASURE: dict[str, LineStyleType] = {
 }
 
 
-def blocks(name: str, study: Study, found: StudyEvidence, read: Varied) -> list[Block]:
+def blocks(name: str, study: Study, evidence: StudyEvidence, read: Varied) -> list[Block]:
     """The figure; nothing where no accuracy is shown."""
     along = study.along[0]
     rows = [row for row in (*read.rows, *read.only_published) if along in row.settings]

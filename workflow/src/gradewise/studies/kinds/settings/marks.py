@@ -33,7 +33,7 @@ LINE, MARK = 0.2, 0.13
 """Height of a line, and more for each mark in it [inch]."""
 
 
-def blocks(name: str, study: Study, found: StudyEvidence, read: Varied) -> list[Block]:
+def blocks(name: str, study: Study, evidence: StudyEvidence, read: Varied) -> list[Block]:
     """The figure; nothing where no accuracy is shown."""
     shown = [measure for measure in varied.accuracies(study) if any(measure in row.measured for row in read.rows)]
     # accuracy on training images would stretch the axis until nothing else can be told apart
@@ -42,7 +42,7 @@ def blocks(name: str, study: Study, found: StudyEvidence, read: Varied) -> list[
         return []
     colour = read.colour
     rows = [*read.rows, *read.only_published]
-    guess = baseline_of(found.base, found.base.tested(found.base.models[0], "image")["label"])
+    guess = baseline_of(evidence.base, evidence.base.tested(evidence.base.models[0], "image")["label"])
     lines, told, there = [], [], False
     for row in rows:
         marks = []

@@ -29,13 +29,13 @@ DRAWINGS = {
 }
 
 
-def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
+def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     """The drawings in the order of the configuration, then the table and what to know about its columns."""
-    read = varied.read(name, study, found)
-    drawn = [block for drawing in study.draw for block in DRAWINGS[drawing](name, study, found, read)]
+    read = varied.read(name, study, evidence)
+    drawn = [block for drawing in study.draw for block in DRAWINGS[drawing](name, study, evidence, read)]
     remarks = " ".join([*_views(read), *_remarks(study, read)])
     shown: list[Block] = [
-        Text(_model(study, found), "small"),
+        Text(_model(study, evidence), "small"),
         *drawn,
         _table(name, study, read),
         *([Text(remarks, "small")] if remarks else []),
@@ -46,9 +46,9 @@ def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
     return shown
 
 
-def short(name: str, study: Study, found: StudyEvidence) -> tuple[str, str]:
+def short(name: str, study: Study, evidence: StudyEvidence) -> tuple[str, str]:
     """The best that the source reports, and the best found here (chosen on validation)."""
-    read = varied.read(name, study, found)
+    read = varied.read(name, study, evidence)
     rows = [*read.rows, *read.only_published]
     told = [measure for measure in ACCURACIES if any(measure in row.published for row in rows)]
     shown = told or varied.accuracies(study)
@@ -125,9 +125,9 @@ def _views(read: Varied) -> list[str]:
     return [f"{words[0].upper()}{words[1:]}: {'; '.join(names)}." for words, names in rows.items()]
 
 
-def _model(study: Study, found: StudyEvidence) -> str:
+def _model(study: Study, evidence: StudyEvidence) -> str:
     """Which model is varied, and its settings that hold where a row says nothing else."""
-    settings = dict(found.plan.models[study.model])
+    settings = dict(evidence.plan.models[study.model])
     family = settings.pop("family", None)
     if isinstance(study.vary, dict):
         settings = {key: value for key, value in settings.items() if key not in study.vary}

@@ -44,12 +44,12 @@ class Varied:
         return max(known, key=lambda row: row.estimate(by).value or 0.0) if known else None
 
 
-def read(name: str, study: Study, found: StudyEvidence) -> Varied:
+def read(name: str, study: Study, evidence: StudyEvidence) -> Varied:
     """Read the cells of a study and lay the published values beside them."""
-    table = tables.read(found.file(name, "cells.parquet"))
-    planned = found.plan.varied[name].cells
+    table = tables.read(evidence.file(name, "cells.parquet"))
+    planned = evidence.plan.varied[name].cells
     by_name = {cell.name: cell for cell in planned}
-    views = {cell.view: found.plan.views[cell.view].in_words() for cell in planned}
+    views = {cell.view: evidence.plan.views[cell.view].in_words() for cell in planned}
     rows, together = [], None
     for cell, part in table.groupby("cell", sort=False):
         settings = json.loads(part["settings"].iloc[0])

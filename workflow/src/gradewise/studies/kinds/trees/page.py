@@ -18,7 +18,6 @@ from gradewise.report.blocks import Block, Column, Figure, Table, Text
 from gradewise.report.palette import QUIET, SEQUENTIAL, Style, class_styles
 from gradewise.studies.kinds.trees import Study
 from gradewise.studies.pages.evidence import StudyEvidence
-from gradewise.studies.pages.trained import first_run
 
 DEPTH = 3
 """Levels of the tree that are drawn below its root; deeper ones cannot be read in print."""
@@ -26,10 +25,10 @@ DEPTH = 3
 _CHANNELS = {1: ["grey"], 3: ["red", "green", "blue"]}
 
 
-def blocks(name: str, study: Study, found: StudyEvidence) -> list[Block]:
+def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     """Importance as an image, by channel as a table, and a tree."""
-    run, folder = first_run(found, study.model)
-    forest = read_forest(folder)
+    run = evidence.first_run(study.model)
+    forest = read_forest(run.folder)
     styles = class_styles(forest.classes)
     tree = _tree(name, study, forest, styles)
     importance = pixel_importance(forest)
