@@ -30,16 +30,9 @@ MeasureName = Literal[
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure.
+    """A measure: its words, its kind (time [s], memory [MB]), and under which keys `run.json` has it.
 
-    Attributes
-    ----------
-    words : str
-    keys : tuple of str
-        Where `run.json` has it: the first of these that is there counts, dots lead into sections. None: accuracies by
-        role, which come from predictions.
-    kind : str
-        accuracy, share, count, number, flag, time [s] or memory [MB].
+    The first key that is there counts; dots lead into sections. Accuracies by role, from predictions, have no key.
     """
 
     words: str

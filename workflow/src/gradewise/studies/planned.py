@@ -14,20 +14,11 @@ from gradewise.studies.cells import VariedCells
 
 
 class PlannedStudies(Section):
-    """What `plan/studies.json` holds.
+    """What `plan/studies.json` holds: the section of each study, in the order of the page, and what varying takes.
 
-    Attributes
-    ----------
-    scale : {"small", "full"} or None
-        Which values were used of a configuration that has values for both.
-    studies : dict of str to dict
-        The section of each study, in the order of the page.
-    varied : dict of str to VariedCells
-        The cells of each study that varies settings.
-    views : dict of str to View
-        Operations of the views that cells are of.
-    models : dict of str to dict
-        Family, view and settings of each model that a study varies.
+    `scale` says which values were used of a configuration that has values for two scales; `varied` has the cells of
+    each study that varies settings, `views` the operations of their views, `models` family, view and settings of the
+    models that are varied.
     """
 
     scale: Literal["small", "full"] | None

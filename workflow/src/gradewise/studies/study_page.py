@@ -127,15 +127,14 @@ def _overview(sections: Mapping[str, StudySection], evidence: StudyEvidence) -> 
     ]
     if rows:
         told = "" if comparable else f" (published: {published.NOT_COMPARABLE.removeprefix('published ')})"
+        caption = f"What was published and what was found here{told}"
         columns = (
             Column.text("Study", "study"),
             Column.text("Source", "source", lambda source: source or numbers.NONE),
             Column.text("Published", "published"),
             Column.text("Here", "here"),
         )
-        blocks.append(
-            Table("overview", f"What was published and what was found here{told}", pd.DataFrame(rows), columns)
-        )
+        blocks.append(Table("overview", caption, pd.DataFrame(rows), columns))
     return tuple(blocks)
 
 

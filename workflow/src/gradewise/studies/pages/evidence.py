@@ -12,17 +12,7 @@ from gradewise.studies.planned import PlannedStudies
 
 @dataclass(frozen=True)
 class StudyEvidence:
-    """What is known about the studies of one dataset.
-
-    Attributes
-    ----------
-    base : Evidence
-        What is known about the dataset.
-    folder : Path
-        Where the steps of studies wrote; the files of a study are in the folder of its name in it.
-    plan : PlannedStudies
-        What the configuration asks for: sections, cells, views.
-    """
+    """What is known about a dataset (`base`) and its studies: the plan, and the folder that their steps fill."""
 
     base: Evidence
     folder: Path

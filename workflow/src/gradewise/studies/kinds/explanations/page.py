@@ -32,7 +32,7 @@ SHARES = (
     Column("Share of the area", "area", numbers.percent),
 )
 MAP = "PuOr_r"
-"""Purple against, orange for: colour-blind readers can tell them apart."""
+"""Purple against, orange for: colour-blind readers can distinguish them."""
 
 _OUTLINES: dict[str, tuple[Literal["-", "--"], float]] = {"object": ("--", 1.0), "masked": ("-", 1.4)}
 

@@ -37,7 +37,7 @@ def blocks(name: str, study: Study, evidence: StudyEvidence, read: Varied) -> li
     """The figure; nothing where no accuracy is shown."""
     x, y = study.along
     rows = [row for row in read.rows if x in row.settings and y in row.settings]
-    shown = [measure for measure in varied.accuracies(study) if any(measure in row.measured for row in rows)]
+    shown = varied.accuracies(study, rows)
     shown = [measure for measure in CHOSEN_BY if measure in shown] or shown[:1]
     if not rows or not shown:
         return []

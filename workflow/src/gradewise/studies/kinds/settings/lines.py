@@ -44,7 +44,7 @@ def blocks(name: str, study: Study, evidence: StudyEvidence, read: Varied) -> li
     """The figure; nothing where no accuracy is shown."""
     along = study.along[0]
     rows = [row for row in (*read.rows, *read.only_published) if along in row.settings]
-    shown = [measure for measure in varied.accuracies(study) if any(measure in row.measured for row in rows)]
+    shown = varied.accuracies(study, rows)
     if not shown or not rows:
         return []
     places = Places([row.settings[along] for row in rows])

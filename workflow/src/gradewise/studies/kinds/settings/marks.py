@@ -35,8 +35,8 @@ LINE, MARK = 0.2, 0.13
 
 def blocks(name: str, study: Study, evidence: StudyEvidence, read: Varied) -> list[Block]:
     """The figure; nothing where no accuracy is shown."""
-    shown = [measure for measure in varied.accuracies(study) if any(measure in row.measured for row in read.rows)]
-    # accuracy on training images would stretch the axis until nothing else can be told apart
+    shown = varied.accuracies(study, read.rows)
+    # accuracy on training images would stretch the axis until no other difference is visible
     shown = [measure for measure in shown if measure != "train"] or shown
     if not shown:
         return []
@@ -76,11 +76,9 @@ def blocks(name: str, study: Study, evidence: StudyEvidence, read: Varied) -> li
 
 
 def _legend(shown: list[str], colour: str, there: bool) -> list[Line2D]:
-    handles = []
-    for measure in shown:
-        marker, hollow = LOOK[measure]
-        handles.append(dots.handle(wording.name(measure), Style(colour, marker, "-"), hollow=hollow))
-    return [*handles, *([dots.handle("Published", PUBLISHED, hollow=True)] if there else [])]
+    looks = {wording.name(measure): LOOK[measure] for measure in shown}
+    handles = [dots.handle(name, Style(colour, marker, "-"), hollow=hollow) for name, (marker, hollow) in looks.items()]
+    return [*handles, dots.handle("Published", PUBLISHED, hollow=True)] if there else handles
 
 
 def columns(labels: Sequence[str]) -> int:

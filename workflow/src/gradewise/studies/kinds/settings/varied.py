@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,9 +67,10 @@ def read(name: str, study: Study, evidence: StudyEvidence) -> Varied:
     return Varied(tuple(rows), tuple(_left(study, taken)), together, planned[0].family)
 
 
-def accuracies(study: Study) -> list[str]:
-    """The accuracies that a study shows, the most telling first."""
-    return [measure for measure in ACCURACIES if measure in study.measures]
+def accuracies(study: Study, rows: Sequence[Row] | None = None) -> list[str]:
+    """The accuracies that a study shows, of those that any of these rows has, the most telling first."""
+    shown = [measure for measure in ACCURACIES if measure in study.measures]
+    return [measure for measure in shown if rows is None or any(measure in row.measured for row in rows)]
 
 
 def _measured(row: Any) -> Measured:
