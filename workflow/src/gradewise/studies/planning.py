@@ -98,10 +98,10 @@ class StudiesPlan(Plan):
     def resources_of_cells(self, wildcards: StudyWildcards) -> Resources:
         """What fitting a study's cells in one job asks of a machine: the time of all where they share no work."""
         name, settings = self.family_of_cells(wildcards), self._settings(wildcards)
-        one = registry.family(name).resources(settings)
+        fit = registry.family(name).resources(settings)
         if name in SHARING:
-            return replace(one, minutes=30, minutes_per_gb=600, **SHARING[name])
-        return replace(one, minutes=len(settings) * one.minutes, minutes_per_gb=len(settings) * one.minutes_per_gb)
+            return replace(fit, minutes=30, minutes_per_gb=600, **SHARING[name])
+        return replace(fit, minutes=len(settings) * fit.minutes, minutes_per_gb=len(settings) * fit.minutes_per_gb)
 
     def cell_threads(self, wildcards: StudyWildcards, input: Iterable[str]) -> int:
         """Threads for a study's cells."""

@@ -52,11 +52,11 @@ def _figure(name: str, study: Study, layer: str, samples: pd.DataFrame, pixels: 
         canvas = Canvas(figsize=(panel * across, down * panel * (1.5 + 0.12)), dpi=200)
         grid = canvas.add_gridspec(2 * down, across, height_ratios=[0.5, 1.0] * down)
         for place, (row, sample, of_sample) in enumerate(zip(samples.itertuples(), pixels, maps, strict=True)):
-            at, column = 2 * (place // across), place % across
-            top = canvas.add_subplot(grid[at, column])
+            line, column = 2 * (place // across), place % across
+            top = canvas.add_subplot(grid[line, column])
             show(top, sample)
             top.set_title(f"{row.label}, called {row.predicted} ({numbers.percent(row.probability)})", loc="center")
-            show(canvas.add_subplot(grid[at + 1, column]), sheet(of_sample))
+            show(canvas.add_subplot(grid[line + 1, column]), sheet(of_sample))
         svg = drawing.to_svg(canvas)
     rows = -(-count // math.ceil(math.sqrt(count)))
     size = f"{numbers.many(count, 'map')} of {height} × {width} px"

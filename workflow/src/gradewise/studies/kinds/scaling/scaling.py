@@ -68,8 +68,8 @@ def power_law(images: np.ndarray, values: np.ndarray) -> dict[str, float]:
     Both arrays are positive, of shape (n,). Returns exponent, low, high (its 95 % interval), scale and sizes (how many
     different ones), with NaN for fewer than three.
     """
-    at = _same_size(images)
-    x, y = (np.bincount(at, weights=np.log(part)) / np.bincount(at) for part in (images, values))
+    size_of_run = _same_size(images)
+    x, y = (np.bincount(size_of_run, weights=np.log(part)) / np.bincount(size_of_run) for part in (images, values))
     sizes = len(x)
     if sizes < LEAST_SIZES:
         return {**dict.fromkeys(("exponent", "low", "high", "scale"), np.nan), "sizes": sizes}
@@ -87,13 +87,13 @@ def power_law(images: np.ndarray, values: np.ndarray) -> dict[str, float]:
 def _same_size(images: np.ndarray) -> np.ndarray:
     """Position of each run's size among the sizes; those within a tenth are one, as groups differ in their images."""
     order = np.argsort(images)
-    at = np.empty(len(images), dtype=np.int64)
+    positions = np.empty(len(images), dtype=np.int64)
     size, first = -1, 0.0
     for run in order:
         if size < 0 or images[run] > 1.1 * first:
             size, first = size + 1, images[run]
-        at[run] = size
-    return at
+        positions[run] = size
+    return positions
 
 
 if __name__ == "__main__":

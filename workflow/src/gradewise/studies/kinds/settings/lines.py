@@ -91,16 +91,16 @@ class Places:
 
     def prepare(self, axes: Axes, label: str) -> None:
         """Scale, ticks and label of the x axis; ticks that would overlap are left out."""
-        at = [self.of(value) for value in self.values]
+        places = [self.of(value) for value in self.values]
         if self.logarithmic:
             axes.set_xscale("log")
-        spaced = np.log(at) if self.logarithmic else np.array(at)
+        spaced = np.log(places) if self.logarithmic else np.array(places)
         apart = 0.085 * max(float(np.ptp(spaced)), 1e-9) if self.numeric else 0.0
         kept = [0]
-        for place in range(1, len(at)):
+        for place in range(1, len(places)):
             if spaced[place] - spaced[kept[-1]] >= apart:
                 kept.append(place)
-        axes.xaxis.set_major_locator(FixedLocator([at[place] for place in kept]))
+        axes.xaxis.set_major_locator(FixedLocator([places[place] for place in kept]))
         axes.xaxis.set_major_formatter(FixedFormatter([wording.setting(self.values[place]) for place in kept]))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel(f"{label} (logarithmic scale)" if self.logarithmic else label)
@@ -119,7 +119,7 @@ def ordered(values: Sequence[Any]) -> list[Any]:
 
 
 def _by_measure(curves: dict[str, list[Point]], shown: list[str], places: Places, colour: str, along: str) -> Canvas:
-    """A panel a measure, with a line for each combination of the other settings."""
+    """A panel per measure, with a line for each combination of the other settings."""
     canvas = Canvas(figsize=(drawing.WIDTH, 2.9 + 0.17 * (len(curves) // 3)))
     panels = canvas.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     looks = [
@@ -138,7 +138,7 @@ def _by_measure(curves: dict[str, list[Point]], shown: list[str], places: Places
 
 
 def _together(points: list[Point], shown: list[str], places: Places, colour: str, along: str, there: bool) -> Canvas:
-    """One panel with a line a measure."""
+    """One panel with a line per measure."""
     canvas = Canvas(figsize=(drawing.WIDTH, 3.0))
     axes = canvas.subplots()
     handles = []
