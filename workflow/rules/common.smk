@@ -63,7 +63,7 @@ def side_needed(wildcards):
         # tells Snakemake to ask again once the images are read
         checkpoints.read_images.get(dataset=wildcards.dataset)
     smallest = json.loads(sides.read_text())["smallest"]
-    return PLAN.side_needed(wildcards.dataset, smallest)
+    return PLAN.side_needed(wildcards, smallest)
 
 
 def costs_of(wildcards):

@@ -53,15 +53,17 @@ rule manifest:
     resources:
         mem_mb=memory(600, 4),
         runtime=minutes(5, 0),
+        # no param: another side reruns the step only where an image is smaller, which `smaller_matters` says
+        views_need=PLAN.views_need,
     params:
         read=lambda wildcards, input: Path(input.images).parent,
-        min_side=side_needed,
+        smaller_matters=side_needed,
         join_duplicates=lambda wildcards: to_json(dataset_of(wildcards).join_duplicates),
         code=code_version("gradewise.images.manifest"),
     shell:
         "python -m gradewise.images.manifest"
         " --read {params.read}"
-        " --min_side {params.min_side}"
+        " --min_side {resources.views_need}"
         " --join_duplicates {params.join_duplicates}"
         " --output {output.manifest}"
         " --quarantine {output.quarantine}"

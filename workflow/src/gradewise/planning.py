@@ -86,22 +86,24 @@ class Plan:
         assert isinstance(model, BlendModel), "the rule blend takes nothing else"
         return model
 
-    # images
-
     def source_of(self, wildcards: Wildcards) -> Source:
         """Where a dataset's images are."""
         return self.dataset_of(wildcards).source(simulated=f"results/{wildcards.dataset}/simulated")
 
-    def side_needed(self, dataset: str, smallest: int) -> int:
-        """Smallest side that all views of a dataset accept [px]; 1 where no image is smaller.
+    def views_need(self, wildcards: Wildcards) -> int:
+        """The smallest side of an image that all views of a dataset can work with [px]."""
+        return max(self.config.views[view].minimum_side for view in self.used_views(wildcards.dataset))
+
+    def side_needed(self, wildcards: Wildcards, smallest: int) -> int:
+        """As `views_need`, but 1 where no image is smaller.
 
         Parameters
         ----------
-        dataset : str
+        wildcards : Wildcards
         smallest : int
-            The smallest side of any image [px].
+            The smallest side of any image.
         """
-        needed = max(self.config.views[view].minimum_side for view in self.used_views(dataset))
+        needed = self.views_need(wildcards)
         return needed if smallest < needed else 1
 
     def images_of(self, wildcards: Wildcards) -> dict[str, Any]:
@@ -127,8 +129,6 @@ class Plan:
     def used_views(self, dataset: str) -> set[str]:
         """Views that the models of a dataset use."""
         return {model.view for model in self.config.trained(dataset).values()}
-
-    # training
 
     def view_of(self, wildcards: Wildcards) -> str:
         """The view of a model."""
@@ -187,8 +187,6 @@ class Plan:
         kind = registry.family(family)
         trained = [self.models[name] for name in self.models_of(family)]
         return any(kind.resources(model.candidates).gpus for model in trained if isinstance(model, FittedModel))
-
-    # evaluation
 
     def results_of(self, wildcards: Wildcards) -> str:
         """The folder of a dataset's results, or of the job's variant."""
@@ -265,8 +263,6 @@ class Plan:
             f"results/{wildcards.dataset}{variant}/verdicts.parquet"
             for variant in (*self.share_variants(wildcards), "")
         ]
-
-    # reports
 
     def evidence_of(self, wildcards: Wildcards) -> dict[str, Any]:
         """All results of a dataset, which the reporting steps read below `--results`."""
