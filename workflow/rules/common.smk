@@ -1,4 +1,4 @@
-# Shared by the rules of all stages: the checked configuration, what the rules ask of it, and wildcards.
+# Shared by the rules of all stages: the checked configuration, its plan, and wildcards.
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ try:
 except (ConfigError, registry.FamilyError) as error:
     raise WorkflowError(str(error))
 
-# what the configuration was read from
+# The files that the configuration was read from.
 CONFIGFILES = to_json(
     [str(path) for path in workflow.config_settings.configfiles] or ["config.yaml"]
 )

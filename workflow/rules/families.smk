@@ -1,5 +1,5 @@
 # Needs a view's samples, the splits and the manifest. Makes, for each model and repeat, the trained model, its
-# predictions and the record of the run. Principal components are fitted once for all models of a view. A variant is the
+# predictions and the record of the run. Principal components are fitted once for all models of a view. Variants do the
 # same on splits derived from the dataset's own.
 
 

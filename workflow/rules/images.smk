@@ -2,7 +2,7 @@
 # fingerprints of images and the pairs of copies, the audit, the splits and the variants of them.
 
 
-# a checkpoint, since the smallest image decides whether the sizes that views need matter to the manifest at all
+# A checkpoint, because the size of the smallest image decides whether the manifest depends on the views at all.
 checkpoint read_images:
     input:
         unpack(PLAN.images_of),

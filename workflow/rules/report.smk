@@ -1,5 +1,4 @@
-# Needs everything found out about a dataset. Makes its page with tables and figures, and the index
-# of all pages.
+# Needs all results of a dataset. Makes its page with tables and figures, and the index of all pages.
 
 
 rule report:

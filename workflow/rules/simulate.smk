@@ -1,4 +1,4 @@
-# Needs nothing. Makes the images, labels and masks of an embedded, made-up dataset.
+# Needs nothing. Makes the images, labels and masks of a simulated dataset.
 
 
 rule simulate:

@@ -112,26 +112,26 @@ def _finding(check: str, severity: str, text: str, **more: Any) -> Finding:
 
 def _duplicates(images: pd.DataFrame, copies: pd.DataFrame, joined: Joined) -> list[Finding]:
     known = images.set_index("image_id")[["label", "role"]]
-    found = []
+    findings = []
     for row in copies.itertuples(index=False):
-        one, other = known.loc[row.image_id], known.loc[row.other_image_id]
+        first, other = known.loc[row.image_id], known.loc[row.other_image_id]
         pair = {"image_id": row.image_id, "other_image_id": row.other_image_id, "value": row.similarity}
         together = joined is True or joined == row.kind
         what = "the same pixels" if row.kind == "exact" else _change(row.symmetry, row.cropped)
         done = "they share a group" if together else "they were not joined"
-        found.append(
+        findings.append(
             _finding(f"{row.kind} duplicate", "notice" if together else "warning", f"{what}; {done}", subject=what)
             | pair
         )
-        if one["label"] != other["label"]:
-            text = f"copies of one picture are labelled {one['label']} and {other['label']}: one must be wrong"
-            found.append(_finding("conflicting labels", "warning", text) | pair)
-        if isinstance(one["role"], str) and isinstance(other["role"], str) and one["role"] != other["role"]:
-            text = f"copies of one picture stand in {one['role']} and {other['role']}"
+        if first["label"] != other["label"]:
+            text = f"copies of one picture are labelled {first['label']} and {other['label']}: one must be wrong"
+            findings.append(_finding("conflicting labels", "warning", text) | pair)
+        if isinstance(first["role"], str) and isinstance(other["role"], str) and first["role"] != other["role"]:
+            text = f"copies of one picture stand in {first['role']} and {other['role']}"
             left = "; only one of them is used" if together else ""
             severity = "notice" if together else "warning"
-            found.append(_finding("copy across roles", severity, text + left) | pair)
-    return found
+            findings.append(_finding("copy across roles", severity, text + left) | pair)
+    return findings
 
 
 def _alike(images: pd.DataFrame, pairs: pd.DataFrame) -> list[Finding]:
@@ -154,16 +154,16 @@ def _alike(images: pd.DataFrame, pairs: pd.DataFrame) -> list[Finding]:
         return [_finding("alike", "fact", text, value=share)]
     text += ", as photos of one scene or sister specimens do. They were not joined: where they belong together, name "
     text += "the scene or specimen in a column and set group to it"
-    found = [_finding("alike", "notice", text, value=share)]
+    findings = [_finding("alike", "notice", text, value=share)]
     listed = pairs.loc[parted].sort_values("similarity", ascending=False, kind="stable").head(PAIRS_LISTED)
     for row in listed.itertuples(index=False):
         turn = f", {TURNS[row.symmetry]}" if TURNS[row.symmetry] else ""
         text = f"{row.similarity:.1%} of the structure is the same{turn}; no copies"
-        found.append(
+        findings.append(
             _finding("alike", "notice", text, subject=f"{row.similarity:.1%} the same")
             | {"image_id": row.image_id, "other_image_id": row.other_image_id, "value": row.similarity}
         )
-    return found
+    return findings
 
 
 def _change(turn: int, cropped: float) -> str:
@@ -173,13 +173,13 @@ def _change(turn: int, cropped: float) -> str:
 
 
 def _clues(images: pd.DataFrame, prints: pd.DataFrame, seed: int) -> list[Finding]:
-    found, of_classes = [], clues(images, prints)
+    findings, of_classes = [], clues(images, prints)
     for name in (name for name in WITHOUT_CONTENT if name in of_classes):
         facts = of_classes[name]
         alone = [facts[[fact]] for fact in facts if fact != "taken"]
-        if any(_tells_apart(each.apply(tuple, axis=1), images["label"]) for each in (facts, *alone)):
+        if any(_tells_apart(values.apply(tuple, axis=1), images["label"]) for values in (facts, *alone)):
             text = f"{name} alone tells the classes apart: no two share a value, in all {len(images)} images"
-            found.append(_finding("clue equals label", "warning", text, subject=name, value=1.0))
+            findings.append(_finding("clue equals label", "warning", text, subject=name, value=1.0))
     for name, facts in of_classes.items():
         guessed = guess(facts, images["label"], images["group"], seed)
         if guessed is None:
@@ -188,17 +188,17 @@ def _clues(images: pd.DataFrame, prints: pd.DataFrame, seed: int) -> list[Findin
         severity = "fact" if not tells else "warning" if name in WITHOUT_CONTENT else "notice"
         if name == TOGETHER:
             severity = "fact"
-        text = f"{name}: {guessed.accuracy:.1%} of classes guessed right without looking, {guessed.baseline:.1%} by "
-        text += "always answering the commonest"
-        found.append(
+        text = f"{name}: {guessed.accuracy:.1%} of classes predicted from it alone, {guessed.baseline:.1%} by "
+        text += "always predicting the most frequent class"
+        findings.append(
             _finding("clue", severity, text, subject=name)
             | {"value": guessed.accuracy, "low": guessed.low, "high": guessed.high, "baseline": guessed.baseline}
         )
-    return found
+    return findings
 
 
 def _tells_apart(values: pd.Series, labels: pd.Series) -> bool:
-    """Whether no value occurs under two labels, though values occur several times on average."""
+    """Whether no value occurs under two labels, although values occur several times on average."""
     return bool(labels.groupby(values).nunique().max() == 1 and values.nunique() * MANY_OF_A_VALUE <= len(values))
 
 
@@ -208,7 +208,7 @@ def _same_as(values: pd.Series, labels: pd.Series) -> bool:
 
 
 def _columns(images: pd.DataFrame, seed: int) -> list[Finding]:
-    found = []
+    findings = []
     for name in (column for column in images.columns if column not in tables.MANIFEST.names):
         column = images[name]
         values = column.astype(str)
@@ -216,7 +216,7 @@ def _columns(images: pd.DataFrame, seed: int) -> list[Finding]:
             continue
         if _same_as(values, images["label"]):
             text = f"column {name} says the same as the label in all {len(images)} images"
-            found.append(_finding("column equals label", "warning", text, subject=name, value=1.0))
+            findings.append(_finding("column equals label", "warning", text, subject=name, value=1.0))
             continue
         # Words that are different for nearly every image cannot predict anything.
         if not pd.api.types.is_numeric_dtype(column) and values.nunique() > len(images) / 2:
@@ -224,16 +224,16 @@ def _columns(images: pd.DataFrame, seed: int) -> list[Finding]:
         guessed = guess(as_numbers(images[[name]]), images["label"], images["group"], seed)
         if guessed and guessed.accuracy >= DETERMINED and guessed.gain >= GAIN and guessed.p_value < CHANCE:
             text = f"column {name} alone predicts {guessed.accuracy:.1%} of the labels; models never see it"
-            found.append(
+            findings.append(
                 _finding("column predicts label", "notice", text, subject=name)
                 | {"value": guessed.accuracy, "low": guessed.low, "high": guessed.high, "baseline": guessed.baseline}
             )
-    return found
+    return findings
 
 
 def _balance(images: pd.DataFrame, classes: list[str], aside: int) -> list[Finding]:
     shares = images["label"].value_counts(normalize=True)
-    found = [
+    findings = [
         _finding(
             "class balance",
             "fact",
@@ -245,8 +245,8 @@ def _balance(images: pd.DataFrame, classes: list[str], aside: int) -> list[Findi
     ]
     if aside:
         text = f"{aside} files could not be used"
-        found.append(_finding("set aside", "notice", text, value=aside / (aside + len(images))))
-    return found
+        findings.append(_finding("set aside", "notice", text, value=aside / (aside + len(images))))
+    return findings
 
 
 def _groups(images: pd.DataFrame) -> list[Finding]:
@@ -257,13 +257,15 @@ def _groups(images: pd.DataFrame) -> list[Finding]:
         return []
     pure = several["labels"] == 1
     text = f"{int(pure.sum())} of {len(several)} groups with several images hold one class only"
-    found = [_finding("groups of one class", "fact", text, value=float(pure.mean()))]
+    findings = [_finding("groups of one class", "fact", text, value=float(pure.mean()))]
     for name, groups in images.groupby("label")["group"].unique().items():
         if len(groups) < FEW_GROUPS and of_group.loc[groups, "labels"].max() == 1:
             text = f"all images of class {name} come from {len(groups)} groups that hold nothing else: what is told "
             text += "apart may be the group, not the class"
-            found.append(_finding("few groups of a class", "notice", text, subject=str(name), value=float(len(groups))))
-    return found
+            findings.append(
+                _finding("few groups of a class", "notice", text, subject=str(name), value=float(len(groups)))
+            )
+    return findings
 
 
 def _outliers(prints: pd.DataFrame) -> list[Finding]:
@@ -274,7 +276,7 @@ def _outliers(prints: pd.DataFrame) -> list[Finding]:
         "bright": (prints["brightness"], 2.0),
         "flat": (-np.log1p(prints["contrast"]), 0.1),
     }
-    found = []
+    findings = []
     for name, (values, floor) in measures.items():
         distance = _distance_above(values.to_numpy(), floor)
         far = np.flatnonzero(distance > FAR)
@@ -282,10 +284,10 @@ def _outliers(prints: pd.DataFrame) -> list[Finding]:
             for place in far:
                 text = f"{name} compared with the rest, by {distance[place]:.1f} robust standard deviations"
                 image = prints["image_id"].iloc[place]
-                found.append(
+                findings.append(
                     _finding("outlier", "notice", text, subject=name, image_id=image, value=float(distance[place]))
                 )
-    return found
+    return findings
 
 
 def _distance_above(values: np.ndarray, floor: float) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""How well facts that say nothing of what images show (size, file, camera, border, brightness) give their class away.
+"""How well facts independent of image content (size, file, camera, border, brightness) predict the class.
 
-A forest learns the class from such facts alone and is tested on groups that it did not see. Where it does well, a model
-given the images may have learnt the same shortcut.
+A forest learns the class from such facts alone and is tested on groups that it did not see. If it does well, a model
+trained on the images may learn the same shortcut.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gradewise.provenance import derive_seed
 
 FOLDS = 5
 LEAST_GROUPS = 5
-"""Groups of each class that guessing needs; of fewer nothing can be learnt, whatever they give away."""
+"""Minimum number of groups per class; nothing can be learnt from fewer."""
 
 TREES = 50
 LEAF = 3
@@ -38,21 +38,21 @@ TOGETHER = "all together"
 """Name of all clues at once."""
 
 WITHOUT_CONTENT = ("size", "file", "camera")
-"""Clues that no content of an image can bring about."""
+"""Clues that image content cannot cause."""
 
 
 @dataclass(frozen=True)
 class Guess:
-    """Accuracy of guessing the class without looking, under cross-validation over groups.
+    """Accuracy of predicting the class from facts alone, under cross-validation over groups.
 
     Attributes
     ----------
     accuracy, low, high : float
-        Share guessed right and its 95 % interval.
+        Share predicted correctly and its 95 % interval.
     baseline : float
-        Share guessed right by always answering the commonest class of the training part.
+        Share predicted correctly by always predicting the most frequent class of the training part.
     p_value : float
-        How often a gain over the baseline at least this large would come about by chance (one-sided).
+        Probability of a gain over the baseline at least this large by chance (one-sided).
     """
 
     accuracy: float

@@ -33,7 +33,7 @@ COARSE, FINE = 8, 12
 """Cosines along each axis that are compared in the first and second step."""
 
 KEPT, CANDIDATES = 128, 6
-"""Images that the first and second step leave to the next, for each image."""
+"""Number of candidates per image that the first and second step pass on."""
 
 FEW_WINDOWS = [(before, behind) for before in (0.02, 0.06) for behind in (0.02, 0.06)]
 WINDOWS = [(before, behind) for before in (0.013, 0.04, 0.067) for behind in (0.013, 0.04, 0.067)]
@@ -41,7 +41,7 @@ WINDOWS = [(before, behind) for before in (0.013, 0.04, 0.067) for behind in (0.
 step."""
 
 BLOCK = 2**25
-"""Similarities that are held in memory at a time."""
+"""Number of similarities held in memory at a time."""
 
 SCALES = (1 / 64, 1 / 16)
 """Structure is compared between these blurs, standard deviations in shares of the side."""
@@ -109,7 +109,7 @@ def find_duplicates(images: pd.DataFrame, thumbnails: np.ndarray, threads: int) 
     thumbnails : ndarray of uint8, shape (len(images), SIDE, SIDE)
         Small grey pictures, as `fingerprint` makes them.
     threads : int
-        How many pairs are compared at a time.
+        Number of pairs compared at a time.
 
     Returns
     -------
@@ -125,8 +125,8 @@ def find_duplicates(images: pd.DataFrame, thumbnails: np.ndarray, threads: int) 
     distinct = np.flatnonzero(~images["pixel_hash"].duplicated())
     files = images.iloc[distinct].reset_index(drop=True)
     near = _find_near(files, thumbnails[distinct], threads)
-    found = pd.concat([exact, near], ignore_index=True)[COLUMNS]
-    return found.astype({"symmetry": "int32", "cropped": "float64", "similarity": "float64"})
+    pairs = pd.concat([exact, near], ignore_index=True)[COLUMNS]
+    return pairs.astype({"symmetry": "int32", "cropped": "float64", "similarity": "float64"})
 
 
 def _find_near(files: pd.DataFrame, thumbnails: np.ndarray, threads: int) -> pd.DataFrame:
@@ -179,16 +179,16 @@ def _rank(match: Match, fit: Fit | None) -> tuple[bool, bool, float]:
 def _apart_from_crowds(fits: dict[Pair, Fit | None]) -> set[Pair]:
     """Pairs that are copies, given how well every pair fits that was compared."""
     left: dict[int, dict[int, float]] = {}
-    for (one, other), fit in fits.items():
-        left.setdefault(one, {})[other] = left.setdefault(other, {})[one] = fit.unexplained if fit else 1.0
-    found = set()
-    for (one, other), fit in fits.items():
+    for (image, other), fit in fits.items():
+        left.setdefault(image, {})[other] = left.setdefault(other, {})[image] = fit.unexplained if fit else 1.0
+    copies = set()
+    for (image, other), fit in fits.items():
         if fit is not None and fit.is_close:
-            rivals = [left[end][third] for end in (one, other) for third in left[end] if third not in (one, other)]
+            rivals = [left[end][third] for end in (image, other) for third in left[end] if third not in (image, other)]
             alone = not rivals or float(np.median(rivals)) > CROWD * fit.unexplained
             if alone or fit.unexplained <= BEYOND_DOUBT:
-                found.add((one, other))
-    return found
+                copies.add((image, other))
+    return copies
 
 
 def candidates(thumbnails: np.ndarray) -> list[Match]:
@@ -201,7 +201,7 @@ def candidates(thumbnails: np.ndarray) -> list[Match]:
     Returns
     -------
     list of Match
-        At most `CANDIDATES` an image.
+        At most `CANDIDATES` per image.
     """
     n = len(thumbnails)
     flat = torch.tensor(thumbnails.reshape(n, -1))
@@ -212,7 +212,7 @@ def candidates(thumbnails: np.ndarray) -> list[Match]:
     )
     spread, whiten = _Whitening(few), _Whitening(many)
     few, many = spread(few), whiten(many)
-    found: list[Match] = []
+    matches: list[Match] = []
     # blocks bound the memory: a few images, in all variants, are compared with all others at a time
     block = max(1, min(32, BLOCK // (8 * len(coarse.crops) * n)))
     for start in range(0, n, block):
@@ -226,8 +226,8 @@ def candidates(thumbnails: np.ndarray) -> list[Match]:
         for place in range(len(turned)):
             for chosen in best[place].tolist():
                 turn, crop = divmod(int(variant[place, chosen]), len(fine.crops))
-                found.append(Match(start + place, int(near[place, chosen]), turn, _window(*fine.crops[crop])))
-    return found
+                matches.append(Match(start + place, int(near[place, chosen]), turn, _window(*fine.crops[crop])))
+    return matches
 
 
 class _Frequencies:
@@ -299,20 +299,20 @@ def _window(vertical: tuple[float, float], horizontal: tuple[float, float]) -> n
     return np.array([[1 - left - right, 0, left], [0, 1 - top - bottom, top]])
 
 
-def _fit_small(one: np.ndarray, other: np.ndarray, match: Match) -> Fit | None:
-    """How two small pictures fit; None where they do not."""
-    turned, second = _turned(one, match.symmetry).astype(np.float32), other.astype(np.float32)
+def _fit_small(picture: np.ndarray, other: np.ndarray, match: Match) -> Fit | None:
+    """How well two small pictures fit; None if they cannot be aligned."""
+    turned, second = _turned(picture, match.symmetry).astype(np.float32), other.astype(np.float32)
     window = _align(turned, second, match.window, SIDE, blur=3, slack=ROUGHLY)
     return _fit(turned, second, window, SIDE) if window is not None else None
 
 
-def _fit_images(one: np.ndarray, other: np.ndarray, element: int, window: np.ndarray) -> Fit | None:
-    """How two images fit; None where they do not."""
-    # both at the side of the smaller, so that neither shows finer structure than the other can
-    side = min(len(one), len(other))
-    first, second = (square(image.astype(np.float32), side) for image in (one, other))
+def _fit_images(picture: np.ndarray, other: np.ndarray, element: int, window: np.ndarray) -> Fit | None:
+    """How well two images fit; None if they cannot be aligned."""
+    # Both at the side of the smaller one, so that neither shows finer structure than the other can.
+    side = min(len(picture), len(other))
+    first, second = (square(image.astype(np.float32), side) for image in (picture, other))
     turned = _turned(first, element)
-    # resampling spoils the finest detail, so structure is compared at two thirds of the size at most
+    # Resampling destroys the finest detail, so structure is compared at two thirds of the size at most.
     small = min(2 * side // 3, 2 * SIDE)
     roughly = _align(turned, second, window, small, blur=1)
     if roughly is None:
@@ -338,7 +338,7 @@ _permutations = lru_cache(maxsize=8)(symmetry.permutations)
 
 
 def _align(
-    one: np.ndarray, other: np.ndarray, window: np.ndarray, side: int, blur: int, slack: float = 1.0
+    picture: np.ndarray, other: np.ndarray, window: np.ndarray, side: int, blur: int, slack: float = 1.0
 ) -> np.ndarray | None:
     """The window refined on pictures shrunk to a side [px]; None where nothing fits.
 
@@ -353,13 +353,13 @@ def _align(
     stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 60, 1e-5)
     try:
         _, refined = cv2.findTransformECCWithMask(
-            _shrunk(other, side), _shrunk(one, side), mask, mask, start, cv2.MOTION_AFFINE, stop, blur
+            _shrunk(other, side), _shrunk(picture, side), mask, mask, start, cv2.MOTION_AFFINE, stop, blur
         )
     except cv2.error:
         # the search left the picture or one of the two is blank: they cannot be aligned
         return None
-    found = _in_shares(refined.astype(float), side)
-    return found if _is_crop(found, slack) else None
+    aligned = _in_shares(refined.astype(float), side)
+    return aligned if _is_crop(aligned, slack) else None
 
 
 def _shrunk(grey: np.ndarray, side: int) -> np.ndarray:
@@ -385,17 +385,17 @@ def _is_crop(window: np.ndarray, slack: float) -> bool:
     return bool(cut.max() <= slack * LARGEST_CROP and shear <= slack * LARGEST_SHEAR)
 
 
-def _fit(one: np.ndarray, other: np.ndarray, window: np.ndarray, side: int) -> Fit:
+def _fit(picture: np.ndarray, other: np.ndarray, window: np.ndarray, side: int) -> Fit:
     """How two aligned pictures agree at a side [px].
 
     What is compared lies between the finest detail, which recompression and resampling change, and the shading, which
     all images of many datasets share. A picture is warped at its own size and shrunk afterwards, so that resampling
     adds no difference of its own.
     """
-    pixels, own = _in_pixels(window, len(one)), one.shape
+    pixels, own = _in_pixels(window, len(picture)), picture.shape
     cubic, linear = (kind | cv2.WARP_INVERSE_MAP for kind in (cv2.INTER_CUBIC, cv2.INTER_LINEAR))
-    warped = cv2.warpAffine(one, pixels, own, flags=cubic, borderMode=cv2.BORDER_REPLICATE)
-    inside = _shrunk(cv2.warpAffine(np.ones_like(one), pixels, own, flags=linear), side) > 0.999
+    warped = cv2.warpAffine(picture, pixels, own, flags=cubic, borderMode=cv2.BORDER_REPLICATE)
+    inside = _shrunk(cv2.warpAffine(np.ones_like(picture), pixels, own, flags=linear), side) > 0.999
     first, second = (_structure(_shrunk(grey, side), inside) for grey in (warped, other))
     scales = [float(np.sqrt((values**2).mean())) for values in (first, second)]
     if min(scales) == 0:

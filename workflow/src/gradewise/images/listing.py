@@ -56,11 +56,11 @@ def _from_folders(folder: Path, source: Source) -> pd.DataFrame:
     if not folder.is_dir():
         raise UserError(f"images: the folder {str(folder)!r} does not exist (looked from {Path.cwd()})")
     labels = _labels(source)
-    found = {entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")}
-    missing = [label for label in labels if label not in found]
+    folders = {entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")}
+    missing = [label for label in labels if label not in folders]
     if missing:
-        raise UserError(f"images: {folder} has no folder for {missing}; its folders: {sorted(found)}")
-    unknown = sorted(found - set(labels))
+        raise UserError(f"images: {folder} has no folder for {missing}; its folders: {sorted(folders)}")
+    unknown = sorted(folders - set(labels))
     if unknown:
         raise UserError(
             f"images: {folder} holds folders {unknown} that are not among the classes {labels}; "

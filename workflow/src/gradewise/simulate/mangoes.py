@@ -213,8 +213,8 @@ def _paint_skin(fruit: Fruit, rng: np.random.Generator) -> _Skin:
 def _dot_lenticels(colour: np.ndarray, rng: np.random.Generator) -> None:
     """Draw pale pores, a natural texture of the skin rather than a defect."""
     dots = np.zeros((SKIN_SIDE, SKIN_SIDE), np.uint8)
-    for at in rng.integers(0, SKIN_SIDE * 16, (int(rng.integers(350, 900)), 2)):
-        cv2.circle(dots, (int(at[0]), int(at[1])), int(rng.integers(9, 20)), 255, -1, cv2.LINE_AA, 4)
+    for position in rng.integers(0, SKIN_SIDE * 16, (int(rng.integers(350, 900)), 2)):
+        cv2.circle(dots, (int(position[0]), int(position[1])), int(rng.integers(9, 20)), 255, -1, cv2.LINE_AA, 4)
     colour += (dots.astype(np.float32) / 255 * np.float32(rng.uniform(0.08, 0.3)))[..., None] * (
         np.array([0.95, 0.85, 0.55], np.float32) - colour
     )
@@ -447,16 +447,16 @@ def _paint_ground(side: int, rng: np.random.Generator) -> np.ndarray:
     return picture.astype(np.float32)
 
 
-def _leaf(at: np.ndarray, length: float, angle: float) -> np.ndarray:
+def _leaf(base: np.ndarray, length: float, angle: float) -> np.ndarray:
     along = np.linspace(0, 1, 14)
     width = 0.17 * np.sin(np.pi * along**0.8)
     outline = np.concatenate([np.stack([along, width], 1), np.stack([along, -width], 1)[::-1]]) * length
     turned = outline @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    return np.asarray((turned + at).astype(np.int32))
+    return np.asarray((turned + base).astype(np.int32))
 
 
-def _paint_leaf(picture: np.ndarray, at: np.ndarray, length: float, rng: np.random.Generator) -> None:
-    outline = _leaf(at, length, rng.uniform(0, 2 * np.pi))
+def _paint_leaf(picture: np.ndarray, base: np.ndarray, length: float, rng: np.random.Generator) -> None:
+    outline = _leaf(base, length, rng.uniform(0, 2 * np.pi))
     tone = np.array([0.24, 0.40, 0.14]) * rng.uniform(0.5, 1.5) + np.array([rng.uniform(0, 0.2), 0, 0])
     cv2.fillPoly(picture, [outline], [float(level) for level in tone])
     tip, stem = outline[len(outline) // 2], outline[0]
