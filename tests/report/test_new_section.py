@@ -24,8 +24,10 @@ def test_the_section_of_the_example_is_on_the_page(make_fibres, tmp_path):
         assert not (tmp_path / "source" / path).exists()
         (tmp_path / "source" / path).write_text(text)
     results = make_fibres(models=("forest-d4",), repeats=1)
+    results.recommend()
     command = [sys.executable, "-m", "gradewise.report.report", *results.flags]
-    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"PYTHONPATH": str(source)})
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(source)})
+    assert done.returncode == 0, done.stderr
     assert re.search(r"Dataset.*Group sizes.*Data audit", results.html, flags=re.DOTALL)
     assert "The largest group has 2\u00a0images." in results.html
     assert pd.read_csv(results.assets / "group-sizes.csv").to_dict("records") == [{"images": 2, "groups": 24}]
