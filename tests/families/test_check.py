@@ -10,6 +10,8 @@ from gradewise.families.check import ContractError, check_family
 from gradewise.families.forest import Forest
 from gradewise.families.forest.classifier import ForestClassifier
 
+pytestmark = pytest.mark.slow
+
 SMALL = {
     "cnn": {"channels": [4, 8], "dense": [8], "epochs": 4, "batch_size": 8, "optimiser": {"name": "adam", "lr": 0.02}},
     "pca_svm": {"components": 6},

@@ -16,6 +16,8 @@ from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.cnn.training import choose_precision, class_weights, learning_rate, train_network
 from gradewise.views.samples import Samples, read_samples
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"channels": [4, 8], "dense": [8], "batch_size": 8, "optimiser": {"name": "adam", "lr": 0.01}}
 
 

@@ -11,6 +11,8 @@ from gradewise import tables
 from gradewise.images.audit import audit
 from gradewise.simulate.drawing import smooth_noise
 
+pytestmark = pytest.mark.slow
+
 
 class World:
     """Sixty made-up pictures of two classes, differing in content alone, that a test may spoil."""

@@ -9,6 +9,8 @@ from gradewise.images.duplicates import find_duplicates
 from gradewise.images.fingerprints import SIDE, fingerprint
 from gradewise.simulate.drawing import smooth_noise
 
+pytestmark = pytest.mark.slow
+
 WIDTH, HEIGHT = 200, 160
 
 

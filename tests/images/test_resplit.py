@@ -10,6 +10,8 @@ from gradewise.config.evaluation import Evaluation
 from gradewise.images.resplit import exchange, resplit, thin
 from gradewise.images.split import draw_splits
 
+pytestmark = pytest.mark.slow
+
 
 def made(groups, labels):
     n = len(groups)

@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 import gradewise
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,6 +15,8 @@ from gradewise import tables
 from gradewise.command import UserError
 from gradewise.report.index import index
 
+pytestmark = pytest.mark.slow
+
 NO_BREAK = "\u00a0"
 
 

@@ -7,6 +7,8 @@ from gradewise.config.simulations import MangoSimulation
 from gradewise.simulate import mangoes
 from gradewise.simulate.mangoes import Blemish, Fruit, grade
 
+pytestmark = pytest.mark.slow
+
 
 def settings(**changes):
     return MangoSimulation.model_validate({"kind": "mangoes", "images": 30, "side": 160, **changes})

@@ -7,6 +7,8 @@ import pytest
 from gradewise.config.simulations import NanofibreSimulation
 from gradewise.simulate import nanofibres
 
+pytestmark = pytest.mark.slow
+
 
 def settings(**changes):
     return NanofibreSimulation.model_validate({"kind": "nanofibres", "side": 512, **changes})

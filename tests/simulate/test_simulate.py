@@ -9,6 +9,8 @@ from PIL import Image
 from gradewise.config.simulations import MangoSimulation, NanofibreSimulation
 from gradewise.simulate.simulate import simulate
 
+pytestmark = pytest.mark.slow
+
 NANOFIBRES = NanofibreSimulation.model_validate({"kind": "nanofibres", "images": 16, "side": 256})
 MANGOES = MangoSimulation.model_validate({"kind": "mangoes", "images": 8, "side": 96})
 

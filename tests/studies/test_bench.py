@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_shared_work_gives_the_accuracies_of_a_plain_grid_search(bench, capsys):
     found = bench("svm_tables").compare(fruits=20, side=16, threads=1, divide=40)

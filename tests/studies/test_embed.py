@@ -16,6 +16,8 @@ from gradewise.families.train import train
 from gradewise.studies.kinds.embedding.embed import draw_groups, embed, separation, t_sne
 from gradewise.studies.kinds.embedding.neighbours import vote
 
+pytestmark = pytest.mark.slow
+
 
 def clusters(distance: float, seed: int = 0) -> tuple[np.ndarray, pd.DataFrame]:
     """Points of two classes, 20 groups of 4 each, whose means are so far apart."""

@@ -24,6 +24,8 @@ from gradewise.studies.kinds.explanations.regions import find_mask, region_of, s
 from gradewise.studies.shown import drawn
 from gradewise.views.samples import read_samples
 
+pytestmark = pytest.mark.slow
+
 METHODS = ["lime", "grad_cam", "occlusion"]
 
 specification = importlib.util.spec_from_file_location("marked_images", Path(__file__).with_name("marked_images.py"))

@@ -20,6 +20,8 @@ from gradewise.studies.pooling import pooling_last
 from gradewise.studies.shown import surest
 from gradewise.views.samples import read_samples
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (16, 16, 3)
 
 

@@ -21,6 +21,8 @@ from gradewise.studies.planned import PlannedStudies
 from gradewise.studies.study_page import study_page
 from gradewise.studies.summarise import summarise
 
+pytestmark = pytest.mark.slow
+
 NO_BREAK = "\u00a0"
 COMMON = {"dataset": "grades", "source": "A Report (2020), a table"}
 

@@ -40,6 +40,8 @@ from gradewise.studies.kinds.trees import page as trees
 from gradewise.studies.pages.evidence import StudyEvidence
 from gradewise.studies.planned import PlannedStudies
 
+pytestmark = pytest.mark.slow
+
 HELPER = Path(__file__).parents[1] / "studies" / "marked_images.py"
 specification = importlib.util.spec_from_file_location("marked_images", HELPER)
 marked_images = importlib.util.module_from_spec(specification)

@@ -9,6 +9,8 @@ from gradewise.command import UserError
 from gradewise.families import train as step
 from gradewise.families.forest.settings import ForestSettings
 
+pytestmark = pytest.mark.slow
+
 TWINNED = ("identity", "rotate_90", "rotate_180", "rotate_270", "identity", "flip", "flip_rotate_180", "rotate_180")
 
 

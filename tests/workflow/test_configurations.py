@@ -10,6 +10,8 @@ import yaml
 
 from gradewise.studies.config import load
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SHIPPED = [ROOT / "config.yaml", *sorted((ROOT / "studies").glob("*.yaml"))]
 

@@ -12,6 +12,8 @@ from jsonargparse import ArgumentParser, capture_parser
 
 from gradewise import command
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 START = r"^ *(?:rule|checkpoint)\b"
 SOURCES = [

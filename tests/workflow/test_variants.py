@@ -9,6 +9,8 @@ import yaml
 from gradewise.config.faults import ConfigError
 from gradewise.studies.config import load
 
+pytestmark = pytest.mark.slow
+
 SMALL = Path(__file__).parent / "small.yaml"
 
 
