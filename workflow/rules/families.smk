@@ -62,11 +62,11 @@ for family in PLAN.families():
             "../../envs/gradewise-gpu.yaml"
             if PLAN.uses_gpu(family)
             else "../../envs/gradewise.yaml"
-        threads: PLAN.train_threads
+        threads: PLAN.training.threads
         resources:
-            mem_mb=PLAN.train_memory,
-            runtime=PLAN.train_minutes,
-            gpu=PLAN.train_gpus,
+            mem_mb=PLAN.training.memory,
+            runtime=PLAN.training.minutes,
+            gpu=PLAN.training.gpus,
         params:
             family=family,
             components=as_flags(PLAN.components_of),

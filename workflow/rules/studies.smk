@@ -47,11 +47,11 @@ rule vary:
         "benchmarks/vary/{dataset}/{study}/{repeat}.jsonl"
     conda:
         "../../envs/gradewise.yaml"
-    threads: PLAN.cell_threads
+    threads: PLAN.varying.threads
     resources:
-        mem_mb=PLAN.cell_memory,
-        runtime=PLAN.cell_minutes,
-        gpu=PLAN.cell_gpus,
+        mem_mb=PLAN.varying.memory,
+        runtime=PLAN.varying.minutes,
+        gpu=PLAN.varying.gpus,
     params:
         results=PLAN.results_of,
         cells=PLAN.cells_of,

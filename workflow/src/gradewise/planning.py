@@ -15,7 +15,7 @@ from gradewise.config.section import to_json
 from gradewise.config.sources import Source
 from gradewise.families import registry
 from gradewise.images.state import files_state
-from gradewise.resources import InputFiles, Resources, memory, minutes, threads_by_size
+from gradewise.resources import Requests, Resources
 
 RESULTS = "results/{dataset}"
 VARIANT = "results/{dataset}{variant}"
@@ -51,12 +51,15 @@ class Plan:
     Attributes
     ----------
     config : Config
+    training : Requests
+        Of the rules that train.
     models : dict
         All models by name, including those that extensions train.
     """
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self.training = Requests(self.resources_of)
         self.models: dict[str, FittedModel | BlendModel] = dict(config.models)
         for dataset in config.datasets:
             self.models |= config.trained(dataset)
@@ -163,24 +166,6 @@ class Plan:
         """Resources for training a model."""
         model = self.fitted_of(wildcards)
         return registry.family(model.family).resources(model.candidates)
-
-    def train_threads(self, wildcards: Wildcards, input: Iterable[str]) -> int:
-        """Threads for training a model."""
-        return threads_by_size(self.resources_of(wildcards).mb_per_thread)(wildcards, input)
-
-    def train_memory(self, wildcards: Wildcards, input: InputFiles, attempt: int) -> int:
-        """Memory for training a model [MB]."""
-        needs = self.resources_of(wildcards)
-        return memory(needs.memory_mb, needs.memory_per_mb)(wildcards, input, attempt)
-
-    def train_minutes(self, wildcards: Wildcards, input: InputFiles, attempt: int) -> int:
-        """Time for training a model [min]."""
-        needs = self.resources_of(wildcards)
-        return minutes(needs.minutes, needs.minutes_per_gb)(wildcards, input, attempt)
-
-    def train_gpus(self, wildcards: Wildcards) -> int:
-        """GPUs for training a model; profiles name the GPU resource or set it to 0."""
-        return self.resources_of(wildcards).gpus
 
     def uses_gpu(self, family: str) -> bool:
         """Whether any model of a family uses a GPU."""

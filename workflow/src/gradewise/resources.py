@@ -82,3 +82,34 @@ def minutes(base: float, per_gb: float) -> Callable[[Any, InputFiles, int], int]
         return int((base + per_gb * input.size_mb / 1000) * attempt)
 
     return runtime
+
+
+@dataclass(frozen=True)
+class Requests:
+    """What the jobs of a rule request whose resources depend on its wildcards.
+
+    Attributes
+    ----------
+    resources : callable
+        From a job's wildcards to its resources.
+    """
+
+    resources: Callable[[Any], Resources]
+
+    def threads(self, wildcards: Any, input: Iterable[str]) -> int:
+        """Threads of a job."""
+        return threads_by_size(self.resources(wildcards).mb_per_thread)(wildcards, input)
+
+    def memory(self, wildcards: Any, input: InputFiles, attempt: int) -> int:
+        """Memory of a job [MB]."""
+        needs = self.resources(wildcards)
+        return memory(needs.memory_mb, needs.memory_per_mb)(wildcards, input, attempt)
+
+    def minutes(self, wildcards: Any, input: InputFiles, attempt: int) -> int:
+        """Time of a job [min]."""
+        needs = self.resources(wildcards)
+        return minutes(needs.minutes, needs.minutes_per_gb)(wildcards, input, attempt)
+
+    def gpus(self, wildcards: Any) -> int:
+        """GPUs of a job; profiles name the GPU resource or set it to 0."""
+        return self.resources(wildcards).gpus

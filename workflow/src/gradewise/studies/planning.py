@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Literal
 
 from gradewise.config.section import Section
 from gradewise.families import registry
 from gradewise.planning import Plan, Wildcards
-from gradewise.resources import InputFiles, Resources, memory, minutes, threads_by_size
+from gradewise.resources import Requests, Resources
 from gradewise.studies.cells import OF_OWN_RUNS, VariedCells
 from gradewise.studies.config import StudiesConfig
 from gradewise.studies.kinds.explanations import Study as ExplanationsStudy
@@ -38,6 +37,7 @@ class StudiesPlan(Plan):
     def __init__(self, config: StudiesConfig, scale: Literal["small", "full"] | None = None) -> None:
         super().__init__(config)
         self.scale = scale
+        self.varying = Requests(self.resources_of_cells)
 
     def planned(self, dataset: str) -> PlannedStudies:
         """What the steps of a dataset's studies find below `--results`."""
@@ -102,24 +102,6 @@ class StudiesPlan(Plan):
         if name in SHARING:
             return replace(fit, minutes=30, minutes_per_gb=600, **SHARING[name])
         return replace(fit, minutes=len(settings) * fit.minutes, minutes_per_gb=len(settings) * fit.minutes_per_gb)
-
-    def cell_threads(self, wildcards: StudyWildcards, input: Iterable[str]) -> int:
-        """Threads for a study's cells."""
-        return threads_by_size(self.resources_of_cells(wildcards).mb_per_thread)(wildcards, input)
-
-    def cell_memory(self, wildcards: StudyWildcards, input: InputFiles, attempt: int) -> int:
-        """Memory for a study's cells [MB]."""
-        needs = self.resources_of_cells(wildcards)
-        return memory(needs.memory_mb, needs.memory_per_mb)(wildcards, input, attempt)
-
-    def cell_minutes(self, wildcards: StudyWildcards, input: InputFiles, attempt: int) -> int:
-        """Time for a study's cells [min]."""
-        needs = self.resources_of_cells(wildcards)
-        return minutes(needs.minutes, needs.minutes_per_gb)(wildcards, input, attempt)
-
-    def cell_gpus(self, wildcards: StudyWildcards) -> int:
-        """GPUs for a study's cells, where there are any."""
-        return self.resources_of_cells(wildcards).gpus
 
     def runs_of_cells(self, wildcards: StudyWildcards) -> dict[str, list[str]]:
         """Predictions and records of a study's cells: a run of each, or those of all in one file per repeat."""
