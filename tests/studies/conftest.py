@@ -19,7 +19,6 @@ from gradewise.families import registry
 from gradewise.families.fit_pca import fit_pca
 from gradewise.results import Results
 from gradewise.studies.cells import Cell, VariedCells
-from gradewise.studies.planned import PlannedStudies
 from gradewise.studies.vary import vary
 
 TESTS = Path(__file__).parents[1]
@@ -68,12 +67,12 @@ def cells_of() -> Callable[..., list[Cell]]:
 
 @pytest.fixture
 def write_plan() -> Callable[..., None]:
-    """Writes the plan of studies below the folder of a dataset's results."""
+    """Writes the cells of studies below the folder of a dataset's results."""
 
     def write(folder: Path, **varied: VariedCells) -> None:
-        plan = PlannedStudies(scale=None, studies={}, varied=varied, views={}, models={})
-        (folder / "plan").mkdir(parents=True, exist_ok=True)
-        (folder / "plan/studies.json").write_text(plan.model_dump_json())
+        for name, cells in varied.items():
+            (folder / "studies" / name).mkdir(parents=True, exist_ok=True)
+            (folder / "studies" / name / "plan.json").write_text(cells.model_dump_json())
 
     return write
 

@@ -61,7 +61,15 @@ def test_a_new_row_trains_its_own_network_alone(replan):
     jobs = replan(
         lambda raw: raw["studies"]["networks"]["vary"].append({"name": "no dense layer", "set": {"dense": []}})
     )
-    assert jobs == {"plan_studies": 1, "train_cnn": 1, "summarise": 1, "study_page": 1, "index": 1, "all": 1}
+    assert jobs == {
+        "plan_studies": 1,
+        "plan_cells": 1,
+        "train_cnn": 1,
+        "summarise": 1,
+        "study_page": 1,
+        "index": 1,
+        "all": 1,
+    }
 
 
 def test_a_new_title_makes_the_page_again_and_nothing_else(replan):

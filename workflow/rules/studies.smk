@@ -1,7 +1,7 @@
 # Needs a dataset's samples, splits, principal components and runs. Makes, for each study, the tables and pictures that
 # a published table or figure showed. Networks of a study are trained by the rule of networks; the combinations of any
-# other model are one job per repeat. The plan of studies is `ancient` to steps that depend on a part of it alone, which
-# stands among their `params`: an edit of a text makes the page again and nothing else.
+# other model are one job per repeat. The cells of each study are a file of their own, so that an edit of
+# a study's text reruns the page and nothing else.
 
 
 rule plan_studies:
@@ -31,9 +31,36 @@ rule plan_studies:
         " 2>&1 | tee {log}"
 
 
+rule plan_cells:
+    output:
+        f"{STUDY}/plan.json",
+    log:
+        "logs/plan_cells/{dataset}/{study}.log",
+    benchmark:
+        "benchmarks/plan_cells/{dataset}/{study}.jsonl"
+    localrule: True
+    conda:
+        "../../envs/gradewise.yaml"
+    resources:
+        mem_mb=memory(500, 0),
+        runtime=minutes(5, 0),
+    params:
+        configfiles=CONFIGFILES,
+        overrides=OVERRIDES,
+        cells=PLAN.cells_of,
+        code=code_version("gradewise.studies.plan_cells"),
+    shell:
+        "python -m gradewise.studies.plan_cells"
+        " --configfiles {params.configfiles:q}"
+        " --overrides {params.overrides:q}"
+        " --study {wildcards.study}"
+        " --output {output}"
+        " 2>&1 | tee {log}"
+
+
 rule vary:
     input:
-        plan=ancient(f"{RESULTS}/plan/studies.json"),
+        plan=f"{STUDY}/plan.json",
         samples=PLAN.samples_of_cells,
         components=PLAN.components_of_cells,
         splits=f"{RESULTS}/splits.parquet",
@@ -54,7 +81,6 @@ rule vary:
         gpu=PLAN.varying.gpus,
     params:
         results=PLAN.results_of,
-        cells=PLAN.cells_of,
         classes=classes_of,
         folder=lambda wildcards, output: Path(output.runs).parent,
         seed=CONFIG.seed,
@@ -77,7 +103,7 @@ rule vary:
 rule summarise:
     input:
         unpack(PLAN.runs_of_cells),
-        plan=ancient(f"{RESULTS}/plan/studies.json"),
+        plan=f"{STUDY}/plan.json",
         manifest=f"{RESULTS}/manifest.parquet",
     output:
         cells=f"{STUDY}/cells.parquet",
@@ -94,7 +120,6 @@ rule summarise:
         runtime=minutes(10, 30),
     params:
         results=PLAN.results_of,
-        cells=PLAN.cells_of,
         classes=classes_of,
         positive=lambda wildcards: to_json(dataset_of(wildcards).positive),
         aggregate=lambda wildcards: to_json(dataset_of(wildcards).aggregate),

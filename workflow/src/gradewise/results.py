@@ -54,6 +54,10 @@ class Results:
         """The cache of a view, which variants share."""
         return self.dataset / "views" / f"{name}.parquet"
 
+    def study(self, name: str) -> Path:
+        """The folder of a study."""
+        return self.dataset / "studies" / name
+
     def run(self, model: str, repeat: int) -> RunFolder:
         """The run of a model in a repeat."""
         return RunFolder(model, repeat, self.folder / "models" / model / str(repeat))

@@ -1,4 +1,4 @@
-"""What the step `plan_studies` wrote of a dataset's studies, for the steps that run, sum up and show them.
+"""What the steps `plan_studies` and `plan_cells` wrote of studies, for the steps that show, run and sum them up.
 
 Commands do not grow with the number of studies or cells, since steps find these below `--results`.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from gradewise.command import UserError
 from gradewise.config.section import Section
 from gradewise.config.views import View
 from gradewise.results import Results
@@ -37,3 +38,17 @@ def read_planned(results: Results) -> PlannedStudies:
         Where it did not.
     """
     return PlannedStudies.model_validate(results.plan("studies"))
+
+
+def read_cells(results: Results, study: str) -> VariedCells:
+    """What the step `plan_cells` wrote.
+
+    Raises
+    ------
+    UserError
+        Where it did not.
+    """
+    path = results.study(study) / "plan.json"
+    if not path.exists():
+        raise UserError(f"{path}: not there; give the folder of a dataset's results, as snakemake makes it")
+    return VariedCells.model_validate_json(path.read_text())

@@ -71,8 +71,12 @@ class StudiesPlan(Plan):
     # cells
 
     def cells_of(self, wildcards: StudyWildcards) -> str:
+        """The cells of the job's study, see `cells_in`."""
+        return self.cells_in(wildcards.study)
+
+    def cells_in(self, study: str) -> str:
         """The cells of a study as JSON, without what is published of them, which no run depends on."""
-        return self.varied(wildcards.study).model_dump_json(exclude={"cells": {"__all__": {"published"}}})
+        return self.varied(study).model_dump_json(exclude={"cells": {"__all__": {"published"}}})
 
     def family_of_cells(self, wildcards: StudyWildcards) -> str:
         """The family of a study's cells."""

@@ -24,7 +24,7 @@ from gradewise.results import Results
 from gradewise.studies.cell_runs import read_runs
 from gradewise.studies.cells import in_words
 from gradewise.studies.measures import MEASURES, recorded
-from gradewise.studies.planned import read_planned
+from gradewise.studies.planned import read_cells
 
 ROLES = ("train", "validation", "test")
 ALL = "*"
@@ -64,7 +64,7 @@ def summarise(
         Where a cell has no results, or settings are to be chosen and there are no validation images.
     """
     below = Results(results)
-    planned = read_planned(below).varied[study]
+    planned = read_cells(below, study)
     labels = tables.read(below.table("manifest"), columns=["image_id", "label"]).set_index("image_id")["label"]
     verdicts, measures, hits, curves = [], [], [], []
     for run in read_runs(below, study, planned):

@@ -24,7 +24,7 @@ from gradewise.results import Results
 from gradewise.studies import sharing
 from gradewise.studies.cell_runs import FittedCell, Task, write_runs
 from gradewise.studies.cells import Cell
-from gradewise.studies.planned import read_planned
+from gradewise.studies.planned import read_cells
 from gradewise.views.samples import read_samples, read_table
 
 
@@ -67,7 +67,7 @@ def vary(
         Where cells cannot be fitted, for the reasons that models of their family cannot.
     """
     below = Results(results)
-    cells = read_planned(below).varied[study].cells
+    cells = read_cells(below, study).cells
     views = dict.fromkeys(cell.view for cell in cells)
     tasks = [Task(below, dataset, study, view, repeat, classes, seed, threads) for view in views]
     with threadpool_limits(threads):
