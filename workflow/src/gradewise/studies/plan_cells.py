@@ -12,7 +12,9 @@ from gradewise.studies.planning import StudiesPlan
 
 
 def plan_cells(*, configfiles: list[Path], overrides: dict[str, Any], study: str, output: Path) -> None:
-    """Write the cells of a study, without what is published of them, which no run depends on.
+    """Write the cells of a study.
+
+    What is published of them is left out, since no run depends on it.
 
     Parameters
     ----------
