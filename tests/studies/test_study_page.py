@@ -160,8 +160,8 @@ def arguments(results, studies: dict[str, dict[str, Any]] = STUDIES) -> dict[str
     )
     (folder / "plan").mkdir(parents=True, exist_ok=True)
     (folder / "plan/studies.json").write_text(plan.model_dump_json())
-    for name in varying:
-        _run(name, plan.varied[name], folder)
+    for name, cells in plan.varied.items():
+        _run(name, cells, folder)
     _grow(folder / "studies")
     _write_curves(folder / "studies" / "norm" / "curves.parquet")
     return known | {
@@ -205,12 +205,8 @@ def _run(name: str, planned: VariedCells, folder: Path) -> None:
         record = {"oob_rows": 0.8 + 0.01 * repeat, "oob_groups": 0.6 + 0.01 * repeat, "seconds_fit": 2.0}
         records = [{"cell": cell.name, "converged": True, **record} for cell in planned.cells]
         (output / "runs.json").write_text(json.dumps(records))
-    plan = folder / "plan/studies.json"
-    written = plan.read_text()
-    whole = PlannedStudies.model_validate_json(written)
-    plan.write_text(whole.model_copy(update={"varied": {name: together}}).model_dump_json())
+    (folder / "studies" / name / "plan.json").write_text(together.model_dump_json())
     summarise(results=folder, study=name, classes=["A", "B", "C"], output=folder / "studies" / name)
-    plan.write_text(written)
 
 
 def _write_curves(path: Path) -> None:
