@@ -39,7 +39,6 @@ from gradewise.families.pca import read_pca, read_scores
 from gradewise.families.pca_svm.settings import SvmSettings
 from gradewise.families.pca_svm.svm_grid import Fit, fit_each
 from gradewise.studies.cells import Cell, VariedCells
-from gradewise.studies.planned import PlannedStudies
 from gradewise.studies.vary import vary
 from gradewise.views.samples import read_table
 
@@ -102,10 +101,9 @@ def study(data: Mangoes, settings: list[SvmSettings], threads: int, folder: Path
         Cell(name=str(number), run=str(number), settings=one.model_dump(mode="json"), **common)
         for number, one in enumerate(settings)
     )
-    varied = {"tables": VariedCells(repeats=1, cells=cells)}
-    plan = PlannedStudies(scale=None, studies={}, varied=varied, views={}, models={})
-    (folder / "plan").mkdir()
-    (folder / "plan/studies.json").write_text(plan.model_dump_json())
+    planned = folder / "studies/tables/plan.json"
+    planned.parent.mkdir(parents=True)
+    planned.write_text(VariedCells(repeats=1, cells=cells).model_dump_json())
     (folder / "views").mkdir()
     (folder / "views/mangoes.parquet").write_bytes(data.samples.read_bytes())
     start = time.perf_counter()
