@@ -14,7 +14,9 @@ import pandas as pd
 
 from gradewise import tables
 from gradewise.config.simulations import MangoSimulation
+from gradewise.images.schemas import MANIFEST, SPLITS
 from gradewise.simulate.simulate import draw
+from gradewise.views.schemas import samples_schema
 
 CLASSES = ["A", "B", "C"]
 PHOTOS = 3
@@ -69,8 +71,8 @@ def write_mangoes(folder: Path, fruits: int, side: int, threads: int) -> Mangoes
     )
     cache = frame[["image_id", "label"]].assign(sample_id=frame["image_id"], row=0, column=0, masked_fraction=None)
     cache["pixels"] = [one.tobytes() for one in pixels]
-    schema = tables.samples(pixels[0].size, {"shape": list(pixels.shape[1:]), "view": ["rgb"]})
+    schema = samples_schema(pixels[0].size, {"shape": list(pixels.shape[1:]), "view": ["rgb"]})
     tables.write(cache, made.samples, schema)
-    tables.write(frame[["image_id", "role"]].assign(repeat=0), made.splits, tables.SPLITS)
-    tables.write(frame.drop(columns="role").assign(role=None, **facts), made.manifest, tables.MANIFEST)
+    tables.write(frame[["image_id", "role"]].assign(repeat=0), made.splits, SPLITS)
+    tables.write(frame.drop(columns="role").assign(role=None, **facts), made.manifest, MANIFEST)
     return made

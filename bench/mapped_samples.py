@@ -28,7 +28,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gradewise import tables
+from gradewise.images.schemas import MANIFEST, SPLITS
 from gradewise.views.samples import pixels_file, read_samples, writing_pixels
+from gradewise.views.schemas import samples_schema
 
 SIDES = ("copied", "mapped")
 
@@ -38,11 +40,11 @@ def write_tables(folder: Path, number: int, side: int) -> None:
     names = [str(position) for position in range(number)]
     images = pd.DataFrame({"image_id": names, "path": names, "label": "a", "group": names, "role": None, "mask": None})
     images = images.assign(width=side, height=side, mode="RGB", bits=8, pixel_hash="")
-    tables.write(images, folder / "manifest.parquet", tables.MANIFEST)
+    tables.write(images, folder / "manifest.parquet", MANIFEST)
     splits = pd.DataFrame({"repeat": 0, "image_id": names, "role": "train"})
-    tables.write(splits, folder / "splits.parquet", tables.SPLITS)
+    tables.write(splits, folder / "splits.parquet", SPLITS)
     shape = (side, side, 3)
-    schema = tables.samples(side * side * 3, {"shape": shape, "view": ["rgb", {"resize": side}]})
+    schema = samples_schema(side * side * 3, {"shape": shape, "view": ["rgb", {"resize": side}]})
     rng = np.random.default_rng(0)
     writing = {"parquet": 0.0, "array": 0.0}
     cache = folder / "mapped.parquet"

@@ -52,7 +52,12 @@ def plugin(tmp_path, monkeypatch):
 
 def test_the_version_of_a_step_covers_the_modules_it_imports_and_no_others():
     closure = provenance.import_closure("gradewise.images.audit")
-    assert {"gradewise.images.audit", "gradewise.images.clues", "gradewise.tables", "gradewise.provenance"} <= closure
+    assert {
+        "gradewise.images.audit",
+        "gradewise.images.clues",
+        "gradewise.images.schemas",
+        "gradewise.provenance",
+    } <= closure
     assert not any(name.startswith(("gradewise.families", "gradewise.report")) for name in closure)
 
 

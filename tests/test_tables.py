@@ -5,13 +5,14 @@ import pyarrow as pa
 import pytest
 
 from gradewise import tables
+from gradewise.images.schemas import SPLITS
 
 ROWS = pd.DataFrame({"repeat": [0, 0], "image_id": ["a", "b"], "role": ["train", "test"]})
 
 
 def test_what_is_written_is_read_with_further_columns(tmp_path):
     frame = ROWS.assign(voltage=[10.0, 17.5])
-    tables.write(frame, tmp_path / "s.parquet", tables.SPLITS)
+    tables.write(frame, tmp_path / "s.parquet", SPLITS)
     pd.testing.assert_frame_equal(tables.read(tmp_path / "s.parquet"), frame, check_dtype=False)
 
 
@@ -22,7 +23,7 @@ def test_what_is_written_is_read_with_further_columns(tmp_path):
 )
 def test_a_table_against_its_schema_is_refused_and_nothing_is_left_behind(tmp_path, bad):
     with pytest.raises((ValueError, pa.ArrowTypeError)):
-        tables.write(bad, tmp_path / "s.parquet", tables.SPLITS)
+        tables.write(bad, tmp_path / "s.parquet", SPLITS)
     assert list(tmp_path.iterdir()) == []
 
 

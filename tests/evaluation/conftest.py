@@ -15,6 +15,8 @@ import pandas as pd
 import pytest
 
 from gradewise import tables
+from gradewise.families.schemas import predictions_schema
+from gradewise.images.schemas import MANIFEST
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def make_runs(
             "mask": None,
         }
     ).astype({"width": "int32", "height": "int32", "bits": "int8"})
-    tables.write(manifest, folder / "manifest.parquet", tables.MANIFEST)
+    tables.write(manifest, folder / "manifest.parquet", MANIFEST)
     predictions, runs = [], []
     roles_of_groups = np.array(["train", "validation", "test"])[np.minimum(np.arange(groups) * 10 // groups // 3, 2)]
     for model, strength in skill.items():
@@ -85,7 +87,7 @@ def make_runs(
                 frame[f"p_{name}"] = flat[:, position]
             run = folder / "models" / model / str(repeat)
             frame = frame.astype({"row": "int32", "column": "int32"})
-            tables.write(frame, run / "predictions.parquet", tables.predictions(list(classes)))
+            tables.write(frame, run / "predictions.parquet", predictions_schema(list(classes)))
             (run / "run.json").write_text(json.dumps({"model": model, "repeat": repeat, "classes": list(classes)}))
             predictions.append(run / "predictions.parquet")
             runs.append(run / "run.json")

@@ -13,6 +13,8 @@ from gradewise import tables
 from gradewise.command import UserError
 from gradewise.evaluation import significance
 from gradewise.evaluation.compare import compare
+from gradewise.evaluation.schemas import verdicts_schema
+from gradewise.families.schemas import predictions_schema
 
 CLASSES = ["A", "B", "C"]
 TRUTH = np.array(CLASSES * 20)
@@ -43,7 +45,7 @@ def plan_of(folder: Path, repeats: int, models: list[str]) -> None:
 
 
 def compared(verdicts: pd.DataFrame, folder: Path, **settings: Any) -> pd.DataFrame:
-    tables.write(verdicts, folder / "verdicts.parquet", tables.verdicts(CLASSES))
+    tables.write(verdicts, folder / "verdicts.parquet", verdicts_schema(CLASSES))
     models = settings.pop("models", list(dict.fromkeys(verdicts["model"])))
     plan_of(folder, verdicts["repeat"].nunique(), models)
     compare(
@@ -128,7 +130,7 @@ def test_single_samples_can_be_what_is_compared(tmp_path: Path) -> None:
         tiles = [part.assign(sample_id=part["image_id"] + f"#0,{column}", row=0, column=column) for column in (0, 1)]
         tiles[1]["predicted"] = tiles[1]["label"]
         frame = pd.concat(tiles).astype({"row": "int32", "column": "int32"})
-        tables.write(frame, run / "predictions.parquet", tables.predictions(CLASSES))
+        tables.write(frame, run / "predictions.parquet", predictions_schema(CLASSES))
     of_images = compared(verdicts, tmp_path).iloc[0]
     row = compared(verdicts, tmp_path, level="sample").iloc[0]
     assert row["level"] == "sample"

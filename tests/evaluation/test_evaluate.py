@@ -14,6 +14,8 @@ from sklearn import metrics as reference
 from gradewise import tables
 from gradewise.command import UserError
 from gradewise.evaluation.evaluate import evaluate
+from gradewise.families.schemas import predictions_schema
+from gradewise.images.schemas import MANIFEST
 
 CLASSES = ["A", "B", "C"]
 
@@ -117,7 +119,7 @@ def test_an_absent_class_is_null_and_not_zero(make: Callable[..., Any], tmp_path
     for path in made.predictions:
         frame = tables.read(path)
         frame = frame.loc[(frame["role"] != "test") | (frame["label"] == "A")]
-        tables.write(frame, path, tables.predictions(["A", "B"]))
+        tables.write(frame, path, predictions_schema(["A", "B"]))
     metrics, _ = run(made, tmp_path, classes=["A", "B"], ordered=False, positive="B")
     where = {"repeat": 0, "role": "test", "level": "image"}
     for row in (
@@ -142,7 +144,7 @@ def test_an_unknown_positive_class_is_refused(graded: Any, tmp_path: Path) -> No
 def test_an_image_that_the_manifest_lacks_is_named(make: Callable[..., Any], tmp_path: Path) -> None:
     made = make({"model": 1.0}, groups=10, images_per_group=1, repeats=1)
     manifest = tables.read(made.manifest)
-    tables.write(manifest.loc[manifest["image_id"] != "i00004.png"], made.manifest, tables.MANIFEST)
+    tables.write(manifest.loc[manifest["image_id"] != "i00004.png"], made.manifest, MANIFEST)
     with pytest.raises(UserError, match=r"i00004\.png"):
         run(made, tmp_path)
 

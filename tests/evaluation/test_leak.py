@@ -5,6 +5,7 @@ import pytest
 from gradewise import tables
 from gradewise.command import UserError
 from gradewise.evaluation.leak import leak, measure_gap
+from gradewise.evaluation.schemas import verdicts_schema
 
 CLASSES = ["bad", "good"]
 
@@ -90,7 +91,7 @@ def test_a_single_repeat_still_has_an_interval():
 
 def test_the_step_writes_a_row_per_model_and_names_what_is_missing(tmp_path, plan):
     for folder, verdicts in zip(("", "variants/careless"), experiment(np.random.default_rng(1), 0.2), strict=True):
-        tables.write(verdicts, tmp_path / folder / "verdicts.parquet", tables.verdicts(CLASSES))
+        tables.write(verdicts, tmp_path / folder / "verdicts.parquet", verdicts_schema(CLASSES))
     plan(tmp_path, 3, own=["svm", "forest"], careless=["forest"])
     leak(dataset="d", results=tmp_path, classes=CLASSES, output=tmp_path / "leaks.parquet")
     assert list(tables.read(tmp_path / "leaks.parquet")["model"]) == ["forest"]

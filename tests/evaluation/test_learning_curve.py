@@ -7,6 +7,7 @@ import pytest
 from gradewise import tables
 from gradewise.command import UserError
 from gradewise.evaluation.learning_curve import Curve, extrapolate, fit, learning_curve, measure, slope_of
+from gradewise.evaluation.schemas import verdicts_schema
 
 CLASSES = ["bad", "good"]
 RATIOS = np.array([0.125, 0.25, 0.5, 1.0])
@@ -123,7 +124,7 @@ def test_the_step_writes_a_row_per_size_and_refuses_other_test_images(tmp_path, 
     folders = [tmp_path / "variants/share-25", tmp_path / "variants/share-50", tmp_path]
     paths = [folder / "verdicts.parquet" for folder in folders]
     for path, frame in zip(paths, verdicts(lambda n: 0.2, [10, 20, 40], 0, tested=20).values(), strict=True):
-        tables.write(frame, path, tables.verdicts(CLASSES))
+        tables.write(frame, path, verdicts_schema(CLASSES))
     plan(tmp_path, 3, own=["svm", "forest"], share_50=["forest"], share_25=["forest"])
     given = {"dataset": "d", "results": tmp_path, "classes": CLASSES, "seed": 1}
     given |= {"curve": tmp_path / "curve.parquet", "extrapolations": tmp_path / "extrapolations.parquet"}
@@ -133,6 +134,6 @@ def test_the_step_writes_a_row_per_size_and_refuses_other_test_images(tmp_path, 
     assert curve["share"].max() == 4
     assert len(tables.read(tmp_path / "extrapolations.parquet")) == 1
     frame = tables.read(paths[0])
-    tables.write(frame.loc[frame["image_id"] != "t0-0"], paths[0], tables.verdicts(CLASSES))
+    tables.write(frame.loc[frame["image_id"] != "t0-0"], paths[0], verdicts_schema(CLASSES))
     with pytest.raises(UserError, match=r"share-25/verdicts\.parquet: not tested on the images"):
         learning_curve(**given)

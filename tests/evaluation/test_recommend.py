@@ -39,6 +39,8 @@ from gradewise.evaluation.recommendation import (
     validation_warning,
     weakest,
 )
+from gradewise.families.schemas import predictions_schema
+from gradewise.images.schemas import AUDIT
 
 SCHEMA = Path(__file__).parents[2] / "workflow/schemas/recommendation.schema.json"
 CLASSES = ["A", "B", "C"]
@@ -204,7 +206,7 @@ def results(make: Callable[..., Any]) -> Path:
     for path in made.predictions[5:]:
         frame = tables.read(path).assign(predicted="A", p_A=0.8, p_B=0.1, p_C=0.1)
         frame = frame.astype({f"p_{name}": "float32" for name in CLASSES})
-        tables.write(frame, path, tables.predictions(CLASSES))
+        tables.write(frame, path, predictions_schema(CLASSES))
     for path in made.runs:
         path.write_text(json.dumps(json.loads(path.read_text()) | {"samples_per_image": 2, "seconds_fit": 3.0}))
     section = {"images": "fruit", "classes": CLASSES, "models": ["good", "stuck"], "evaluation": {"holdout": 0.3}}
@@ -217,9 +219,9 @@ def results(make: Callable[..., Any]) -> Path:
 
 
 def recommended(results: Path, *findings: dict[str, Any]) -> Recommendation:
-    audit = pd.DataFrame(list(findings), columns=tables.AUDIT.names)
+    audit = pd.DataFrame(list(findings), columns=AUDIT.names)
     audit = audit.assign(severity="notice", text="").astype(dict.fromkeys(("value", "low", "high", "baseline"), float))
-    tables.write(audit, results / "audit.parquet", tables.AUDIT)
+    tables.write(audit, results / "audit.parquet", AUDIT)
     recommend(dataset="fruit", results=results, output=results / "recommendation.json")
     written = (results / "recommendation.json").read_text()
     jsonschema.validate(json.loads(written), json.loads(SCHEMA.read_text()))

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 from gradewise import tables
+from gradewise.images.schemas import MANIFEST, SPLITS
+from gradewise.views.schemas import samples_schema
 
 CLASSES = ["A", "B", "C"]
 
@@ -75,9 +77,9 @@ def write_cache(
                 )
     cache = Cache(folder / "view.parquet", folder / "splits.parquet", folder / "manifest.parquet", list(classes))
     constants = {"role": None, "width": 64, "height": 64, "mode": "L", "bits": 8, "pixel_hash": "0", "mask": None}
-    tables.write(pd.DataFrame(manifest).assign(**constants), cache.manifest, tables.MANIFEST)
-    tables.write(pd.DataFrame(splits), cache.splits, tables.SPLITS)
-    schema = tables.samples(int(np.prod(shape)), {"shape": list(shape), "view": ["grey"]})
+    tables.write(pd.DataFrame(manifest).assign(**constants), cache.manifest, MANIFEST)
+    tables.write(pd.DataFrame(splits), cache.splits, SPLITS)
+    schema = samples_schema(int(np.prod(shape)), {"shape": list(shape), "view": ["grey"]})
     tables.write(pd.DataFrame(samples).assign(pixels=pixels), cache.samples, schema)
     return cache
 

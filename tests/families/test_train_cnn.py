@@ -17,6 +17,7 @@ from gradewise.command import UserError
 from gradewise.families.cnn.classifier import load_cnn
 from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.train import train
+from gradewise.images.schemas import SPLITS
 from gradewise.views.samples import read_samples
 
 SMALL = {"channels": [4, 8], "dense": [8], "batch_size": 8, "epochs": 3, "optimiser": {"name": "adam", "lr": 0.01}}
@@ -103,7 +104,7 @@ def test_candidates_are_chosen_on_validation(cache, tmp_path: Path) -> None:
 def test_candidates_without_validation_samples_are_refused(cache, tmp_path: Path) -> None:
     made = cache()
     splits = tables.read(made.splits)
-    tables.write(splits[splits["role"] != "validation"], made.splits, tables.SPLITS)
+    tables.write(splits[splits["role"] != "validation"], made.splits, SPLITS)
     with pytest.raises(UserError, match="choose: 2 candidates are compared on validation samples"):
         run(made, tmp_path, {}, {"epochs": 2})
 
@@ -175,5 +176,5 @@ def test_probabilities_are_tempered_on_validation_samples_and_answers_stay(cache
 def test_without_validation_samples_the_temperature_is_one(cache, tmp_path: Path) -> None:
     made = cache()
     splits = tables.read(made.splits)
-    tables.write(splits[splits["role"] != "validation"], made.splits, tables.SPLITS)
+    tables.write(splits[splits["role"] != "validation"], made.splits, SPLITS)
     assert run(made, tmp_path)["temperature"] == 1

@@ -14,6 +14,7 @@ from gradewise.families.forest.reduction import AllPixels
 from gradewise.families.forest.rows import training_rows
 from gradewise.families.forest.settings import ForestSettings
 from gradewise.families.load import load
+from gradewise.images.schemas import SPLITS
 from gradewise.symmetry import elements
 from gradewise.views.samples import read_samples
 
@@ -139,7 +140,7 @@ def test_samples_that_are_not_square_cannot_be_rotated(cache, train):
 def test_nothing_is_chosen_without_validation_samples(cache, train):
     made = cache()
     splits = tables.read(made.splits)
-    tables.write(splits[splits["role"] != "validation"], made.splits, tables.SPLITS)
+    tables.write(splits[splits["role"] != "validation"], made.splits, SPLITS)
     with pytest.raises(UserError, match="2 candidates are compared on validation samples, but this repeat has none"):
         train(made, [ForestSettings(trees=2), ForestSettings(trees=3)])
 

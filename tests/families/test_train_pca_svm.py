@@ -14,6 +14,7 @@ from gradewise.families import train as step
 from gradewise.families.fit_pca import fit_pca
 from gradewise.families.load import load
 from gradewise.families.pca_svm.settings import SvmSettings
+from gradewise.images.schemas import SPLITS
 from gradewise.views.samples import read_samples
 
 
@@ -119,7 +120,7 @@ def test_a_class_without_training_samples_is_refused_by_name(cache, train):
     made = cache()
     splits = tables.read(made.splits)
     splits.loc[splits["image_id"].str.startswith("B/"), "role"] = "test"
-    tables.write(splits, made.splits, tables.SPLITS)
+    tables.write(splits, made.splits, SPLITS)
     with pytest.raises(UserError, match="no training sample of class B"):
         train(made, [SvmSettings()])
 

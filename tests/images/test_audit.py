@@ -9,6 +9,7 @@ from PIL import Image, ImageFilter
 
 from gradewise import tables
 from gradewise.images.audit import audit
+from gradewise.images.schemas import AUDIT
 from gradewise.simulate.drawing import smooth_noise
 
 pytestmark = pytest.mark.slow
@@ -209,4 +210,4 @@ def test_the_command_writes_the_audit(world):
         command += [f"--{name}", str(world.folder / f"{name}.parquet")]
     output = world.folder / "audit-exact"
     subprocess.run([*command, "--joined", "exact", "--output", str(output)], check=True, capture_output=True)
-    assert tables.read(output).columns.tolist() == tables.AUDIT.names
+    assert tables.read(output).columns.tolist() == AUDIT.names

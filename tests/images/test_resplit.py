@@ -8,6 +8,7 @@ from gradewise import tables
 from gradewise.command import UserError
 from gradewise.config.evaluation import Evaluation
 from gradewise.images.resplit import exchange, resplit, thin
+from gradewise.images.schemas import SPLITS
 from gradewise.images.split import draw_splits
 
 pytestmark = pytest.mark.slow
@@ -98,7 +99,7 @@ def test_a_share_keeps_its_share_of_every_class():
 
 
 def test_the_step_writes_a_table_of_splits_and_refuses_shares_that_rise(tmp_path):
-    tables.write(holdout.astype({"repeat": "int32"}), tmp_path / "splits.parquet", tables.SPLITS)
+    tables.write(holdout.astype({"repeat": "int32"}), tmp_path / "splits.parquet", SPLITS)
     many.to_parquet(tmp_path / "manifest.parquet")
     given = {"splits": tmp_path / "splits.parquet", "manifest": tmp_path / "manifest.parquet", "seed": 0}
     resplit(**given, shares=[0.5], output=tmp_path / "half.parquet")

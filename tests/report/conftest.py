@@ -19,9 +19,13 @@ from gradewise.config.datasets import Dataset
 from gradewise.config.section import to_json
 from gradewise.evaluation.calibration import calibrate
 from gradewise.evaluation.recommend import recommend
+from gradewise.evaluation.schemas import CALIBRATION, COMPARISONS, METRICS, SUBGROUPS, verdicts_schema
 from gradewise.evaluation.subgroups import describe, measure_subgroups
+from gradewise.families.schemas import predictions_schema
+from gradewise.images.schemas import AUDIT, MANIFEST, SPLITS
 from gradewise.report.report import report
 from gradewise.results import Results
+from gradewise.views.schemas import samples_schema
 
 FAMILIES = {"cnn-small": "cnn", "svm-plain": "pca_svm", "forest-d4": "forest"}
 SKILL = {"cnn-small": 1.9, "svm-plain": 1.1, "forest-d4": 1.0}
@@ -134,25 +138,25 @@ def make(folder: Path, world: World) -> Written:
     rng = np.random.default_rng(7)
     results = folder / "results" / world.dataset
     manifest = _manifest(folder, world, rng)
-    tables.write(manifest, results / "manifest.parquet", tables.MANIFEST)
+    tables.write(manifest, results / "manifest.parquet", MANIFEST)
     pd.DataFrame(world.quarantine, columns=["path", "reason"]).to_csv(results / "quarantine.csv", index=False)
     splits = _splits(manifest, world, rng)
-    tables.write(splits, results / "splits.parquet", tables.SPLITS)
+    tables.write(splits, results / "splits.parquet", SPLITS)
     view = results / "views" / ("tiles-32.parquet" if world.tiles > 1 else "whole-96.parquet")
     samples = _view(manifest, world, view)
     verdicts = []
     for model, repeat in itertools.product(world.models, range(world.repeats)):
         run = results / "models" / model / str(repeat)
         frame = _predictions(manifest, samples, splits, world, model, repeat, rng)
-        tables.write(frame, run / "predictions.parquet", tables.predictions(list(world.classes)))
+        tables.write(frame, run / "predictions.parquet", predictions_schema(list(world.classes)))
         (run / "run.json").write_text(json.dumps(_record(world, model, repeat, view.stem, frame, rng)))
         verdicts.append(_verdicts(frame, world, model, repeat))
     verdict = pd.concat(verdicts, ignore_index=True)
-    tables.write(verdict, results / "verdicts.parquet", tables.verdicts(list(world.classes)))
+    tables.write(verdict, results / "verdicts.parquet", verdicts_schema(list(world.classes)))
     measured = pd.concat([_metrics(verdict, world), _further(verdict, manifest, world, results)], ignore_index=True)
-    tables.write(measured, results / "metrics.parquet", tables.METRICS)
-    tables.write(_comparisons(verdict, world), results / "comparisons.parquet", tables.COMPARISONS)
-    tables.write(_nothing_found(), results / "audit.parquet", tables.AUDIT)
+    tables.write(measured, results / "metrics.parquet", METRICS)
+    tables.write(_comparisons(verdict, world), results / "comparisons.parquet", COMPARISONS)
+    tables.write(_nothing_found(), results / "audit.parquet", AUDIT)
     _plan(results, world, {})
     return Written(
         folder,
@@ -179,7 +183,7 @@ def _plan(results: Path, world: World, changed: dict[str, Any]) -> None:
 
 def _nothing_found() -> pd.DataFrame:
     numbers = dict.fromkeys(("value", "low", "high", "baseline"), "float64")
-    return pd.DataFrame(columns=tables.AUDIT.names).astype(numbers)
+    return pd.DataFrame(columns=AUDIT.names).astype(numbers)
 
 
 def _manifest(folder: Path, world: World, rng: np.random.Generator) -> pd.DataFrame:
@@ -256,7 +260,7 @@ def _view(manifest: pd.DataFrame, world: World, path: Path) -> pd.DataFrame:
         "shape": [side, side, channels],
         "view": ["grey", {"tile": 32}] if world.tiles > 1 else ["rgb", {"resize": 96}],
     }
-    tables.write(frame, path, tables.samples(side * side * channels, metadata))
+    tables.write(frame, path, samples_schema(side * side * channels, metadata))
     return frame.drop(columns="pixels")
 
 
@@ -376,9 +380,9 @@ def _further(verdicts: pd.DataFrame, manifest: pd.DataFrame, world: World, resul
             known | {"metric": "brier_score", **_interval(0.21, len(mine), world.null_metrics)},
             known | {"metric": "cost_per_100", "value": 30.0 + len(rows), "low": 20.0, "high": 50.0},
         ]
-    tables.write(pd.concat(curves), results / "calibration.parquet", tables.CALIBRATION)
-    frame = pd.DataFrame(parts, columns=tables.SUBGROUPS.names)
-    tables.write(frame, results / "subgroups.parquet", tables.SUBGROUPS)
+    tables.write(pd.concat(curves), results / "calibration.parquet", CALIBRATION)
+    frame = pd.DataFrame(parts, columns=SUBGROUPS.names)
+    tables.write(frame, results / "subgroups.parquet", SUBGROUPS)
     return pd.DataFrame(rows).astype({"repeat": "Int32", "low": "float64", "high": "float64"})
 
 
@@ -434,7 +438,7 @@ def _comparisons(verdicts: pd.DataFrame, world: World) -> pd.DataFrame:
                 "error_correlation": 0.3,
             }
         )
-    return pd.DataFrame(rows, columns=tables.COMPARISONS.names)
+    return pd.DataFrame(rows, columns=COMPARISONS.names)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import re
 import pandas as pd
 import pytest
 
-from gradewise import tables
+from gradewise.images.schemas import AUDIT
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def told(make_grades):
 
     def write(*findings):
         results = make_grades()
-        frame = pd.DataFrame(findings, columns=tables.AUDIT.names)
+        frame = pd.DataFrame(findings, columns=AUDIT.names)
         results.write(audit=frame.astype(dict.fromkeys(("value", "low", "high", "baseline"), "float64")))
         results.report()
         return " ".join(

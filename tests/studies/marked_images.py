@@ -11,6 +11,7 @@ from PIL import Image
 
 from gradewise import tables
 from gradewise.config.views import View
+from gradewise.images.schemas import MANIFEST, SPLITS
 from gradewise.views.view import view
 
 CLASSES = ["plain", "spotted"]
@@ -64,8 +65,8 @@ def write(folder: Path, groups: int = 20, photos: int = 2) -> Data:
             splits.append({"repeat": 0, "image_id": image_id, "role": role})
     data = Data(folder / "view.parquet", folder / "splits.parquet", folder / "manifest.parquet", folder / "objects")
     constants = {"role": None, "width": SIDE, "height": SIDE, "mode": "RGB", "bits": 8, "pixel_hash": "0"}
-    tables.write(pd.DataFrame(images).assign(**constants), data.manifest, tables.MANIFEST)
-    tables.write(pd.DataFrame(splits), data.splits, tables.SPLITS)
+    tables.write(pd.DataFrame(images).assign(**constants), data.manifest, MANIFEST)
+    tables.write(pd.DataFrame(splits), data.splits, SPLITS)
     view(
         manifest=data.manifest,
         operations=View.model_validate(OPERATIONS),

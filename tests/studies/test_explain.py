@@ -17,6 +17,7 @@ from gradewise.config.views import View
 from gradewise.families.cnn.classifier import CnnClassifier
 from gradewise.families.cnn.convnet import ConvNet
 from gradewise.families.cnn.settings import CnnSettings
+from gradewise.families.schemas import predictions_schema
 from gradewise.studies.arrays import read_arrays
 from gradewise.studies.kinds.explanations.attribution import Explained, superpixels
 from gradewise.studies.kinds.explanations.explain import explain
@@ -64,7 +65,7 @@ def run(data, tmp_path_factory):
     frame = samples.table.assign(predicted=np.take(CLASSES, probabilities.argmax(axis=1)))
     for place, name in enumerate(CLASSES):
         frame[f"p_{name}"] = probabilities[:, place]
-    tables.write(frame, folder / "predictions.parquet", tables.predictions(CLASSES))
+    tables.write(frame, folder / "predictions.parquet", predictions_schema(CLASSES))
     return folder
 
 

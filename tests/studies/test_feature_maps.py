@@ -14,6 +14,7 @@ from gradewise.command import UserError
 from gradewise.families.cnn.classifier import CnnClassifier, to_floats
 from gradewise.families.cnn.convnet import ConvNet
 from gradewise.families.cnn.settings import CnnSettings
+from gradewise.families.schemas import predictions_schema
 from gradewise.studies.arrays import read_arrays
 from gradewise.studies.kinds.feature_maps.feature_maps import feature_maps, maps_of
 from gradewise.studies.pooling import pooling_last
@@ -78,7 +79,7 @@ def run(cache, tmp_path):
     frame = samples.table.assign(predicted=np.take(data.classes, probabilities.argmax(axis=1)))
     for place, name in enumerate(data.classes):
         frame[f"p_{name}"] = probabilities[:, place]
-    tables.write(frame, folder / "predictions.parquet", tables.predictions(data.classes))
+    tables.write(frame, folder / "predictions.parquet", predictions_schema(data.classes))
     return folder, data
 
 

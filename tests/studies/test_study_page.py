@@ -18,6 +18,7 @@ from gradewise.report.index import index
 from gradewise.studies.cells import Cell, VariedCells
 from gradewise.studies.kinds.settings import Study as StudySettings
 from gradewise.studies.planned import PlannedStudies
+from gradewise.studies.schemas import CURVES, EXPONENTS, GROWTH, predictions_of_cells_schema
 from gradewise.studies.study_page import study_page
 from gradewise.studies.summarise import summarise
 
@@ -197,7 +198,7 @@ def _run(name: str, planned: VariedCells, folder: Path) -> None:
     for repeat in range(planned.repeats):
         output = folder / "studies" / name / str(repeat)
         mine = samples["repeat"] == repeat
-        with tables.appending(output / "predictions.parquet", tables.predictions_of_cells(["A", "B", "C"])) as append:
+        with tables.appending(output / "predictions.parquet", predictions_of_cells_schema(["A", "B", "C"])) as append:
             for cell in planned.cells:
                 rows = samples[mine].assign(cell=cell.name)
                 rows["predicted"] = np.where(hit[cell.name][mine], rows["label"], "B")
@@ -222,7 +223,7 @@ def _write_curves(path: Path) -> None:
         )
         for cell in ("before", "after")
     ]
-    tables.write(pd.concat(rows), path, tables.CURVES)
+    tables.write(pd.concat(rows), path, CURVES)
 
 
 def _grow(folder: Path) -> None:
@@ -239,8 +240,8 @@ def _grow(folder: Path) -> None:
         for model in ("cnn-small", "svm-plain")
         for measure, power in (("seconds", 1.5), ("memory", 0.5))
     ]
-    tables.write(pd.DataFrame(growth).astype({"repeat": "int32"}), folder / "growth" / "growth.parquet", tables.GROWTH)
-    tables.write(pd.DataFrame(exponents), folder / "growth" / "exponents.parquet", tables.EXPONENTS)
+    tables.write(pd.DataFrame(growth).astype({"repeat": "int32"}), folder / "growth" / "growth.parquet", GROWTH)
+    tables.write(pd.DataFrame(exponents), folder / "growth" / "exponents.parquet", EXPONENTS)
 
 
 @pytest.fixture(scope="module")

@@ -39,6 +39,7 @@ from gradewise.studies.kinds.trees import Study as TreesStudy
 from gradewise.studies.kinds.trees import page as trees
 from gradewise.studies.pages.evidence import StudyEvidence
 from gradewise.studies.planned import PlannedStudies
+from gradewise.studies.schemas import WEIGHT_ON_REGIONS
 
 pytestmark = pytest.mark.slow
 
@@ -207,7 +208,7 @@ def test_it_is_said_where_no_mask_is_known(found, tmp_path):
     for file in found.file("why", "").iterdir():
         (copied / file.name).write_bytes(file.read_bytes())
     means = tables.read(copied / "weight_on_regions.parquet").head(0)
-    tables.write(means, copied / "weight_on_regions.parquet", tables.WEIGHT_ON_REGIONS)
+    tables.write(means, copied / "weight_on_regions.parquet", WEIGHT_ON_REGIONS)
     alone = StudyEvidence(base=found.base, folder=tmp_path, plan=NO_PLAN)
     blocks = kinds(explanations.blocks("why", study(ExplanationsStudy, show="explanations", model="cnn"), alone))
     assert any("No mask marks anything" in block.text for block in blocks["text"])

@@ -8,7 +8,9 @@ import pytest
 
 from gradewise import tables
 from gradewise.command import UserError
+from gradewise.images.schemas import MANIFEST
 from gradewise.studies.cells import Cell, VariedCells
+from gradewise.studies.schemas import predictions_of_cells_schema
 from gradewise.studies.summarise import summarise
 
 CLASSES = ["A", "B"]
@@ -33,7 +35,7 @@ def folder(tmp_path):
             "mask": None,
         }
     ).astype({"role": "string", "mask": "string", "width": "int32", "height": "int32", "bits": "int8"})
-    tables.write(manifest, tmp_path / "manifest.parquet", tables.MANIFEST)
+    tables.write(manifest, tmp_path / "manifest.parquet", MANIFEST)
     return tmp_path
 
 
@@ -45,7 +47,7 @@ def answer(folder):
         manifest = tables.read(folder / "manifest.parquet")
         role = manifest["image_id"].str.partition("-")[0]
         output = folder / "studies/study" / str(repeat)
-        with tables.appending(output / "predictions.parquet", tables.predictions_of_cells(CLASSES)) as append:
+        with tables.appending(output / "predictions.parquet", predictions_of_cells_schema(CLASSES)) as append:
             for cell, shares in right.items():
                 hit = np.zeros(len(manifest), dtype=bool)
                 for name, share in shares.items():
@@ -119,7 +121,7 @@ def test_samples_are_gathered_as_the_dataset_asks(folder, answer, summed_up):
         p_right = np.where(right, share, 1 - share)
         p_A = np.where(whole["label"] == "A", p_right, 1 - p_right).astype("float32")
         parts.append(whole.assign(sample_id=whole["sample_id"] + f"#{place}", p_A=p_A, p_B=1 - p_A))
-    with tables.appending(path, tables.predictions_of_cells(CLASSES)) as append:
+    with tables.appending(path, predictions_of_cells_schema(CLASSES)) as append:
         append(pd.concat([parts[1], parts[2], parts[2].assign(sample_id=whole["sample_id"] + "#3")]))
     assert summed_up({"a": {}}, aggregate="mean").loc["a", "test"]["value"] == 0
     assert summed_up({"a": {}}, aggregate="vote").loc["a", "test"]["value"] == 1
@@ -164,6 +166,6 @@ def test_choosing_needs_validation_images(folder, answer, summed_up):
     answer(0, {"a": {"test": 0.7}, "b": {"test": 0.8}})
     path = folder / "studies/study/0/predictions.parquet"
     kept = tables.read(path).query("role != 'validation'")
-    tables.write(kept, path, tables.predictions_of_cells(CLASSES))
+    tables.write(kept, path, predictions_of_cells_schema(CLASSES))
     with pytest.raises(UserError, match="best_of: C are chosen on validation images, and there are none"):
         summed_up({"a": {"C": 1}, "b": {"C": 2}}, best_of=["C"])

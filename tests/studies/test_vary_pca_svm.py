@@ -13,6 +13,7 @@ from gradewise.command import UserError
 from gradewise.families import train as step
 from gradewise.families.pca_svm import svm_grid
 from gradewise.families.pca_svm.settings import SvmSettings
+from gradewise.images.schemas import SPLITS
 from gradewise.views.samples import read_samples
 
 SETTINGS = {
@@ -160,7 +161,7 @@ def test_components_beyond_those_there_are_count_as_those_in_use(cache, vary_cel
 def test_a_repeat_without_validation_and_test_images_has_predictions_on_training_images(cache, vary_cells, cells_of):
     made = cache()
     splits = tables.read(made.splits)
-    tables.write(splits[splits["role"] == "train"], made.splits, tables.SPLITS)
+    tables.write(splits[splits["role"] == "train"], made.splits, SPLITS)
     assert set(vary_cells(made, cells_of("pca_svm", {"one": {}})).predictions["role"]) == {"train"}
 
 
@@ -168,6 +169,6 @@ def test_groups_too_few_to_calibrate_are_refused_as_for_a_model(cache, vary_cell
     made = cache(groups=15, images_per_group=4)
     splits = tables.read(made.splits)
     groups = splits["image_id"].str.extract(r"g(\d+)")[0].astype(int)
-    tables.write(splits[groups < 3], made.splits, tables.SPLITS)
+    tables.write(splits[groups < 3], made.splits, SPLITS)
     with pytest.raises(UserError, match="calibrated probabilities need training groups"):
         vary_cells(made, cells_of("pca_svm", {"one": {"components": 2}}), components=2)

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gradewise import tables
 from gradewise.views.chosen import find_pixels, read_pixels
+from gradewise.views.schemas import samples_schema
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def cache(tmp_path):
     rows = pd.DataFrame({"sample_id": [f"s{number}" for number in range(12)], "image_id": "i", "label": "A"})
     rows = rows.assign(row=0, column=range(12), masked_fraction=None)
     rows["pixels"] = [np.full((2, 3, 1), number, np.uint8).tobytes() for number in range(12)]
-    schema = tables.samples(6, {"shape": [2, 3, 1], "view": ["grey"]})
+    schema = samples_schema(6, {"shape": [2, 3, 1], "view": ["grey"]})
     path = tmp_path / "view.parquet"
     pq.write_table(pa.Table.from_pandas(rows[schema.names], schema, preserve_index=False), path, row_group_size=4)
     return path

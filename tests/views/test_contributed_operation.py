@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from gradewise import tables
+from gradewise.images.schemas import MANIFEST
 
 TEXT = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text().partition("## How to add a view operation")[2]
 
@@ -50,7 +51,7 @@ def test_the_step_makes_samples_with_it(run, tmp_path):
     Image.fromarray(picture).save(tmp_path / "a.png")
     images = pd.DataFrame([{"image_id": "a", "path": str(tmp_path / "a.png"), "label": "A", "group": "a"}])
     images = images.assign(role=None, mask=None, width=48, height=40, mode="L", bits=8, pixel_hash="x")
-    tables.write(images, tmp_path / "manifest.parquet", tables.MANIFEST)
+    tables.write(images, tmp_path / "manifest.parquet", MANIFEST)
     flags = {"--manifest": tmp_path / "manifest.parquet", "--output": tmp_path / "soft.parquet", "--name": "soft"}
     flags |= {"--operations": '{"operations": ["grey", {"blur": 1.5}, {"tile": 16}]}', "--classes": '["A", "B"]'}
     flags |= {"--seed": 1, "--threads": 1}

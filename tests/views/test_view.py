@@ -7,6 +7,7 @@ from PIL import Image
 from gradewise import tables
 from gradewise.command import UserError
 from gradewise.config.views import View
+from gradewise.images.schemas import MANIFEST, SPLITS
 from gradewise.views.samples import read_samples
 from gradewise.views.view import view
 
@@ -25,9 +26,9 @@ def dataset(tmp_path):
         rows.append({"image_id": f"{number}", "path": str(path), "label": "AB"[number % 2], "mask": str(mask)})
     frame = pd.DataFrame(rows).assign(role=None, width=48, height=40, mode="L", bits=8, pixel_hash="x")
     frame["group"] = frame["image_id"]
-    tables.write(frame, tmp_path / "manifest.parquet", tables.MANIFEST)
+    tables.write(frame, tmp_path / "manifest.parquet", MANIFEST)
     splits = pd.DataFrame({"repeat": 0, "image_id": frame["image_id"], "role": ["train"] * 6 + ["test"] * 5 + [None]})
-    tables.write(splits.dropna(), tmp_path / "splits.parquet", tables.SPLITS)
+    tables.write(splits.dropna(), tmp_path / "splits.parquet", SPLITS)
     return tmp_path
 
 
@@ -86,7 +87,7 @@ def test_pixels_are_those_of_the_cache_whether_mapped_or_copied(dataset, without
     for suffix in without:
         path.with_suffix(f".{suffix}").unlink()
     splits = pd.DataFrame({"repeat": 0, "image_id": [str(number) for number in range(in_repeat)], "role": "train"})
-    tables.write(splits, dataset / "splits.parquet", tables.SPLITS)
+    tables.write(splits, dataset / "splits.parquet", SPLITS)
     samples = read_samples(path, dataset / "splits.parquet", dataset / "manifest.parquet", 0)
     stored = tables.read(path).set_index("sample_id")["pixels"]
     assert len(samples.table) == in_repeat * 6

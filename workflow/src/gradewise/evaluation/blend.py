@@ -19,6 +19,7 @@ from gradewise import command, tables
 from gradewise.command import UserError
 from gradewise.evaluation.verdicts import Aggregate, Level, check_labels, gather
 from gradewise.families.run import count_roles, write_json
+from gradewise.families.schemas import predictions_schema
 from gradewise.provenance import versions
 from gradewise.results import Results
 
@@ -101,7 +102,7 @@ def blend(
     frame = frames[0].loc[shared].reset_index()
     frame["predicted"] = np.take(classes, blended.argmax(axis=1))
     frame[columns] = blended.astype(np.float32)
-    tables.write(frame, output / "predictions.parquet", tables.predictions(classes))
+    tables.write(frame, output / "predictions.parquet", predictions_schema(classes))
     settings = {
         "by": by,
         "members": list(dict.fromkeys(record["model"] for record in records)),

@@ -19,6 +19,7 @@ from gradewise.command import UserError
 from gradewise.evaluation import power, significance
 from gradewise.evaluation.counting import confusions
 from gradewise.evaluation.intervals import Deletions, Spread, delete_each, difference_interval, effective, spread
+from gradewise.evaluation.schemas import COMPARISONS
 from gradewise.evaluation.significance import Statistic
 from gradewise.evaluation.verdicts import Level
 from gradewise.metrics import Counts, Metric, deciding
@@ -123,9 +124,9 @@ def compare(
         )
         for first, second in itertools.combinations(models, 2)
     ]
-    frame = pd.DataFrame(rows, columns=tables.COMPARISONS.names)
+    frame = pd.DataFrame(rows, columns=COMPARISONS.names)
     frame["p_holm"] = significance.holm(frame["p_value"].to_numpy(dtype=np.float64))
-    tables.write(frame, output, tables.COMPARISONS)
+    tables.write(frame, output, COMPARISONS)
 
 
 def _metric(name: str, ordered: bool, costs: bool) -> Metric:

@@ -19,6 +19,7 @@ from gradewise import command, tables
 from gradewise.command import UserError
 from gradewise.evaluation.calibration import calibrate
 from gradewise.evaluation.estimates import Estimate, estimate
+from gradewise.evaluation.schemas import CALIBRATION, METRICS, SUBGROUPS, verdicts_schema
 from gradewise.evaluation.subgroups import describe, measure_subgroups
 from gradewise.evaluation.totals import Totals, add_up
 from gradewise.evaluation.verdicts import Aggregate, Level, check_labels, gather
@@ -106,7 +107,7 @@ def evaluate(
     for (model, role, where), repeats in parts.items():
         measured += _rows(repeats, None, classes, ordered, matrix, (dataset, model, role, where))
     verdict = pd.concat(gathered, ignore_index=True)
-    tables.write(verdict, verdicts, tables.verdicts(classes))
+    tables.write(verdict, verdicts, verdicts_schema(classes))
     of_test = pd.concat(tested, ignore_index=True)
     measured += _write_calibration(of_test, dataset, level, classes, calibration)
     _write_subgroups(of_test, dataset, describe(images), subgroups)
@@ -121,7 +122,7 @@ def evaluate(
         frame["level"].map(order),
     ]
     frame = frame.iloc[np.lexsort([rank.to_numpy(dtype=np.int64) for rank in reversed(ranks)])]
-    tables.write(frame, metrics, tables.METRICS)
+    tables.write(frame, metrics, METRICS)
     log.info("%s: %d models, %d runs, %d rows", metrics, len(models), len(runs), len(frame))
 
 
@@ -164,8 +165,8 @@ def _write_calibration(
                 ("accuracy_at_90_coverage", found.kept),
             )
         ]
-    columns = tables.CALIBRATION.names
-    tables.write(pd.concat(curves) if curves else pd.DataFrame(columns=columns), output, tables.CALIBRATION)
+    columns = CALIBRATION.names
+    tables.write(pd.concat(curves) if curves else pd.DataFrame(columns=columns), output, CALIBRATION)
     return measured
 
 
@@ -175,7 +176,7 @@ def _write_subgroups(verdicts: pd.DataFrame, dataset: str, described: pd.DataFra
         for model, mine in verdicts.groupby("model", sort=False)
         for row in measure_subgroups(mine, described)
     ]
-    tables.write(pd.DataFrame(rows, columns=tables.SUBGROUPS.names), output, tables.SUBGROUPS)
+    tables.write(pd.DataFrame(rows, columns=SUBGROUPS.names), output, SUBGROUPS)
 
 
 def _rows(

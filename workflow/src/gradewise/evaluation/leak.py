@@ -17,6 +17,7 @@ from gradewise import command, tables
 from gradewise.command import UserError
 from gradewise.evaluation.counting import accuracy, count
 from gradewise.evaluation.intervals import Deletions, delete_each, difference_interval, effective, interval, spread
+from gradewise.evaluation.schemas import LEAKS
 from gradewise.results import Results
 
 METRIC = "accuracy"
@@ -59,8 +60,8 @@ def leak(*, dataset: str, results: Path, classes: list[str], output: Path) -> No
         gap = measure_gap(chosen[0], chosen[1], classes)
         rows.append({"dataset": dataset, "model": model, "metric": METRIC, **gap})
         log.info("%s: %.3f grouped, %.3f careless", model, rows[-1]["grouped"], rows[-1]["careless"])
-    columns = {name: pd.Series(dtype=object) for name in tables.LEAKS.names}
-    tables.write(pd.DataFrame(rows) if rows else pd.DataFrame(columns), output, tables.LEAKS)
+    columns = {name: pd.Series(dtype=object) for name in LEAKS.names}
+    tables.write(pd.DataFrame(rows) if rows else pd.DataFrame(columns), output, LEAKS)
 
 
 def measure_gap(grouped: pd.DataFrame, careless: pd.DataFrame, classes: list[str]) -> dict[str, float]:

@@ -31,6 +31,7 @@ from gradewise.evaluation.intervals import (
     interval,
     spread,
 )
+from gradewise.evaluation.schemas import EXTRAPOLATIONS, LEARNING_CURVE
 from gradewise.provenance import derive_seed
 from gradewise.results import Results
 
@@ -142,8 +143,8 @@ def learning_curve(
         points += [{"dataset": dataset, "model": model, **row} for row in rows]
         findings.append({"dataset": dataset, "model": model, **finding})
         log.info("%s: %s", model, finding["finding"])
-    tables.write(pd.DataFrame(points), curve, tables.LEARNING_CURVE)
-    tables.write(pd.DataFrame(findings), extrapolations, tables.EXTRAPOLATIONS)
+    tables.write(pd.DataFrame(points), curve, LEARNING_CURVE)
+    tables.write(pd.DataFrame(findings), extrapolations, EXTRAPOLATIONS)
 
 
 def measure(by_size: dict[Path, pd.DataFrame], classes: list[str]) -> Curve:

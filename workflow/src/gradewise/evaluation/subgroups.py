@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gradewise import tables
 from gradewise.evaluation.estimates import hit_rate, share
 from gradewise.evaluation.intervals import Spread, cells, delete_each, effective, spread
 from gradewise.evaluation.significance import clustered_t, holm
+from gradewise.images.schemas import MANIFEST
 
 MOST_VALUES = 20
 LEAST_IMAGES = 5
@@ -36,7 +36,7 @@ def describe(manifest: pd.DataFrame) -> pd.DataFrame:
         Index image_id; a column for each description that has 2 to `MOST_VALUES` values.
     """
     found = {}
-    for name in manifest.columns.difference(tables.MANIFEST.names, sort=False):
+    for name in manifest.columns.difference(MANIFEST.names, sort=False):
         values = manifest.set_index("image_id")[name]
         numbers = pd.to_numeric(values, errors="coerce")
         if numbers.notna().any() and numbers.notna().equals(values.notna()):

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from gradewise import command, tables
 from gradewise.families import pca
+from gradewise.families.schemas import features_schema
 from gradewise.views.samples import read_samples
 
 
@@ -49,7 +50,7 @@ def fit_pca(
     tables.write(
         pd.DataFrame({"sample_id": data.table["sample_id"], "scores": list(scores)}),
         output / "features.parquet",
-        tables.features(scores.shape[1], {"repeat": repeat}),
+        features_schema(scores.shape[1], {"repeat": repeat}),
     )
 
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from gradewise import tables
 from gradewise.families.family import Fitted
+from gradewise.families.schemas import predictions_schema
 from gradewise.provenance import hash_file, peak_memory_mb, versions
 from gradewise.views.samples import Samples
 
@@ -92,7 +93,7 @@ def write_run(
     probabilities = np.asarray(fitted.classifier.predict_proba(samples.pixels), dtype=np.float32)
     seconds = time.perf_counter() - start
     frame = predictions_table(samples.table, identity.classes, probabilities)
-    tables.write(frame, output / "predictions.parquet", tables.predictions(identity.classes))
+    tables.write(frame, output / "predictions.parquet", predictions_schema(identity.classes))
     files = [path for path in output.iterdir() if path.name not in ("predictions.parquet", "run.json")]
     measured = {
         "seconds_predict_per_sample": seconds / len(frame),

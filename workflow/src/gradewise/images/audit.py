@@ -16,6 +16,7 @@ import pandas as pd
 
 from gradewise import command, tables
 from gradewise.images.clues import TOGETHER, WITHOUT_CONTENT, as_numbers, clues, guess
+from gradewise.images.schemas import AUDIT, MANIFEST
 
 log = logging.getLogger(__name__)
 
@@ -94,8 +95,8 @@ def audit(
         *_groups(images),
         *_outliers(prints),
     ]
-    frame = pd.DataFrame(findings, columns=tables.AUDIT.names)
-    tables.write(frame.astype(dict.fromkeys(NUMBERS, "float64")), output, tables.AUDIT)
+    frame = pd.DataFrame(findings, columns=AUDIT.names)
+    tables.write(frame.astype(dict.fromkeys(NUMBERS, "float64")), output, AUDIT)
     for severity, part in frame.groupby("severity"):
         log.info("%d of severity %s: %s", len(part), severity, ", ".join(sorted(set(part["check"]))))
 
@@ -209,7 +210,7 @@ def _same_as(values: pd.Series, labels: pd.Series) -> bool:
 
 def _columns(images: pd.DataFrame, seed: int) -> list[Finding]:
     findings = []
-    for name in (column for column in images.columns if column not in tables.MANIFEST.names):
+    for name in (column for column in images.columns if column not in MANIFEST.names):
         column = images[name]
         values = column.astype(str)
         if values.nunique() < 2:

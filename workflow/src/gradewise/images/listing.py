@@ -12,9 +12,9 @@ from pathlib import Path, PurePath
 
 import pandas as pd
 
-from gradewise import tables
 from gradewise.command import UserError
 from gradewise.config.sources import Pattern, Source, Table
+from gradewise.images.schemas import IMAGES
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 
@@ -122,7 +122,7 @@ def _from_table(section: Table, common: Path, source: Source) -> pd.DataFrame:
         raise UserError(f"{csv}: none of its {len(table)} images is in {folder}, e.g. {lost[0]!r}; is images: right?")
     paths = [folder / name for name in table["image_id"]]
     further = table.drop(columns=["image_id", "label"])
-    further = further.rename(columns={name: f"table_{name}" for name in further if name in tables.IMAGES.names})
+    further = further.rename(columns={name: f"table_{name}" for name in further if name in IMAGES.names})
     return pd.DataFrame(
         {
             "image_id": [os.path.relpath(os.path.abspath(path), common) for path in paths],

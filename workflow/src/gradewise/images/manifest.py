@@ -16,6 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from gradewise import command, tables
+from gradewise.images.schemas import DUPLICATES, FINGERPRINTS, MANIFEST
 
 log = logging.getLogger(__name__)
 
@@ -76,9 +77,9 @@ def manifest(
     copies = pairs.loc[pairs["image_id"].isin(names) & pairs["other_image_id"].isin(names)]
     log.info("%d images of %d classes, %d pairs alike", len(usable), usable["label"].nunique(), len(copies))
     usable["group"] = join_groups(usable["group"], _twins(usable["image_id"], copies, join_duplicates))
-    tables.write(prints.loc[prints["image_id"].isin(names)], fingerprints, tables.FINGERPRINTS)
-    tables.write(copies, duplicates, tables.DUPLICATES)
-    tables.write(usable, output, tables.MANIFEST)
+    tables.write(prints.loc[prints["image_id"].isin(names)], fingerprints, FINGERPRINTS)
+    tables.write(copies, duplicates, DUPLICATES)
+    tables.write(usable, output, MANIFEST)
 
 
 def _twins(images: pd.Series, copies: pd.DataFrame, join: bool | Literal["exact"]) -> pd.Series:

@@ -22,6 +22,7 @@ from gradewise.images.decode import UnreadableError, decode
 from gradewise.images.duplicates import find_duplicates
 from gradewise.images.fingerprints import SIDE, fingerprint
 from gradewise.images.listing import list_images
+from gradewise.images.schemas import DUPLICATES, FINGERPRINTS, IMAGES
 from gradewise.progress import track
 
 log = logging.getLogger(__name__)
@@ -67,9 +68,9 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
     thumbnails = np.frombuffer(b"".join(prints["thumbnail"]), dtype=np.uint8).reshape(-1, SIDE, SIDE)
     copies = find_duplicates(usable, thumbnails, threads)
     log.info("%d pairs of images: %s", len(copies), copies["kind"].value_counts().to_dict())
-    tables.write(images, output / "images.parquet", tables.IMAGES)
-    tables.write(prints.assign(image_id=usable["image_id"]), output / "fingerprints.parquet", tables.FINGERPRINTS)
-    tables.write(copies, output / "duplicates.parquet", tables.DUPLICATES)
+    tables.write(images, output / "images.parquet", IMAGES)
+    tables.write(prints.assign(image_id=usable["image_id"]), output / "fingerprints.parquet", FINGERPRINTS)
+    tables.write(copies, output / "duplicates.parquet", DUPLICATES)
     with tables.replacing(output / "sides.json") as partial:
         partial.write_text(json.dumps({"smallest": int(usable[["width", "height"]].min(axis=None))}))
 

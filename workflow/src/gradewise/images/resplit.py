@@ -14,6 +14,7 @@ import pandas as pd
 
 from gradewise import command, tables
 from gradewise.command import UserError
+from gradewise.images.schemas import SPLITS
 from gradewise.images.split import draw_groups
 from gradewise.provenance import derive_seed
 
@@ -52,7 +53,7 @@ def resplit(*, splits: Path, manifest: Path, shares: list[float], folds: int = 1
         drawn = exchange(roles, images, folds, seed)
         if images["group"].is_unique:
             log.warning("every image is a group of its own: a split that ignores groups differs by chance alone")
-    tables.write(drawn, output, tables.SPLITS)
+    tables.write(drawn, output, SPLITS)
     counts = drawn.groupby("role").size() / drawn["repeat"].nunique()
     log.info("images per repeat: %s", ", ".join(f"{role} {count:.0f}" for role, count in counts.items()))
 

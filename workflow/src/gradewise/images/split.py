@@ -13,6 +13,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from gradewise import command, tables
 from gradewise.command import UserError
 from gradewise.config.evaluation import Evaluation
+from gradewise.images.schemas import SPLITS
 from gradewise.provenance import derive_seed
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ def split(
     """
     images = tables.read(manifest)
     roles = draw_splits(images, evaluation, classes if limited_by_class else [], seed)
-    tables.write(roles, output, tables.SPLITS)
+    tables.write(roles, output, SPLITS)
     counts = roles.groupby("role").size() / roles["repeat"].nunique()
     log.info("images per repeat: %s", ", ".join(f"{role} {count:.0f}" for role, count in counts.items()))
 

@@ -24,6 +24,7 @@ from gradewise.families.training_set import Components
 from gradewise.provenance import derive_seed, hash_file
 from gradewise.results import Results
 from gradewise.studies.cells import OF_OWN_RUNS, Cell, VariedCells
+from gradewise.studies.schemas import predictions_of_cells_schema
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def write_runs(
     For each view the task, its table of samples and its cells are given; `cells` has the order of the configuration.
     """
     records = {}
-    with tables.appending(output / "predictions.parquet", tables.predictions_of_cells(classes)) as append:
+    with tables.appending(output / "predictions.parquet", predictions_of_cells_schema(classes)) as append:
         for task, table, fitted in tasks:
             view_hash = hash_file(task.inputs[0])
             for run in fitted:

@@ -9,10 +9,11 @@ import pandas as pd
 
 from gradewise import tables
 from gradewise.command import UserError
+from gradewise.studies.schemas import SHOWN
 
 
 def read_test(model: Path, classes: list[str]) -> pd.DataFrame:
-    """Test samples of a run under the columns of `tables.SHOWN`, in the order of its predictions.
+    """Test samples of a run under the columns of `SHOWN`, in the order of its predictions.
 
     Raises
     ------
@@ -25,7 +26,7 @@ def read_test(model: Path, classes: list[str]) -> pd.DataFrame:
     if frame.empty:
         raise UserError(f"{path}: no test samples, so nothing to show; evaluate on a split that has a test set")
     probability = frame[[f"p_{name}" for name in classes]].max(axis=1).astype(float)
-    return frame.assign(probability=probability)[tables.SHOWN.names]
+    return frame.assign(probability=probability)[SHOWN.names]
 
 
 def surest(test: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
@@ -58,4 +59,4 @@ def drawn(test: pd.DataFrame, marked: pd.Series, classes: list[str], each: int, 
 def _by_class(frame: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
     order = frame["label"].map({name: place for place, name in enumerate(classes)})
     frame = frame.assign(order=order).sort_values("order", kind="stable")
-    return frame[tables.SHOWN.names].reset_index(drop=True)
+    return frame[SHOWN.names].reset_index(drop=True)

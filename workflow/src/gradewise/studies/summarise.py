@@ -25,6 +25,7 @@ from gradewise.studies.cell_runs import read_runs
 from gradewise.studies.cells import in_words
 from gradewise.studies.measures import MEASURES, recorded
 from gradewise.studies.planned import read_cells
+from gradewise.studies.schemas import AGREEMENTS, CELLS, CURVES
 
 ROLES = ("train", "validation", "test")
 ALL = "*"
@@ -89,9 +90,9 @@ def summarise(
     rows = [row for name in chosen for row in _rows(name, chosen[name], verdict, measure, voted)]
     wrong = errors(verdict.loc[verdict["role"] == "test"], list(chosen))
     rows += _together(verdict, list(chosen), classes, wrong)
-    tables.write(pd.DataFrame(rows), output / "cells.parquet", tables.CELLS)
-    tables.write(agreements(wrong), output / "agreements.parquet", tables.AGREEMENTS)
-    tables.write(_curves(curves), output / "curves.parquet", tables.CURVES)
+    tables.write(pd.DataFrame(rows), output / "cells.parquet", CELLS)
+    tables.write(agreements(wrong), output / "agreements.parquet", AGREEMENTS)
+    tables.write(_curves(curves), output / "curves.parquet", CURVES)
 
 
 def _choose(
@@ -180,7 +181,7 @@ def errors(test: pd.DataFrame, cells: list[str]) -> pd.DataFrame:
 
 
 def agreements(wrong: pd.DataFrame) -> pd.DataFrame:
-    """How far each pair of cells errs on the same images, from the table of `errors`: columns of `tables.AGREEMENTS`.
+    """How far each pair of cells errs on the same images, from the table of `errors`: columns of `AGREEMENTS`.
 
     The correlation is Pearson's of two indicators (phi), undefined where a cell is always right or always wrong; the
     shares are those of Kuncheva & Whitaker (2003), Machine Learning 51:181.
@@ -202,7 +203,7 @@ def agreements(wrong: pd.DataFrame) -> pd.DataFrame:
                 "second_only_wrong": share[second] - joint,
             }
         )
-    return pd.DataFrame(rows, columns=tables.AGREEMENTS.names)
+    return pd.DataFrame(rows, columns=AGREEMENTS.names)
 
 
 def _together(verdict: pd.DataFrame, cells: list[str], classes: list[str], wrong: pd.DataFrame) -> list[dict[str, Any]]:
@@ -224,9 +225,9 @@ def _together(verdict: pd.DataFrame, cells: list[str], classes: list[str], wrong
 
 def _curves(curves: list[pd.DataFrame]) -> pd.DataFrame:
     if not curves:
-        return pd.DataFrame({name: pd.Series(dtype=object) for name in tables.CURVES.names})
-    joined = pd.concat(curves, ignore_index=True)[tables.CURVES.names]
-    numbers = [name for name in tables.CURVES.names if name not in ("cell", "repeat")]
+        return pd.DataFrame({name: pd.Series(dtype=object) for name in CURVES.names})
+    joined = pd.concat(curves, ignore_index=True)[CURVES.names]
+    numbers = [name for name in CURVES.names if name not in ("cell", "repeat")]
     return joined.astype(dict.fromkeys(numbers, np.float64))
 
 

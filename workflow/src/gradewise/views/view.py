@@ -21,6 +21,7 @@ from gradewise.progress import track
 from gradewise.provenance import derive_seed, hash_file
 from gradewise.views.apply import make_samples, masked_fractions
 from gradewise.views.samples import pixels_file, writing_pixels
+from gradewise.views.schemas import samples_schema
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ def view(
         "mask_fraction": mask_fraction,
         "manifest_hash": hash_file(manifest),
     }
-    schema = tables.samples(int(np.prod(shape)), metadata)
+    schema = samples_schema(int(np.prod(shape)), metadata)
     # All images use the depth of the deepest 16-bit image, so that grey levels stay comparable.
     bits = int(images["bits"].max())
     other = next((label for label in classes if label != positive), "")

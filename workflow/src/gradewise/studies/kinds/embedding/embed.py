@@ -24,6 +24,7 @@ from gradewise.families.pca_svm.classifier import PcaSvmClassifier, read_pca_svm
 from gradewise.families.pca_svm.svm import scale
 from gradewise.provenance import derive_seed
 from gradewise.studies.kinds.embedding.neighbours import vote
+from gradewise.studies.schemas import EMBEDDING, SEPARATION
 
 log = logging.getLogger(__name__)
 
@@ -90,11 +91,11 @@ def embed(
             named = dict(zip("xyz", [*places.T.astype(float), np.full(len(places), np.nan)], strict=False))
             embeddings.append(table.assign(dimensions=count, **named))
             measured.append(separated.assign(divergence=divergence, seconds=seconds))
-    columns = tables.EMBEDDING.names
+    columns = EMBEDDING.names
     everywhere = pd.concat(embeddings, ignore_index=True).astype({"dimensions": "int32"})
-    tables.write(everywhere[columns], output / "embedding.parquet", tables.EMBEDDING)
+    tables.write(everywhere[columns], output / "embedding.parquet", EMBEDDING)
     everything = pd.concat(measured, ignore_index=True).astype({"dimensions": "int32"})
-    tables.write(everything, output / "separation.parquet", tables.SEPARATION)
+    tables.write(everything, output / "separation.parquet", SEPARATION)
 
 
 def draw_groups(table: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
@@ -131,7 +132,7 @@ def t_sne(scores: np.ndarray, dimensions: int, perplexity: float, seed: int, thr
 def separation(points: np.ndarray, table: pd.DataFrame, classes: list[str], embedded: bool) -> pd.DataFrame:
     """How well classes separate among points of shape (n, d), whose groups and labels are in the table.
 
-    Rows of `tables.SEPARATION`: the accuracy of a vote of the nearest neighbours outside the point's own group, with an
+    Rows of `SEPARATION`: the accuracy of a vote of the nearest neighbours outside the point's own group, with an
     interval by groups, and the mean silhouette coefficient (Rousseeuw 1987, Journal of Computational and Applied
     Mathematics 20:53) of points with their classes for clusters, -1 to 1.
     """

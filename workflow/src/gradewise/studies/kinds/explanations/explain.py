@@ -26,6 +26,7 @@ from gradewise.studies import shown
 from gradewise.studies.arrays import write_arrays
 from gradewise.studies.kinds.explanations.attribution import Explained
 from gradewise.studies.kinds.explanations.regions import find_mask, region_of, share_on
+from gradewise.studies.schemas import EXPLANATIONS, SHOWN, WEIGHT_ON_REGIONS
 from gradewise.views.chosen import read_pixels
 
 log = logging.getLogger(__name__)
@@ -95,9 +96,9 @@ def explain(
     known = {name: marks for name, marks in regions.items() if any(region is not None for region in marks)}
     stacked = {name: _stacked(marks, pixels.shape[:3]) for name, marks in known.items()}
     write_arrays(output / "explanations.npz", {"pixels": pixels, **weights, **stacked})
-    tables.write(table, output / "shown.parquet", tables.SHOWN)
-    tables.write(falls, output / "explanations.parquet", tables.EXPLANATIONS)
-    tables.write(_means(falls, table), output / "weight_on_regions.parquet", tables.WEIGHT_ON_REGIONS)
+    tables.write(table, output / "shown.parquet", SHOWN)
+    tables.write(falls, output / "explanations.parquet", EXPLANATIONS)
+    tables.write(_means(falls, table), output / "weight_on_regions.parquet", WEIGHT_ON_REGIONS)
 
 
 Regions = list[np.ndarray | None]
@@ -165,7 +166,7 @@ def _means(falls: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
             {"method": method, "region": region, "predicted": predicted, **_mean(predictions)}
             for predicted, predictions in answers
         ]
-    return pd.DataFrame(rows, columns=tables.WEIGHT_ON_REGIONS.names)
+    return pd.DataFrame(rows, columns=WEIGHT_ON_REGIONS.names)
 
 
 def _mean(part: pd.DataFrame) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from gradewise.families.cnn.classifier import CnnClassifier, load_cnn, to_floats
 from gradewise.studies import shown
 from gradewise.studies.arrays import write_arrays
 from gradewise.studies.pooling import pooling_last
+from gradewise.studies.schemas import SHOWN
 from gradewise.views.chosen import read_pixels
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ def feature_maps(*, model: Path, samples: Path, layers: list[str], threads: int,
     pixels = read_pixels(samples, list(table["sample_id"]))
     maps = maps_of(network, pixels, layers)
     write_arrays(output / "maps.npz", {"pixels": pixels, **maps})
-    tables.write(table, output / "maps.parquet", tables.SHOWN)
+    tables.write(table, output / "maps.parquet", SHOWN)
     for name, of_layer in maps.items():
         log.info("%s: %d maps of %d x %d px of %d samples", name, *of_layer.shape[1:], len(of_layer))
 

@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from gradewise import command, tables
+from gradewise.studies.schemas import EXPONENTS, GROWTH
 
 LEVEL = 0.95
 LEAST_SIZES = 3
@@ -38,8 +39,8 @@ def scaling(*, runs: list[Path], output: Path) -> None:
     ]
     for row in fitted:
         log.info("%s: %s grows with images to the power of %.2f", row["model"], row["measure"], row["exponent"])
-    tables.write(growth, output / "growth.parquet", tables.GROWTH)
-    tables.write(pd.DataFrame(fitted), output / "exponents.parquet", tables.EXPONENTS)
+    tables.write(growth, output / "growth.parquet", GROWTH)
+    tables.write(pd.DataFrame(fitted), output / "exponents.parquet", EXPONENTS)
 
 
 def _costs(path: Path) -> list[dict[str, object]]:

@@ -1,0 +1,88 @@
+"""Schemas of the tables of images, each declared once."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from gradewise.tables import filled, nullable
+
+MANIFEST = pa.schema(
+    [
+        filled("image_id", pa.string()),
+        filled("path", pa.string()),
+        filled("label", pa.string()),
+        filled("group", pa.string()),
+        nullable("role", pa.string()),
+        filled("width", pa.int32()),
+        filled("height", pa.int32()),
+        filled("mode", pa.string()),
+        filled("bits", pa.int8()),
+        filled("pixel_hash", pa.string()),
+        nullable("mask", pa.string()),
+    ]
+)
+"""One row per image; further columns of the label table follow. `bits` is the number of bits its grey levels use."""
+
+IMAGES = pa.schema([*(nullable(field.name, field.type) for field in MANIFEST), nullable("reason", pa.string())])
+"""One row per listed file: the columns of the manifest, as far as the file can be read, and the `reason` if it cannot
+be used; further columns of the label table follow."""
+
+FINGERPRINTS = pa.schema(
+    [
+        filled("image_id", pa.string()),
+        filled("thumbnail", pa.binary()),
+        *(
+            filled(name, pa.float64())
+            for name in (
+                *("brightness", "contrast", "sharpness", "black_share", "saturated_share"),
+                *("border_red", "border_green", "border_blue"),
+            )
+        ),
+        filled("file_format", pa.string()),
+        filled("file_bytes", pa.int64()),
+        *(nullable(name, pa.string()) for name in ("camera_make", "camera_model", "software", "taken")),
+    ]
+)
+"""One row per image of the manifest: a small grey picture (`thumbnail`, rows of a square) and facts that do not depend
+on its content."""
+
+DUPLICATES = pa.schema(
+    [
+        filled("image_id", pa.string()),
+        filled("other_image_id", pa.string()),
+        filled("kind", pa.string()),
+        filled("symmetry", pa.int32()),
+        filled("cropped", pa.float64()),
+        filled("similarity", pa.float64()),
+    ]
+)
+"""One row per pair of images. Its `kind` is `exact` (copies with equal pixels), `near` (changed copies) or `alike` (not
+copies, but too similar to be independent). `symmetry` is the element of `symmetry.permutations` that maps the first to
+the other, `cropped` the share of the area that the other lacks (negative if the first lacks it), `similarity` the
+correlation of their structure after alignment."""
+
+AUDIT = pa.schema(
+    [
+        filled("check", pa.string()),
+        filled("severity", pa.string()),
+        nullable("subject", pa.string()),
+        nullable("image_id", pa.string()),
+        nullable("other_image_id", pa.string()),
+        nullable("value", pa.float64()),
+        nullable("low", pa.float64()),
+        nullable("high", pa.float64()),
+        nullable("baseline", pa.float64()),
+        filled("text", pa.string()),
+    ]
+)
+"""One row per finding. `severity` is `fact` (neutral), `notice` (worth checking, or already handled) or `warning` (may
+invalidate results); `subject` is the class, column or clue concerned; `low` and `high` bound the 95 % interval of
+`value`, which should be compared with `baseline`."""
+
+SPLITS = pa.schema(
+    [
+        filled("repeat", pa.int32()),
+        filled("image_id", pa.string()),
+        filled("role", pa.string()),
+    ]
+)
