@@ -19,7 +19,16 @@ from gradewise.config.datasets import Dataset
 from gradewise.config.section import to_json
 from gradewise.evaluation.calibration import calibrate
 from gradewise.evaluation.recommend import recommend
-from gradewise.evaluation.schemas import CALIBRATION, COMPARISONS, METRICS, SUBGROUPS, verdicts_schema
+from gradewise.evaluation.schemas import (
+    CALIBRATION,
+    COMPARISONS,
+    EXTRAPOLATIONS,
+    LEAKS,
+    LEARNING_CURVE,
+    METRICS,
+    SUBGROUPS,
+    verdicts_schema,
+)
 from gradewise.evaluation.subgroups import describe, measure_subgroups
 from gradewise.families.schemas import predictions_schema
 from gradewise.images.schemas import AUDIT, MANIFEST, SPLITS
@@ -28,6 +37,15 @@ from gradewise.results import Results
 from gradewise.views.schemas import samples_schema
 
 FAMILIES = {"cnn-small": "cnn", "svm-plain": "pca_svm", "forest-d4": "forest"}
+CHANGED = {
+    "audit": AUDIT,
+    "comparisons": COMPARISONS,
+    "extrapolations": EXTRAPOLATIONS,
+    "leaks": LEAKS,
+    "learning_curve": LEARNING_CURVE,
+}
+"""Schemas of the tables that a test may write itself."""
+
 SKILL = {"cnn-small": 1.9, "svm-plain": 1.1, "forest-d4": 1.0}
 
 
@@ -101,7 +119,7 @@ class Written:
     def write(self, **frames: pd.DataFrame) -> None:
         """Write tables by name."""
         for name, frame in frames.items():
-            tables.write(frame, self.results.table(name), getattr(tables, name.upper()))
+            tables.write(frame, self.results.table(name), CHANGED[name])
 
 
 FIBRES = World(
