@@ -16,8 +16,11 @@ from PIL import Image
 from gradewise.report.numbers import Estimate
 
 WIDE, BROKEN, MANY = 860, 950, 10
-"""Tables wider than this [px] are set smaller, those wider still break before intervals; with more
-columns they are set smaller yet."""
+"""Wider tables [px] are set smaller, those wider still break before intervals; with more columns they are set smaller
+yet."""
+
+LONG = 12
+"""Tables of metrics with more rows than this are folded."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Facts:
-    """A few numbers that stand out: (name, value, remark) each."""
+    """A few numbers that stand out, as (name, value, remark)."""
 
     kind: ClassVar[str] = "facts"
     facts: tuple[tuple[str, str, str], ...]
@@ -39,9 +42,9 @@ class Facts:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: its heading, the keys of its values in the data, and how they are written in a cell.
+    """A column of a table: its heading, the keys of its values in the data, and how these are written in a cell.
 
-    `kind` is number (to the right), name (kept on one line) or text (may run over several).
+    `kind` is number (aligned right), name (kept on one line) or text (may run over several lines).
     """
 
     heading: str
@@ -63,7 +66,7 @@ class Column:
     def interval(
         cls, heading: str, key: str, write: Callable[[Estimate], str], bounds: tuple[str, str] | None = None
     ) -> Column:
-        """A column of values with intervals, whose bounds are `{key}_low` and `{key}_high` if not named."""
+        """A column of values with intervals, whose bounds are `{key}_low` and `{key}_high` unless named."""
         keys = (key, *(bounds or (f"{key}_low", f"{key}_high")))
         return cls(heading, keys, lambda *ends: write(Estimate(*ends)))
 
@@ -98,9 +101,9 @@ class Table:
     def density(self) -> str:
         """How close columns have to stand, as classes of style: wide, broken and many, each with those before it."""
         width = sum(map(_width, self.columns, zip(*self._texts, strict=True)))
-        limits = {"wide": width > WIDE, "broken": width > BROKEN, "many": len(self.columns) > MANY}
-        last = max((place for place, beyond in enumerate(limits.values(), 1) if beyond), default=0)
-        return " ".join(list(limits)[:last])
+        if len(self.columns) > MANY:
+            return "wide broken many"
+        return "wide broken" if width > BROKEN else "wide" if width > WIDE else ""
 
     @property
     def rows(self) -> list[list[str]]:
@@ -112,10 +115,10 @@ class Table:
 
     @cached_property
     def _texts(self) -> list[list[str]]:
-        shown = self.data if self.limit is None else self.data.head(self.limit)
+        shown = self.data.head(len(self.data) - self.hidden)
         cells = []
         for column in self.columns:
-            keys = [column.keys] if isinstance(column.keys, str) else list(column.keys)
+            keys = [column.keys] if isinstance(column.keys, str) else column.keys
             cells.append([column.write(*values) for values in zip(*(shown[key] for key in keys), strict=True)])
         return [list(row) for row in zip(*cells, strict=True)]
 
@@ -133,7 +136,7 @@ def _width(column: Column, texts: tuple[str, ...]) -> float:
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing as SVG, with a caption to read beside it and an alternative text to read instead of it."""
+    """A drawing as SVG, with a caption and an alternative text for readers who do not see it."""
 
     kind: ClassVar[str] = "figure"
     name: str
@@ -144,7 +147,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Picture:
-    """A thumbnail with the lines under it; `detail` is a second picture next to it."""
+    """A thumbnail with the lines under it and, in `detail`, a second picture next to it."""
 
     image: Image.Image
     alt: str
@@ -173,14 +176,12 @@ class Section:
     Attributes
     ----------
     name : str
-        Its anchor.
+        Its anchor; a section with contents is laid out by the template `sections/{name}.html`, with underscores.
     title : str
     blocks : tuple of Block
         What stands below the heading, in this order, where there is no template.
     parts : tuple of Section
         What follows, each with a heading of its own.
-    template : str
-        File below `templates` that lays out what stands below the heading.
     contents : mapping of str to object
         What the template is filled with: words, blocks and lists of them.
     """
@@ -189,12 +190,16 @@ class Section:
     title: str
     blocks: tuple[Block, ...] = ()
     parts: tuple[Section, ...] = ()
-    template: str = "section.html"
     contents: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def template(self) -> str:
+        """File below `templates` that lays out what stands below the heading."""
+        return f"sections/{self.name.replace('-', '_')}.html" if self.contents else "section.html"
 
     def walk(self) -> list[Block]:
         """The blocks of this section and of its parts, in order."""
-        own = [*self.blocks, *(block for content in self.contents.values() for block in _blocks(content))]
+        own = [*self.blocks, *_blocks(list(self.contents.values()))]
         return [*own, *(block for part in self.parts for block in part.walk())]
 
 

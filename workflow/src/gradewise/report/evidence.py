@@ -59,15 +59,10 @@ class Evidence(Measured):
         return {name: self.results.view(name) for name in sorted(names)}
 
     @property
-    def families(self) -> dict[str, str]:
-        """Family of each model, as its runs record it."""
-        recorded = {run.model: str(run.record["family"]) for run in self.runs}
-        return {model: recorded.get(model, model) for model in self.models}
-
-    @property
     def styles(self) -> dict[str, Style]:
-        """How each model is drawn."""
-        return styles(self.families)
+        """How each model is drawn, by the family that its runs record."""
+        families = {run.model: str(run.record["family"]) for run in self.runs}
+        return styles({model: families.get(model, model) for model in self.models})
 
     @property
     def levels(self) -> list[Level]:
@@ -87,26 +82,15 @@ class Evidence(Measured):
 
 def bounded(row: Any, what: str) -> Estimate:
     """The estimate in the columns `what`, `what`_low and `what`_high of a row."""
-    return _estimate(row, what, f"{what}_low", f"{what}_high")
-
-
-def _estimate(row: Any, *names: str) -> Estimate:
-    numbers = (getattr(row, name) for name in names)
-    return Estimate(*(None if pd.isna(number) else float(number) for number in numbers))
+    values = (getattr(row, name) for name in (what, f"{what}_low", f"{what}_high"))
+    return Estimate(*(None if pd.isna(value) else float(value) for value in values))
 
 
 def side_by_side(rows: pd.DataFrame, by: list[str], models: list[str], values: list[str]) -> pd.DataFrame:
     """A table with the values of each model next to each other, in columns `{model} {value}`.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        One row per model and combination of `by`, in the order in which combinations are to be shown.
-    by : list of str
-        Columns that name a row of the new table.
-    models : list of str
-    values : list of str
-        Columns of each model; NaN where a combination has no row of it.
+    `rows` has one row per model and combination of `by`, in the order in which combinations are to be shown; values
+    are NaN where a model has no row.
     """
     wide = rows[by].drop_duplicates(ignore_index=True)
     for model in models:

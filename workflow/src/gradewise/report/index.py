@@ -24,21 +24,18 @@ def index(*, results: Path, datasets: list[str], studied: list[str], output: Pat
     output : Path
         The page.
     """
-    cards = [_read(results / dataset / "summary.json") for dataset in datasets]
-    studies = {dataset: _read(results / dataset / "studies" / "summary.json") for dataset in studied}
+    cards = [_read(results / dataset) for dataset in datasets]
+    studies = {dataset: _read(results / dataset / "studies") for dataset in studied}
     links = {card["dataset"]: page.relative(Path(card["page"]), output) for card in cards}
     published = {
-        dataset: (
-            page.relative(Path(study["page"]), output),
-            numbers.many(len(study["titles"]), "published result"),
-        )
+        dataset: (page.relative(Path(study["page"]), output), numbers.many(len(study["titles"]), "published result"))
         for dataset, study in studies.items()
     }
     page.render("index.html", output, title="Which classifier to use", cards=cards, links=links, studied=published)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    summary: dict[str, Any] = json.loads(path.read_text())
+def _read(folder: Path) -> dict[str, Any]:
+    summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
     return summary
 
 

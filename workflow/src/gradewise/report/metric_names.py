@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from gradewise.metrics import METRICS
 from gradewise.report import numbers
 from gradewise.report.numbers import Estimate
@@ -12,6 +14,7 @@ _TESTS = {
     "corrected_resampled_t": "corrected resampled t test",
     "clustered_t": "t test by groups",
 }
+_WRITERS = {"share": numbers.percent, "amount": numbers.amount}
 
 
 def name(metric: str, overall: bool = False) -> str:
@@ -30,11 +33,6 @@ def is_share(metric: str) -> bool:
     return METRICS[metric].unit == "share"
 
 
-def is_amount(metric: str) -> bool:
-    """Whether values are amounts in a unit of the user's own."""
-    return METRICS[metric].unit == "amount"
-
-
 def lower_is_better(metric: str) -> bool:
     """Whether small values are good."""
     return METRICS[metric].lower_is_better
@@ -47,9 +45,7 @@ def test_name(test: str) -> str:
 
 def value(metric: str, number: float | None) -> str:
     """A value of a metric: '84.2 %', '0.812', '31.5'."""
-    if is_amount(metric):
-        return numbers.amount(number)
-    return numbers.percent(number) if is_share(metric) else numbers.score(number)
+    return _WRITERS.get(METRICS[metric].unit, numbers.score)(number)
 
 
 def in_words(metric: str) -> str:
@@ -67,9 +63,7 @@ def reached(metric: str, number: float | None, unit: str = "image") -> str:
 
 def interval(metric: str, estimate: Estimate) -> str:
     """A value of a metric with its interval."""
-    if is_amount(metric):
-        return numbers.amount_interval(estimate)
-    return numbers.percent_interval(estimate) if is_share(metric) else numbers.score_interval(estimate)
+    return numbers.interval(estimate, partial(value, metric))
 
 
 def difference(metric: str, number: float | None) -> str:
@@ -93,10 +87,7 @@ def bounds(metric: str, estimate: Estimate) -> str:
 
 def difference_interval(metric: str, estimate: Estimate) -> str:
     """A difference with its interval."""
-    found = difference(metric, estimate.value)
-    if estimate.bounds is None or not numbers.known(estimate.value):
-        return found
-    return f"{found} ({difference(metric, estimate.low)} to {difference(metric, estimate.high)})"
+    return numbers.interval(estimate, partial(difference, metric))
 
 
 def order(metrics: list[str]) -> list[str]:

@@ -11,11 +11,12 @@ from gradewise.evaluation.estimates import known as known
 NONE = "–"
 MINUS = "−"
 SPACE = "\u00a0"
+THIN_SPACE = "\u202f"
 
 
 def percent(share: float | None) -> str:
     """0.842 as '84.2 %'."""
-    return f"{_tenths(share)}{SPACE}%" if share is not None and known(share) else NONE
+    return f"{100 * share:.1f}{SPACE}%".replace("-", MINUS) if share is not None and known(share) else NONE
 
 
 def whole_percent(share: float | None) -> str:
@@ -23,41 +24,45 @@ def whole_percent(share: float | None) -> str:
     return f"{100 * share:.0f}{SPACE}%" if share is not None and known(share) else NONE
 
 
-def percent_interval(estimate: Estimate) -> str:
-    """A share with its interval: '84.2 % (78.1 to 88.9)'."""
-    return f"{percent(estimate.value)}{_bounds(estimate, _tenths)}" if known(estimate.value) else NONE
-
-
 def score(value: float | None) -> str:
     """A dimensionless score with three decimals: '0.812'."""
     return f"{value:.3f}".replace("-", MINUS) if value is not None and known(value) else NONE
 
 
-def score_interval(estimate: Estimate) -> str:
-    """A score with its interval: '0.812 (0.744 to 0.871)'."""
-    return f"{score(estimate.value)}{_bounds(estimate, score)}" if known(estimate.value) else NONE
-
-
 def amount(value: float | None) -> str:
-    """An amount with one decimal and its thousands set apart: '31.5', '1 204.0'."""
-    if value is None or not known(value):
-        return NONE
-    return f"{value:,.1f}".replace(",", "\u202f").replace("-", MINUS)
-
-
-def amount_interval(estimate: Estimate) -> str:
-    """An amount with its interval: '31.5 (20.1 to 48.0)'."""
-    return f"{amount(estimate.value)}{_bounds(estimate, amount)}" if known(estimate.value) else NONE
+    """An amount with one decimal and separated thousands: '31.5', '1 204.0'."""
+    text = f"{value:,.1f}" if value is not None and known(value) else NONE
+    return text.replace(",", THIN_SPACE).replace("-", MINUS)
 
 
 def points(difference: float | None) -> str:
     """A difference of two shares in percentage points: '+3.1', '−0.8'."""
-    return _signed(100 * difference) if difference is not None and known(difference) else NONE
+    text = f"{100 * difference:+.1f}" if difference is not None and known(difference) else NONE
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", MINUS)
 
 
-def points_interval(estimate: Estimate) -> str:
+def interval(estimate: Estimate, write: Callable[[float | None], str]) -> str:
+    """A value with its interval, whose ends have no unit: '84.2 % (78.1 to 88.9)'."""
+    value = write(estimate.value)
+    if estimate.bounds is None or not known(estimate.value):
+        return value
+    low, high = (write(bound).removesuffix(f"{SPACE}%") for bound in estimate.bounds)
+    return f"{value} ({low} to {high})"
+
+
+def percent_interval(share: Estimate) -> str:
+    """A share with its interval: '84.2 % (78.1 to 88.9)'."""
+    return interval(share, percent)
+
+
+def score_interval(value: Estimate) -> str:
+    """A score with its interval: '0.812 (0.744 to 0.871)'."""
+    return interval(value, score)
+
+
+def points_interval(difference: Estimate) -> str:
     """A difference with its interval: '+3.1 (−0.8 to +7.0)'."""
-    return f"{points(estimate.value)}{_bounds(estimate, points)}" if known(estimate.value) else NONE
+    return interval(difference, points)
 
 
 def p_value(p: float | None) -> str:
@@ -94,12 +99,12 @@ def size(count: float | None) -> str:
 
 def memory(mebibytes: float | None) -> str:
     """Memory given in MiB, as `size` writes bytes."""
-    return size(mebibytes * 2**20) if mebibytes is not None and known(mebibytes) else NONE
+    return size(None if mebibytes is None else mebibytes * 2**20)
 
 
 def count(number: float | None) -> str:
-    """A whole number with its thousands set apart: '12 345'."""
-    return f"{number:,.0f}".replace(",", "\u202f") if number is not None and known(number) else NONE
+    """A whole number with separated thousands: '12 345'."""
+    return f"{number:,.0f}".replace(",", THIN_SPACE) if number is not None and known(number) else NONE
 
 
 def many(number: int, noun: str) -> str:
@@ -124,16 +129,3 @@ def rounds(repeats: int, folds: int | None = None) -> str:
 def listed(names: list[str]) -> str:
     """'a', 'a and b', 'a, b and c'."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _tenths(share: float | None) -> str:
-    return f"{100 * share:.1f}".replace("-", MINUS) if share is not None and known(share) else NONE
-
-
-def _signed(value: float) -> str:
-    text = f"{value:+.1f}"
-    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", MINUS)
-
-
-def _bounds(estimate: Estimate, write: Callable[[float | None], str]) -> str:
-    return f" ({write(estimate.bounds[0])} to {write(estimate.bounds[1])})" if estimate.bounds else ""

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from gradewise import tables
 from gradewise.report import pictures
 from gradewise.report.blocks import Figure, Gallery, Section, Table
+from gradewise.report.evidence import Evidence
 
 
 def render(template: str, output: Path, **content: Any) -> None:
@@ -43,28 +44,42 @@ def _environment() -> Environment:
     return environment
 
 
-def write_assets(sections: Sequence[Section], folder: Path) -> None:
-    """Write each table as CSV, each drawing as SVG and each gallery as PNG into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for section in sections:
-        for block in section.walk():
-            if isinstance(block, Table):
-                _write(folder / f"{block.name}.csv", block.data.to_csv(index=False, lineterminator="\n").encode())
-            elif isinstance(block, Figure):
-                _write(folder / f"{block.name}.svg", block.svg)
-            elif isinstance(block, Gallery):
-                sheet = pictures.contact_sheet([(each.image, each.detail, each.lines) for each in block.pictures])
-                _write(folder / f"{block.name}.png", sheet)
+def write(
+    evidence: Evidence,
+    sections: Sequence[Section],
+    *,
+    title: str,
+    output: Path,
+    assets: Path,
+    related: Path | None,
+    words: str,
+) -> None:
+    """Write a page on a dataset to `output`, and its tables as CSV, drawings as SVG and galleries as PNG to `assets`.
+
+    The page begins with a link in these words to the page `related`, if there is one.
+    """
+    assets.mkdir(parents=True, exist_ok=True)
+    for block in (block for section in sections for block in section.walk()):
+        if isinstance(block, Table):
+            _write(assets / f"{block.name}.csv", block.data.to_csv(index=False, lineterminator="\n").encode())
+        elif isinstance(block, Figure):
+            _write(assets / f"{block.name}.svg", block.svg)
+        elif isinstance(block, Gallery):
+            _write(assets / f"{block.name}.png", pictures.contact_sheet(block.pictures))
+    render(
+        "report.html",
+        output,
+        title=title,
+        simulated=evidence.settings.simulate,
+        related=None if related is None else (relative(related, output), words),
+        sections=sections,
+        assets=relative(assets, output),
+    )
 
 
 def relative(target: Path, page: Path) -> str:
     """A path as a link from a page."""
     return Path(os.path.relpath(target, page.parent)).as_posix()
-
-
-def link(target: Path | None, page: Path, words: str) -> tuple[str, str] | None:
-    """Where a page leads to and in which words; None without a target."""
-    return None if target is None else (relative(target, page), words)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -14,6 +14,7 @@ from PIL import Image
 from gradewise.command import UserError
 from gradewise.images.decode import UnreadableError, decode, to_uint8
 from gradewise.report import drawing
+from gradewise.report.blocks import Picture
 from gradewise.views.chosen import find_pixels
 
 SIDE = 220
@@ -32,28 +33,20 @@ def thumbnail(path: Path, bits: int) -> Image.Image:
     Raises
     ------
     UserError
-        Where the image is no longer there or can no longer be read.
+        Where the image is gone or can no longer be read.
     """
     try:
         pixels = to_uint8(decode(path).pixels, bits)
     except UnreadableError as error:
-        raise UserError(f"{path}: {error}; it was read before, so put it back or make the manifest anew") from None
+        raise UserError(f"{path}: {error}; it was read before, so put it back or rebuild the manifest") from None
     return _fit(Image.fromarray(pixels))
 
 
-def samples(view: Path, wanted: Collection[str]) -> dict[str, Image.Image]:
-    """Pictures of some samples.
-
-    Parameters
-    ----------
-    view : Path
-        A view's cache.
-    wanted : collection of str
-        Values of sample_id.
-    """
+def samples(view: Path, sample_ids: Collection[str]) -> dict[str, Image.Image]:
+    """Pictures of the samples with these identifiers in a view's cache, by identifier."""
     return {
         name: _fit(Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels))
-        for name, pixels in find_pixels(view, wanted).items()
+        for name, pixels in find_pixels(view, sample_ids).items()
     }
 
 
@@ -64,23 +57,18 @@ def to_jpeg(picture: Image.Image) -> bytes:
     return stream.getvalue()
 
 
-def contact_sheet(pictures: list[tuple[Image.Image, Image.Image | None, tuple[str, ...]]]) -> bytes:
-    """Pictures with their lines of text on one sheet, as PNG.
-
-    Parameters
-    ----------
-    pictures : list of (picture, detail or None, lines)
-        A detail stands to the right of its picture.
-    """
+def contact_sheet(pictures: Sequence[Picture]) -> bytes:
+    """Pictures with their lines of text on one sheet, as PNG; a detail stands to the right of its picture."""
     across = min(4, len(pictures))
     down = -(-len(pictures) // across)
     with drawing.style(), mpl.rc_context({"figure.constrained_layout.use": False}):
         figure = Figure(figsize=(1.9 * across, 2.2 * down))
-        for place, (picture, detail, lines) in enumerate(pictures):
-            axes = figure.add_subplot(down, across, place + 1)
-            axes.imshow(_beside(picture, detail), cmap="gray", vmin=0, vmax=255)
+        for place, picture in enumerate(pictures, 1):
+            axes = figure.add_subplot(down, across, place)
+            axes.imshow(_beside(picture.image, picture.detail), cmap="gray", vmin=0, vmax=255)
             axes.set_axis_off()
-            axes.set_title("\n".join(_shortened(line) for line in lines), fontsize=5.5, fontweight="normal", pad=3)
+            lines = "\n".join(map(_shortened, picture.lines))
+            axes.set_title(lines, fontsize=5.5, fontweight="normal", pad=3)
         figure.subplots_adjust(left=0, right=1, bottom=0, top=1, hspace=0.2, wspace=0.1)
         stream = io.BytesIO()
         figure.savefig(stream, format="png", dpi=150, metadata={"Software": None}, bbox_inches="tight", pad_inches=0.05)
@@ -96,14 +84,14 @@ def _fit(picture: Image.Image) -> Image.Image:
 
 
 def _beside(picture: Image.Image, detail: Image.Image | None) -> np.ndarray:
-    colour = picture.convert("RGB")
+    picture = picture.convert("RGB")
     if detail is None:
-        return np.asarray(colour)
-    half = detail.convert("RGB")
-    half = half.resize((max(1, round(half.width * colour.height / 2 / half.height)), max(1, colour.height // 2)))
-    sheet = Image.new("RGB", (colour.width + 6 + half.width, colour.height), "white")
-    sheet.paste(colour, (0, 0))
-    sheet.paste(half, (colour.width + 6, 0))
+        return np.asarray(picture)
+    height = max(1, picture.height // 2)
+    width = max(1, round(detail.width * picture.height / 2 / detail.height))
+    sheet = Image.new("RGB", (picture.width + 6 + width, picture.height), "white")
+    sheet.paste(picture, (0, 0))
+    sheet.paste(detail.convert("RGB").resize((width, height)), (picture.width + 6, 0))
     return np.asarray(sheet)
 
 

@@ -50,15 +50,14 @@ def report(
     """
     known = evidence.read(results, dataset, seed)
     shown = list(sections.make(known))
-    page.write_assets(shown, assets)
-    page.render(
-        "report.html",
-        output,
+    page.write(
+        known,
+        shown,
         title=f"Which classifier for {known.dataset}?",
-        simulated=known.settings.simulate,
-        related=page.link(studies_page, output, "Published results, reproduced"),
-        sections=shown,
-        assets=page.relative(assets, output),
+        output=output,
+        assets=assets,
+        related=studies_page,
+        words="Published results, reproduced",
     )
     advice = headline(known.recommendation)
     write_json(

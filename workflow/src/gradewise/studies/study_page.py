@@ -75,15 +75,14 @@ def study_page(
         *parts,
         origin(base, f"reports/{base.dataset}-studies.html"),
     ]
-    page.write_assets(every, assets)
-    page.render(
-        "report.html",
-        output,
+    page.write(
+        base,
+        every,
         title=f"{base.dataset}: {'published results reproduced' if _published(sections) else 'studies'}",
-        simulated=base.settings.simulate,
-        related=page.link(report_page, output, f"The report on {base.dataset}: which classifier to use"),
-        sections=every,
-        assets=page.relative(assets, output),
+        output=output,
+        assets=assets,
+        related=report_page,
+        words=f"The report on {base.dataset}: which classifier to use",
     )
     titles = [study.title for study in sections.values()]
     write_json(summary, {"dataset": base.dataset, "page": str(output), "titles": titles})

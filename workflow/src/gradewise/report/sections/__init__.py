@@ -1,7 +1,7 @@
-"""The sections of a report. A section is a module here and a template of its name below `templates/sections`.
+"""The sections of a report: each is a module here and a template of its name below `templates/sections`.
 
-A module says with `ORDER` where its section stands, and makes it with `section(evidence)`, which returns None if there
-is nothing to show. Nothing else knows which sections there are.
+`ORDER` of a module says where its section stands; `section(evidence)` makes it, or returns None if there is nothing to
+show. Nothing else knows which sections there are.
 """
 
 from __future__ import annotations

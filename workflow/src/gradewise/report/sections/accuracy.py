@@ -33,7 +33,6 @@ def section(evidence: Evidence) -> Section:
     return Section(
         "accuracy",
         "Accuracy",
-        template="sections/accuracy.html",
         contents={
             "basis": _basis(evidence),
             "unit": evidence.deciding_level,

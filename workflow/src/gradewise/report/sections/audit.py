@@ -47,7 +47,6 @@ def section(evidence: Evidence) -> Section:
     return Section(
         "audit",
         "Data audit",
-        template="sections/audit.html",
         contents={
             "copies": len(copies),
             "exact": exact,

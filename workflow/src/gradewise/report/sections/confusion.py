@@ -35,7 +35,6 @@ def section(evidence: Evidence) -> Section:
         "confusion",
         "Confusion matrices",
         parts=tuple(parts),
-        template="sections/confusion.html",
         contents={
             "unit": evidence.deciding_level,
             "rounds": numbers.rounds(repeats, evidence.settings.evaluation.folds) if repeats > 1 else "",

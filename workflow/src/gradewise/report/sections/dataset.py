@@ -35,7 +35,6 @@ def section(evidence: Evidence) -> Section:
         Section(
             "quarantine",
             "Images set aside",
-            template="sections/quarantine.html",
             contents={"files": numbers.many(len(evidence.quarantine), "file"), "shown": _quarantine(evidence)},
         ),
     )
@@ -43,7 +42,6 @@ def section(evidence: Evidence) -> Section:
         "dataset",
         "Dataset",
         parts=parts,
-        template="sections/dataset.html",
         contents={
             "basis": numbers.basis(len(manifest), manifest["group"].nunique(), "image"),
             "same": "all" if len(sizes) == 1 else f"{numbers.percent(sizes.iloc[0] / len(manifest))} of them",
@@ -170,7 +168,6 @@ def _splits(evidence: Evidence, samples: dict[str, pd.DataFrame]) -> Section:
     return Section(
         "splits",
         "Splits",
-        template="sections/splits.html",
         contents={
             "plan": plan,
             "holdout": numbers.percent(plan.holdout) if plan.holdout is not None else "",

@@ -22,7 +22,7 @@ def section(evidence: Evidence) -> Section | None:
         return None
     timed = table.data.loc[table.data[evidence.settings.deciding_metric].notna() & (table.data["seconds_fit"] > 0)]
     shown = [*([_figure(evidence, timed)] if len(timed) else []), table]
-    return Section("efficiency", "Efficiency", template="sections/efficiency.html", contents={"shown": shown})
+    return Section("efficiency", "Efficiency", contents={"shown": shown})
 
 
 def _table(evidence: Evidence) -> Table:

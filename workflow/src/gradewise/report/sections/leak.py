@@ -26,7 +26,6 @@ def section(evidence: Evidence) -> Section | None:
     return Section(
         "leak",
         "What a careless split would have claimed",
-        template="sections/leak.html",
         contents={
             "findings": [] if alone else [_finding(evidence, row) for row in rows.itertuples(index=False)],
             "siblings": numbers.percent(float(rows["siblings"].mean())),

@@ -25,7 +25,6 @@ def section(evidence: Evidence) -> Section | None:
     return Section(
         "learning-curve",
         "Would more images help?",
-        template="sections/learning_curve.html",
         contents={
             "findings": [_finding(row) for row in outlook.itertuples(index=False)],
             "draws": DRAWS,

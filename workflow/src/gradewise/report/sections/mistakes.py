@@ -33,7 +33,6 @@ def section(evidence: Evidence) -> Section:
         "mistakes",
         "Most confident mistakes",
         parts=tuple(parts),
-        template="sections/mistakes.html",
         contents={"most": MOST, "unit": unit, "tiled": evidence.tiled},
     )
 

@@ -42,7 +42,7 @@ def section(evidence: Evidence) -> Section | None:
         ),
     )
     shown = [_figure(evidence, means, tests, level), table]
-    return Section("out-of-bag", "Out-of-bag accuracy", template="sections/out_of_bag.html", contents={"shown": shown})
+    return Section("out-of-bag", "Out-of-bag accuracy", contents={"shown": shown})
 
 
 def _figure(

@@ -28,7 +28,6 @@ def section(evidence: Evidence) -> Section | None:
     return Section(
         "pairs",
         "Comparison of pairs",
-        template="sections/pairs.html",
         contents={
             "unit": unit,
             "several": len(rows) > 1,

@@ -38,7 +38,6 @@ def section(evidence: Evidence) -> Section | None:
     return Section(
         "probabilities",
         "Probabilities",
-        template="sections/probabilities.html",
         contents={"sentences": _of_the_choice(evidence, rows), "shown": shown},
     )
 

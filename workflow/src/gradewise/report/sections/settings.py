@@ -161,7 +161,7 @@ def origin(evidence: Evidence, page: str) -> Section:
         (Column.name("What", "what"), Column.text("Value", "value")),
         folded=True,
     )
-    return Section("provenance", "Origin", template="sections/origin.html", contents={"page": page, "shown": table})
+    return Section("origin", "Origin", contents={"page": page, "shown": table})
 
 
 def _over_models(evidence: Evidence, key: str) -> str:

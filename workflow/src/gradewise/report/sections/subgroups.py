@@ -27,7 +27,6 @@ def section(evidence: Evidence) -> Section | None:
     return Section(
         "subgroups",
         "Subgroups",
-        template="sections/subgroups.html",
         contents={
             "columns": numbers.listed([_words(column) for column in dict.fromkeys(chosen["column"])]),
             "least": LEAST_IMAGES,

@@ -23,7 +23,7 @@ def section(evidence: Evidence) -> Section | None:
     if not recorded:
         return None
     shown = [_figure(evidence, recorded), _table(recorded)]
-    return Section("training", "Training curves", template="sections/training.html", contents={"shown": shown})
+    return Section("training", "Training curves", contents={"shown": shown})
 
 
 def _curves(evidence: Evidence, model: str) -> pd.DataFrame:
