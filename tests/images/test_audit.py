@@ -113,7 +113,7 @@ def test_where_all_images_look_alike_no_pair_is_accused(world):
         Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8)).save(world.folder / "images" / row["image_id"])
     found = of(world.audit(), "alike")
     assert list(found["severity"]) == ["fact"]
-    assert "too many to say of any pair" in found["text"].iloc[0]
+    assert "too many to conclude that any pair" in found["text"].iloc[0]
 
 
 def test_copies_that_are_not_joined_are_a_warning(world):
@@ -139,7 +139,7 @@ def test_a_size_that_equals_the_label_is_a_warning_also_where_images_are_too_few
     found = world.audit()
     assert "clue" not in set(found["check"])
     assert list(of(found, "clue equals label")["severity"]) == ["warning"]
-    assert "size alone tells the classes apart: no two share a value, in all 32 images" in set(found["text"])
+    assert "size alone separates the classes: no two share a value, in all 32 images" in set(found["text"])
 
 
 def test_a_class_taken_with_another_camera_is_a_warning(world):

@@ -78,7 +78,7 @@ def replace(old, new):
         (replace(",", ";"), "no column image_id nor label.*separated by commas"),
         (replace("bad/s0_1.png,bad", "bad/s0_1.png,"), r"1 rows have no label; the first is line 3"),
         (replace("bad/s0_1.png,bad", "bad/s0_1.png,ugly"), r"label that is not among \['good', 'bad'\].*ugly"),
-        (replace("bad/s0_1.png", "bad/s0_0.png"), r"stand twice \(image_id\); the first is line 3"),
+        (replace("bad/s0_1.png", "bad/s0_0.png"), r"repeat an image_id; the first is line 3"),
         (replace("bad/s0_1.png", "../data/bad/s0_1.png"), "point outside the folder"),
         (replace("bad/s0_1.png", "/etc/passwd"), "point outside the folder"),
         (replace("/s", "/x"), r"none of its 12 images is in .*data.* is images: right"),

@@ -102,9 +102,9 @@ def test_an_array_that_is_cut_off_or_of_other_samples_is_refused(dataset):
     array = path.with_suffix(".npy")
     whole = array.read_bytes()
     for spoilt, message in (
-        (whole[:-1], "not whole"),
-        (whole[:10], "not whole"),
-        (whole[:-1] + bytes([whole[-1] ^ 1]), "other samples than those of"),
+        (whole[:-1], "incomplete"),
+        (whole[:10], "incomplete"),
+        (whole[:-1] + bytes([whole[-1] ^ 1]), "does not hold the samples of"),
     ):
         array.write_bytes(spoilt)
         with pytest.raises(UserError, match=message):

@@ -9,13 +9,13 @@ from __future__ import annotations
 import csv
 import logging
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from gradewise import command, tables
-from gradewise.images.clues import TOGETHER, WITHOUT_CONTENT, as_numbers, clues, guess
+from gradewise.images.clues import TOGETHER, WITHOUT_CONTENT, Guess, as_numbers, clues, guess
 from gradewise.images.schemas import AUDIT, MANIFEST
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,12 @@ GAIN, CHANCE = 0.02, 0.001
 DETERMINED = 0.95
 """Accuracy from which a column nearly determines the label."""
 
+MANY_OF_A_VALUE = 5
+"""Minimum number of images per value, on average, for it to mean something that no two classes share a value."""
+
 FEW_GROUPS = 5
+"""Number of groups below which a class may be recognised by its groups alone."""
+
 FAR = 5.0
 """Robust standard deviations beyond which a picture is an outlier."""
 
@@ -52,8 +57,10 @@ TURNS = (
 )
 """The elements of `symmetry.permutations` in words."""
 
+NUMBERS = ("value", "low", "high", "baseline")
+
 Joined = bool | Literal["exact"]
-Finding = dict[str, Any]
+Finding = dict[str, str | float]
 
 
 def audit(
@@ -85,13 +92,13 @@ def audit(
     prints = tables.read(fingerprints)
     copies = tables.read(duplicates)
     with quarantine.open(newline="", encoding="utf-8") as stream:
-        aside = sum(1 for _ in csv.DictReader(stream))
+        unusable = sum(1 for _ in csv.DictReader(stream))
     findings = [
         *_duplicates(images, copies.loc[copies["kind"] != "alike"], joined),
         *_alike(images, copies.loc[copies["kind"] == "alike"]),
         *_clues(images, prints, seed),
         *_columns(images, seed),
-        *_balance(images, classes, aside),
+        *_balance(images, classes, unusable),
         *_groups(images),
         *_outliers(prints),
     ]
@@ -101,111 +108,108 @@ def audit(
         log.info("%d of severity %s: %s", len(part), severity, ", ".join(sorted(set(part["check"]))))
 
 
-MANY_OF_A_VALUE = 5
-"""Images of each value, on average, from which it means something that no two classes share one."""
-
-NUMBERS = ("value", "low", "high", "baseline")
-
-
-def _finding(check: str, severity: str, text: str, **more: Any) -> Finding:
-    return {"check": check, "severity": severity, "text": text, **more}
+def _finding(check: str, severity: str, text: str, **further: str | float) -> Finding:
+    return {"check": check, "severity": severity, "text": text, **further}
 
 
 def _duplicates(images: pd.DataFrame, copies: pd.DataFrame, joined: Joined) -> list[Finding]:
-    known = images.set_index("image_id")[["label", "role"]]
+    facts = images.set_index("image_id")[["label", "role"]]
     findings = []
     for row in copies.itertuples(index=False):
-        first, other = known.loc[row.image_id], known.loc[row.other_image_id]
+        first, other = facts.loc[row.image_id], facts.loc[row.other_image_id]
         pair = {"image_id": row.image_id, "other_image_id": row.other_image_id, "value": row.similarity}
         together = joined is True or joined == row.kind
-        what = "the same pixels" if row.kind == "exact" else _change(row.symmetry, row.cropped)
-        done = "they share a group" if together else "they were not joined"
-        findings.append(
-            _finding(f"{row.kind} duplicate", "notice" if together else "warning", f"{what}; {done}", subject=what)
-            | pair
-        )
+        severity = "notice" if together else "warning"
+        change = "the same pixels" if row.kind == "exact" else _change(row.symmetry, row.cropped)
+        text = f"{change}; {'they share a group' if together else 'they do not share a group'}"
+        findings.append(_finding(f"{row.kind} duplicate", severity, text, subject=change, **pair))
         if first["label"] != other["label"]:
             text = f"copies of one picture are labelled {first['label']} and {other['label']}: one must be wrong"
-            findings.append(_finding("conflicting labels", "warning", text) | pair)
+            findings.append(_finding("conflicting labels", "warning", text, **pair))
         if isinstance(first["role"], str) and isinstance(other["role"], str) and first["role"] != other["role"]:
-            text = f"copies of one picture stand in {first['role']} and {other['role']}"
-            left = "; only one of them is used" if together else ""
-            severity = "notice" if together else "warning"
-            findings.append(_finding("copy across roles", severity, text + left) | pair)
+            text = f"copies of one picture have the roles {first['role']} and {other['role']}"
+            text += "; only one of them is used" if together else ""
+            findings.append(_finding("copy across roles", severity, text, **pair))
     return findings
 
 
 def _alike(images: pd.DataFrame, pairs: pd.DataFrame) -> list[Finding]:
     """Pairs of different groups that are not copies but too similar to be independent."""
-    known = images.set_index("image_id")[["group", "role"]]
-    ends = [known.loc[pairs[end]].reset_index(drop=True) for end in ("image_id", "other_image_id")]
-    parted = (ends[0]["group"] != ends[1]["group"]).to_numpy()
-    across = parted & (ends[0]["role"].fillna("") != ends[1]["role"].fillna("")).to_numpy()
+    facts = images.set_index("image_id")[["group", "role"]]
+    first, other = (facts.loc[pairs[end]].reset_index(drop=True) for end in ("image_id", "other_image_id"))
+    groups_differ = (first["group"] != other["group"]).to_numpy()
+    roles_differ = groups_differ & (first["role"].fillna("") != other["role"].fillna("")).to_numpy()
     count, in_other_role = (
-        len(set(pairs.loc[those, ["image_id", "other_image_id"]].to_numpy().ravel())) for those in (parted, across)
+        len(set(pairs.loc[differ, ["image_id", "other_image_id"]].to_numpy().ravel()))
+        for differ in (groups_differ, roles_differ)
     )
     if not count:
         return []
-    text = f"{count} of {len(images)} images look much like an image of another group"
-    text += f", {in_other_role} of them like one of another role" if in_other_role else ""
+    text = f"{count} of {len(images)} images closely resemble an image of another group"
+    text += f", {in_other_role} of them one with another role" if in_other_role else ""
     share = count / len(images)
     if share > MOST_ALIKE:
-        text += ": too many to say of any pair that it shows one scene or specimen. If specimens were taken more than "
-        text += "once, or images follow each other in time, name the specimen in a column and set group to it"
+        text += ": too many to conclude that any pair shows one scene or specimen. If specimens were photographed more "
+        text += "than once, or images follow each other in time, name the specimen in a column and set group to it"
         return [_finding("alike", "fact", text, value=share)]
-    text += ", as photos of one scene or sister specimens do. They were not joined: where they belong together, name "
-    text += "the scene or specimen in a column and set group to it"
+    text += ", as photos of one scene or of sister specimens do. They do not share a group: if they belong together, "
+    text += "name the scene or specimen in a column and set group to it"
     findings = [_finding("alike", "notice", text, value=share)]
-    listed = pairs.loc[parted].sort_values("similarity", ascending=False, kind="stable").head(PAIRS_LISTED)
+    listed = pairs.loc[groups_differ].sort_values("similarity", ascending=False, kind="stable").head(PAIRS_LISTED)
     for row in listed.itertuples(index=False):
+        pair = {"image_id": row.image_id, "other_image_id": row.other_image_id, "value": row.similarity}
         turn = f", {TURNS[row.symmetry]}" if TURNS[row.symmetry] else ""
-        text = f"{row.similarity:.1%} of the structure is the same{turn}; no copies"
-        findings.append(
-            _finding("alike", "notice", text, subject=f"{row.similarity:.1%} the same")
-            | {"image_id": row.image_id, "other_image_id": row.other_image_id, "value": row.similarity}
-        )
+        text = f"{row.similarity:.1%} of the structure is the same{turn}; not copies"
+        findings.append(_finding("alike", "notice", text, subject=f"{row.similarity:.1%} the same", **pair))
     return findings
 
 
 def _change(turn: int, cropped: float) -> str:
     cut = "cropped" if cropped > 0.02 else "showing more at the sides" if cropped < -0.02 else ""
     words = [word for word in (TURNS[turn], cut) if word]
-    return ", ".join(words) if words else "saved anew or resized"
+    return ", ".join(words) if words else "recompressed or resized"
 
 
 def _clues(images: pd.DataFrame, prints: pd.DataFrame, seed: int) -> list[Finding]:
-    findings, of_classes = [], clues(images, prints)
-    for name in (name for name in WITHOUT_CONTENT if name in of_classes):
-        facts = of_classes[name]
+    labels, facts_of_clues = images["label"], clues(images, prints)
+    findings = []
+    for name, facts in facts_of_clues.items():
+        if name not in WITHOUT_CONTENT:
+            continue
         alone = [facts[[fact]] for fact in facts if fact != "taken"]
-        if any(_tells_apart(values.apply(tuple, axis=1), images["label"]) for values in (facts, *alone)):
-            text = f"{name} alone tells the classes apart: no two share a value, in all {len(images)} images"
+        if any(_separates_classes(values.apply(tuple, axis=1), labels) for values in (facts, *alone)):
+            text = f"{name} alone separates the classes: no two share a value, in all {len(images)} images"
             findings.append(_finding("clue equals label", "warning", text, subject=name, value=1.0))
-    for name, facts in of_classes.items():
-        guessed = guess(facts, images["label"], images["group"], seed)
+    for name, facts in facts_of_clues.items():
+        guessed = guess(facts, labels, images["group"], seed)
         if guessed is None:
             continue
-        tells = guessed.gain >= GAIN and guessed.p_value < CHANCE
-        severity = "fact" if not tells else "warning" if name in WITHOUT_CONTENT else "notice"
-        if name == TOGETHER:
+        if name == TOGETHER or not _beats_chance(guessed):
             severity = "fact"
+        else:
+            severity = "warning" if name in WITHOUT_CONTENT else "notice"
         text = f"{name}: {guessed.accuracy:.1%} of classes predicted from it alone, {guessed.baseline:.1%} by "
         text += "always predicting the most frequent class"
-        findings.append(
-            _finding("clue", severity, text, subject=name)
-            | {"value": guessed.accuracy, "low": guessed.low, "high": guessed.high, "baseline": guessed.baseline}
-        )
+        findings.append(_finding("clue", severity, text, subject=name, **_measured(guessed)))
     return findings
 
 
-def _tells_apart(values: pd.Series, labels: pd.Series) -> bool:
-    """Whether no value occurs under two labels, although values occur several times on average."""
-    return bool(labels.groupby(values).nunique().max() == 1 and values.nunique() * MANY_OF_A_VALUE <= len(values))
+def _beats_chance(guessed: Guess) -> bool:
+    return guessed.gain >= GAIN and guessed.p_value < CHANCE
 
 
-def _same_as(values: pd.Series, labels: pd.Series) -> bool:
-    """Whether each value belongs to one label and each label to one value."""
-    return bool(labels.groupby(values).nunique().max() == 1 and values.groupby(labels).nunique().max() == 1)
+def _measured(guessed: Guess) -> dict[str, float]:
+    return {"value": guessed.accuracy, "low": guessed.low, "high": guessed.high, "baseline": guessed.baseline}
+
+
+def _separates_classes(values: pd.Series, labels: pd.Series) -> bool:
+    """Whether no two labels share a value, although values occur several times on average."""
+    return _determines(values, labels) and values.nunique() * MANY_OF_A_VALUE <= len(values)
+
+
+def _determines(values: pd.Series, others: pd.Series) -> bool:
+    """Whether each value occurs with only one of the other values."""
+    return bool(others.groupby(values).nunique().max() == 1)
 
 
 def _columns(images: pd.DataFrame, seed: int) -> list[Finding]:
@@ -215,24 +219,21 @@ def _columns(images: pd.DataFrame, seed: int) -> list[Finding]:
         values = column.astype(str)
         if values.nunique() < 2:
             continue
-        if _same_as(values, images["label"]):
-            text = f"column {name} says the same as the label in all {len(images)} images"
+        if _determines(values, images["label"]) and _determines(images["label"], values):
+            text = f"column {name} is equivalent to the label in all {len(images)} images"
             findings.append(_finding("column equals label", "warning", text, subject=name, value=1.0))
             continue
         # Words that are different for nearly every image cannot predict anything.
         if not pd.api.types.is_numeric_dtype(column) and values.nunique() > len(images) / 2:
             continue
         guessed = guess(as_numbers(images[[name]]), images["label"], images["group"], seed)
-        if guessed and guessed.accuracy >= DETERMINED and guessed.gain >= GAIN and guessed.p_value < CHANCE:
+        if guessed and guessed.accuracy >= DETERMINED and _beats_chance(guessed):
             text = f"column {name} alone predicts {guessed.accuracy:.1%} of the labels; models never see it"
-            findings.append(
-                _finding("column predicts label", "notice", text, subject=name)
-                | {"value": guessed.accuracy, "low": guessed.low, "high": guessed.high, "baseline": guessed.baseline}
-            )
+            findings.append(_finding("column predicts label", "notice", text, subject=name, **_measured(guessed)))
     return findings
 
 
-def _balance(images: pd.DataFrame, classes: list[str], aside: int) -> list[Finding]:
+def _balance(images: pd.DataFrame, classes: list[str], unusable: int) -> list[Finding]:
     shares = images["label"].value_counts(normalize=True)
     findings = [
         _finding(
@@ -244,25 +245,25 @@ def _balance(images: pd.DataFrame, classes: list[str], aside: int) -> list[Findi
         )
         for name in classes
     ]
-    if aside:
-        text = f"{aside} files could not be used"
-        findings.append(_finding("set aside", "notice", text, value=aside / (aside + len(images))))
+    if unusable:
+        text = f"{unusable} files could not be used"
+        findings.append(_finding("set aside", "notice", text, value=unusable / (unusable + len(images))))
     return findings
 
 
 def _groups(images: pd.DataFrame) -> list[Finding]:
     """Groups of one class only: harmless if there are many, a possible shortcut if a class has only a few."""
-    of_group = images.groupby("group").agg(images=("image_id", "size"), labels=("label", "nunique"))
-    several = of_group.loc[of_group["images"] > 1]
+    sizes = images.groupby("group").agg(images=("image_id", "size"), labels=("label", "nunique"))
+    several = sizes.loc[sizes["images"] > 1]
     if several.empty:
         return []
     pure = several["labels"] == 1
-    text = f"{int(pure.sum())} of {len(several)} groups with several images hold one class only"
+    text = f"{int(pure.sum())} of {len(several)} groups with several images contain one class only"
     findings = [_finding("groups of one class", "fact", text, value=float(pure.mean()))]
     for name, groups in images.groupby("label")["group"].unique().items():
-        if len(groups) < FEW_GROUPS and of_group.loc[groups, "labels"].max() == 1:
-            text = f"all images of class {name} come from {len(groups)} groups that hold nothing else: what is told "
-            text += "apart may be the group, not the class"
+        if len(groups) < FEW_GROUPS and sizes.loc[groups, "labels"].max() == 1:
+            text = f"all images of class {name} come from {len(groups)} groups that contain no other class: models may "
+            text += "learn to recognise the group, not the class"
             findings.append(
                 _finding("few groups of a class", "notice", text, subject=str(name), value=float(len(groups)))
             )
@@ -282,12 +283,9 @@ def _outliers(prints: pd.DataFrame) -> list[Finding]:
         distance = _distance_above(values.to_numpy(), floor)
         far = np.flatnonzero(distance > FAR)
         if 0 < len(far) <= max(3.0, MOST_FAR * len(prints)):
-            for place in far:
-                text = f"{name} compared with the rest, by {distance[place]:.1f} robust standard deviations"
-                image = prints["image_id"].iloc[place]
-                findings.append(
-                    _finding("outlier", "notice", text, subject=name, image_id=image, value=float(distance[place]))
-                )
+            for image, how_far in zip(prints["image_id"].iloc[far], distance[far].tolist(), strict=True):
+                text = f"{name} compared with the rest, by {how_far:.1f} robust standard deviations"
+                findings.append(_finding("outlier", "notice", text, subject=name, image_id=image, value=how_far))
     return findings
 
 

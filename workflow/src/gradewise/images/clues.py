@@ -22,7 +22,7 @@ LEAST_GROUPS = 5
 
 TREES = 50
 LEAF = 3
-"""Least number of images in a leaf."""
+"""Minimum number of images in a leaf."""
 
 CLUES = {
     "size": ("width", "height", "aspect"),
@@ -86,10 +86,10 @@ def clues(images: pd.DataFrame, prints: pd.DataFrame) -> dict[str, pd.DataFrame]
     facts["aspect"] = facts["width"] / facts["height"]
     facts["bytes_per_pixel"] = facts["file_bytes"] / (facts["width"] * facts["height"])
     parts = {name: as_numbers(facts[list(columns)]) for name, columns in CLUES.items()}
-    telling = {name: part for name, part in parts.items() if part.nunique().max() > 1}
-    if len(telling) > 1:
-        telling[TOGETHER] = pd.concat(telling.values(), axis=1)
-    return telling
+    varying = {name: part for name, part in parts.items() if part.nunique().max() > 1}
+    if len(varying) > 1:
+        varying[TOGETHER] = pd.concat(varying.values(), axis=1)
+    return varying
 
 
 def as_numbers(facts: pd.DataFrame) -> pd.DataFrame:
@@ -125,19 +125,19 @@ def guess(facts: pd.DataFrame, labels: pd.Series, groups: pd.Series, seed: int) 
     per_class = groups.groupby(labels).nunique()
     if per_class.min() < LEAST_GROUPS or len(per_class) < 2:
         return None
-    answer, constant = np.empty(len(labels), dtype=object), np.empty(len(labels), dtype=object)
+    predicted, most_frequent = np.empty(len(labels), dtype=object), np.empty(len(labels), dtype=object)
     splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=derive_seed(seed, "clue folds"))
-    known = labels.to_numpy()
-    for train, test in splitter.split(facts, known, groups):
+    truth = labels.to_numpy()
+    for train, test in splitter.split(facts, truth, groups):
         forest = RandomForestClassifier(TREES, min_samples_leaf=LEAF, random_state=derive_seed(seed, "clue forest"))
-        answer[test] = forest.fit(facts.iloc[train], known[train]).predict(facts.iloc[test])
-        constant[test] = pd.Series(known[train]).mode().iloc[0]
-    right, by_chance = answer == known, constant == known
-    accuracy, error, count = _mean_over_groups(right.astype(float), groups)
-    gain, gain_error, _ = _mean_over_groups(right.astype(float) - by_chance, groups)
+        predicted[test] = forest.fit(facts.iloc[train], truth[train]).predict(facts.iloc[test])
+        most_frequent[test] = pd.Series(truth[train]).mode().iloc[0]
+    right, baseline = (predicted == truth).astype(float), (most_frequent == truth).astype(float)
+    accuracy, error, count = _mean_over_groups(right, groups)
+    gain, gain_error, _ = _mean_over_groups(right - baseline, groups)
     half = float(stats.t.ppf(0.975, count - 1)) * error
     p = float(stats.t.sf(gain / gain_error, count - 1)) if gain_error > 0 else float(gain <= 0)
-    return Guess(accuracy, max(0.0, accuracy - half), min(1.0, accuracy + half), float(by_chance.mean()), p)
+    return Guess(accuracy, max(0.0, accuracy - half), min(1.0, accuracy + half), float(baseline.mean()), p)
 
 
 def _mean_over_groups(values: np.ndarray, groups: pd.Series) -> tuple[float, float, int]:

@@ -1,10 +1,11 @@
 """Finds copies among a dataset's images: equal pixels, and pictures that were recompressed, resized, cropped by up to
-8 % a side, rotated by quarter turns or flipped; and pairs that are too alike to be independent, though no copies.
+8 % per side, rotated by quarter turns or flipped; and pairs that are not copies but too similar to be independent.
 
-Copies are looked for in steps, each dearer and stricter than the one before: the low frequencies of the small pictures
-(compared with every other image under all eight symmetries and a few crops, and of the nearest under many crops), the
-small pictures aligned, and at last the images themselves, aligned to a fraction of a pixel. What decides is how much of
-the structure remains unexplained after alignment, since in many datasets all images look alike at a glance.
+The search proceeds in steps, each more expensive and stricter than the one before. Thumbnails are compared by their low
+frequencies: each with all others under the eight symmetries and a few crops, then with the nearest of them under many
+crops. Next, the thumbnails of a pair are aligned, and finally the images themselves, to a fraction of a pixel. What
+decides is how much structure remains unexplained after alignment, since in many datasets all images look alike at a
+glance.
 """
 
 from __future__ import annotations
@@ -30,52 +31,51 @@ Pair = tuple[int, int]
 COLUMNS = ["image_id", "other_image_id", "kind", "symmetry", "cropped", "similarity"]
 
 COARSE, FINE = 8, 12
-"""Cosines along each axis that are compared in the first and second step."""
+"""Number of cosines along each axis that are compared in the first and second step."""
 
 KEPT, CANDIDATES = 128, 6
 """Number of candidates per image that the first and second step pass on."""
 
-FEW_WINDOWS = [(before, behind) for before in (0.02, 0.06) for behind in (0.02, 0.06)]
-WINDOWS = [(before, behind) for before in (0.013, 0.04, 0.067) for behind in (0.013, 0.04, 0.067)]
-"""Shares cut off before and behind along one axis that stand for all crops of up to 0.08, in the first and second
-step."""
+FEW_WINDOWS = [(before, after) for before in (0.02, 0.06) for after in (0.02, 0.06)]
+WINDOWS = [(before, after) for before in (0.013, 0.04, 0.067) for after in (0.013, 0.04, 0.067)]
+"""Shares cut off at both ends of an axis that represent all crops of up to 0.08, in the first and second step."""
 
 BLOCK = 2**25
 """Number of similarities held in memory at a time."""
 
 SCALES = (1 / 64, 1 / 16)
-"""Structure is compared between these blurs, standard deviations in shares of the side."""
+"""Structure is what differs between these two blurs [standard deviation as a share of the side]."""
 
-LOOK = 0.03
-"""Share of the structure of small pictures that may remain unexplained for the files to be read again."""
+PROMISING = 0.03
+"""Largest unexplained share of structure between thumbnails for which the files are read again."""
 
-WORTHWHILE = 0.01
-"""Share of structure left unexplained beyond which no alignment at full size would make a pair one of copies."""
+HOPELESS = 0.01
+"""Unexplained share of structure beyond which alignment at full size could not show that a pair are copies."""
 
 UNEXPLAINED, BEYOND_DOUBT = 0.0006, 0.0003
-"""Share of structure that may remain unexplained between copies at all, and whatever else looks alike."""
+"""Largest unexplained share of structure between copies, and the share up to which other look-alikes do not matter."""
 
 FAINT, FAINT_UNEXPLAINED = 0.3, 0.003
-"""Where images show little, recompression changes more of it than `UNEXPLAINED`: a difference of no more than `FAINT`
+"""If images show little structure, recompression changes more of it than `UNEXPLAINED`: a difference of at most `FAINT`
 grey levels (root mean square) may be up to this share."""
 
 ALIKE = 0.2
-"""Share of structure left unexplained up to which two images that are no copies are too alike to be independent."""
+"""Largest unexplained share of structure at which two images that are not copies are too similar to be independent."""
 
 CROWD = 2.5
-"""Beyond `BEYOND_DOUBT`, images that look alike must leave more than this many times as much unexplained as the pair
-does; where most of them leave less, the pair is one of a crowd."""
+"""Above `BEYOND_DOUBT`, a pair are copies only if they leave less unexplained than their other look-alikes do: the
+median of those must be more than this many times as large."""
 
 LARGEST_CROP, LARGEST_SHEAR = 0.1, 0.02
-"""Cut off a side, and shear, beyond which an alignment is not taken for a crop."""
+"""Share cut off a side, and shear, beyond which an alignment is not a crop."""
 
-ROUGHLY = 1.5
-"""How many times as much the alignment of small pictures may say: lines that all run one way hardly hold it."""
+SLACK = 1.5
+"""Factor on these limits for thumbnails, whose alignment is loose if all lines in them run one way."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """A pair of images that may be copies: `other` is about `image` after symmetry and crop."""
+    """A pair of images that may be copies: `other` is roughly `image` after symmetry and crop."""
 
     image: int
     other: int
@@ -94,30 +94,30 @@ class Fit:
 
     @property
     def is_close(self) -> bool:
-        """Whether the two may be copies, going by them alone."""
+        """Whether the two may be copies, regardless of other images."""
         faint = self.unexplained <= FAINT_UNEXPLAINED and self.difference <= FAINT
         return self.unexplained <= UNEXPLAINED or faint
 
 
 def find_duplicates(images: pd.DataFrame, thumbnails: np.ndarray, threads: int) -> pd.DataFrame:
-    """Pairs of images that are copies of one another, or alike.
+    """Pairs of images that are copies of each other, or too similar to be independent.
 
     Parameters
     ----------
     images : DataFrame
         image_id, path, bits and pixel_hash.
     thumbnails : ndarray of uint8, shape (len(images), SIDE, SIDE)
-        Small grey pictures, as `fingerprint` makes them.
+        Small grey pictures from `fingerprint`.
     threads : int
         Number of pairs compared at a time.
 
     Returns
     -------
     DataFrame
-        image_id, other_image_id, kind (`exact` or `near` copies, or `alike` where they are none), symmetry (the element
-        of `symmetry.permutations` that turns the first into the other), cropped (share of the area cut off) and
-        similarity (1 less the share of structure left unexplained). Of images with equal pixels each is paired with the
-        first of them, which alone is compared with the rest.
+        image_id, other_image_id, kind (`exact` or `near` copies, or `alike`), symmetry (the element of
+        `symmetry.permutations` that maps the first to the other), cropped (share of the area cut off) and similarity (1
+        minus the unexplained share of structure). Images with equal pixels are each paired with the first of them,
+        which alone is compared with the rest.
     """
     first = images.groupby("pixel_hash", sort=False)["image_id"].transform("first")
     exact = pd.DataFrame({"image_id": first, "other_image_id": images["image_id"]})
@@ -134,14 +134,14 @@ def _find_near(files: pd.DataFrame, thumbnails: np.ndarray, threads: int) -> pd.
         return pd.DataFrame(columns=COLUMNS)
 
     @lru_cache(maxsize=1024)
-    def picture(place: int) -> np.ndarray:
-        return _picture(Path(files["path"].iloc[place]), int(files["bits"].iloc[place]))
+    def picture(index: int) -> np.ndarray:
+        return _read_square(Path(files["path"].iloc[index]), int(files["bits"].iloc[index]))
 
     def compare(match: Match) -> Fit | None:
-        roughly = _fit_small(thumbnails[match.image], thumbnails[match.other], match)
-        if roughly is None or roughly.unexplained > LOOK:
-            return roughly
-        return _fit_images(picture(match.image), picture(match.other), match.symmetry, roughly.window)
+        fit = _fit_thumbnails(thumbnails[match.image], thumbnails[match.other], match)
+        if fit is None or fit.unexplained > PROMISING:
+            return fit
+        return _fit_images(picture(match.image), picture(match.other), match.symmetry, fit.window)
 
     matches = candidates(thumbnails)
     with ThreadPoolExecutor(threads) as pool:
@@ -151,8 +151,7 @@ def _find_near(files: pd.DataFrame, thumbnails: np.ndarray, threads: int) -> pd.
         pair = (min(match.image, match.other), max(match.image, match.other))
         if pair not in best or _rank(match, fit) > _rank(*best[pair]):
             best[pair] = match, fit
-    fitting = {pair: (match, fit) for pair, (match, fit) in sorted(best.items()) if fit is not None}
-    copies = _apart_from_crowds({pair: fit for pair, (_, fit) in best.items()})
+    copies = _copies({pair: fit for pair, (_, fit) in best.items()})
     names = files["image_id"].to_numpy()
     rows = [
         {
@@ -163,36 +162,38 @@ def _find_near(files: pd.DataFrame, thumbnails: np.ndarray, threads: int) -> pd.
             "cropped": 1 - abs(float(np.linalg.det(fit.window[:, :2]))),
             "similarity": 1 - fit.unexplained,
         }
-        for pair, (match, fit) in fitting.items()
-        if pair in copies or fit.unexplained <= ALIKE
+        for pair, (match, fit) in sorted(best.items())
+        if fit is not None and (pair in copies or fit.unexplained <= ALIKE)
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _rank(match: Match, fit: Fit | None) -> tuple[bool, bool, float]:
-    """Of the two ways to compare a pair that is alike, that which tells how the later image was made from the first."""
+    """Rank of one of the two ways to compare a pair: of close ones, that which maps the earlier image to the later."""
     if fit is None:
         return False, False, -1.0
     return fit.is_close, fit.is_close and match.image < match.other, -fit.unexplained
 
 
-def _apart_from_crowds(fits: dict[Pair, Fit | None]) -> set[Pair]:
-    """Pairs that are copies, given how well every pair fits that was compared."""
-    left: dict[int, dict[int, float]] = {}
+def _copies(fits: dict[Pair, Fit | None]) -> set[Pair]:
+    """Pairs that are copies: those that fit closely, and much better than either image fits its other look-alikes."""
+    unexplained: dict[int, dict[int, float]] = {}
     for (image, other), fit in fits.items():
-        left.setdefault(image, {})[other] = left.setdefault(other, {})[image] = fit.unexplained if fit else 1.0
+        share = fit.unexplained if fit else 1.0
+        unexplained.setdefault(image, {})[other] = share
+        unexplained.setdefault(other, {})[image] = share
     copies = set()
-    for (image, other), fit in fits.items():
+    for pair, fit in fits.items():
         if fit is not None and fit.is_close:
-            rivals = [left[end][third] for end in (image, other) for third in left[end] if third not in (image, other)]
-            alone = not rivals or float(np.median(rivals)) > CROWD * fit.unexplained
-            if alone or fit.unexplained <= BEYOND_DOUBT:
-                copies.add((image, other))
+            rivals = [share for image in pair for third, share in unexplained[image].items() if third not in pair]
+            stands_out = not rivals or float(np.median(rivals)) > CROWD * fit.unexplained
+            if stands_out or fit.unexplained <= BEYOND_DOUBT:
+                copies.add(pair)
     return copies
 
 
 def candidates(thumbnails: np.ndarray) -> list[Match]:
-    """For each image those that are nearest to it under some rotation or flip, with or without a crop.
+    """The nearest images to each image under any rotation or flip, with or without a crop.
 
     Parameters
     ----------
@@ -207,33 +208,34 @@ def candidates(thumbnails: np.ndarray) -> list[Match]:
     flat = torch.tensor(thumbnails.reshape(n, -1))
     permutations = torch.from_numpy(symmetry.permutations(SIDE))
     coarse, fine = _Frequencies(COARSE, FEW_WINDOWS), _Frequencies(FINE, WINDOWS)
-    few, many = (
-        torch.cat([step.plain(_normalised(part)) for part in torch.split(flat, 1024)]) for step in (coarse, fine)
+    coarse_wholes, fine_wholes = (
+        torch.cat([step.of_wholes(_normalised(part)) for part in torch.split(flat, 1024)]) for step in (coarse, fine)
     )
-    spread, whiten = _Whitening(few), _Whitening(many)
-    few, many = spread(few), whiten(many)
+    whiten_coarse, whiten_fine = _Whitening(coarse_wholes), _Whitening(fine_wholes)
+    coarse_wholes, fine_wholes = whiten_coarse(coarse_wholes), whiten_fine(fine_wholes)
     matches: list[Match] = []
-    # blocks bound the memory: a few images, in all variants, are compared with all others at a time
-    block = max(1, min(32, BLOCK // (8 * len(coarse.crops) * n)))
+    # Blocks bound the memory: a few images, in all variants, are compared with all others at a time.
+    block = max(1, min(32, BLOCK // (symmetry.ORDER * len(coarse.crops) * n)))
     for start in range(0, n, block):
         turned = _normalised(flat[start : start + block])[:, permutations]
         own = torch.arange(len(turned))
-        scores = (spread(coarse(turned)).flatten(0, 1) @ few.T).reshape(len(turned), -1, len(few)).amax(dim=1)
+        similarities = whiten_coarse(coarse(turned)).flatten(0, 1) @ coarse_wholes.T
+        scores = similarities.reshape(len(turned), -1, n).amax(dim=1)
         scores[own, start + own] = -torch.inf
         near = scores.topk(min(KEPT, n - 1), dim=1).indices
-        exact, variant = (whiten(fine(turned)) @ many[near].transpose(1, 2)).max(dim=1)
-        best = exact.topk(min(CANDIDATES, near.shape[1]), dim=1).indices
-        for place in range(len(turned)):
-            for chosen in best[place].tolist():
-                turn, crop = divmod(int(variant[place, chosen]), len(fine.crops))
-                matches.append(Match(start + place, int(near[place, chosen]), turn, _window(*fine.crops[crop])))
+        fine_scores, variant = (whiten_fine(fine(turned)) @ fine_wholes[near].transpose(1, 2)).max(dim=1)
+        best = fine_scores.topk(min(CANDIDATES, near.shape[1]), dim=1).indices
+        for row in range(len(turned)):
+            for column in best[row].tolist():
+                turn, crop = divmod(int(variant[row, column]), len(fine.crops))
+                matches.append(Match(start + row, int(near[row, column]), turn, _window(*fine.crops[crop])))
     return matches
 
 
 class _Frequencies:
-    """Low frequencies (cosine transform) of windows of pictures: of the whole, and of all crops by the same windows.
+    """Low frequencies (cosine transform) of pictures and of their crops by given windows along both axes.
 
-    A window's cosines are those of the whole stretched over the window, so that no picture is resampled.
+    The cosines of a picture are squeezed into the window of a crop, so that no picture is resampled.
     """
 
     def __init__(self, order: int, windows: list[tuple[float, float]]) -> None:
@@ -241,14 +243,14 @@ class _Frequencies:
             ((0.0, 0.0), (0.0, 0.0)),
             *((vertical, horizontal) for vertical in windows for horizontal in windows),
         ]
-        self.whole = self._basis(order, 0.0, 0.0)
-        self.basis = torch.stack([self._basis(order, *window) for window in windows])
+        self.basis = self._cosines(order, 0.0, 0.0)
+        self.bases_of_windows = torch.stack([self._cosines(order, *window) for window in windows])
 
     @staticmethod
-    def _basis(order: int, before: float, behind: float) -> Tensor:
-        place = (torch.arange(SIDE) + 0.5) / SIDE
-        waves = torch.cos(torch.pi * torch.arange(order) * (place[:, None] - before) / (1 - before - behind))
-        waves = waves * ((place >= before) & (place <= 1 - behind))[:, None]
+    def _cosines(order: int, before: float, after: float) -> Tensor:
+        centre = (torch.arange(SIDE) + 0.5) / SIDE
+        waves = torch.cos(torch.pi * torch.arange(order) * (centre[:, None] - before) / (1 - before - after))
+        waves = waves * ((centre >= before) & (centre <= 1 - after))[:, None]
         return torch.div(waves, waves.norm(dim=0))
 
     def __call__(self, flat: Tensor) -> Tensor:
@@ -263,21 +265,21 @@ class _Frequencies:
         Tensor, shape (images, variants * crops, order ** 2 - 1)
         """
         pictures = flat.reshape(*flat.shape[:-1], SIDE, SIDE)
-        rows = torch.einsum("ntyx,ayu->ntaux", pictures, self.basis)
-        crops = torch.einsum("ntaux,bxv->ntabuv", rows, self.basis).flatten(2, 3).flatten(-2)[..., 1:]
-        every = torch.cat([self._whole(pictures)[:, :, None], crops], dim=2).flatten(1, 2)
-        return torch.nn.functional.normalize(every, dim=-1)
+        rows = torch.einsum("ntyx,ayu->ntaux", pictures, self.bases_of_windows)
+        crops = torch.einsum("ntaux,bxv->ntabuv", rows, self.bases_of_windows).flatten(2, 3).flatten(-2)[..., 1:]
+        variants = torch.cat([self._transform(pictures)[:, :, None], crops], dim=2).flatten(1, 2)
+        return torch.nn.functional.normalize(variants, dim=-1)
 
-    def plain(self, flat: Tensor) -> Tensor:
-        """Unit vectors of the whole pictures, shape (pictures, order ** 2 - 1)."""
-        return torch.nn.functional.normalize(self._whole(flat.reshape(*flat.shape[:-1], SIDE, SIDE)), dim=-1)
+    def of_wholes(self, flat: Tensor) -> Tensor:
+        """Unit vectors of uncropped pictures, shape (pictures, order ** 2 - 1)."""
+        return torch.nn.functional.normalize(self._transform(flat.reshape(*flat.shape[:-1], SIDE, SIDE)), dim=-1)
 
-    def _whole(self, pictures: Tensor) -> Tensor:
-        return torch.einsum("...yx,yu,xv->...uv", pictures, self.whole, self.whole).flatten(-2)[..., 1:]
+    def _transform(self, pictures: Tensor) -> Tensor:
+        return torch.einsum("...yx,yu,xv->...uv", pictures, self.basis, self.basis).flatten(-2)[..., 1:]
 
 
 class _Whitening:
-    """Takes from vectors what all of them share, so that those of a dataset of look-alikes come apart."""
+    """Removes from vectors what all of them share, so that look-alikes become distinguishable."""
 
     def __init__(self, vectors: Tensor) -> None:
         variance = vectors.var(dim=0, correction=0)
@@ -294,37 +296,38 @@ def _normalised(flat: Tensor) -> Tensor:
 
 
 def _window(vertical: tuple[float, float], horizontal: tuple[float, float]) -> np.ndarray:
-    """Affine map from places in the cropped picture to places in the whole, in shares of the sides."""
+    """Affine map from coordinates in the cropped picture to those in the whole, in shares of the sides."""
     (top, bottom), (left, right) = vertical, horizontal
     return np.array([[1 - left - right, 0, left], [0, 1 - top - bottom, top]])
 
 
-def _fit_small(picture: np.ndarray, other: np.ndarray, match: Match) -> Fit | None:
-    """How well two small pictures fit; None if they cannot be aligned."""
-    turned, second = _turned(picture, match.symmetry).astype(np.float32), other.astype(np.float32)
-    window = _align(turned, second, match.window, SIDE, blur=3, slack=ROUGHLY)
+def _fit_thumbnails(thumbnail: np.ndarray, other: np.ndarray, match: Match) -> Fit | None:
+    """How well two thumbnails fit; None if they cannot be aligned."""
+    turned, second = _turned(thumbnail, match.symmetry).astype(np.float32), other.astype(np.float32)
+    window = _align(turned, second, match.window, SIDE, blur=3, slack=SLACK)
     return _fit(turned, second, window, SIDE) if window is not None else None
 
 
 def _fit_images(picture: np.ndarray, other: np.ndarray, element: int, window: np.ndarray) -> Fit | None:
     """How well two images fit; None if they cannot be aligned."""
-    # Both at the side of the smaller one, so that neither shows finer structure than the other can.
+    # Both have the side of the smaller one, so that neither shows finer structure than the other can.
     side = min(len(picture), len(other))
     first, second = (square(image.astype(np.float32), side) for image in (picture, other))
     turned = _turned(first, element)
     # Resampling destroys the finest detail, so structure is compared at two thirds of the size at most.
     small = min(2 * side // 3, 2 * SIDE)
-    roughly = _align(turned, second, window, small, blur=1)
-    if roughly is None:
+    aligned = _align(turned, second, window, small, blur=1)
+    if aligned is None:
         return None
-    fit = _fit(turned, second, roughly, small)
-    if fit.unexplained > WORTHWHILE:
+    fit = _fit(turned, second, aligned, small)
+    if fit.unexplained > HOPELESS:
         return fit
-    exactly = _align(turned, second, roughly, side, blur=3)
-    return _fit(turned, second, exactly, small) if exactly is not None else fit
+    refined = _align(turned, second, aligned, side, blur=3)
+    return _fit(turned, second, refined, small) if refined is not None else fit
 
 
-def _picture(path: Path, bits: int) -> np.ndarray:
+def _read_square(path: Path, bits: int) -> np.ndarray:
+    """Grey levels of an image squeezed into a square of 1 to 4 times the side of a thumbnail."""
     pixels = to_uint8(decode(path).pixels, bits)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if pixels.ndim == 3 else pixels
     return square(grey, min(4 * SIDE, max(SIDE, min(grey.shape))))
@@ -340,11 +343,11 @@ _permutations = lru_cache(maxsize=8)(symmetry.permutations)
 def _align(
     picture: np.ndarray, other: np.ndarray, window: np.ndarray, side: int, blur: int, slack: float = 1.0
 ) -> np.ndarray | None:
-    """The window refined on pictures shrunk to a side [px]; None where nothing fits.
+    """The window refined on pictures shrunk to a side [px]; None if nothing fits.
 
     The enhanced correlation coefficient is maximised (Evangelidis & Psarakis 2008, IEEE Transactions on Pattern
-    Analysis and Machine Intelligence 30:1858). The margin is left out: the blur reaches beyond the picture there, which
-    would pull a cropped picture's border to the other's.
+    Analysis and Machine Intelligence 30:1858). The margin is masked: there the blur reaches beyond the picture, which
+    would pull the border of a cropped picture to that of the other.
     """
     margin = max(3, side // 20)
     mask = np.zeros((side, side), np.uint8)
@@ -356,7 +359,7 @@ def _align(
             _shrunk(other, side), _shrunk(picture, side), mask, mask, start, cv2.MOTION_AFFINE, stop, blur
         )
     except cv2.error:
-        # the search left the picture or one of the two is blank: they cannot be aligned
+        # The search left the picture, or one of the two is blank.
         return None
     aligned = _in_shares(refined.astype(float), side)
     return aligned if _is_crop(aligned, slack) else None
@@ -367,18 +370,19 @@ def _shrunk(grey: np.ndarray, side: int) -> np.ndarray:
 
 
 def _in_pixels(window: np.ndarray, side: int) -> np.ndarray:
-    """The map for coordinates of pixel centres."""
+    """The map for coordinates of pixel centres instead of shares of the sides."""
     shift = window[:, 2] * side + 0.5 * window[:, :2].sum(axis=1) - 0.5
     return np.column_stack([window[:, :2], shift])
 
 
-def _in_shares(pixels: np.ndarray, side: int) -> np.ndarray:
-    shift = (pixels[:, 2] - 0.5 * pixels[:, :2].sum(axis=1) + 0.5) / side
-    return np.column_stack([pixels[:, :2], shift])
+def _in_shares(window: np.ndarray, side: int) -> np.ndarray:
+    """The inverse of `_in_pixels`."""
+    shift = (window[:, 2] - 0.5 * window[:, :2].sum(axis=1) + 0.5) / side
+    return np.column_stack([window[:, :2], shift])
 
 
 def _is_crop(window: np.ndarray, slack: float) -> bool:
-    """Whether the corners of the cropped picture lie within the whole, near its corners and square to them."""
+    """Whether the corners of the cropped picture are near those of the whole, with hardly any shear."""
     corners = np.array([[0, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]]) @ window.T
     cut = np.abs(corners - [[0, 0], [1, 0], [0, 1], [1, 1]])
     shear = max(abs(window[0, 1]), abs(window[1, 0]))
@@ -386,16 +390,16 @@ def _is_crop(window: np.ndarray, slack: float) -> bool:
 
 
 def _fit(picture: np.ndarray, other: np.ndarray, window: np.ndarray, side: int) -> Fit:
-    """How two aligned pictures agree at a side [px].
+    """How well two aligned pictures agree, compared at a side [px].
 
-    What is compared lies between the finest detail, which recompression and resampling change, and the shading, which
-    all images of many datasets share. A picture is warped at its own size and shrunk afterwards, so that resampling
-    adds no difference of its own.
+    Structure lies between the finest detail, which recompression and resampling change, and the shading, which all
+    images of many datasets share. A picture is warped at its own size and shrunk afterwards, so that resampling adds no
+    difference of its own.
     """
-    pixels, own = _in_pixels(window, len(picture)), picture.shape
-    cubic, linear = (kind | cv2.WARP_INVERSE_MAP for kind in (cv2.INTER_CUBIC, cv2.INTER_LINEAR))
-    warped = cv2.warpAffine(picture, pixels, own, flags=cubic, borderMode=cv2.BORDER_REPLICATE)
-    inside = _shrunk(cv2.warpAffine(np.ones_like(picture), pixels, own, flags=linear), side) > 0.999
+    transform, size = _in_pixels(window, len(picture)), picture.shape
+    cubic, linear = (method | cv2.WARP_INVERSE_MAP for method in (cv2.INTER_CUBIC, cv2.INTER_LINEAR))
+    warped = cv2.warpAffine(picture, transform, size, flags=cubic, borderMode=cv2.BORDER_REPLICATE)
+    inside = _shrunk(cv2.warpAffine(np.ones_like(picture), transform, size, flags=linear), side) > 0.999
     first, second = (_structure(_shrunk(grey, side), inside) for grey in (warped, other))
     scales = [float(np.sqrt((values**2).mean())) for values in (first, second)]
     if min(scales) == 0:
@@ -405,7 +409,7 @@ def _fit(picture: np.ndarray, other: np.ndarray, window: np.ndarray, side: int) 
 
 
 def _structure(grey: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Differences of the picture blurred little and much, blurred only over what is inside."""
+    """Difference between a slight and a strong blur of the picture, both over what is inside only."""
     weight = inside.astype(np.float32)
     little, much = (
         cv2.GaussianBlur(grey * weight, (0, 0), len(grey) * share)

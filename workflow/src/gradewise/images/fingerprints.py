@@ -5,7 +5,6 @@ its content (brightness, sharpness, border, file, camera) for finding clues that
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -22,8 +21,10 @@ MEASURED_SIDE = 512
 BORDER = 0.02
 """Width of the border, as a share of the shorter side."""
 
+Facts = dict[str, bytes | str | float | None]
 
-def fingerprint(decoded: Decoded, path: Path) -> dict[str, Any]:
+
+def fingerprint(decoded: Decoded, path: Path) -> Facts:
     """Small picture and content-free facts of an image.
 
     Parameters
@@ -62,9 +63,8 @@ def square(grey: np.ndarray, side: int) -> np.ndarray:
     """A grey picture squeezed into a square, so that all eight rotations and flips apply to it."""
     if grey.shape == (side, side):
         return grey
-    if min(grey.shape) < side:
-        return cv2.resize(grey, (side, side), interpolation=cv2.INTER_LINEAR)
-    return cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA)
+    interpolation = cv2.INTER_LINEAR if min(grey.shape) < side else cv2.INTER_AREA
+    return cv2.resize(grey, (side, side), interpolation=interpolation)
 
 
 def _shrink(pixels: np.ndarray, longest: int) -> np.ndarray:
@@ -84,13 +84,13 @@ def _border(pixels: np.ndarray) -> list[float]:
     return [float(level) for level in np.broadcast_to(mean, 3)]
 
 
-def _file_facts(path: Path) -> dict[str, Any]:
+def _file_facts(path: Path) -> Facts:
     with Image.open(path, formats=FORMATS) as image:
         exif = image.getexif()
-        kind = image.format
+        file_format = image.format
     details = exif.get_ifd(ExifTags.IFD.Exif)
     return {
-        "file_format": kind,
+        "file_format": file_format,
         "file_bytes": path.stat().st_size,
         "camera_make": _text(exif.get(ExifTags.Base.Make)),
         "camera_model": _text(exif.get(ExifTags.Base.Model)),
@@ -99,6 +99,6 @@ def _file_facts(path: Path) -> dict[str, Any]:
     }
 
 
-def _text(value: Any) -> str | None:
-    """What a camera wrote, without the padding some add."""
-    return str(value).strip("\0 ") or None if value is not None else None
+def _text(value: object) -> str | None:
+    """What a camera wrote, without the padding that some add; None if empty."""
+    return None if value is None else str(value).strip("\0 ") or None

@@ -101,7 +101,7 @@ def _from_tables(sections: tuple[Table, ...], source: Source) -> pd.DataFrame:
     frame = pd.concat(frames, ignore_index=True)
     repeated = frame.loc[frame["image_id"].duplicated(), "image_id"]
     if len(repeated):
-        raise UserError(f"tables: {len(repeated)} images stand in two label tables, e.g. {repeated.iloc[0]!r}")
+        raise UserError(f"tables: {len(repeated)} images are listed in two label tables, e.g. {repeated.iloc[0]!r}")
     return frame
 
 
@@ -117,10 +117,10 @@ def _from_table(section: Table, common: Path, source: Source) -> pd.DataFrame:
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise UserError(f"{csv}: not a CSV table in UTF-8 ({error})") from error
     _check_table(table, csv, source)
-    lost = [name for name in table["image_id"] if not (folder / name).is_file()]
-    if len(lost) == len(table):
-        raise UserError(f"{csv}: none of its {len(table)} images is in {folder}, e.g. {lost[0]!r}; is images: right?")
     paths = [folder / name for name in table["image_id"]]
+    if not any(path.is_file() for path in paths):
+        example = table["image_id"].iloc[0]
+        raise UserError(f"{csv}: none of its {len(table)} images is in {folder}, e.g. {example!r}; is images: right?")
     further = table.drop(columns=["image_id", "label"])
     further = further.rename(columns={name: f"table_{name}" for name in further if name in IMAGES.names})
     return pd.DataFrame(
@@ -140,17 +140,17 @@ def _check_table(table: pd.DataFrame, csv: Path, source: Source) -> None:
         raise UserError(f"{csv}: no column {' nor '.join(absent)}; its columns: {list(table.columns)}{hint}")
     if table.empty:
         raise UserError(f"{csv}: the table has no rows")
-    for what, bad in (
+    for fault, faulty in (
         ("have no label", table["label"].str.strip() == ""),
         ("have no image_id", table["image_id"].str.strip() == ""),
-        ("stand twice (image_id)", table["image_id"].duplicated()),
+        ("repeat an image_id", table["image_id"].duplicated()),
         ("point outside the folder of images", table["image_id"].map(_points_outside)),
         (f"have a label that is not among {_labels(source)}", ~table["label"].isin(_labels(source))),
     ):
-        if bad.any():
-            first = table.index[bad][0]
+        if faulty.any():
+            first = table.index[faulty][0]
             row = table.loc[first, ["image_id", "label"]].to_dict()
-            raise UserError(f"{csv}: {int(bad.sum())} rows {what}; the first is line {first + 2}: {row}")
+            raise UserError(f"{csv}: {int(faulty.sum())} rows {fault}; the first is line {first + 2}: {row}")
 
 
 def _points_outside(image_id: str) -> bool:
@@ -187,9 +187,9 @@ def _groups(frame: pd.DataFrame, group: str | Pattern | None) -> pd.Series:
 
 def _masks(frame: pd.DataFrame, source: Source) -> pd.Series:
     """Path of each image's mask: at the same relative path in the folder of masks, or directly in it."""
-    nothing = pd.Series(None, index=frame.index, dtype=object)
+    paths = pd.Series(None, index=frame.index, dtype=object)
     if source.masks is None:
-        return nothing
+        return paths
     folder = Path(source.masks)
     if not folder.is_dir():
         raise UserError(f"masks: the folder {source.masks!r} does not exist (looked from {Path.cwd()})")
@@ -198,25 +198,26 @@ def _masks(frame: pd.DataFrame, source: Source) -> pd.Series:
         for path in _files(folder)
         if path.suffix.lower() in IMAGE_SUFFIXES
     }
-    found = nothing.copy()
     for position, image_id in frame["image_id"].items():
-        place = PurePath(image_id).with_suffix("")
-        wanted = place.name + source.mask_suffix
-        found[position] = masks.get(str(place.parent / wanted), masks.get(wanted))
-    shared = found[found.notna() & found.duplicated(keep=False)]
+        image = PurePath(image_id)
+        name = image.stem + source.mask_suffix
+        paths[position] = masks.get(str(image.parent / name), masks.get(name))
+    shared = paths[paths.notna() & paths.duplicated(keep=False)]
     if len(shared):
-        owners = list(frame.loc[found == shared.iloc[0], "image_id"])
-        raise UserError(f"masks: {shared.iloc[0]} would be the mask of {owners}; put masks in folders as images are")
-    if found.isna().all():
+        owners = list(frame.loc[paths == shared.iloc[0], "image_id"])
+        raise UserError(
+            f"masks: {shared.iloc[0]} would be the mask of {owners}; arrange masks in the same folders as images"
+        )
+    if paths.isna().all():
         raise UserError(
             f"masks: no file in {folder} is named after an image, as {PurePath(frame['image_id'][0]).stem}"
             f"{source.mask_suffix}.png would be; is mask_suffix: {source.mask_suffix!r} right?"
         )
     if source.labels_from == "masks":
-        unmasked = frame.loc[found.isna() & (frame["label"] == source.positive), "image_id"]
+        unmasked = frame.loc[paths.isna() & (frame["label"] == source.positive), "image_id"]
         if len(unmasked):
             raise UserError(
                 f"masks: {len(unmasked)} images of class {source.positive} have no mask in {folder}, "
                 f"e.g. {unmasked.iloc[0]!r}; their tiles could not be labelled"
             )
-    return found
+    return paths

@@ -53,7 +53,7 @@ def manifest(
     Raises
     ------
     UserError
-        If no image is left.
+        If no image can be used.
     """
     listed = tables.read(read / "images.parquet")
     small = (listed[["width", "height"]].min(axis=1) < min_side).fillna(False)
@@ -70,12 +70,12 @@ def manifest(
     if aside.any():
         log.warning("%d of %d files set aside, see %s", aside.sum(), len(listed), quarantine)
     usable = listed.loc[~aside].drop(columns="reason").reset_index(drop=True)
-    # Files that cannot be read lack them; the images that are left do not.
+    # These columns are empty only for files that cannot be read.
     usable = usable.astype({"width": "int32", "height": "int32", "bits": "int8"})
     prints, pairs = tables.read(read / "fingerprints.parquet"), tables.read(read / "duplicates.parquet")
     names = set(usable["image_id"])
     copies = pairs.loc[pairs["image_id"].isin(names) & pairs["other_image_id"].isin(names)]
-    log.info("%d images of %d classes, %d pairs alike", len(usable), usable["label"].nunique(), len(copies))
+    log.info("%d images of %d classes, %d pairs of similar images", len(usable), usable["label"].nunique(), len(copies))
     usable["group"] = join_groups(usable["group"], _twins(usable["image_id"], copies, join_duplicates))
     tables.write(prints.loc[prints["image_id"].isin(names)], fingerprints, FINGERPRINTS)
     tables.write(copies, duplicates, DUPLICATES)

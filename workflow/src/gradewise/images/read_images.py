@@ -10,7 +10,6 @@ import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +19,7 @@ from gradewise import command, tables
 from gradewise.config.sources import Source
 from gradewise.images.decode import UnreadableError, decode
 from gradewise.images.duplicates import find_duplicates
-from gradewise.images.fingerprints import SIDE, fingerprint
+from gradewise.images.fingerprints import SIDE, Facts, fingerprint
 from gradewise.images.listing import list_images
 from gradewise.images.schemas import DUPLICATES, FINGERPRINTS, IMAGES
 from gradewise.progress import track
@@ -50,13 +49,10 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
     """
     listed = list_images(source)
     log.info("%d images of %d classes listed", len(listed), listed["label"].nunique())
-
-    def inspect(row: Any) -> dict[str, Any]:
-        return _inspect(Path(row.path), row.mask, source)
-
     with ThreadPoolExecutor(threads) as pool:
-        facts = list(track(pool.map(inspect, listed.itertuples()), len(listed), "images read"))
-    prints = pd.DataFrame([fact.pop("fingerprint", None) or {} for fact in facts], index=listed.index)
+        inspected = pool.map(lambda path, mask: _inspect(Path(path), mask, source), listed["path"], listed["mask"])
+        facts = list(track(inspected, len(listed), "images read"))
+    prints = pd.DataFrame([fact.pop("fingerprint", {}) for fact in facts], index=listed.index)
     images = listed.join(pd.DataFrame(facts, index=listed.index, columns=list(FACTS)).astype(FACTS))
     readable = images["reason"].isna()
     if not readable.any():
@@ -75,14 +71,19 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
         partial.write_text(json.dumps({"smallest": int(usable[["width", "height"]].min(axis=None))}))
 
 
-def _inspect(path: Path, mask: str | None, source: Source) -> dict[str, Any]:
+def _inspect(path: Path, mask: str | None, source: Source) -> dict[str, str | int | Facts]:
     """Facts of an image, its fingerprint, and the reason if it cannot be used."""
     try:
         decoded = decode(path, source.max_megapixels)
     except UnreadableError as error:
         return {"reason": str(error)}
     height, width = decoded.pixels.shape[:2]
-    facts = {"width": width, "height": height, "mode": decoded.mode, "bits": decoded.bits}
+    facts: dict[str, str | int | Facts] = {
+        "width": width,
+        "height": height,
+        "mode": decoded.mode,
+        "bits": decoded.bits,
+    }
     if min(height, width) < source.min_side:
         return {**facts, "reason": f"{width} x {height} pixels; min_side is {source.min_side}"}
     try:

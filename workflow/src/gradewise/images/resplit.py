@@ -1,7 +1,7 @@
 """The step `resplit`: variants of a dataset's splits that answer two further questions.
 
-The careless split shows what a split that ignores groups would have claimed; shares of the training groups show what
-more data would bring. Everything else stays as in the dataset's splits.
+The careless split shows the accuracy that a split without regard to groups would have claimed; shares of the training
+groups show what more data would bring. Everything else stays as in the dataset's splits.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pandas as pd
 from gradewise import command, tables
 from gradewise.command import UserError
 from gradewise.images.schemas import SPLITS
-from gradewise.images.split import draw_groups
+from gradewise.images.split import draw_groups, log_counts
 from gradewise.provenance import derive_seed
 
 LEAST = 2
@@ -54,8 +54,7 @@ def resplit(*, splits: Path, manifest: Path, shares: list[float], folds: int = 1
         if images["group"].is_unique:
             log.warning("every image is a group of its own: a split that ignores groups differs by chance alone")
     tables.write(drawn, output, SPLITS)
-    counts = drawn.groupby("role").size() / drawn["repeat"].nunique()
-    log.info("images per repeat: %s", ", ".join(f"{role} {count:.0f}" for role, count in counts.items()))
+    log_counts(drawn)
 
 
 def exchange(roles: pd.DataFrame, images: pd.DataFrame, folds: int, seed: int) -> pd.DataFrame:
@@ -83,13 +82,13 @@ def exchange(roles: pd.DataFrame, images: pd.DataFrame, folds: int, seed: int) -
     parts = []
     for number, of_draw in roles.groupby(roles["repeat"] // folds, sort=True):
         rng = np.random.default_rng(derive_seed(seed, "careless", int(number)))
-        present = pd.Series(np.sort(of_draw["image_id"].unique()))
-        taken = {
+        images_drawn = pd.Series(np.sort(of_draw["image_id"].unique()))
+        replacements = {
             image: other
-            for _, of_class in present.groupby(present.map(labels), sort=True)
+            for _, of_class in images_drawn.groupby(images_drawn.map(labels), sort=True)
             for image, other in zip(of_class, rng.permutation(of_class.to_numpy()), strict=True)
         }
-        parts.append(of_draw.assign(image_id=of_draw["image_id"].map(taken)))
+        parts.append(of_draw.assign(image_id=of_draw["image_id"].map(replacements)))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -112,17 +111,17 @@ def thin(roles: pd.DataFrame, images: pd.DataFrame, shares: list[float], seed: i
     DataFrame
         The rows of `roles` that stay.
     """
-    known = images.set_index("image_id")[["label", "group"]]
+    labels_and_groups = images.set_index("image_id")[["label", "group"]]
     kept = []
     for repeat, of_repeat in roles.groupby("repeat", sort=True):
-        train = of_repeat.loc[of_repeat["role"] == "train"].join(known, on="image_id")
+        train = of_repeat.loc[of_repeat["role"] == "train"].join(labels_and_groups, on="image_id")
         before = 1.0
         for share in shares:
             rng = np.random.default_rng(derive_seed(seed, "share", int(repeat), f"{share:g}"))
             drawn = draw_groups(train, share / before, rng)
             train, before = train.loc[_with_every_class(train, drawn, rng)], share
-        stays = (of_repeat["role"] != "train") | of_repeat["image_id"].isin(train["image_id"])
-        kept.append(of_repeat.loc[stays])
+        is_kept = (of_repeat["role"] != "train") | of_repeat["image_id"].isin(train["image_id"])
+        kept.append(of_repeat.loc[is_kept])
     return pd.concat(kept, ignore_index=True)
 
 

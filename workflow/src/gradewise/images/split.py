@@ -19,6 +19,7 @@ from gradewise.provenance import derive_seed
 log = logging.getLogger(__name__)
 
 DRAWS = 32
+"""Number of random draws of groups of which the best is kept."""
 
 
 def split(
@@ -48,6 +49,11 @@ def split(
     images = tables.read(manifest)
     roles = draw_splits(images, evaluation, classes if limited_by_class else [], seed)
     tables.write(roles, output, SPLITS)
+    log_counts(roles)
+
+
+def log_counts(roles: pd.DataFrame) -> None:
+    """Log the mean number of images per repeat for each role of `splits.parquet`."""
     counts = roles.groupby("role").size() / roles["repeat"].nunique()
     log.info("images per repeat: %s", ", ".join(f"{role} {count:.0f}" for role, count in counts.items()))
 
@@ -77,19 +83,19 @@ def draw_splits(images: pd.DataFrame, evaluation: Evaluation, classes: list[str]
     """
     _check_counts(images, evaluation, classes)
     repeats: list[pd.DataFrame] = []
-    same = None
+    same_test = None
     if evaluation.same_test:
-        same = draw_groups(images, evaluation.holdout or 0.0, np.random.default_rng(derive_seed(seed, "test")))
+        same_test = draw_groups(images, evaluation.holdout or 0.0, np.random.default_rng(derive_seed(seed, "test")))
     for number in range(evaluation.repeats):
         rng = np.random.default_rng(derive_seed(seed, "split", number))
-        for roles in _one_draw(images, evaluation, same, rng):
+        for roles in _draw_roles(images, evaluation, same_test, rng):
             repeat = pd.DataFrame({"repeat": len(repeats), "image_id": images["image_id"], "role": roles})
             _check_roles(repeat.assign(label=images["label"]), classes, evaluation.predefined)
             repeats.append(repeat.dropna(subset="role"))
     return pd.concat(repeats, ignore_index=True)
 
 
-def _one_draw(
+def _draw_roles(
     images: pd.DataFrame, evaluation: Evaluation, same_test: np.ndarray | None, rng: np.random.Generator
 ) -> list[np.ndarray]:
     """Roles of all images, once or once per fold; None marks images left out."""
@@ -127,7 +133,7 @@ def _predefined(images: pd.DataFrame, validation: float, rng: np.random.Generato
 def _folds(images: pd.DataFrame, folds: int, rng: np.random.Generator) -> list[np.ndarray]:
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=int(rng.integers(2**31)))
     with warnings.catch_warnings():
-        # For classes with fewer images than folds, which were rejected earlier if they matter.
+        # Classes with fewer images than folds were rejected earlier if they matter.
         warnings.filterwarnings("ignore", message="The least populated class")
         parts = list(splitter.split(images, images["label"], images["group"]))
     masks = []
@@ -151,22 +157,22 @@ def draw_groups(images: pd.DataFrame, share: float, rng: np.random.Generator) ->
     """
     codes, names = pd.factorize(images["group"])
     counts = pd.crosstab(codes, images["label"].to_numpy()).to_numpy().astype(float)
-    wanted = counts.sum(axis=0) * share
+    target = counts.sum(axis=0) * share
     # Classes with few images count as much as those with many.
     scale = np.maximum(counts.sum(axis=0), 1.0)
     best: tuple[float, np.ndarray] | None = None
     for _ in range(DRAWS):
         drawn = np.zeros(len(names), dtype=bool)
-        have = np.zeros_like(wanted)
+        drawn_counts = np.zeros_like(target)
         for group in rng.permutation(len(names)):
-            before = np.sum(((have - wanted) / scale) ** 2)
-            after = np.sum(((have + counts[group] - wanted) / scale) ** 2)
+            before = np.sum(((drawn_counts - target) / scale) ** 2)
+            after = np.sum(((drawn_counts + counts[group] - target) / scale) ** 2)
             if after < before:
                 drawn[group] = True
-                have += counts[group]
+                drawn_counts += counts[group]
         if not drawn.any():
             drawn[rng.integers(len(names))] = True
-        distance = float(np.sum(((counts[drawn].sum(axis=0) - wanted) / scale) ** 2))
+        distance = float(np.sum(((counts[drawn].sum(axis=0) - target) / scale) ** 2))
         lacking = int(((counts[drawn].sum(axis=0) == 0) | (counts[~drawn].sum(axis=0) == 0)).sum())
         if best is None or lacking + distance < best[0]:
             best = (lacking + distance, drawn)

@@ -47,12 +47,12 @@ def mask_samples(mask: np.ndarray, view: View, positions: Positions) -> np.ndarr
         Above 127 where masked.
     view : View
     positions : list of (row, column)
-        Samples of the image, as `make_samples` gave them.
+        Positions of the samples, from `make_samples`.
 
     Returns
     -------
     ndarray of uint8, shape (n, height, width)
-        255 where all of a pixel is masked, 0 where none of it is.
+        255 where a pixel is entirely masked, 0 where it is not masked at all.
     """
     batch = np.where(mask > 127, 255, 0).astype(np.uint8)[None, ..., None]
     for operation in view.operations:

@@ -11,15 +11,14 @@ import pyarrow.parquet as pq
 from gradewise import tables
 
 
-def read_pixels(view: Path, wanted: Sequence[str]) -> np.ndarray:
-    """Pixels of some samples, in the order of `wanted`.
+def read_pixels(view: Path, sample_ids: Sequence[str]) -> np.ndarray:
+    """Pixels of some samples, in the order of `sample_ids`.
 
     Parameters
     ----------
     view : Path
         A view's cache.
-    wanted : sequence of str
-        Values of sample_id.
+    sample_ids : sequence of str
 
     Returns
     -------
@@ -30,20 +29,20 @@ def read_pixels(view: Path, wanted: Sequence[str]) -> np.ndarray:
     KeyError
         If the cache lacks a sample.
     """
-    cached = find_pixels(view, wanted)
-    return np.stack([cached[name] for name in wanted])
+    cached = find_pixels(view, sample_ids)
+    return np.stack([cached[sample_id] for sample_id in sample_ids])
 
 
-def find_pixels(view: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
-    """Pixels, uint8 (height, width, channels), of the wanted samples that the cache contains, by sample_id."""
+def find_pixels(view: Path, sample_ids: Collection[str]) -> dict[str, np.ndarray]:
+    """Pixels, uint8 (height, width, channels), of those samples that the cache contains, by sample_id."""
     shape = tables.read_metadata(view)["shape"]
     cache = pq.ParquetFile(view)
-    chosen: dict[str, np.ndarray] = {}
+    pixels: dict[str, np.ndarray] = {}
     for group in range(cache.num_row_groups):
         names = cache.read_row_group(group, columns=["sample_id"])["sample_id"].to_pylist()
-        places = [place for place, name in enumerate(names) if name in wanted]
-        if places:
-            pixels = cache.read_row_group(group, columns=["pixels"])["pixels"]
-            for place in places:
-                chosen[names[place]] = np.frombuffer(pixels[place].as_py(), dtype=np.uint8).reshape(shape)
-    return chosen
+        rows = [row for row, name in enumerate(names) if name in sample_ids]
+        if rows:
+            column = cache.read_row_group(group, columns=["pixels"])["pixels"]
+            for row in rows:
+                pixels[names[row]] = np.frombuffer(column[row].as_py(), dtype=np.uint8).reshape(shape)
+    return pixels

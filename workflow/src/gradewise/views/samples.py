@@ -1,8 +1,9 @@
 """Reads the samples of one repeat from a view's cache, with flat memory; or their table alone, without the pixels.
 
-Beside the cache `views/{view}.parquet`, which anybody can read, lies a file with the same pixels as one array. Jobs map
-it into memory: models index it at random, all jobs share its pages, and the operating system decides what stays in RAM.
-Where a repeat leaves samples out, or that file has been deleted, pixels are copied into an unlinked temporary file.
+The cache `views/{view}.parquet` can be read by any program. A second file holds the same pixels as one array, which
+jobs map into memory: models index it at random, all jobs share its pages, and the operating system decides what stays
+in RAM. If a repeat leaves samples out, or that file has been deleted, pixels are copied into an unlinked temporary
+file.
 """
 
 from __future__ import annotations
@@ -84,20 +85,20 @@ def read_samples(view: Path, splits: Path, manifest: Path, repeat: int) -> Sampl
     Raises
     ------
     UserError
-        Where the cache's array is not whole or has other samples.
+        If the array of the cache is incomplete or holds other samples.
     """
     table = _with_roles(view, splits, manifest, repeat)
-    wanted = table["role"].notna().to_numpy()
+    has_role = table["role"].notna().to_numpy()
     array = pixels_file(view)
     if not array.exists():
-        pixels = _copy_cached(view, wanted)
-    elif wanted.all():
+        pixels = _copy_cached(view, has_role)
+    elif has_role.all():
         pixels = _map_array(array, view)
     else:
-        pixels = _temporary((int(wanted.sum()), *tables.read_metadata(view)["shape"]))
-        np.take(_map_array(array, view), np.flatnonzero(wanted), axis=0, out=pixels, mode="clip")
+        pixels = _temporary((int(has_role.sum()), *tables.read_metadata(view)["shape"]))
+        np.take(_map_array(array, view), np.flatnonzero(has_role), axis=0, out=pixels, mode="clip")
     pixels.flags.writeable = False
-    return Samples(pixels=pixels, table=table.loc[wanted, COLUMNS].reset_index(drop=True))
+    return Samples(pixels=pixels, table=table.loc[has_role, COLUMNS].reset_index(drop=True))
 
 
 def pixels_file(view: Path) -> Path:
@@ -107,7 +108,7 @@ def pixels_file(view: Path) -> Path:
 
 @contextmanager
 def writing_pixels(path: Path, shape: tuple[int, ...]) -> Iterator[Callable[[pa.FixedSizeBinaryArray], None]]:
-    """Write an array of samples of some shape, part by part; their number is known only at the end."""
+    """Write an array of samples part by part; `shape` is that of one sample, their number is known only at the end."""
     count = 0
 
     def write_header() -> None:
@@ -135,21 +136,21 @@ def _map_array(array: Path, view: Path) -> np.ndarray:
     try:
         pixels: np.ndarray = np.load(array, mmap_mode="r")
     except (ValueError, EOFError) as error:
-        raise UserError(f"{array}: not whole ({error}); {remedy}") from error
+        raise UserError(f"{array}: incomplete ({error}); {remedy}") from error
     last = cache.read_row_group(cache.num_row_groups - 1, columns=["pixels"])["pixels"][-1].as_py()
     if pixels.shape != shape or pixels[-1].tobytes() != last:
-        raise UserError(f"{array}: other samples than those of {view}; {remedy}")
+        raise UserError(f"{array}: does not hold the samples of {view}; {remedy}")
     return pixels
 
 
-def _copy_cached(view: Path, wanted: np.ndarray) -> np.ndarray:
-    """Pixels of some rows of a cache."""
-    pixels = _temporary((int(wanted.sum()), *tables.read_metadata(view)["shape"]))
+def _copy_cached(view: Path, selected: np.ndarray) -> np.ndarray:
+    """Pixels of the selected rows of a cache."""
+    pixels = _temporary((int(selected.sum()), *tables.read_metadata(view)["shape"]))
     copied = seen = 0
     cache = pq.ParquetFile(view)
     for group in range(cache.num_row_groups):
         rows = _rows(cache.read_row_group(group, columns=["pixels"])["pixels"].combine_chunks())
-        chosen = rows[wanted[seen : seen + len(rows)]]
+        chosen = rows[selected[seen : seen + len(rows)]]
         pixels[copied : copied + len(chosen)] = chosen.reshape(-1, *pixels.shape[1:])
         seen += len(rows)
         copied += len(chosen)
@@ -169,7 +170,7 @@ def _temporary(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _with_roles(view: Path, splits: Path, manifest: Path, repeat: int) -> pd.DataFrame:
-    """All samples of a cache with their groups, and their roles, null where they have none in the repeat."""
+    """All samples of a cache with their groups and their roles in the repeat, null if they have none."""
     roles = tables.read(splits)
     roles = roles.loc[roles["repeat"] == repeat].set_index("image_id")["role"]
     groups = tables.read(manifest, columns=["image_id", "group"]).set_index("image_id")["group"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gradewise import command, tables
-from gradewise.config.views import View
+from gradewise.config.views import Positions, View
 from gradewise.images.decode import decode, decode_mask, to_uint8
 from gradewise.progress import track
 from gradewise.provenance import derive_seed, hash_file
@@ -26,6 +26,15 @@ from gradewise.views.schemas import samples_schema
 log = logging.getLogger(__name__)
 
 ROW_GROUP_BYTES = 4 * 2**20
+
+
+class Image(Protocol):
+    """A row of the manifest."""
+
+    image_id: str
+    path: str
+    label: str
+    mask: str | None
 
 
 def view(
@@ -59,19 +68,17 @@ def view(
     threads : int
         How many images are worked on at a time.
     output : Path
-        `views/{view}.parquet`; the same pixels as one array lie beside it, as `.npy`.
+        `views/{view}.parquet`; the same pixels are also written as one array, with the suffix `.npy`.
     positive : str, optional
-        Class of the samples that masks show.
+        Class that masks mark.
     mask_fraction : float, optional
-        Masked share from which a sample is positive; without it samples have the label of their image.
+        Masked share from which a sample is positive; without it, samples have the label of their image.
     """
     shape = operations.shape
     images = tables.read(manifest)
     left_off = _count_left_off(images, operations)
     if left_off:
-        log.warning(
-            "%d images do not divide into whole tiles; the rest at their right and bottom is left off", left_off
-        )
+        log.warning("%d images do not divide into whole tiles; their right and bottom margins are left off", left_off)
     metadata = {
         "view": operations.model_dump(mode="json")["operations"],
         "shape": list(shape),
@@ -85,12 +92,12 @@ def view(
     bits = int(images["bits"].max())
     other = next((label for label in classes if label != positive), "")
 
-    def samples_of(image: Any) -> pa.RecordBatch:
+    def samples_of(image: Image) -> pa.RecordBatch:
         rng = np.random.default_rng(derive_seed(seed, name, image.image_id))
         samples, positions = make_samples(to_uint8(decode(Path(image.path)).pixels, bits), operations, rng)
         masked = _masked(image.mask, operations, positions)
         if mask_fraction is None:
-            labels = [image.label] * len(samples)
+            labels: list[str | None] = [image.label] * len(samples)
         else:
             shares = np.zeros(len(samples)) if masked is None else masked
             labels = [positive if share >= mask_fraction else other for share in shares]
@@ -125,7 +132,9 @@ def view(
                 append_pixels(chunk)
 
 
-def _windowed(pool: ThreadPoolExecutor, work: Any, images: pd.DataFrame, window: int) -> Iterator[pa.RecordBatch]:
+def _windowed(
+    pool: ThreadPoolExecutor, work: Callable[[Image], pa.RecordBatch], images: pd.DataFrame, window: int
+) -> Iterator[pa.RecordBatch]:
     """Map in order with a bounded number of pending results."""
     for start in range(0, len(images), window):
         yield from pool.map(work, images.iloc[start : start + window].itertuples())
@@ -144,7 +153,7 @@ def _row_groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterato
         yield pa.Table.from_batches(waiting, schema)
 
 
-def _masked(mask: str | None, operations: View, positions: list[tuple[int, int]]) -> np.ndarray | None:
+def _masked(mask: str | None, operations: View, positions: Positions) -> np.ndarray | None:
     if mask is None or pd.isna(mask):
         return None
     return masked_fractions(decode_mask(Path(mask)), operations, positions)

@@ -1,1 +1,1 @@
-"""The operations of gradewise on images, a module for each kind: settings, pixels, sizes and words."""
+"""The view operations of gradewise, one module per kind: settings, effect on pixels and sizes, and description."""

@@ -1,4 +1,4 @@
-"""Colours that a view can work in: the first operation of every view."""
+"""The colours that a view can work in: the first operation of every view."""
 
 from __future__ import annotations
 
@@ -12,33 +12,29 @@ if TYPE_CHECKING:
 
 @operation
 class Grey(Colour):
-    """One channel: luma after ITU-R BT.601."""
+    """One channel: luma according to ITU-R BT.601."""
 
     key = "grey"
     channels = 1
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:
-        """Weigh red, green and blue."""
         import cv2
 
         return (pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))[..., None]
 
     def in_words(self) -> str:
-        """Name the colour."""
         return "grey"
 
 
 @operation
 class Rgb(Colour):
-    """Three channels; those of a grey image are equal."""
+    """Three channels; equal ones for a grey image."""
 
     key = "rgb"
     channels = 3
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:
-        """Repeat the channel of a grey image."""
         return pixels[..., None].repeat(3, axis=2) if pixels.ndim == 2 else pixels
 
     def in_words(self) -> str:
-        """Name the colour."""
         return "colour"

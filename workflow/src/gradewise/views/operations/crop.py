@@ -1,4 +1,4 @@
-"""Cuts of one part of an image."""
+"""Crops: one part of an image."""
 
 from __future__ import annotations
 
@@ -24,21 +24,17 @@ class CentreCrop(Transform):
 
     @property
     def need(self) -> Size:
-        """The square."""
         return (self.centre_crop, self.centre_crop)
 
     def size_after(self, size: Size | None) -> Size:
-        """The square."""
         return self.need
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:
-        """Cut the square from the middle."""
         side = self.centre_crop
         top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
         return pixels[top : top + side, left : left + side]
 
     def in_words(self) -> str:
-        """Name the size."""
         return f"middle {self.centre_crop} x {self.centre_crop} px"
 
 
@@ -62,17 +58,13 @@ class Crop(Transform):
 
     @property
     def need(self) -> Size:
-        """What reaches from the top left corner of the image to the bottom right one of the rectangle."""
         return (self.crop.top + self.crop.height, self.crop.left + self.crop.width)
 
     def size_after(self, size: Size | None) -> Size:
-        """The size of the rectangle."""
         return (self.crop.height, self.crop.width)
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:
-        """Cut the rectangle."""
         return pixels[self.crop.top : self.need[0], self.crop.left : self.need[1]]
 
     def in_words(self) -> str:
-        """Name size and place."""
         return f"cut to {self.crop.width} x {self.crop.height} px at ({self.crop.left}, {self.crop.top})"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @operation
 class Resize(Transform):
-    """Resample to a fixed size; a single number makes a square and does not keep the aspect ratio."""
+    """Resample to a fixed size; a single number gives a square and does not preserve the aspect ratio."""
 
     key = "resize"
     effect = "size"
@@ -29,19 +29,17 @@ class Resize(Transform):
         return (self.resize, self.resize) if isinstance(self.resize, int) else self.resize
 
     def size_after(self, size: Size | None) -> Size:
-        """The size that is set."""
         return self.size
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:
-        """Resample: pixel areas are averaged where a side shrinks (no aliasing), linear where both grow."""
         import cv2
 
         height, width = self.size
         shrinks = height < pixels.shape[0] or width < pixels.shape[1]
-        out = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        return out.reshape(height, width, pixels.shape[2])
+        # Where a side shrinks, pixel areas are averaged to avoid aliasing.
+        resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        return resized.reshape(height, width, pixels.shape[2])
 
     def in_words(self) -> str:
-        """Name the size."""
         height, width = self.size
         return f"resized to {width} x {height} px"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @operation
 class Tile(Tiling):
-    """Cut square tiles on a grid without resampling; what does not fill a tile at the right and bottom is left off."""
+    """Cut square tiles on a grid without resampling; the remainder at the right and bottom is left off."""
 
     key = "tile"
 
@@ -27,20 +27,16 @@ class Tile(Tiling):
 
     @property
     def need(self) -> Size:
-        """One tile."""
         return (self.tile, self.tile)
 
     @property
     def depends_on_pixels(self) -> bool:
-        """Whether tiles are drawn, or chosen by their statistics."""
         return self.keep in ("random", "typical")
 
     def size_after(self, size: Size | None) -> Size:
-        """The size of a tile."""
         return self.need
 
     def covers(self, size: Size) -> bool:
-        """Whether an image divides into whole tiles."""
         return size[0] % self.tile == 0 and size[1] % self.tile == 0
 
     def choose(self, image: np.ndarray, rng: np.random.Generator) -> Positions:
@@ -50,25 +46,23 @@ class Tile(Tiling):
         the tile whose mean, spread and gradient are nearest the medians over the image's tiles.
         """
         rows, columns = image.shape[0] // self.tile, image.shape[1] // self.tile
-        every = [(row, column) for row in range(rows) for column in range(columns)]
+        positions = [(row, column) for row in range(rows) for column in range(columns)]
         if self.keep == "all":
-            return every
+            return positions
         if self.keep == "centre":
             return [(rows // 2, columns // 2)]
         if self.keep == "random":
-            drawn = rng.choice(len(every), size=min(self.count, len(every)), replace=False)
-            return [every[index] for index in sorted(drawn)]
-        return [every[_most_typical(self.take(image, every))]]
+            drawn = rng.choice(len(positions), size=min(self.count, len(positions)), replace=False)
+            return [positions[index] for index in sorted(drawn)]
+        return [positions[_most_typical(self.take(image, positions))]]
 
     def take(self, image: np.ndarray, positions: Positions) -> np.ndarray:
-        """Tiles at some positions, uint8 (n, side, side, channels)."""
         import numpy as np
 
         grid = tile_grid(image, self.tile)
         return np.stack([grid[position] for position in positions])
 
     def in_words(self) -> str:
-        """Name the size and which tiles are kept."""
         kept = {"all": "all kept", "typical": "the most typical one kept", "centre": "the middle one kept"}
         return f"tiles of {self.tile} x {self.tile} px, {kept.get(self.keep, f'{self.count} kept at random')}"
 
