@@ -67,7 +67,7 @@ def shared(points: list[dict], source: TrainingPixels, threads: int) -> list[flo
 
 
 def refitted(points: list[dict], source: TrainingPixels, threads: int) -> list[float]:
-    X = source.pixels[source.at].reshape(len(source.at), -1).astype(np.float32)
+    X = source.pixels[source.positions].reshape(len(source.positions), -1).astype(np.float32)
     accuracies = []
     for point in points:
         settings = {"n_estimators": point["trees"], **{key: value for key, value in point.items() if key != "trees"}}
@@ -85,7 +85,7 @@ def line(name: str, points: int, plain: np.ndarray, ours: np.ndarray, apart: str
 
 def main(fruits: int, side: int, trees: int, threads: int) -> None:
     source = source_of(fruits, side)
-    size = f"{len(source.at)} training images of {side} x {side} x 3"
+    size = f"{len(source.positions)} training images of {side} x {side} x 3"
     print(f"{size}, {trees} trees (figure 12: to {10 * trees}), {threads} thread(s)")
     print(f"load of the machine at the start: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n")
     print(f"{'':37} {'refit':>8} {'shared':>8} {'ratio':>7} {'ratio of':>9} {'largest':>10}")

@@ -50,8 +50,8 @@ def test_its_settings_are_checked(raw):
 def test_it_has_its_part_of_the_page(raw, make_grades):
     results = make_grades(images=24, models=("svm-plain",), repeats=1)
     folder = results.known["results"]
-    (folder / "plan").mkdir(exist_ok=True)
-    (folder / "plan/studies.json").write_text(StudiesPlan(load(raw), None).planned("fruit").model_dump_json())
+    (folder / "studies").mkdir(exist_ok=True)
+    (folder / "studies/plan.json").write_text(StudiesPlan(load(raw), None).planned("fruit").model_dump_json())
     page = results.folder / "studies.html"
     paths = {"output": page, "assets": results.folder / "studies", "summary": results.folder / "summary.json"}
     study_page(**results.known, **paths)

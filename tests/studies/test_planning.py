@@ -60,8 +60,8 @@ def test_what_is_said_of_a_study_is_no_part_of_what_its_steps_depend_on(edit):
     raw = copy.deepcopy(RAW)
     edit(raw["studies"]["machines"])
     changed = StudiesPlan(load(raw), None)
-    assert changed.cells_of(of("machines")) == PLAN.cells_of(of("machines"))
-    assert changed.studies_of(of("machines")) != PLAN.studies_of(of("machines"))
+    assert changed.planned_json("fruit", "machines") == PLAN.planned_json("fruit", "machines")
+    assert changed.planned_json("fruit", None) != PLAN.planned_json("fruit", None)
 
 
 def test_the_page_waits_for_the_files_of_steps_and_of_models_that_it_shows():

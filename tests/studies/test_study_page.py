@@ -159,8 +159,8 @@ def arguments(results, studies: dict[str, dict[str, Any]] = STUDIES) -> dict[str
             "forest-d4": {"family": "forest", "view": "whole-96"},
         },
     )
-    (folder / "plan").mkdir(parents=True, exist_ok=True)
-    (folder / "plan/studies.json").write_text(plan.model_dump_json())
+    (folder / "studies").mkdir(parents=True, exist_ok=True)
+    (folder / "studies/plan.json").write_text(plan.model_dump_json())
     for name, cells in plan.varied.items():
         _run(name, cells, folder)
     _grow(folder / "studies")

@@ -62,8 +62,7 @@ def test_a_new_row_trains_its_own_network_alone(replan):
         lambda raw: raw["studies"]["networks"]["vary"].append({"name": "no dense layer", "set": {"dense": []}})
     )
     assert jobs == {
-        "plan_studies": 1,
-        "plan_cells": 1,
+        "plan_studies": 2,
         "train_cnn": 1,
         "summarise": 1,
         "study_page": 1,

@@ -48,6 +48,7 @@ wildcard_constraints:
     view=any_of(CONFIG.views),
     model=any_of(MODELS),
     study=any_of(CONFIG.studies),
+    of_study=f"(/({any_of(CONFIG.studies)}))?",
     repeat=r"\d+",
     variant=r"(/variants/[a-z0-9-]+)?",
 

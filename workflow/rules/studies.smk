@@ -1,16 +1,16 @@
 # Needs a dataset's samples, splits, principal components and runs. Makes, for each study, the tables and pictures that
 # a published table or figure showed. Networks of a study are trained by the rule of networks; the combinations of any
-# other model are one job per repeat. The cells of each study are a file of their own, so that an edit of
-# a study's text reruns the page and nothing else.
+# other model are one job per repeat. The plan of all studies serves the page; the cells of each study have a plan of
+# their own (`of_study` is a slash and its name), so that an edit of a study's text reruns the page and nothing else.
 
 
 rule plan_studies:
     output:
-        f"{RESULTS}/plan/studies.json",
+        f"{RESULTS}/studies{{of_study}}/plan.json",
     log:
-        "logs/plan_studies/{dataset}.log",
+        "logs/plan_studies/{dataset}{of_study}.log",
     benchmark:
-        "benchmarks/plan_studies/{dataset}.jsonl"
+        "benchmarks/plan_studies/{dataset}{of_study}.jsonl"
     localrule: True
     conda:
         "../../envs/gradewise.yaml"
@@ -20,40 +20,15 @@ rule plan_studies:
     params:
         configfiles=CONFIGFILES,
         overrides=OVERRIDES,
-        plan=PLAN.studies_of,
+        study=PLAN.study_flag,
+        plan=PLAN.planned_of,
         code=code_version("gradewise.studies.plan_studies"),
     shell:
         "python -m gradewise.studies.plan_studies"
         " --configfiles {params.configfiles:q}"
         " --overrides {params.overrides:q}"
         " --dataset {wildcards.dataset}"
-        " --output {output}"
-        " 2>&1 | tee {log}"
-
-
-rule plan_cells:
-    output:
-        f"{STUDY}/plan.json",
-    log:
-        "logs/plan_cells/{dataset}/{study}.log",
-    benchmark:
-        "benchmarks/plan_cells/{dataset}/{study}.jsonl"
-    localrule: True
-    conda:
-        "../../envs/gradewise.yaml"
-    resources:
-        mem_mb=memory(500, 0),
-        runtime=minutes(5, 0),
-    params:
-        configfiles=CONFIGFILES,
-        overrides=OVERRIDES,
-        cells=PLAN.cells_of,
-        code=code_version("gradewise.studies.plan_cells"),
-    shell:
-        "python -m gradewise.studies.plan_cells"
-        " --configfiles {params.configfiles:q}"
-        " --overrides {params.overrides:q}"
-        " --study {wildcards.study}"
+        " {params.study:q}"
         " --output {output}"
         " 2>&1 | tee {log}"
 
@@ -274,7 +249,7 @@ rule study_page:
         unpack(PLAN.evidence_of),
         shown=PLAN.shown_samples,
         results=PLAN.step_files,
-        plan=f"{RESULTS}/plan/studies.json",
+        plan=f"{RESULTS}/studies/plan.json",
         models=PLAN.model_files,
         templates=TEMPLATES,
     output:

@@ -54,9 +54,14 @@ class Results:
         """The cache of a view, which variants share."""
         return self.dataset / "views" / f"{name}.parquet"
 
+    @property
+    def studies(self) -> Path:
+        """The folder of all studies."""
+        return self.dataset / "studies"
+
     def study(self, name: str) -> Path:
         """The folder of a study."""
-        return self.dataset / "studies" / name
+        return self.studies / name
 
     def run(self, model: str, repeat: int) -> RunFolder:
         """The run of a model in a repeat."""
@@ -93,7 +98,7 @@ class Results:
                 yield self.run(model, repeat)
 
     def plan(self, name: str) -> Any:
-        """What the configuration requests, as written by the rule `plan`: `runs`, `settings` or `studies`.
+        """What the configuration requests, as written by the rule `plan`: `runs` or `settings`.
 
         Raises
         ------

@@ -34,7 +34,9 @@ class StudiesConfig(Config):
         for name, study in self.studies.items():
             check_known(f"studies.{name}.dataset", study.dataset, self.datasets)
             study.check(f"studies.{name}", self)
-        self._cells  # noqa: B018
+        for dataset in self.datasets:
+            # making the models of a study checks their settings
+            self.trained(dataset)
         return self
 
     def studies_of(self, dataset: str) -> dict[str, StudySection]:

@@ -12,28 +12,32 @@ from gradewise.studies.config import load
 from gradewise.studies.planning import StudiesPlan
 
 
-def plan_studies(*, configfiles: list[Path], overrides: dict[str, Any], dataset: str, output: Path) -> None:
-    """Write what the configuration says of a dataset's studies.
+def plan_studies(
+    *, configfiles: list[Path], overrides: dict[str, Any], dataset: str, study: str | None = None, output: Path
+) -> None:
+    """Write what the configuration says of a dataset's studies, or of one.
 
     Parameters
     ----------
     configfiles : list of Path
-        As given to snakemake; a later file changes an earlier one.
+        In the order given to snakemake; a later file overrides an earlier one.
     overrides : dict
-        What `--config` changes.
+        Values given by `--config`.
     dataset : str
         Its name in the configuration.
+    study : str, optional
+        Write the cells of this study alone, without what is published of them, which no run depends on.
     output : Path
-        Written: `plan/studies.json`, see `planned.PlannedStudies`.
+        JSON of `planned.PlannedStudies`, or of `cells.VariedCells` for a single study.
 
     Raises
     ------
     ConfigError
-        Where the configuration cannot be used.
+        If the configuration is invalid.
     """
     raw = merged(configfiles, overrides)
     scale = raw.get("scale", "small") if mentions_scales(raw) else None
-    output.write_text(StudiesPlan(load(raw), scale).planned(dataset).model_dump_json() + "\n")
+    output.write_text(StudiesPlan(load(raw), scale).planned_json(dataset, study) + "\n")
 
 
 if __name__ == "__main__":

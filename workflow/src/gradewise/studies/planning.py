@@ -24,9 +24,10 @@ SHARING: dict[str, dict[str, Any]] = {
 
 
 class StudyWildcards(Wildcards):
-    """Those of a rule of a study."""
+    """Those of a rule of a study; `of_study` is empty, or a slash and a study's name."""
 
     study: str
+    of_study: str
 
 
 class StudiesPlan(Plan):
@@ -64,19 +65,21 @@ class StudiesPlan(Plan):
         repeats = section.repeats or self.config.datasets[section.dataset].evaluation.runs
         return VariedCells(repeats=repeats, best_of=section.best_of, cells=self.config.cells(study))
 
-    def studies_of(self, wildcards: Wildcards) -> str:
-        """What the configuration asks of a dataset's studies, as JSON."""
-        return self.planned(wildcards.dataset).model_dump_json()
+    def planned_json(self, dataset: str, study: str | None) -> str:
+        """What the step `plan_studies` writes: all about a dataset's studies, or the cells of one of them."""
+        if study is None:
+            return self.planned(dataset).model_dump_json()
+        return self.varied(study).model_dump_json(exclude={"cells": {"__all__": {"published"}}})
+
+    def planned_of(self, wildcards: StudyWildcards) -> str:
+        """What the job of `plan_studies` writes, so that it runs again if that changes."""
+        return self.planned_json(wildcards.dataset, wildcards.of_study.removeprefix("/") or None)
+
+    def study_flag(self, wildcards: StudyWildcards) -> list[str]:
+        """Flag of the job of `plan_studies` that names its study, if it plans a single one."""
+        return ["--study", wildcards.of_study.removeprefix("/")] if wildcards.of_study else []
 
     # cells
-
-    def cells_of(self, wildcards: StudyWildcards) -> str:
-        """The cells of the job's study, see `cells_in`."""
-        return self.cells_in(wildcards.study)
-
-    def cells_in(self, study: str) -> str:
-        """The cells of a study as JSON, without what is published of them, which no run depends on."""
-        return self.varied(study).model_dump_json(exclude={"cells": {"__all__": {"published"}}})
 
     def family_of_cells(self, wildcards: StudyWildcards) -> str:
         """The family of a study's cells."""
@@ -192,16 +195,13 @@ class StudiesPlan(Plan):
 
     def shown_samples(self, wildcards: Wildcards) -> list[str]:
         """Caches of the views whose samples a dataset's studies show."""
-        return [
-            f"results/{wildcards.dataset}/views/{view}.parquet" for view in sorted(self.shown_views(wildcards.dataset))
-        ]
+        folder = f"results/{wildcards.dataset}/views"
+        return [f"{folder}/{view}.parquet" for view in sorted(self.shown_views(wildcards.dataset))]
 
     def step_files(self, wildcards: Wildcards) -> list[str]:
         """What the steps of a dataset's studies write for the page; studies without a step are drawn from the runs."""
-        studies = self.config.studies_of(wildcards.dataset).items()
-        return [
-            f"results/{wildcards.dataset}/studies/{name}/{file}" for name, study in studies for file in study.outputs
-        ]
+        studies, folder = self.config.studies_of(wildcards.dataset), f"results/{wildcards.dataset}/studies"
+        return [f"{folder}/{name}/{file}" for name, study in studies.items() for file in study.outputs]
 
     def model_files(self, wildcards: Wildcards) -> list[str]:
         """Files of models that the page on a dataset's studies reads."""

@@ -14,13 +14,13 @@ from gradewise import command
 from gradewise.families.run import write_json
 from gradewise.report import numbers, page
 from gradewise.report.blocks import Block, Column, Section, Table, Text
-from gradewise.report.evidence import Evidence, read
+from gradewise.report.evidence import read
 from gradewise.report.sections.settings import origin
 from gradewise.results import Results
 from gradewise.studies import kinds
 from gradewise.studies.pages import published
 from gradewise.studies.pages.evidence import StudyEvidence
-from gradewise.studies.planned import read_planned
+from gradewise.studies.planned import read_studies
 from gradewise.studies.study import StudySection, section_of
 
 SCALES = {
@@ -65,7 +65,7 @@ def study_page(
     UserError
         Where tables do not belong together.
     """
-    plan = read_planned(Results(results))
+    plan = read_studies(Results(results))
     sections = {name: section_of(section["show"]).model_validate(section) for name, section in plan.studies.items()}
     evidence = StudyEvidence(read(results, dataset, seed), results / "studies", plan)
     parts = [Section(name, study.title, tuple(_part(name, study, evidence))) for name, study in sections.items()]
@@ -106,52 +106,40 @@ def _part(name: str, study: StudySection, evidence: StudyEvidence) -> list[Block
 
 def _overview(sections: Mapping[str, StudySection], evidence: StudyEvidence) -> tuple[Block, ...]:
     base = evidence.base
-    rows = []
-    for name, study in sections.items():
-        kind = page_of(study)
-        if hasattr(kind, "short"):
-            theirs, ours = kind.short(name, study, evidence)
-            rows.append({"study": study.title, "source": study.source, "published": theirs, "here": ours})
     comparable = all(study.comparable for study in sections.values() if study.published)
+    images, groups = len(base.manifest), base.manifest["group"].nunique()
+    data = f"the {numbers.many(images, 'image')} ({numbers.many(groups, 'group')}) of {base.dataset}"
+    purpose = f"Each part is a study of {data}, with intervals."
+    if _published(sections):
+        purpose = (
+            f"Each part reproduces a published table or figure on {data}, with intervals, next to the published values "
+            "as they were published. The parts stand in the order of the source."
+        )
+        if not comparable:
+            purpose += (
+                " Published values are of other images: they show what was claimed, and are not to be compared with "
+                "the numbers found here."
+            )
     scale = f", at {SCALES[evidence.plan.scale]}" if evidence.plan.scale else ""
     repeats = numbers.rounds(base.splits["repeat"].nunique(), base.settings.evaluation.folds)
-    blocks: list[Block] = [
-        Text(_purpose(sections, base, comparable)),
-        Text(
-            f"Everything was run with seed {base.seed} over {repeats}{scale}. The "
-            f"highest of several validation accuracies is too high by the luck of the choice; test accuracy had no "
-            f"part in it. Versions and hashes stand at the end of the page.",
-            "small",
-        ),
+    conditions = (
+        f"Everything was run with seed {base.seed} over {repeats}{scale}. The highest of several validation accuracies "
+        "is too high because it was chosen; test accuracy had no part in the choice. Versions and hashes are listed at "
+        "the end of the page."
+    )
+    rows = [
+        (study.title, study.source or numbers.NONE, *kind.short(name, study, evidence))
+        for name, study in sections.items()
+        if hasattr(kind := page_of(study), "short")
     ]
+    blocks: list[Block] = [Text(purpose), Text(conditions, "small")]
     if rows:
-        told = "" if comparable else f" (published: {published.NOT_COMPARABLE.removeprefix('published ')})"
-        caption = f"What was published and what was found here{told}"
-        columns = (
-            Column.text("Study", "study"),
-            Column.text("Source", "source", lambda source: source or numbers.NONE),
-            Column.text("Published", "published"),
-            Column.text("Here", "here"),
-        )
-        blocks.append(Table("overview", caption, pd.DataFrame(rows), columns))
+        headings = {"study": "Study", "source": "Source", "published": "Published", "here": "Here"}
+        remark = "" if comparable else f" (published: {published.NOT_COMPARABLE.removeprefix('published ')})"
+        caption = f"What was published and what was found here{remark}"
+        columns = tuple(Column.text(heading, key) for key, heading in headings.items())
+        blocks.append(Table("overview", caption, pd.DataFrame(rows, columns=list(headings)), columns))
     return tuple(blocks)
-
-
-def _purpose(sections: Mapping[str, StudySection], base: Evidence, comparable: bool) -> str:
-    groups = base.manifest["group"].nunique()
-    data = f"the {numbers.many(len(base.manifest), 'image')} ({numbers.many(groups, 'group')}) of {base.dataset}"
-    if not _published(sections):
-        return f"Each part is a study of {data}, with intervals."
-    told = (
-        f"Each part reproduces a published table or figure on {data}, with intervals, next to the published values as "
-        f"they were published. The parts stand in the order of the source."
-    )
-    if comparable:
-        return told
-    return (
-        f"{told} Published values are of other images: they show what was claimed, and are not to be compared with the "
-        f"numbers found here."
-    )
 
 
 def _published(sections: Mapping[str, StudySection]) -> bool:

@@ -217,10 +217,8 @@ def _together(verdict: pd.DataFrame, cells: list[str], classes: list[str], wrong
     )
     voted = images.assign(predicted=votes.idxmax(axis=1)).reset_index()
     some = images.assign(predicted=images["label"].where(~wrong.all(axis=1).reindex(images.index), "")).reset_index()
-    return [
-        {"cell": ALL, "settings": "{}", "measure": name, **accuracy(table)}
-        for name, table in (("vote", voted), ("any_right", some))
-    ]
+    common = {"cell": ALL, "settings": "{}"}
+    return [{**common, "measure": "vote", **accuracy(voted)}, {**common, "measure": "any_right", **accuracy(some)}]
 
 
 def _curves(curves: list[pd.DataFrame]) -> pd.DataFrame:

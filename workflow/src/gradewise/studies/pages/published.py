@@ -11,6 +11,7 @@ from gradewise.report import numbers
 from gradewise.report.blocks import Column, Table
 from gradewise.studies.cells import Published
 from gradewise.studies.pages import wording
+from gradewise.studies.study import StudySection
 
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*(%?)")
 
@@ -43,6 +44,13 @@ def heading(what: str, several: bool) -> str:
     if not several:
         return "Published"
     return f"Published, {what if what[1:2].isspace() else what[0].lower() + what[1:]}"
+
+
+def rows_of(name: str, study: StudySection, headings: Mapping[str, str] | None = None) -> list[Table]:
+    """A table of the rows of a study's source, if it has any; keys without a heading are their own."""
+    if not study.published:
+        return []
+    return [as_published(f"{name}-published", study.published, study.comparable, headings)]
 
 
 def as_published(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from gradewise.report import numbers
 from gradewise.report.blocks import Column
 from gradewise.report.numbers import Estimate
 from gradewise.studies.cells import Published
+from gradewise.studies.measures import ACCURACIES
 from gradewise.studies.pages import published, wording
 from gradewise.studies.pages.wording import Measured
 
@@ -43,6 +45,53 @@ class Row:
         """A measure's value and interval; without value where it was not measured."""
         return self.measured[measure].estimate if measure in self.measured else Estimate(None)
 
+    def value(self, measure: str) -> float:
+        """A measure's value; NaN where it was not measured."""
+        value = self.estimate(measure).value
+        return np.nan if value is None else value
+
+    def written(self, measure: str) -> str:
+        """A measure's value as text; a dash where it was not measured."""
+        return wording.written(measure, self.measured.get(measure))
+
+    def published_share(self, measure: str) -> float | None:
+        """The published value of an accuracy, as a share; None where there is none that is a number."""
+        return published.as_share(self.published.get(measure))
+
+
+def published_keys(rows: Sequence[Row]) -> list[str]:
+    """What the source says of any of these rows, in its order."""
+    return list(dict.fromkeys(key for row in rows for key in row.published))
+
+
+def highlights(
+    rows: Sequence[Row], measures: Sequence[str], choose: Callable[[str], Row | None], pattern: str
+) -> tuple[str, str]:
+    """The line of a study in the overview: the best published value, and that of the row chosen here.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+    measures : sequence of str
+        Accuracies that the study shows, the most telling first; the first published one is preferred to them.
+    choose : callable
+        Takes an accuracy; the row to be told of.
+    pattern : str
+        Of a published `value` and the name of its `row`.
+    """
+    keys = published_keys(rows)
+    reported = [measure for measure in ACCURACIES if measure in keys]
+    accuracies = reported or list(measures)
+    if not accuracies:
+        return numbers.NONE, numbers.NONE
+    accuracy = accuracies[0]
+    label, theirs, chosen = wording.name(accuracy), numbers.NONE, choose(accuracy)
+    if reported:
+        best = max(rows, key=lambda row: row.published_share(accuracy) or 0.0)
+        value = published.written(best.published[accuracy])
+        theirs = f"{label} {pattern.format(value=value, row=best.name)}"
+    return theirs, numbers.NONE if chosen is None else f"{label} {chosen.written(accuracy)}: {chosen.name}"
+
 
 def column(rows: Sequence[Row], key: str, heading: str, texts: Sequence[str], kind: str = "number") -> Column:
     """A column that shows a text for each row, whose names are under a key of the data."""
@@ -62,7 +111,7 @@ def measure_columns(
     for measure in dict.fromkeys([*measures, *told]):
         if measure in measures:
             data |= _values(rows, measure)
-            texts = [wording.written(measure, row.measured.get(measure)) for row in rows]
+            texts = [row.written(measure) for row in rows]
             columns.append(column(rows, key, wording.name(measure), texts))
         if measure in told:
             texts = [published.written(row.published.get(measure)) for row in rows]

@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -54,17 +55,17 @@ class Grown:
 class TrainingPixels:
     """What the cells of one view are grown on: uint8 pixels (n, height, width, channels) of all samples.
 
-    `at` holds the positions of the training samples, `targets` and `groups` their classes and groups, int64 (t,).
+    `positions` are those of the training samples, `targets` and `groups` their classes and groups, int64 (t,).
     """
 
     pixels: np.ndarray
-    at: np.ndarray
+    positions: np.ndarray
     targets: np.ndarray
     groups: np.ndarray
 
     def rows(self, elements: tuple[int, ...], features: Features) -> TrainingRows:
         """Training rows; see `families.forest.rows.training_rows`."""
-        return training_rows(self.pixels, self.at, self.targets, self.groups, elements, features)
+        return training_rows(self.pixels, self.positions, self.targets, self.groups, elements, features)
 
 
 def fit_cells(cells: Sequence[Cell], task: Task) -> Iterator[FittedCell]:
@@ -104,89 +105,79 @@ def training_pixels(samples: Samples, classes: list[str]) -> TrainingPixels:
     UserError
         Where a class has no training sample.
     """
-    at, targets = training_targets(samples, classes)
-    _, groups = np.unique(samples.table["group"].to_numpy()[at], return_inverse=True)
-    return TrainingPixels(samples.pixels, at, targets, groups)
+    positions, targets = training_targets(samples, classes)
+    _, groups = np.unique(samples.table["group"].to_numpy()[positions], return_inverse=True)
+    return TrainingPixels(samples.pixels, positions, targets, groups)
 
 
 def grow_cells(
     cells: dict[str, ForestSettings], source: TrainingPixels, seed: int, threads: int
 ) -> Iterator[tuple[str, Grown]]:
     """Grow the forests of all cells of one view, given by name with their settings, in the order of sharing."""
-    for elements, alike in _apart(cells, lambda settings: symmetry.elements(settings.augment)).items():
-        yield from _grow_augmented(alike, source, elements, seed, threads)
+    for elements, augmented in _grouped(cells, lambda settings: symmetry.elements(settings.augment)).items():
+        yield from _grow_augmented(augmented, source, elements, seed, threads)
 
 
 def _grow_augmented(
     cells: dict[str, ForestSettings], source: TrainingPixels, elements: tuple[int, ...], seed: int, threads: int
 ) -> Iterator[tuple[str, Grown]]:
-    """Cells of one `augment`; their rows are let go of before others are made."""
-    for features, rows, seconds, names in _reduced(cells, source, elements, seed, threads):
-        for shared in _apart({name: cells[name] for name in names}, _own_forest).values():
-            yield from _share(shared, rows, source.pixels, features, seconds, seed, threads)
+    """Cells of one `augment`, whose rows, components and importances are computed once."""
+
+    @cache
+    def all_pixels() -> TrainingRows:
+        return source.rows(elements, AllPixels())
+
+    @cache
+    def all_components() -> tuple[pca.Pca, TrainingRows, float]:
+        largest = max(settings.components or 0 for settings in cells.values())
+        start = time.perf_counter()
+        fitted = pca.fit(source.pixels, source.positions, largest)
+        seconds = time.perf_counter() - start
+        return fitted, source.rows(elements, fitted), seconds
+
+    @cache
+    def all_importances(first: ForestSettings) -> tuple[np.ndarray, float]:
+        rows, start = all_pixels(), time.perf_counter()
+        return importances(rows, first, seed, threads), time.perf_counter() - start
+
+    for sharing in _grouped(cells, _own_forest).values():
+        settings = next(iter(sharing.values()))
+        features: Features = AllPixels()
+        seconds = 0.0
+        if settings.components is not None:
+            fitted, rows, seconds = all_components()
+            features, rows = fitted.first(settings.components), replace(rows, X=rows.X[:, : settings.components])
+        elif settings.select is not None:
+            importance, seconds = all_importances(first_forest(settings))
+            selected = select(importance, settings.select)
+            features, rows = selected, replace(all_pixels(), X=all_pixels().X[:, selected.kept])
+        else:
+            rows = all_pixels()
+        yield from _grow_shared(sharing, rows, source.pixels, features, seconds, seed, threads)
 
 
 def _own_forest(settings: ForestSettings) -> tuple[Any, ...]:
     """Settings that no forest serves two values of."""
-    return settings.max_features, settings.min_samples_leaf, settings.class_weight
+    features = settings.components, settings.select, settings.select and first_forest(settings)
+    return *features, settings.max_features, settings.min_samples_leaf, settings.class_weight
 
 
-def _apart(
+def _grouped(
     cells: dict[str, ForestSettings], key: Callable[[ForestSettings], Any]
 ) -> dict[Any, dict[str, ForestSettings]]:
     """Cells by a key, in order of first appearance."""
-    parts: dict[Any, dict[str, ForestSettings]] = defaultdict(dict)
+    groups: dict[Any, dict[str, ForestSettings]] = defaultdict(dict)
     for name, settings in cells.items():
-        parts[key(settings)][name] = settings
-    return parts
+        groups[key(settings)][name] = settings
+    return groups
 
 
-def _reduced(
-    cells: dict[str, ForestSettings], source: TrainingPixels, elements: tuple[int, ...], seed: int, threads: int
-) -> Iterator[tuple[Features, TrainingRows, float, list[str]]]:
-    """What cells of one `augment` see: features, rows of them, seconds it took to find the features, cells' names."""
-    kinds = _apart(cells, lambda settings: "components" if settings.components else "pixels")
-    for kind, alike in kinds.items():
-        if kind == "components":
-            yield from _on_components(alike, source, elements)
-        else:
-            rows = source.rows(elements, AllPixels())
-            for first, same in _apart(alike, lambda settings: settings.select and first_forest(settings)).items():
-                if first is None:
-                    yield AllPixels(), rows, 0.0, list(same)
-                else:
-                    yield from _on_selected(same, rows, first, seed, threads)
-
-
-def _on_components(
-    cells: dict[str, ForestSettings], source: TrainingPixels, elements: tuple[int, ...]
-) -> Iterator[tuple[Features, TrainingRows, float, list[str]]]:
-    wanted = _apart(cells, lambda settings: settings.components)
-    start = time.perf_counter()
-    fitted = pca.fit(source.pixels, source.at, max(wanted))
-    seconds = time.perf_counter() - start
-    rows = source.rows(elements, fitted)
-    for components, same in wanted.items():
-        yield fitted.first(components), replace(rows, X=rows.X[:, :components]), seconds, list(same)
-
-
-def _on_selected(
-    cells: dict[str, ForestSettings], rows: TrainingRows, first: ForestSettings, seed: int, threads: int
-) -> Iterator[tuple[Features, TrainingRows, float, list[str]]]:
-    start = time.perf_counter()
-    importance = importances(rows, first, seed, threads)
-    seconds = time.perf_counter() - start
-    for scale, same in _apart(cells, lambda settings: settings.select).items():
-        features = select(importance, scale)
-        yield features, replace(rows, X=rows.X[:, features.kept]), seconds, list(same)
-
-
-def _share(
+def _grow_shared(
     cells: dict[str, ForestSettings],
     rows: TrainingRows,
     pixels: np.ndarray,
     features: Features,
-    seconds: float,
+    seconds_before: float,
     seed: int,
     threads: int,
 ) -> Iterator[tuple[str, Grown]]:
@@ -200,34 +191,33 @@ def _share(
     costs: dict[str, tuple[float, int]] = {}
     for unit in UNITS:
         # Where no group holds several rows, the forest that is kept serves both ways.
-        kept = [name for name, settings in cells.items() if unit_kept(settings) == unit]
-        told = [
-            name
+        kept = {name: settings for name, settings in cells.items() if unit_kept(settings) == unit}
+        estimated = {
+            name: settings
             for name, settings in cells.items()
-            if unit in settings.out_of_bag and (rows.grouped or unit_kept(settings) == unit)
-        ]
-        grown = list(dict.fromkeys([*kept, *told]))
-        if not grown:
+            if unit in settings.out_of_bag and (rows.grouped or name in kept)
+        }
+        if not kept and not estimated:
             continue
         start = time.perf_counter()
-        widest = _largest([cells[name] for name in grown])
+        widest = _largest([*(kept | estimated).values()])
         forest = grow_forest(rows.X, rows.y, rows.bags(unit), widest, seed, threads)
-        growing = time.perf_counter() - start
+        seconds = time.perf_counter() - start
         leaves = walk(forest, rows.X, threads)
-        votes = out_of_bag_at(forest, leaves, rows.bags(unit), [cells[name] for name in told], threads)
-        for name, vote in zip(told, votes, strict=True):
-            for way in cells[name].out_of_bag if not rows.grouped else (unit,):
+        votes = out_of_bag_at(forest, leaves, rows.bags(unit), [*estimated.values()], threads)
+        for (name, settings), vote in zip(estimated.items(), votes, strict=True):
+            for way in (unit,) if rows.grouped else settings.out_of_bag:
                 facts[name][f"oob_{way}"] = vote.accuracy(rows.y)
                 hits[name][f"oob_{way}"] = vote.hits(rows.y, rows.groups)
         if not kept:
             continue
-        points = [cells[name] for name in kept]
+        points = [*kept.values()]
         ends = _walk_samples(forest, pixels, features, threads)
         probabilities |= zip(kept, probabilities_at(forest, ends, points, threads), strict=True)
-        *sizes, all_grown = sizes_at(forest, [*points, widest])
+        *sizes, whole = sizes_at(forest, [*points, widest])
         for name, size in zip(kept, sizes, strict=True):
-            own = seconds + growing * size.rows_split / max(all_grown.rows_split, 1)
-            costs[name] = own, size.parameters(forest.n_classes_)
+            share = size.rows_split / max(whole.rows_split, 1)
+            costs[name] = seconds_before + seconds * share, size.parameters(forest.n_classes_)
     for name in cells:
         yield name, Grown(probabilities[name], *costs[name], facts[name], hits[name])
 

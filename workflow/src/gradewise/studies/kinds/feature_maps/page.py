@@ -1,4 +1,4 @@
-"""Part: the maps that layers of a network make of an image of each class."""
+"""Kind `feature_maps`: the maps that layers of a network make of an image of each class."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gradewise.studies.kinds.feature_maps import Study
 from gradewise.studies.pages.evidence import StudyEvidence
 
 ACROSS = 3
-"""Most classes that stand side by side."""
+"""Most classes side by side."""
 
 SHEET = 720
 """Most pixels across a sheet of maps; maps of more are averaged down, since print shows no more."""
@@ -27,20 +27,31 @@ _ACTIVATIONS = {"relu": "ReLU", "leaky_relu": "leaky ReLU", "prelu": "PReLU"}
 
 
 def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
-    """A figure for each layer: the sample of each class, and all maps of it."""
+    """A figure for each layer, with the sample of each class and all maps of it, and a table of the samples."""
     run = evidence.first_run(study.model)
     samples = tables.read(evidence.file(name, "maps.parquet"))
     arrays = read_arrays(evidence.file(name, "maps.npz"))
     activation = _ACTIVATIONS[run.record["settings"]["activation"]]
-    after = {"before": f"batch norm and {activation}", "after": f"{activation} and batch norm", "none": activation}
-    opening = Text(
-        f"What convolutions of {study.model} (repeat {run.repeat}) make of one test sample of each class: the one that "
-        f"it gets right with the highest probability. Maps are shown after "
-        f"{after[run.record['settings']['norm']]}, before pooling, each in grey from its lowest value (black) to its "
-        "highest (white)."
-    )
-    figures = [_figure(name, study, layer, samples, arrays["pixels"], arrays[layer]) for layer in study.layers]
-    return [opening, *figures, _table(name, samples)]
+    orders = {"before": f"batch norm and {activation}", "after": f"{activation} and batch norm", "none": activation}
+    columns = [
+        Column.text("Image", "image_id"),
+        Column.name("True class", "label"),
+        Column.name("Predicted", "predicted"),
+        Column("Probability", "probability", numbers.percent),
+    ]
+    if (samples["sample_id"] != samples["image_id"]).any():
+        columns.append(Column("Row of the tile", "row", lambda row: numbers.count(row + 1)))
+        columns.append(Column("Column of the tile", "column", lambda column: numbers.count(column + 1)))
+    return [
+        Text(
+            f"What convolutions of {study.model} (repeat {run.repeat}) make of one test sample of each class: the one "
+            f"that it classifies correctly with the highest probability. Maps are shown after "
+            f"{orders[run.record['settings']['norm']]}, before pooling, each in grey from its lowest value (black) to "
+            "its highest (white)."
+        ),
+        *(_figure(name, study, layer, samples, arrays["pixels"], arrays[layer]) for layer in study.layers),
+        Table(f"{name}-samples", "The samples shown", samples, tuple(columns), folded=True),
+    ]
 
 
 def _figure(name: str, study: Study, layer: str, samples: pd.DataFrame, pixels: np.ndarray, maps: np.ndarray) -> Figure:
@@ -51,22 +62,24 @@ def _figure(name: str, study: Study, layer: str, samples: pd.DataFrame, pixels: 
     with drawing.style():
         canvas = Canvas(figsize=(panel * across, down * panel * (1.5 + 0.12)), dpi=200)
         grid = canvas.add_gridspec(2 * down, across, height_ratios=[0.5, 1.0] * down)
-        for place, (row, sample, of_sample) in enumerate(zip(samples.itertuples(), pixels, maps, strict=True)):
+        for place, (row, sample, maps_of_sample) in enumerate(zip(samples.itertuples(), pixels, maps, strict=True)):
             line, column = 2 * (place // across), place % across
             top = canvas.add_subplot(grid[line, column])
             show(top, sample)
-            top.set_title(f"{row.label}, called {row.predicted} ({numbers.percent(row.probability)})", loc="center")
-            show(canvas.add_subplot(grid[line + 1, column]), sheet(of_sample))
+            title = f"{row.label}, predicted {row.predicted} ({numbers.percent(row.probability)})"
+            top.set_title(title, loc="center")
+            show(canvas.add_subplot(grid[line + 1, column]), sheet(maps_of_sample))
         svg = drawing.to_svg(canvas)
     rows = -(-count // math.ceil(math.sqrt(count)))
     size = f"{numbers.many(count, 'map')} of {height} × {width} px"
-    shown = "; ".join(f"{row.label}: {row.image_id}" for row in samples.itertuples())
-    dark = [f"{label} {share}" for label, share in zip(samples["label"], _silent(maps), strict=True)]
+    images = "; ".join(f"{row.label}: {row.image_id}" for row in samples.itertuples())
+    flat = (maps.max(axis=(2, 3)) == maps.min(axis=(2, 3))).sum(axis=1)
+    without_contrast = ", ".join(f"{label} {number}" for label, number in zip(samples["label"], flat, strict=True))
     return Figure(
         f"{name}-{layer}",
-        f"{study.model}, {layer}: the sample (above) and {size} (below, from left to right and row by row). {shown}.",
+        f"{study.model}, {layer}: the sample (above) and {size} (below, from left to right and row by row). {images}.",
         f"Grey maps that {layer} of {study.model} makes of a sample of each class, {size} in {rows} rows. Maps without "
-        f"any contrast: {', '.join(dark)}.",
+        f"any contrast: {without_contrast}.",
         svg,
     )
 
@@ -96,29 +109,3 @@ def show(axes: Axes, pixels: np.ndarray) -> None:
     """A sample or sheet, uint8 (height, width, channels), without axes and without smoothing."""
     axes.imshow(pixels[..., 0] if pixels.shape[2] == 1 else pixels, cmap="gray", vmin=0, vmax=255, interpolation="none")
     axes.set_axis_off()
-
-
-def _silent(maps: np.ndarray) -> list[int]:
-    """Number of maps of each sample that are the same everywhere."""
-    return [int(count) for count in (maps.max(axis=(2, 3)) == maps.min(axis=(2, 3))).sum(axis=1)]
-
-
-def _table(name: str, samples: pd.DataFrame) -> Table:
-    places = (
-        Column("Row of the tile", "row", lambda row: numbers.count(row + 1)),
-        Column("Column of the tile", "column", lambda column: numbers.count(column + 1)),
-    )
-    tiled = bool((samples["sample_id"] != samples["image_id"]).any())
-    return Table(
-        f"{name}-samples",
-        "The samples shown",
-        samples,
-        (
-            Column.text("Image", "image_id"),
-            Column.name("True class", "label"),
-            Column.name("Predicted", "predicted"),
-            Column("Probability", "probability", numbers.percent),
-            *(places if tiled else ()),
-        ),
-        folded=True,
-    )

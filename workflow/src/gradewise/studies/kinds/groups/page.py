@@ -1,4 +1,4 @@
-"""Kind `groups`: what is known of each group, its images of each class, and how a model judges its test images."""
+"""Kind `groups`: what is known of each group, its images of each class, and the accuracy of a model on it."""
 
 from __future__ import annotations
 
@@ -19,35 +19,24 @@ from gradewise.studies.pages.evidence import StudyEvidence
 
 
 def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
-    """The table of groups, and that of the source where it is given."""
+    """The table of groups, and that of the source where there is one."""
     base = evidence.base
-    column = group_column(base)
     missing = [key for key in study.columns if key not in base.manifest]
     if missing:
         further = [key for key in base.manifest if key not in ("path", "pixel_hash", "mask")]
         raise UserError(
             f"studies.{name}.columns: the label table has no {', '.join(missing)}; it has {', '.join(further)}"
         )
-    shown: list[Block] = [_table(name, study, base, column)]
-    repeats = base.test["repeat"].nunique()
-    shown.append(
+    return [
+        _table(name, study, base),
         Text(
-            f"Accuracy is that of {study.model} on images of the group in those of the {repeats} repeats in which they "
-            f"were test images, with the 95 % interval for further images of the same group; a dash where they never "
-            f"were.",
+            f"Accuracy is that of {study.model} on images of the group in those of the "
+            f"{base.test['repeat'].nunique()} repeats in which they were test images, with the 95 % interval "
+            "for further images of the same group; a dash where they never were.",
             "small",
-        )
-    )
-    if study.published:
-        table = published.as_published(f"{name}-published", study.published, study.comparable, study.columns)
-        shown.append(table)
-    return shown
-
-
-def group_column(base: Evidence) -> str:
-    """The column of the manifest that tells groups apart, as the label table has it where it does."""
-    named = base.settings.group
-    return named if isinstance(named, str) and named in base.manifest else "group"
+        ),
+        *published.rows_of(name, study, study.columns),
+    ]
 
 
 def natural(text: str) -> list[tuple[int, float, str]]:
@@ -56,27 +45,34 @@ def natural(text: str) -> list[tuple[int, float, str]]:
     return [(1, float(part), "") if place % 2 else (0, 0.0, part) for place, part in enumerate(parts)]
 
 
-def _table(name: str, study: Study, base: Evidence, column: str) -> Table:
-    manifest = base.manifest
+def _table(name: str, study: Study, base: Evidence) -> Table:
+    manifest, group = base.manifest, base.settings.group
+    # the column of the label table where groups come from one, since its values need not be unique in `group`
+    column = group if isinstance(group, str) and group in manifest else "group"
     test = base.test.loc[base.test["model"] == study.model]
-    belongs = test["image_id"].map(manifest.set_index("image_id")[column])
+    group_of_test = test["image_id"].map(manifest.set_index("image_id")[column])
     rows: list[dict[str, Any]] = []
-    for group in sorted(manifest[column].dropna().unique(), key=lambda value: natural(str(value))):
-        mine = manifest.loc[manifest[column] == group]
-        line: dict[str, Any] = {"group": str(group)}
-        line |= {key: _values(mine[key]) for key in study.columns}
-        line |= {f"class {label}": int((mine["label"] == label).sum()) for label in base.classes}
-        tested = test.loc[belongs == group]
-        line |= {"test_images": tested["image_id"].nunique()}
-        estimate = _accuracy(tested) if len(tested) else estimates.Estimate(np.nan, np.nan, np.nan)
-        rows.append(line | {"accuracy": estimate.value, "low": estimate.low, "high": estimate.high})
-    data = pd.DataFrame(rows)
+    for value in sorted(manifest[column].dropna().unique(), key=lambda value: natural(str(value))):
+        images, verdicts = manifest.loc[manifest[column] == value], test.loc[group_of_test == value]
+        estimate = _accuracy(verdicts) if len(verdicts) else estimates.Estimate(np.nan, np.nan, np.nan)
+        rows.append(
+            {
+                "group": str(value),
+                **{key: _values(images[key]) for key in study.columns},
+                **{f"class {label}": int((images["label"] == label).sum()) for label in base.classes},
+                "test_images": verdicts["image_id"].nunique(),
+                "accuracy": estimate.value,
+                "low": estimate.low,
+                "high": estimate.high,
+            }
+        )
+    heading = column.replace("_", " ")
     return Table(
         name,
-        f"Groups ({column.replace('_', ' ')}), their images of each class, and accuracy on them",
-        data,
+        f"Groups ({heading}), their images of each class, and accuracy on them",
+        pd.DataFrame(rows),
         (
-            Column.name(column.replace("_", " ").capitalize(), "group"),
+            Column.name(heading.capitalize(), "group"),
             *(Column(heading, key) for key, heading in study.columns.items()),
             *(Column(label, f"class {label}", numbers.count) for label in base.classes),
             Column("Tested", "test_images", numbers.count),

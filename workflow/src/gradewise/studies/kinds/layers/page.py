@@ -11,7 +11,6 @@ import pandas as pd
 from gradewise.command import UserError
 from gradewise.report import numbers
 from gradewise.report.blocks import Block, Column, Table, Text
-from gradewise.studies.cells import Published
 from gradewise.studies.kinds.layers import Study
 from gradewise.studies.pages import published
 from gradewise.studies.pages.evidence import StudyEvidence
@@ -25,8 +24,8 @@ COLUMNS = {
     "output": "Output",
     "parameters": "Parameters",
 }
-SAID = 8
-"""Most differences that are told one by one."""
+MOST_LISTED = 8
+"""Most differences that are listed."""
 
 
 def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
@@ -34,78 +33,57 @@ def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     runs = [run for run in evidence.base.runs_of(study.model) if run.record.get("layers")]
     if not runs:
         raise UserError(f"studies.{name}: no run of {study.model} says what its layers are; train it anew")
-    layers = {str(layer["name"]): {key: _size(layer[key]) for key in COLUMNS} for layer in runs[0].record["layers"]}
-    total = int(runs[0].record["parameters"])
-    shown: list[Block] = [
+    record = runs[0].record
+    layers = {str(layer["name"]): {key: _size(layer[key]) for key in COLUMNS} for layer in record["layers"]}
+    rows = [{"layer": layer, **sizes} for layer, sizes in layers.items()]
+    rows.append({"layer": "Total", **dict.fromkeys(COLUMNS, ""), "parameters": numbers.count(record["parameters"])})
+    columns = Column.name("Layer", "layer"), *(Column(heading, key) for key, heading in COLUMNS.items())
+    ours: list[Block] = [
         Text(
             "Sizes are height x width of maps, or numbers of values. Parameters of a layer include those of the batch "
             "norm and the activation that follow it.",
             "small",
         ),
-        _table(name, study.model, layers, total),
+        Table(name, f"Layers of {study.model}, as trained here", pd.DataFrame(rows), columns),
     ]
-    if not study.published:
-        return shown
-    if all("layer" in row for row in study.published):
-        return [*shown, *_compared(name, study, layers)]
-    return [*shown, published.as_published(f"{name}-published", study.published, True)]
-
-
-def _table(name: str, model: str, layers: Mapping[str, Mapping[str, str]], total: int) -> Table:
-    rows = [{"layer": layer, **sizes} for layer, sizes in layers.items()]
-    rows.append({"layer": "Total", **dict.fromkeys(COLUMNS, ""), "parameters": numbers.count(total)})
-    columns = Column.name("Layer", "layer"), *(Column(heading, key) for key, heading in COLUMNS.items())
-    return Table(name, f"Layers of {model}, as trained here", pd.DataFrame(rows), columns)
+    if study.published and all("layer" in row for row in study.published):
+        return [*ours, *_compared(name, study, layers)]
+    return [*ours, *published.rows_of(name, study.model_copy(update={"comparable": True}))]
 
 
 def _compared(name: str, study: Study, layers: Mapping[str, Mapping[str, str]]) -> list[Block]:
+    """Where the published table differs from the network, in words and as a table."""
     keys = [key for key in dict.fromkeys(key for row in study.published for key in row) if key != "layer"]
-    rows, differences, cells = [], [], 0
-    for row in study.published:
-        layer = str(row["layer"])
-        line = {"layer": layer}
+    rows, differences = [], []
+    for source in study.published:
+        layer = str(source["layer"])
+        row = {"layer": layer}
         for key in keys:
-            theirs, ours = published.written(row.get(key)), layers.get(layer, {}).get(key)
-            line[key] = theirs
-            cells += key in row
-            if key in row and ours is not None and not _alike(row[key], ours):
-                line[key] = f"{theirs} ≠ {ours}"
+            row[key] = theirs = published.written(source.get(key))
+            ours = layers.get(layer, {}).get(key)
+            if key in source and ours is not None and _plain(theirs) != _plain(ours):
+                row[key] = f"{theirs} ≠ {ours}"
                 differences.append(f"{key.replace('_', ' ')} of {layer} {theirs} there, {ours} here")
-        rows.append(line)
-    unknown = [str(row["layer"]) for row in study.published if str(row["layer"]) not in layers]
-    said = _said(differences, cells)
+        rows.append(row)
+    if differences:
+        cells = sum(key in source for source in study.published for key in keys)
+        listed = f": {'; '.join(differences)}" if len(differences) <= MOST_LISTED else ""
+        differ = "differs" if len(differences) == 1 else "differ"
+        words = f"{len(differences)} of the {cells} published cells {differ} from the network here{listed}."
+    else:
+        words = "The published table agrees with the network here in every cell."
+    unknown = [row["layer"] for row in rows if row["layer"] not in layers]
     if unknown:
-        said += f" Layers that the network here does not have: {numbers.listed(unknown)}."
-    return [
-        Text(said),
-        Table(
-            f"{name}-published",
-            "As published; where it differs from the network here, ≠ and the size here",
-            pd.DataFrame(rows, columns=["layer", *keys]),
-            (
-                Column.name("Layer", "layer"),
-                *(Column(f"Published, {COLUMNS.get(key, key).lower()}", key) for key in keys),
-            ),
-        ),
-    ]
-
-
-def _said(differences: list[str], cells: int) -> str:
-    if not differences:
-        return "The published table agrees with the network here in every cell."
-    told = f": {'; '.join(differences)}" if len(differences) <= SAID else ""
-    differ = "differs" if len(differences) == 1 else "differ"
-    return f"{len(differences)} of the {cells} published cells {differ} from the network here{told}."
-
-
-def _alike(theirs: Published, ours: str) -> bool:
-    return _plain(published.written(theirs)) == _plain(ours)
+        words += f" Layers that the network here does not have: {numbers.listed(unknown)}."
+    columns = [Column(f"Published, {COLUMNS.get(key, key).lower()}", key) for key in keys]
+    caption = "As published; where it differs from the network here, ≠ and the size here"
+    data = pd.DataFrame(rows, columns=["layer", *keys])
+    return [Text(words), Table(f"{name}-published", caption, data, (Column.name("Layer", "layer"), *columns))]
 
 
 def _plain(text: str) -> str:
-    """'2048 x 1', '2 048' and '2048' are alike, and so are a hyphen and a dash."""
-    text = re.sub(r"\s", "", text.lower().replace("×", "x"))
-    text = re.sub(r"x1$", "", text)
+    """Spelling that does not matter is removed: '2048 x 1', '2 048' and '2048' are alike, as are hyphen and dash."""
+    text = re.sub(r"\s", "", text.lower().replace("×", "x")).removesuffix("x1")
     return numbers.NONE if text in ("-", "−", "") else text
 
 

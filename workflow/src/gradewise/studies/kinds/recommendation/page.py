@@ -12,16 +12,10 @@ from gradewise.studies.pages.evidence import StudyEvidence
 
 def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     """The recommendation with the numbers behind it and its rule, and what the source recommends."""
-    recommended = list(recommendation.section(evidence.base).blocks)
-    if study.published:
-        recommended.append(published.as_published(f"{name}-published", study.published, study.comparable))
-    return recommended
+    return [*recommendation.section(evidence.base).blocks, *published.rows_of(name, study)]
 
 
 def short(name: str, study: Study, evidence: StudyEvidence) -> tuple[str, str]:
     """What the source recommends and what is recommended here."""
-    theirs = [published.written(value) for row in study.published for value in row.values()]
-    return (
-        "; ".join(theirs) if theirs else numbers.NONE,
-        evidence.base.recommendation.choice or numbers.NONE,
-    )
+    theirs = "; ".join(published.written(value) for row in study.published for value in row.values())
+    return theirs or numbers.NONE, evidence.base.recommendation.choice or numbers.NONE

@@ -6,15 +6,14 @@ from statistics import fmean, stdev
 
 import pandas as pd
 
-from gradewise.report import numbers
 from gradewise.report.blocks import Block, Column, Table
 from gradewise.report.evidence import Evidence
 from gradewise.report.numbers import Estimate
 from gradewise.studies.kinds.results import Study
 from gradewise.studies.measures import ACCURACIES, recorded
-from gradewise.studies.pages import published, wording
+from gradewise.studies.pages import published
 from gradewise.studies.pages.evidence import StudyEvidence
-from gradewise.studies.pages.rows import Row, measure_columns
+from gradewise.studies.pages.rows import Row, highlights, measure_columns, published_keys
 from gradewise.studies.pages.wording import Measured
 
 ROLES = ("train", "validation", "test")
@@ -23,44 +22,40 @@ ROLES = ("train", "validation", "test")
 def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     """The table of models."""
     rows = _rows(study, evidence.base)
-    told = list(dict.fromkeys(key for row in rows for key in row.published))
-    values, columns = measure_columns(rows, "model", study.measures, told)
+    keys = published_keys(rows)
+    values, columns = measure_columns(rows, "model", study.measures, keys)
     data = {"model": [row.name for row in rows]} | {
         key: column for key, column in values.items() if not key.endswith(" spread")
     }
     frame = pd.DataFrame(data).dropna(axis="columns", how="all")
     caption = "Accuracies are of images, with 95 % intervals over all repeats; ± is the standard deviation over repeats"
-    caption += published.note(study.comparable) if told else ""
+    caption += published.note(study.comparable) if keys else ""
     return [Table(name, caption, frame, (Column.name("Model", "model"), *columns))]
 
 
 def short(name: str, study: Study, evidence: StudyEvidence) -> tuple[str, str]:
     """The best that the source reports, and that of the model that validation would choose."""
-    rows = _rows(study, evidence.base)
-    told = [key for key in ACCURACIES if any(key in row.published for row in rows)]
-    shown = [*told, *(measure for measure in ACCURACIES if measure in study.measures)]
-    if not shown:
-        return numbers.NONE, numbers.NONE
-    label = wording.name(shown[0])
-    theirs = numbers.NONE
-    if told:
-        best = max(rows, key=lambda row: published.as_share(row.published.get(told[0])) or 0.0)
-        theirs = f"{label} {published.written(best.published[told[0]])}"
-    known = [model for model in study.models if model in evidence.base.models]
-    if not known:
-        return theirs, numbers.NONE
-    chosen = max(known, key=lambda model: _measured(evidence.base, model, "validation").estimate.value or 0.0)
-    return theirs, f"{label} {wording.written(shown[0], _measured(evidence.base, chosen, shown[0]))}: {chosen}"
+    rows, base = _rows(study, evidence.base), evidence.base
+
+    def choose(accuracy: str) -> Row | None:
+        known = [model for model in study.models if model in base.models]
+        if not known:
+            return None
+        best = max(known, key=lambda model: base.estimate(model, "accuracy", role="validation").value or 0.0)
+        return Row(best, measured={accuracy: _measured(base, best, accuracy)})
+
+    shown = [measure for measure in ACCURACIES if measure in study.measures]
+    return highlights(rows, shown, choose, "{value}")
 
 
 def _rows(study: Study, base: Evidence) -> list[Row]:
     """The models, then those that only the source has."""
-    beside = {str(row.get("model")): {key: row[key] for key in row if key != "model"} for row in study.published}
+    reported = {str(row.get("model")): {key: row[key] for key in row if key != "model"} for row in study.published}
     ours = [
-        Row(model, beside.pop(model, {}), {measure: _measured(base, model, measure) for measure in study.measures})
+        Row(model, reported.pop(model, {}), {measure: _measured(base, model, measure) for measure in study.measures})
         for model in study.models
     ]
-    return [*ours, *(Row(f"{model} (published alone)", values) for model, values in beside.items())]
+    return [*ours, *(Row(f"{model} (published alone)", values) for model, values in reported.items())]
 
 
 def _measured(base: Evidence, model: str, measure: str) -> Measured:

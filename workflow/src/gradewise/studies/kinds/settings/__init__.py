@@ -16,6 +16,11 @@ from gradewise.studies.measures import MEASURES, MeasureName
 from gradewise.studies.study import StudySection
 
 
+def matches(row: Mapping[str, Published], settings: Mapping[str, Any]) -> bool:
+    """Whether a row of the source is of these settings."""
+    return all(key in row and row[key] == value for key, value in settings.items())
+
+
 class ListedRow(Section):
     """One row of settings that differ from the model's own."""
 
@@ -50,38 +55,32 @@ class Study(StudySection):
     def check_names(self) -> Study:
         """See that what is chosen and drawn is varied."""
         if isinstance(self.vary, dict):
-            for field in ("best_of", "along"):
-                for name in getattr(self, field):
-                    if name not in self.vary:
-                        raise ValueError(f"{field}: {name!r} is not varied; varied are {', '.join(self.vary)}")
+            for field, names in (("best_of", self.best_of), ("along", self.along)):
+                for name in set(names) - set(self.vary):
+                    raise ValueError(f"{field}: {name!r} is not varied; varied are {', '.join(self.vary)}")
             chosen = [name for name in self.along if name in self.best_of]
             if chosen:
                 raise ValueError(f"along: {chosen[0]!r} is chosen by best_of, so that no row has a value of its own")
         elif self.best_of:
             raise ValueError("best_of: needs vary: {setting: [values]}, not a list of rows")
-        wanted = {"line": 1, "heat_map": 2}
-        for drawing in self.draw:
-            if len(self.along) < wanted.get(drawing, 0):
-                raise ValueError(f"draw: {drawing} needs along: [{', '.join(['a varied setting'] * wanted[drawing])}]")
+        for drawing, axes in (("line", 1), ("heat_map", 2)):
+            if drawing in self.draw and len(self.along) < axes:
+                raise ValueError(f"draw: {drawing} needs along: [{', '.join(['a varied setting'] * axes)}]")
         return self
 
     @property
     def rows(self) -> list[tuple[str, dict[str, Any], dict[str, Published]]]:
         """Name, varied settings and published values of each row."""
         if not isinstance(self.vary, dict):
-            return [
-                (row.name, dict(row.set), {str(key): value for key, value in row.published.items()})
-                for row in self.vary
-            ]
+            named = [{str(key): value for key, value in row.published.items()} for row in self.vary]
+            return [(row.name, row.set, values) for row, values in zip(self.vary, named, strict=True)]
         combinations = [dict(zip(self.vary, values, strict=True)) for values in product(*self.vary.values())]
-        return [
-            (in_words(varied), varied, {} if self.best_of else self.published_of(varied)) for varied in combinations
-        ]
+        return [(in_words(row), row, {} if self.best_of else self.published_of(row)) for row in combinations]
 
     def published_of(self, varied: Mapping[str, Any]) -> dict[str, Published]:
         """What the source says of a combination of settings."""
         for row in self.published:
-            if all(key in row and row[key] == value for key, value in varied.items()):
+            if matches(row, varied):
                 return {key: value for key, value in row.items() if key not in varied}
         return {}
 

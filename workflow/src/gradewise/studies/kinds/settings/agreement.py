@@ -19,12 +19,12 @@ MOST, NUMBERED = 40, 12
 """Most rows that a matrix shows, and most with the numbers in it."""
 
 
-def blocks(name: str, study: Study, evidence: StudyEvidence, read: Varied) -> list[Block]:
+def blocks(name: str, study: Study, evidence: StudyEvidence, varied: Varied) -> list[Block]:
     """The finding in words and the rule that it follows, then the matrix."""
     table = tables.read(evidence.file(name, "agreements.parquet"))
     if table.empty:
         return [Text("Agreement of errors needs at least two rows with test images.")]
-    told = [sentence for sentence in (_same_images(table), _gain(read)) if sentence]
+    told = [sentence for sentence in (_same_images(table), _gain(varied)) if sentence]
     sentences: list[Block] = [
         Text(" ".join(told)),
         Text(
@@ -34,8 +34,8 @@ def blocks(name: str, study: Study, evidence: StudyEvidence, read: Varied) -> li
             "small",
         ),
     ]
-    names = [row.name for row in read.rows]
-    return sentences if len(names) > MOST else [*sentences, _figure(name, names, table, read.colour)]
+    names = [row.name for row in varied.rows]
+    return sentences if len(names) > MOST else [*sentences, _figure(name, names, table, varied.colour)]
 
 
 def _same_images(table: pd.DataFrame) -> str | None:
@@ -51,32 +51,30 @@ def _same_images(table: pd.DataFrame) -> str | None:
     )
 
 
-def _gain(read: Varied) -> str | None:
-    best, together = read.best("test"), read.together
+def _gain(varied: Varied) -> str | None:
+    best, together = varied.best("test"), varied.together
     if best is None or together is None:
         return None
     alone, vote, some = best.estimate("test"), together.estimate("vote"), together.estimate("any_right")
     if alone.value is None or vote.value is None:
         return None
+    if vote.bounds is None:
+        verdict = "whether blending helps is not known without an interval"
+    elif vote.bounds[0] > alone.value:
+        verdict = "blending helps"
+    else:
+        verdict = "blending harms" if vote.bounds[1] < alone.value else "no gain from blending is shown"
     reached = (
         f"A majority vote of all rows reaches {numbers.percent_interval(vote)} on test, the best row on validation "
-        f"({best.name}) {numbers.percent_interval(alone)}: {_judged(alone.value, vote.bounds)}"
+        f"({best.name}) {numbers.percent_interval(alone)}: {verdict}"
     )
     if some.value is None:
         return f"{reached}."
-    left = numbers.points(some.value - alone.value).removeprefix("+")
+    possible = numbers.points(some.value - alone.value).removeprefix("+")
     return (
-        f"{reached}. Some row is right on {numbers.percent(some.value)}, so that even a perfect choice among the rows "
-        f"for each image could gain {left} points at most."
+        f"{reached}. At least one row is right on {numbers.percent(some.value)} of the images, so even a perfect "
+        f"choice among the rows for each image could gain {possible} points at most."
     )
-
-
-def _judged(alone: float, bounds: tuple[float, float] | None) -> str:
-    if bounds is None:
-        return "how sure that is cannot be told"
-    if bounds[0] > alone:
-        return "blending helps"
-    return "blending harms" if bounds[1] < alone else "no gain from blending is shown"
 
 
 def _figure(name: str, names: list[str], table: pd.DataFrame, colour: str) -> Figure:

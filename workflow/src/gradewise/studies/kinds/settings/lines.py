@@ -16,18 +16,15 @@ from gradewise.report.blocks import Block, Figure
 from gradewise.report.figures import curves, dots
 from gradewise.report.palette import INK, Style, shades
 from gradewise.studies.cells import in_words
-from gradewise.studies.kinds.settings import Study, varied
-from gradewise.studies.kinds.settings.marks import LOOK, PUBLISHED, columns
-from gradewise.studies.kinds.settings.varied import Varied
+from gradewise.studies.kinds.settings import Study
+from gradewise.studies.kinds.settings.marks import LOOK, PUBLISHED
+from gradewise.studies.kinds.settings.varied import Varied, accuracies
 from gradewise.studies.pages import published, wording
 from gradewise.studies.pages.evidence import StudyEvidence
 from gradewise.studies.pages.rows import Row
 
 LOGARITHMIC = 30
 """Values that span more than this factor stand on a logarithmic axis."""
-
-Point = tuple[float, Row]
-"""Where a row stands along x, and the row."""
 
 _MARKERS = "osD^vPX*"
 _LINES: tuple[LineStyleType, ...] = ("-", "--", "-.", ":")
@@ -40,35 +37,29 @@ _OF_MEASURE: dict[str, LineStyleType] = {
 }
 
 
-def blocks(name: str, study: Study, evidence: StudyEvidence, read: Varied) -> list[Block]:
+def blocks(name: str, study: Study, evidence: StudyEvidence, varied: Varied) -> list[Block]:
     """The figure; nothing where no accuracy is shown."""
     along = study.along[0]
-    rows = [row for row in (*read.rows, *read.only_published) if along in row.settings]
-    shown = varied.accuracies(study, rows)
-    if not shown or not rows:
+    rows = [row for row in (*varied.rows, *varied.only_published) if along in row.settings]
+    measures = accuracies(study, rows)
+    if not measures or not rows:
         return []
     places = Places([row.settings[along] for row in rows])
-    curves: dict[str, list[Point]] = {}
+    lines: dict[str, list[Row]] = {}
     for row in sorted(rows, key=lambda row: places.of(row.settings[along])):
         others = {key: value for key, value in row.settings.items() if key not in (along, *study.best_of)}
-        curves.setdefault(in_words(others), []).append((places.of(row.settings[along]), row))
-    colour = read.colour
-    there = any(published.as_share(row.published.get(measure)) is not None for row in rows for measure in shown)
-    with drawing.style():
-        if len(curves) > 1:
-            canvas = _by_measure(curves, shown, places, colour, along)
-        else:
-            canvas = _together(next(iter(curves.values())), shown, places, colour, along, there)
-        svg = drawing.to_svg(canvas)
+        lines.setdefault(in_words(others), []).append(row)
+    any_published = any(row.published_share(measure) is not None for row in rows for measure in measures)
     told = "; ".join(
-        f"{row.name}: " + ", ".join(f"{measure} {wording.written(measure, row.measured[measure])}" for measure in shown)
+        f"{row.name}: " + ", ".join(f"{measure} {row.written(measure)}" for measure in measures)
         for row in rows
-        if all(measure in row.measured for measure in shown)
+        if all(measure in row.measured for measure in measures)
     )
-    bands = any(row.estimate(measure).bounds for row in rows for measure in shown)
+    bands = any(row.estimate(measure).bounds for row in rows for measure in measures)
     caption = f"Accuracy against {along}{', with bands of 95 % intervals' if bands else ''}."
-    if there:
+    if any_published:
         caption += f" Diamonds: {'published' if study.comparable else published.NOT_COMPARABLE}."
+    svg = _draw(lines, measures, places, varied.colour, along, any_published)
     return [Figure(f"{name}-line", caption, f"Line plot against {along}: {told}.", svg)]
 
 
@@ -118,57 +109,51 @@ def ordered(values: Sequence[Any]) -> list[Any]:
     return sorted(by_text.values(), key=key)
 
 
-def _by_measure(curves: dict[str, list[Point]], shown: list[str], places: Places, colour: str, along: str) -> Canvas:
-    """A panel per measure, with a line for each combination of the other settings."""
-    canvas = Canvas(figsize=(drawing.WIDTH, 2.9 + 0.17 * (len(curves) // 3)))
-    panels = canvas.subplots(1, len(shown), sharey=True, squeeze=False)[0]
-    looks = [
-        Style(shade, _MARKERS[nth % len(_MARKERS)], _LINES[nth % len(_LINES)])
-        for nth, shade in enumerate(shades(colour, len(curves)))
-    ]
-    for axes, measure in zip(panels, shown, strict=True):
-        for style, points in zip(looks, curves.values(), strict=True):
-            _draw(axes, points, measure, style, LOOK[measure][1])
-        axes.set_title(wording.name(measure))
-        _finish(axes, places, along)
-    panels[0].set_ylabel("Image-level accuracy [%]")
-    handles = [dots.handle(name, look, joined=True) for name, look in zip(curves, looks, strict=True)]
-    canvas.legend(handles=handles, loc="outside lower left", ncols=columns(list(curves)), handlelength=3)
-    return canvas
+def _draw(
+    lines: dict[str, list[Row]], measures: list[str], places: Places, colour: str, along: str, any_published: bool
+) -> bytes:
+    """A panel per measure with a line for each combination of the other settings; one panel where there is one line."""
+    if len(lines) == 1:
+        looks = {measure: Style(colour, LOOK[measure][0], _OF_MEASURE[measure]) for measure in measures}
+        panels = [[(rows, measure, looks[measure]) for rows in lines.values() for measure in measures]]
+        handles = [
+            dots.handle(wording.name(measure), style, hollow=LOOK[measure][1], joined=True)
+            for measure, style in looks.items()
+        ]
+        if any_published:
+            handles.append(dots.handle("Published", PUBLISHED, hollow=True))
+    else:
+        styles = [
+            Style(shade, _MARKERS[nth % len(_MARKERS)], _LINES[nth % len(_LINES)])
+            for nth, shade in enumerate(shades(colour, len(lines)))
+        ]
+        panels = [
+            [(rows, measure, style) for rows, style in zip(lines.values(), styles, strict=True)] for measure in measures
+        ]
+        handles = [dots.handle(name, style, joined=True) for name, style in zip(lines, styles, strict=True)]
+    with drawing.style():
+        canvas = Canvas(figsize=(drawing.WIDTH, 2.9 + 0.17 * (len(handles) // 3)))
+        grid = canvas.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        for axes, panel in zip(grid, panels, strict=True):
+            for rows, measure, style in panel:
+                _draw_line(axes, rows, [places.of(row.settings[along]) for row in rows], measure, style)
+            axes.set_title(wording.name(panel[0][1]) if len(lines) > 1 else "")
+            places.prepare(axes, along)
+            drawing.percent_axis(axes, "y")
+            axes.grid()
+        grid[0].set_ylabel("Image-level accuracy [%]")
+        # as many columns as fit with the longest label
+        fitting = int(95 / (max(len(str(handle.get_label())) for handle in handles) + 10))
+        canvas.legend(handles=handles, loc="outside lower left", ncols=max(1, min(4, fitting)), handlelength=3)
+        return drawing.to_svg(canvas)
 
 
-def _together(points: list[Point], shown: list[str], places: Places, colour: str, along: str, there: bool) -> Canvas:
-    """One panel with a line per measure."""
-    canvas = Canvas(figsize=(drawing.WIDTH, 3.0))
-    axes = canvas.subplots()
-    handles = []
-    for measure in shown:
-        marker, hollow = LOOK[measure]
-        style = Style(colour, marker, _OF_MEASURE[measure])
-        _draw(axes, points, measure, style, hollow)
-        handles.append(dots.handle(wording.name(measure), style, hollow=hollow, joined=True))
-    if there:
-        handles.append(dots.handle("Published", PUBLISHED, hollow=True))
-    _finish(axes, places, along)
-    axes.set_ylabel("Image-level accuracy [%]")
-    canvas.legend(handles=handles, loc="outside right upper", handlelength=3)
-    return canvas
-
-
-def _draw(axes: Axes, points: list[Point], measure: str, style: Style, hollow: bool) -> None:
-    scores = [row.estimate(measure) for _, row in points]
-    places = [place for place, _ in points]
-    values = [np.nan if score.value is None else score.value for score in scores]
-    low, high = np.transpose([score.bounds or (np.nan, np.nan) for score in scores])
-    curve = curves.Curve(places, values, style, low=low, high=high, size=5, hollow=hollow)
+def _draw_line(axes: Axes, rows: list[Row], places: list[float], measure: str, style: Style) -> None:
+    low, high = np.transpose([row.estimate(measure).bounds or (np.nan, np.nan) for row in rows])
+    values = [row.value(measure) for row in rows]
+    curve = curves.Curve(places, values, style, low=low, high=high, size=5, hollow=LOOK[measure][1])
     curves.draw_curve(axes, curve)
-    for place, row in points:
-        share = published.as_share(row.published.get(measure))
+    for place, row in zip(places, rows, strict=True):
+        share = row.published_share(measure)
         if share is not None:
             axes.plot(place, share, marker="D", markersize=6, markerfacecolor="white", color=INK, linestyle="none")
-
-
-def _finish(axes: Axes, places: Places, along: str) -> None:
-    places.prepare(axes, along)
-    drawing.percent_axis(axes, "y")
-    axes.grid()

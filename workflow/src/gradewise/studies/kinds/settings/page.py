@@ -15,7 +15,7 @@ from gradewise.studies.kinds.settings.varied import Varied
 from gradewise.studies.measures import ACCURACIES
 from gradewise.studies.pages import published, wording
 from gradewise.studies.pages.evidence import StudyEvidence
-from gradewise.studies.pages.rows import Row, column, measure_columns
+from gradewise.studies.pages.rows import column, highlights, measure_columns, published_keys
 
 SHORT_NAME = 30
 """Names of rows up to so many letters stay on one line."""
@@ -31,98 +31,70 @@ DRAWINGS = {
 
 def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     """The drawings in the order of the configuration, then the table and what to know about its columns."""
-    read = varied.read(name, study, evidence)
-    drawn = [block for drawing in study.draw for block in DRAWINGS[drawing](name, study, evidence, read)]
-    remarks = " ".join([*_views(read), *_remarks(study, read)])
-    shown: list[Block] = [
+    cells = varied.read(name, study, evidence)
+    remarks = " ".join(_remarks(study, cells))
+    parts: list[Block] = [
         Text(_model(study, evidence), "small"),
-        *drawn,
-        _table(name, study, read),
+        *(block for drawing in study.draw for block in DRAWINGS[drawing](name, study, evidence, cells)),
+        _table(name, study, cells),
         *([Text(remarks, "small")] if remarks else []),
     ]
-    if study.published and not isinstance(study.vary, dict):
-        # rows carry published values of their own; what else the source tells has no row to stand in
-        shown.append(published.as_published(f"{name}-published", study.published, study.comparable))
-    return shown
+    # listed rows carry published values of their own; what else the source has fits no row
+    return parts if isinstance(study.vary, dict) else [*parts, *published.rows_of(name, study)]
 
 
 def short(name: str, study: Study, evidence: StudyEvidence) -> tuple[str, str]:
     """The best that the source reports, and the best found here (chosen on validation)."""
-    read = varied.read(name, study, evidence)
-    rows = [*read.rows, *read.only_published]
-    told = [measure for measure in ACCURACIES if any(measure in row.published for row in rows)]
-    shown = told or varied.accuracies(study)
-    if not shown:
-        return numbers.NONE, numbers.NONE
-    theirs, ours = numbers.NONE, numbers.NONE
-    label = wording.name(shown[0])
-    if told:
-        best = max(rows, key=lambda row: published.as_share(row.published.get(shown[0])) or 0.0)
-        theirs = f"{label} {published.written(best.published[shown[0]])} ({best.name})"
-    chosen = read.best(shown[0])
-    if chosen is not None:
-        ours = f"{label} {wording.written(shown[0], chosen.measured.get(shown[0]))}: {chosen.name}"
-    return theirs, ours
+    cells = varied.read(name, study, evidence)
+    rows = [*cells.rows, *cells.only_published]
+    return highlights(rows, varied.accuracies(study), cells.best, "{value} ({row})")
 
 
-def _table(name: str, study: Study, read: Varied) -> Table:
-    rows = [*read.rows, *read.only_published]
+def _table(name: str, study: Study, cells: Varied) -> Table:
+    rows = [*cells.rows, *cells.only_published]
     data: dict[str, list[Any]] = {"row": [row.name for row in rows]}
     columns: list[Column] = []
 
-    def show(heading: str, texts: list[str], kind: str = "number") -> None:
+    def show(heading: str, texts: list[str], kind: str = "text") -> None:
         columns.append(column(rows, "row", heading, texts, kind))
 
     if isinstance(study.vary, dict):
         for key in study.vary:
             data[key] = [_listed(row.settings.get(key)) for row in rows]
             if key not in study.best_of:
-                show(key, data[key], "name" if not columns else "text")
+                show(key, data[key], "text" if columns else "name")
     else:
         show("Settings", data["row"], "name" if max(map(len, data["row"])) <= SHORT_NAME else "text")
     if any("view" in row.settings for row in rows):
         data["what the view does"] = [row.view or "" for row in rows]
     for key in study.best_of:
-        show(f"{key}, chosen", [_chosen(row.settings.get(key)) for row in rows], "text")
-    told = list(dict.fromkeys(key for row in rows for key in row.published))
-    if any(key in study.best_of for key in told):
-        data["published choice"] = [_choice(row, study.best_of) for row in rows]
-        show("Published, choice", data["published choice"], "text")
-        told = [key for key in told if key not in study.best_of]
-    values, of_measures = measure_columns(rows, "row", study.measures, told)
+        show(f"{key}, chosen", [_chosen(row.settings.get(key, [])) for row in rows])
+    keys = published_keys(rows)
+    choices = [key for key in study.best_of if key in keys]
+    if choices:
+        published_choices = [
+            ", ".join(f"{key} {published.written(row.published[key])}" for key in choices if key in row.published)
+            for row in rows
+        ]
+        data["published choice"] = [choice or numbers.NONE for choice in published_choices]
+        show("Published, choice", data["published choice"])
+    values, measured = measure_columns(rows, "row", study.measures, [key for key in keys if key not in choices])
     caption = "Image-level accuracy with 95 % intervals" if varied.accuracies(study) else "What was measured"
-    repeats = max((measured.repeats for row in rows for measured in row.measured.values()), default=1)
+    repeats = max((measure.repeats for row in rows for measure in row.measured.values()), default=1)
     caption += f", over {repeats} repeats" if repeats > 1 else ""
-    caption += published.note(study.comparable) if any(row.published for row in rows) else ""
-    return Table(name, caption, pd.DataFrame(data | values), (*columns, *of_measures))
+    caption += published.note(study.comparable) if keys else ""
+    return Table(name, caption, pd.DataFrame(data | values), (*columns, *measured))
 
 
 def _listed(value: Any) -> str:
     return ", ".join(map(wording.setting, value)) if isinstance(value, list) else wording.setting(value)
 
 
-def _chosen(values: list[Any] | None) -> str:
+def _chosen(values: list[Any]) -> str:
     """How often each value was chosen: '2 (2 of 3), 1 (1 of 3)'."""
-    chosen = values or []
-    counts = Counter(map(wording.setting, chosen)).most_common()
-    told = [f"{value} ({count}{numbers.SPACE}of{numbers.SPACE}{len(chosen)})" for value, count in counts]
-    return ", ".join(told) or numbers.NONE
-
-
-def _choice(row: Row, keys: tuple[str, ...]) -> str:
-    """What the source chose: 'C 2, gamma 1e-5'."""
-    told = [f"{key} {published.written(row.published[key])}" for key in keys if key in row.published]
-    return ", ".join(told) or numbers.NONE
-
-
-def _views(read: Varied) -> list[str]:
-    """What the views of rows do, where rows differ in them."""
-    if not any("view" in row.settings for row in read.rows):
-        return []
-    rows: dict[str, list[str]] = {}
-    for row in read.rows:
-        rows.setdefault(row.view or numbers.NONE, []).append(row.name)
-    return [f"{words[0].upper()}{words[1:]}: {'; '.join(names)}." for words, names in rows.items()]
+    counts = Counter(map(wording.setting, values)).most_common()
+    shares = [f"{value} ({count}{numbers.SPACE}of{numbers.SPACE}{len(values)})" for value, count in counts]
+    return ", ".join(shares) or numbers.NONE
 
 
 def _model(study: Study, evidence: StudyEvidence) -> str:
@@ -135,36 +107,36 @@ def _model(study: Study, evidence: StudyEvidence) -> str:
     return f"{words}, where a row does not say otherwise: {in_words(settings)}." if settings else f"{words}."
 
 
-def _capped(read: Varied) -> list[str]:
-    """Rows that ask for more components than the training samples have."""
+def _remarks(study: Study, cells: Varied) -> list[str]:
+    """What to know about the rows and columns of the table."""
+    remarks = []
+    if any("view" in row.settings for row in cells.rows):
+        views: dict[str, list[str]] = {}
+        for row in cells.rows:
+            views.setdefault(row.view or numbers.NONE, []).append(row.name)
+        remarks += [f"{words[0].upper()}{words[1:]}: {'; '.join(names)}." for words, names in views.items()]
     fewer = [
-        f"{row.name}: {round(used)}"
-        for row in read.rows
-        if "features" in row.measured
-        and isinstance(asked := row.settings.get("components"), int)
-        and (used := row.estimate("features").value) is not None
-        and used < asked
+        f"{row.name}: {row.value('features'):.0f}"
+        for row in cells.rows
+        if isinstance(components := row.settings.get("components"), int) and row.value("features") < components
     ]
-    return [f"The training samples have no more components than these: {'; '.join(fewer)}."] if fewer else []
-
-
-def _remarks(study: Study, read: Varied) -> list[str]:
-    remarks = _capped(read)
-    if read.only_published:
+    if fewer:
+        remarks.append(f"The training samples have no more components than these: {'; '.join(fewer)}.")
+    if cells.only_published:
         remarks.append("Rows with published values alone are settings that were not run here.")
     if study.best_of:
         remarks.append(
             f"Chosen in each repeat by accuracy on its validation images alone: {numbers.listed(list(study.best_of))}. "
             f"So the validation accuracy of a choice is slightly too high, and its test accuracy is not."
         )
-    if read.family == "pca_svm":
+    if cells.family == "pca_svm":
         remarks.append(
             "Verdicts come from calibrated probabilities. Plain decisions of the classifier, which most publications "
             "report, differ mostly where C is very small or gamma far from its best values."
         )
     if any(
         measured.spread is not None and measured.estimate.bounds is None
-        for row in read.rows
+        for row in cells.rows
         for measure, measured in row.measured.items()
         if measure in ACCURACIES and measure in study.measures
     ):

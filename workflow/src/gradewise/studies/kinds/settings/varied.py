@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from gradewise import tables
 from gradewise.report.evidence import row_estimate
 from gradewise.report.palette import styles
-from gradewise.studies.cells import Published, in_words
-from gradewise.studies.kinds.settings import Study
+from gradewise.studies.cells import in_words
+from gradewise.studies.kinds.settings import Study, matches
 from gradewise.studies.measures import ACCURACIES
 from gradewise.studies.pages.evidence import StudyEvidence
 from gradewise.studies.pages.rows import Row
@@ -39,32 +38,32 @@ class Varied:
 
     def best(self, measure: str) -> Row | None:
         """The row that validation would choose; where nothing was validated, the best by a measure itself."""
-        by = "validation" if any("validation" in row.measured for row in self.rows) else measure
-        known = [row for row in self.rows if row.estimate(by).value is not None]
-        return max(known, key=lambda row: row.estimate(by).value or 0.0) if known else None
+        criterion = "validation" if any("validation" in row.measured for row in self.rows) else measure
+        known = [row for row in self.rows if row.estimate(criterion).value is not None]
+        return max(known, key=lambda row: row.value(criterion)) if known else None
 
 
 def read(name: str, study: Study, evidence: StudyEvidence) -> Varied:
-    """Read the cells of a study and lay the published values beside them."""
-    table = tables.read(evidence.file(name, "cells.parquet"))
+    """Read the cells of a study, with the published values of each."""
     planned = evidence.plan.varied[name].cells
     by_name = {cell.name: cell for cell in planned}
-    views = {cell.view: evidence.plan.views[cell.view].in_words() for cell in planned}
     rows, together = [], None
-    for cell, part in table.groupby("cell", sort=False):
-        settings = json.loads(part["settings"].iloc[0])
-        measured = {row.measure: _measured(row) for row in part.itertuples(index=False)}
+    for cell, part in tables.read(evidence.file(name, "cells.parquet")).groupby("cell", sort=False):
+        measured = {
+            row.measure: Measured(row_estimate(row), None if pd.isna(row.spread) else float(row.spread), row.repeats)
+            for row in part.itertuples(index=False)
+        }
         if cell == ALL:
             together = Row(ALL, measured=measured)
             continue
-        fixed = {key: value for key, value in settings.items() if key not in study.best_of}
+        settings = json.loads(part["settings"].iloc[0])
         # where settings are chosen on validation, rows bear names of their own, and share a view that does not vary
         own = by_name.get(str(cell))
-        view = settings.get("view", (own or planned[0]).view)
+        fixed = {key: value for key, value in settings.items() if key not in study.best_of}
         published = own.published if own is not None else study.published_of(fixed)
-        rows.append(Row(str(cell), published, measured, settings, views[view]))
-    taken = [row.settings for row in rows]
-    return Varied(tuple(rows), tuple(_left(study, taken)), together, planned[0].family)
+        view = evidence.plan.views[settings.get("view", (own or planned[0]).view)].in_words()
+        rows.append(Row(str(cell), published, measured, settings, view))
+    return Varied(tuple(rows), tuple(_only_published(study, rows)), together, planned[0].family)
 
 
 def accuracies(study: Study, rows: Sequence[Row] | None = None) -> list[str]:
@@ -73,23 +72,16 @@ def accuracies(study: Study, rows: Sequence[Row] | None = None) -> list[str]:
     return [measure for measure in shown if rows is None or any(measure in row.measured for row in rows)]
 
 
-def _measured(row: Any) -> Measured:
-    return Measured(row_estimate(row), None if pd.isna(row.spread) else float(row.spread), int(row.repeats))
-
-
-def _left(study: Study, taken: list[Any]) -> list[Row]:
-    """Rows of the source that no combination of ours answers to."""
+def _only_published(study: Study, rows: Sequence[Row]) -> list[Row]:
+    """Rows of the source whose combination of settings was not run."""
     if not isinstance(study.vary, dict):
         return []
     keys = [key for key in study.vary if key not in study.best_of]
-    left = []
+    combinations = [{key: row.settings[key] for key in keys if key in row.settings} for row in rows]
+    remaining = []
     for row in study.published:
-        fixed = {key: row[key] for key in keys if key in row}
-        if not any(_names(row, {key: settings[key] for key in keys if key in settings}) for settings in taken):
-            published = {key: row[key] for key in row if key not in fixed}
-            left.append(Row(in_words(fixed), published, settings=fixed))
-    return left
-
-
-def _names(row: Mapping[str, Published], settings: Mapping[str, Any]) -> bool:
-    return all(key in row and row[key] == value for key, value in settings.items())
+        if not any(matches(row, settings) for settings in combinations):
+            fixed = {key: row[key] for key in keys if key in row}
+            values = {key: value for key, value in row.items() if key not in fixed}
+            remaining.append(Row(in_words(fixed), values, settings=fixed))
+    return remaining
