@@ -80,4 +80,4 @@ def test_components_are_those_of_training_samples_as_they_are(cache, train):
 
 def test_a_first_forest_too_small_for_its_pixels_keeps_them_all_and_says_so(caplog):
     assert len(select(np.array([0.0, 0.0, 0.0, 1.0]), 2.0).kept) == 4
-    assert "half of the 4 pixels or more split no node" in caplog.text
+    assert "at least half of the 4 pixels split no node" in caplog.text

@@ -133,7 +133,7 @@ def test_threads_change_nothing_and_the_seed_does(cache, train):
 
 
 def test_samples_that_are_not_square_cannot_be_rotated(cache, train):
-    with pytest.raises(UserError, match="rotations by 90 degrees need square samples, and this view gives 4 x 8"):
+    with pytest.raises(UserError, match="need square samples, but those of this view are 4 x 8"):
         train(cache(shape=(4, 8, 1)), [ForestSettings(trees=2, augment="d4")])
 
 

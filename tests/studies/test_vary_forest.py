@@ -118,7 +118,7 @@ def test_oblong_samples_may_be_flipped_but_not_rotated_by_90_degrees(cache, vary
     made = cache(shape=(4, 8, 1))
     flipped = cells_of("forest", {"flipped": {"trees": 3, "augment": ("identity", "flip", "rotate_180")}})
     assert vary_cells(made, flipped).records["flipped"]["training_rows"] == 3 * 36
-    with pytest.raises(UserError, match="need square samples, and this view gives 4 x 8"):
+    with pytest.raises(UserError, match="need square samples, but those of this view are 4 x 8"):
         vary_cells(made, cells_of("forest", {"turned": {"trees": 3, "augment": "rotate"}}))
 
 

@@ -62,18 +62,18 @@ def check_family(name: str, settings: Mapping[str, Any], shape: tuple[int, int, 
     _check_declaration(family, section)
     _check_import(name)
     with TemporaryDirectory(prefix="gradewise-") as folder:
-        place = Path(folder)
+        parent = Path(folder)
         for classes in (CLASSES, CLASSES[:2], CLASSES[::-1]):
-            _check_model(family, section, _training(family, section, classes, shape, place / "-".join(classes)))
-        _check_seeds(family, section, shape, place)
-        few = _training(family, section, CLASSES, shape, place / "few", groups=9, validation=False)
+            _check_model(family, section, _training(family, section, classes, shape, parent / "-".join(classes)))
+        _check_seeds(family, section, shape, parent)
+        few = _training(family, section, CLASSES, shape, parent / "few", groups=9, validation=False)
         _probabilities(family.fit(few, section).classifier, few)
-        _check_absent_class(family, section, shape, place)
+        _check_absent_class(family, section, shape, parent)
 
 
-def _require(kept: bool, breach: str) -> None:
-    if not kept:
-        raise ContractError(breach)
+def _require(condition: bool, violation: str) -> None:
+    if not condition:
+        raise ContractError(violation)
 
 
 def _check_declaration(family: Family[Any], settings: Section) -> None:
@@ -83,14 +83,14 @@ def _check_declaration(family: Family[Any], settings: Section) -> None:
     _require(not taken, f"files lists {sorted(taken)}, which every run writes in addition to the model")
     needs = family.resources([settings])
     _require(isinstance(needs, Resources), f"resources must return Resources, not {needs!r}")
-    wanted = family.components(settings)
-    _require(wanted is None or wanted >= 1, f"components must return a number from 1, or None, not {wanted!r}")
+    count = family.components(settings)
+    _require(count is None or count >= 1, f"components must return a number from 1, or None, not {count!r}")
 
 
 def _check_import(name: str) -> None:
     code = f"import sys; import {registry.module_of(name)}; print(*(set({HEAVY!r}) & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    _require(not done.stdout.strip(), f"importing the family imports {done.stdout.strip()}; do so inside fit and load")
+    imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    _require(not imported, f"importing the family imports {imported}; do so inside fit and load")
 
 
 def _check_model(family: Family[Any], settings: Section, training: TrainingSet) -> None:
@@ -137,16 +137,16 @@ def _check_fitted(fitted: Fitted, training: TrainingSet) -> None:
         raise ContractError(f"facts cannot be written as JSON: {error}") from error
 
 
-def _check_seeds(family: Family[Any], settings: Section, shape: tuple[int, int, int], place: Path) -> None:
+def _check_seeds(family: Family[Any], settings: Section, shape: tuple[int, int, int], parent: Path) -> None:
     first, second = (
         _probabilities(family.fit(training, settings).classifier, training)
-        for training in (_training(family, settings, CLASSES, shape, place / run) for run in ("first", "second"))
+        for training in (_training(family, settings, CLASSES, shape, parent / run) for run in ("first", "second"))
     )
     _require(np.array_equal(first, second), "two fits with the same seed and threads predict differently")
 
 
-def _check_absent_class(family: Family[Any], settings: Section, shape: tuple[int, int, int], place: Path) -> None:
-    training = _training(family, settings, [*CLASSES, "D"], shape, place / "absent", labels=CLASSES)
+def _check_absent_class(family: Family[Any], settings: Section, shape: tuple[int, int, int], parent: Path) -> None:
+    training = _training(family, settings, [*CLASSES, "D"], shape, parent / "absent", labels=CLASSES)
     try:
         family.fit(training, settings)
     except UserError:
@@ -156,8 +156,8 @@ def _check_absent_class(family: Family[Any], settings: Section, shape: tuple[int
 
 def _probabilities(classifier: Classifier, training: TrainingSet) -> np.ndarray:
     probabilities = np.asarray(classifier.predict_proba(training.samples.pixels))
-    wanted = (len(training.samples.table), len(training.classes))
-    _require(probabilities.shape == wanted, f"probabilities have the shape {probabilities.shape}, not {wanted}")
+    expected = (len(training.samples.table), len(training.classes))
+    _require(probabilities.shape == expected, f"probabilities have the shape {probabilities.shape}, not {expected}")
     _require(bool(np.isfinite(probabilities).all()), "probabilities are not finite")
     _require(bool((probabilities >= 0).all() and (probabilities <= 1 + 1e-6).all()), "probabilities lie outside 0..1")
     _require(np.allclose(probabilities.sum(axis=1), 1, atol=1e-4), "probabilities of a sample do not add up to 1")
@@ -198,8 +198,8 @@ def _training(
         pixels.append(np.clip(128 + patterns[label] + generator.normal(0, 15, shape), 0, 255).astype(np.uint8))
     samples = Samples(table=pd.DataFrame(rows), pixels=np.stack(pixels))
     components = None
-    wanted = family.components(settings)
-    if wanted is not None:
-        fitted = pca.fit(samples.pixels, samples.of("train"), wanted)
+    count = family.components(settings)
+    if count is not None:
+        fitted = pca.fit(samples.pixels, samples.of("train"), count)
         components = Components(fitted, fitted.project(samples.pixels), 0.0)
     return TrainingSet(samples, classes, 1, 1, folder, components)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -31,7 +31,7 @@ class Choice(Generic[Settings, Fitted]):
 
     settings: Settings
     fitted: Fitted
-    tried: list[dict[str, Any]]
+    tried: list[dict[str, object]]
 
 
 def require_validation(candidates: Sequence[Settings], validation_samples: int) -> None:
@@ -60,15 +60,19 @@ def choose(
     """
     if len(candidates) == 1:
         return Choice(candidates[0], fit(candidates[0]), [])
-    best: tuple[float, Settings, Fitted] | None = None
-    tried = []
+    best: tuple[Settings, Fitted] | None = None
+    accuracies: list[float] = []
     for settings in candidates:
         fitted = fit(settings)
         accuracy = validation_accuracy(fitted)
-        tried.append({"settings": settings.model_dump(mode="json"), "validation_accuracy": accuracy})
-        if best is None or accuracy > best[0]:
-            best = (accuracy, settings, fitted)
+        if best is None or accuracy > max(accuracies):
+            best = (settings, fitted)
+        accuracies.append(accuracy)
     assert best is not None
-    accuracies = ", ".join(f"{trial['validation_accuracy']:.3f}" for trial in tried)
-    log.info("validation accuracy of the %d candidates: %s", len(candidates), accuracies)
-    return Choice(best[1], best[2], tried)
+    listed = ", ".join(f"{accuracy:.3f}" for accuracy in accuracies)
+    log.info("validation accuracy of the %d candidates: %s", len(candidates), listed)
+    tried: list[dict[str, object]] = [
+        {"settings": settings.model_dump(mode="json"), "validation_accuracy": accuracy}
+        for settings, accuracy in zip(candidates, accuracies, strict=True)
+    ]
+    return Choice(*best, tried)

@@ -12,7 +12,6 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from safetensors import safe_open
@@ -76,7 +75,7 @@ class Pca:
             np.matmul(flat[part] - self.mean, self.components.T, out=scores[part])
         return scores
 
-    def write(self, path: Path, **notes: Any) -> None:
+    def write(self, path: Path, **notes: float) -> None:
         """Write a safetensors file, with shape, total variance and `notes` as JSON in its metadata."""
         tensors = {
             "mean": self.mean,
@@ -88,7 +87,7 @@ class Pca:
             save_file(tensors, partial, metadata={"gradewise": json.dumps(facts)})
 
 
-def read_pca(path: Path) -> tuple[Pca, dict[str, Any]]:
+def read_pca(path: Path) -> tuple[Pca, dict[str, float]]:
     """Read components and notes from a file of `Pca.write`."""
     with safe_open(path, framework="numpy") as stored:
         facts = json.loads(stored.metadata()["gradewise"])
@@ -113,11 +112,11 @@ def read_scores(features: Path, sample_ids: np.ndarray, repeat: int) -> np.ndarr
     Raises
     ------
     UserError
-        If the cache was made for another repeat or lacks samples.
+        If the components are those of another repeat, or samples are missing.
     """
-    made_for = tables.read_metadata(features)["repeat"]
-    if made_for != repeat:
-        raise UserError(f"{features}: has components of repeat {made_for}, not {repeat}; run fit_pca for {repeat}")
+    fitted_on = tables.read_metadata(features)["repeat"]
+    if fitted_on != repeat:
+        raise UserError(f"{features}: has components of repeat {fitted_on}, not {repeat}; run fit_pca for {repeat}")
     stored = tables.read(features).set_index("sample_id")["scores"]
     missing = np.setdiff1d(sample_ids, stored.index.to_numpy())
     if len(missing):
@@ -140,7 +139,7 @@ def fit(pixels: np.ndarray, rows: np.ndarray, components: int) -> Pca:
     rows : ndarray of int, shape (n,)
         Positions of the samples to fit on.
     components : int
-        Number wanted; at most min(n - 1, d), or the rank of the samples if lower, are returned.
+        Number requested; at most min(n - 1, d), or the rank of the samples if lower, are returned.
 
     Raises
     ------
@@ -149,14 +148,14 @@ def fit(pixels: np.ndarray, rows: np.ndarray, components: int) -> Pca:
     """
     flat = pixels.reshape(len(pixels), -1)
     n, d = len(rows), flat.shape[1]
-    wanted = min(components, n - 1, d)
-    if wanted < 1:
+    limit = min(components, n - 1, d)
+    if limit < 1:
         raise UserError(f"principal components need at least two training samples, not {n}")
     mean = _mean(flat, rows)
     matrix = _gram(flat, rows, mean) if n <= d else _scatter(flat, rows, mean)
     total = float(np.trace(matrix))
     side = len(matrix)
-    values, vectors = eigh(matrix, subset_by_index=[side - wanted, side - 1], overwrite_a=True, check_finite=False)
+    values, vectors = eigh(matrix, subset_by_index=[side - limit, side - 1], overwrite_a=True, check_finite=False)
     values, vectors = values[::-1], vectors[:, ::-1]
     kept = int((values > 10 * np.finfo(np.float32).eps * values[0]).sum())
     if kept < 1:
@@ -207,7 +206,7 @@ def _axes(flat: np.ndarray, rows: np.ndarray, mean: np.ndarray, weights: np.ndar
     """Components as weighted sums of centred samples, shape (k, d), from weights of shape (n, k)."""
     d = flat.shape[1]
     axes = np.empty((weights.shape[1], d), dtype=np.float32)
-    turned = np.ascontiguousarray(weights.T, dtype=np.float32)
+    transposed = np.ascontiguousarray(weights.T, dtype=np.float32)
     for part in _batches(d, len(rows)):
-        axes[:, part] = turned @ (flat[rows, part] - mean[part])
+        axes[:, part] = transposed @ (flat[rows, part] - mean[part])
     return axes

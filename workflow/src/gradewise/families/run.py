@@ -50,8 +50,20 @@ class Identity:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a fit took: wall-clock seconds, threads, device ("cpu" or the accelerator's name), number of parameters; and
-    what else `run.json` is to hold of it."""
+    """What a fit required.
+
+    Attributes
+    ----------
+    seconds_fit : float
+        Wall-clock time [s].
+    threads : int
+    device : str
+        "cpu", or the accelerator's name.
+    parameters : int
+        Number of parameters of the model.
+    facts : dict
+        Further facts for `run.json`.
+    """
 
     seconds_fit: float
     threads: int
@@ -120,7 +132,7 @@ def describe_run(
     cost: Cost,
     measured: Mapping[str, float | None],
 ) -> dict[str, Any]:
-    """What `run.json` holds of a run.
+    """The content of `run.json`.
 
     Parameters
     ----------
@@ -132,8 +144,8 @@ def describe_run(
     settings : BaseModel
     cost : Cost
     measured : mapping of str to float or None
-        seconds_predict_per_sample, peak_memory_mb and model_bytes; None where runs that share a process have no value
-        of their own.
+        seconds_predict_per_sample, peak_memory_mb and model_bytes; None if runs that share a process have no value of
+        their own.
     """
     return {
         "dataset": identity.dataset,
@@ -167,7 +179,7 @@ def count_roles(frame: pd.DataFrame) -> dict[str, dict[str, int]]:
     }
 
 
-def write_json(path: Path, record: Any) -> None:
+def write_json(path: Path, record: object) -> None:
     """Write JSON atomically."""
     with tables.replacing(path) as partial:
         partial.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
 
 import pyarrow as pa
 
@@ -24,7 +24,7 @@ def predictions_schema(classes: list[str]) -> pa.Schema:
     )
 
 
-def features_schema(components: int, metadata: dict[str, Any]) -> pa.Schema:
+def features_schema(components: int, metadata: Mapping[str, object]) -> pa.Schema:
     """Schema of a feature cache: one row per sample, its principal component scores as a fixed-size list."""
     return pa.schema(
         [

@@ -12,7 +12,7 @@ from gradewise import tables
 from gradewise.command import UserError
 
 
-def write_estimator(estimator: Any, path: Path) -> None:
+def write_estimator(estimator: object, path: Path) -> None:
     """Write an estimator atomically as a compressed file."""
     with tables.replacing(path) as partial:
         skops.io.dump(estimator, partial, compression=ZIP_DEFLATED)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
 
 import pyarrow as pa
 
 from gradewise.tables import filled, nullable
 
 
-def samples_schema(pixel_bytes: int, metadata: dict[str, Any]) -> pa.Schema:
+def samples_schema(pixel_bytes: int, metadata: Mapping[str, object]) -> pa.Schema:
     """Schema of a view's cache: one row per sample, its pixels as `pixel_bytes` bytes in row-major order.
 
     Parameters
     ----------
     pixel_bytes : int
         height x width x channels.
-    metadata : dict
+    metadata : mapping
         Stored in the file as JSON under the key ``gradewise``; contains at least ``shape`` and ``view``.
     """
     return pa.schema(

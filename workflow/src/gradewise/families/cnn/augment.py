@@ -20,9 +20,9 @@ Change = Callable[[Tensor], Tensor]
 def build_augmentation(augment: Sequence[Augmentation], shape: tuple[int, int, int]) -> Change:
     """The augmentations of a configuration as one function.
 
-    Flips and the perspective (distortion 0.5) each happen with probability 0.5, as in the mango report's section 1.2.1;
-    rotation, colour jitter and d4 always. Colour jitter changes only brightness and contrast of grey samples, which
-    have no saturation. Random numbers come from PyTorch's global generator.
+    Flips and the perspective (distortion 0.5) are each applied with probability 0.5, as in section 1.2.1 of the mango
+    report; rotation, colour jitter and d4 always. For grey samples, which have no saturation, colour jitter changes
+    only brightness and contrast. Random numbers come from PyTorch's global generator.
 
     Parameters
     ----------

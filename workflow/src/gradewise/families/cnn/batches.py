@@ -50,9 +50,9 @@ def shuffled_batches(positions: np.ndarray, batch_size: int, seed: int, start: i
 def prefetch(items: Iterator[Item]) -> Iterator[Item]:
     """Yield items while another thread prepares the next one."""
     with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = thread.submit(next, items, None)
+        upcoming = thread.submit(next, items, None)
+        while (item := upcoming.result()) is not None:
+            upcoming = thread.submit(next, items, None)
             yield item
 
 

@@ -37,7 +37,7 @@ def write_checkpoint(
         Further state, representable as JSON.
     """
     flat = {f"{part}/{name}": value.contiguous() for part, values in tensors.items() for name, value in values.items()}
-    # A set may be empty, as the momentum is before the first step; its name must be restored nevertheless.
+    # A set may be empty, as the momentum is before the first step; its name must be restored all the same.
     record = {"fingerprint": fingerprint, "parts": list(tensors), "state": state}
     with tables.replacing(path) as partial:
         partial.write_bytes(save(flat, {"gradewise": json.dumps(record, allow_nan=False)}))

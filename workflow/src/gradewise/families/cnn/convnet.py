@@ -73,9 +73,9 @@ def _blocks(settings: CnnSettings, channels: int) -> nn.Sequential:
             channels = filters
         pool = nn.Conv2d(filters, filters, 2, stride=2) if settings.pool == "stride" else nn.MaxPool2d(2)
         # A monotonic activation commutes with a maximum; after pooling it has a quarter of the work.
-        rising = settings.norm != "after" and settings.activation != "prelu" and settings.pool == "max"
-        place = len(tail) - 1 if rising else len(tail)
-        layers.update([*tail[:place], (f"pool{block}", pool), *tail[place:]])
+        monotonic = settings.norm != "after" and settings.activation != "prelu" and settings.pool == "max"
+        pool_at = len(tail) - 1 if monotonic else len(tail)
+        layers.update([*tail[:pool_at], (f"pool{block}", pool), *tail[pool_at:]])
     return nn.Sequential(layers)
 
 
@@ -154,22 +154,21 @@ def layer_table(network: ConvNet, shape: tuple[int, int, int]) -> list[Layer]:
     list of Layer
         Convolutions, poolings and dense layers in order.
     """
-    own: dict[str, int] = {}
+    parameters: dict[str, int] = {}
     rows: list[Layer] = []
     hooks = []
     counted = ""
 
     def add_row(name: str, layer: nn.Module, inputs: Tensor, output: Tensor) -> None:
+        count = parameters.get(name, 0)
         if isinstance(layer, nn.Linear):
-            rows.append(
-                Layer(name, tuple(inputs.shape[1:]), None, None, None, None, tuple(output.shape[1:]), own[name])
-            )
+            rows.append(Layer(name, tuple(inputs.shape[1:]), None, None, None, None, tuple(output.shape[1:]), count))
             return
         assert isinstance(layer, nn.Conv2d | nn.MaxPool2d)
         side, stride = _number(layer.kernel_size), _number(layer.stride)
         padding = _number(layer.padding) if isinstance(layer, nn.Conv2d) else None
         sizes = tuple(inputs.shape[2:]), tuple(output.shape[2:])
-        rows.append(Layer(name, sizes[0], output.shape[1], (side, side), stride, padding, sizes[1], own.get(name, 0)))
+        rows.append(Layer(name, sizes[0], output.shape[1], (side, side), stride, padding, sizes[1], count))
 
     for name, layer in [*network.features.named_children(), *network.head.named_children()]:
         if isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.Linear):
@@ -180,7 +179,7 @@ def layer_table(network: ConvNet, shape: tuple[int, int, int]) -> list[Layer]:
             )
         if isinstance(layer, nn.Conv2d | nn.Linear):
             counted = name
-        own[counted] = own.get(counted, 0) + sum(value.numel() for value in layer.parameters())
+        parameters[counted] = parameters.get(counted, 0) + sum(value.numel() for value in layer.parameters())
     training = network.training
     with torch.inference_mode():
         network.eval()(torch.zeros(1, shape[2], shape[0], shape[1], device=next(network.parameters()).device))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, replace
-from typing import Any
 
 import torch
 
@@ -22,11 +21,9 @@ from gradewise.families.training_set import TrainingSet
 def fit(training: TrainingSet, settings: CnnSettings) -> Fitted:
     """Train a network on the training samples.
 
-    Its probabilities are calibrated on the validation samples where their groups agree that this helps (see
-    `temperature`); predictions stay the same.
-
-    Uses CUDA if there is a device. On the CPU the result is reproducible for the same seed, settings, samples and
-    threads.
+    Its probabilities are calibrated on the validation samples if their groups agree that this helps (see
+    `temperature`); predicted classes stay the same. CUDA is used if there is a device. On the CPU the result is
+    reproducible for the same seed, settings, samples and number of threads.
 
     Raises
     ------
@@ -34,8 +31,8 @@ def fit(training: TrainingSet, settings: CnnSettings) -> Fitted:
         If the samples are too small for the network or too few, or if training diverges.
     """
     torch.set_num_threads(training.threads)
-    named = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:12]
-    checkpoint = training.folder / f"checkpoint-{named}.safetensors"
+    settings_hash = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:12]
+    checkpoint = training.folder / f"checkpoint-{settings_hash}.safetensors"
     trained = train_network(training.samples, training.classes, settings, training.seed, checkpoint)
     classifier = trained.classifier
     positions, targets = training.validation
@@ -43,7 +40,7 @@ def fit(training: TrainingSet, settings: CnnSettings) -> Fitted:
         scores = torch.cat(list(classifier.predict_scores(training.samples.pixels, positions))).cpu().numpy()
         temperature = choose_temperature(scores, targets, training.groups(positions))
         classifier = replace(classifier, temperature=temperature)
-    facts: dict[str, Any] = {
+    facts = {
         "curves": trained.curves,
         "kept": trained.kept,
         "temperature": classifier.temperature,

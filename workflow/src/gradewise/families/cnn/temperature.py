@@ -9,7 +9,6 @@ from scipy.special import log_softmax
 LIMITS = (0.05, 20.0)
 """Range of the temperature; an optimum outside it is replaced by the nearer limit."""
 
-
 SURE = 2.0
 """Number of standard errors by which a temperature must lower the loss to be used."""
 
@@ -47,7 +46,7 @@ def fit_temperature(scores: np.ndarray, targets: np.ndarray) -> float:
     modern neural networks, ICML, PMLR 70:1321, section 4.2). The loss is convex in the inverse temperature, over which
     the search runs. The target for a class with n samples is (n + 1) / (n + k) instead of 1, and the other classes
     share the rest, which extends Platt (1999, Probabilistic outputs for support vector machines, section 2.2) to k
-    classes: a network that is right on a few samples must not become certain.
+    classes: a network must not become certain because it is right on a few samples.
 
     Parameters
     ----------
@@ -63,12 +62,12 @@ def fit_temperature(scores: np.ndarray, targets: np.ndarray) -> float:
     """
     scores = np.asarray(scores, dtype=np.float64)
     classes = scores.shape[1]
-    spare = 1 / (np.bincount(targets, minlength=classes)[targets] + classes)
-    wanted = np.repeat(spare[:, None], classes, axis=1)
-    wanted[np.arange(len(targets)), targets] = 1 - (classes - 1) * spare
+    rest = 1 / (np.bincount(targets, minlength=classes)[targets] + classes)
+    smoothed = np.repeat(rest[:, None], classes, axis=1)
+    smoothed[np.arange(len(targets)), targets] = 1 - (classes - 1) * rest
 
     def loss(inverse: float) -> float:
-        return -float((wanted * log_softmax(scores * inverse, axis=1)).sum(axis=1).mean())
+        return -float((smoothed * log_softmax(scores * inverse, axis=1)).sum(axis=1).mean())
 
     optimum = minimize_scalar(loss, bounds=(1 / LIMITS[1], 1 / LIMITS[0]), method="bounded", options={"xatol": 1e-6})
     return 1 / float(optimum.x)

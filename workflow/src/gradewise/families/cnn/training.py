@@ -11,7 +11,7 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -38,7 +38,21 @@ from gradewise.views.samples import Samples
 log = logging.getLogger(__name__)
 
 EVALUATIONS = 10
+"""Minimum number of evaluations if `iterations` are set."""
+
 SECONDS_BETWEEN_LINES = 15.0
+
+CURVES = (
+    "epoch",
+    "iteration",
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "seconds",
+)
+
+Curves = dict[str, list[float | None]]
 
 
 @dataclass(frozen=True)
@@ -53,7 +67,7 @@ class Trained:
         validation_loss, validation_accuracy (null without validation samples), seconds since the start. Training
         values are means over the stretch, on augmented samples and with dropout; losses are those minimised.
     kept : int
-        Index of the curves' entry that the weights belong to.
+        Index of the entry in the curves that the weights belong to.
     precision : str
         `fp32` or `bf16`.
     seconds_before : float
@@ -61,7 +75,7 @@ class Trained:
     """
 
     classifier: CnnClassifier
-    curves: dict[str, list[Any]]
+    curves: Curves
     kept: int
     precision: str
     seconds_before: float
@@ -72,20 +86,7 @@ class _State:
     iteration: int = 0
     seconds: float = 0.0
     best: int = -1
-    curves: dict[str, list[Any]] = field(
-        default_factory=lambda: {
-            name: []
-            for name in (
-                "epoch",
-                "iteration",
-                "train_loss",
-                "train_accuracy",
-                "validation_loss",
-                "validation_accuracy",
-                "seconds",
-            )
-        }
-    )
+    curves: Curves = field(default_factory=lambda: {name: [] for name in CURVES})
 
     @property
     def evaluations_since_best(self) -> int:
@@ -173,27 +174,17 @@ class _Training:
         self.fingerprint = _fingerprint(classifier, samples, seed, self.precision)
         self.state = _State()
         self.best: dict[str, Tensor] = {}
-        self.last_line = time.perf_counter()
+        self.first_iteration = 0
+        self.seconds_before = 0.0
+        self.start = self.last_line = time.perf_counter()
 
     def run(self) -> Trained:
         self._resume()
-        before, begun_at = self.state.seconds, self.state.iteration
-        start = time.perf_counter()
-
-        def passed() -> float:
-            return time.perf_counter() - start
-
-        def left() -> str:
-            if self.state.iteration == self.total:
-                return f"took {duration(before + passed())}"
-            done = self.state.iteration - begun_at
-            return f"{duration(passed() / done * (self.total - self.state.iteration))} left"
-
         with _own_random_numbers():
             while self.state.iteration < self.total and not self._out_of_patience():
-                train_loss, train_accuracy = self._train_stretch(left)
+                train_loss, train_accuracy = self._train_stretch()
                 validation_loss, validation_accuracy = self._evaluate()
-                self.state.seconds = before + passed()
+                self.state.seconds = self._seconds()
                 point = (
                     self.state.iteration / self.per_epoch,
                     self.state.iteration,
@@ -203,25 +194,25 @@ class _Training:
                     validation_accuracy,
                     self.state.seconds,
                 )
-                for values, value in zip(self.state.curves.values(), point, strict=True):
-                    values.append(value)
+                for name, value in zip(CURVES, point, strict=True):
+                    self.state.curves[name].append(value)
                 self._keep_best()
                 self._save()
-                self._log(left, every=SECONDS_BETWEEN_LINES if self.state.iteration < self.total else 0.0)
+                self._log_if_due()
         if self._out_of_patience():
             log.info("no lower validation loss for %d evaluations: stopped", self.settings.patience)
         if self.best:
             self.network.load_state_dict(self.best)
         kept = self.state.best if self.best else len(self.state.curves["epoch"]) - 1
-        return Trained(self.classifier, self.state.curves, kept, self.precision, before)
+        return Trained(self.classifier, self.state.curves, kept, self.precision, self.seconds_before)
 
-    def _train_stretch(self, left: Callable[[], str]) -> tuple[float, float]:
+    def _train_stretch(self) -> tuple[float, float]:
         """Train up to the next evaluation and return the mean loss and accuracy."""
         stop = min(self.state.iteration + self.stretch, self.total)
         torch.manual_seed(derive_seed(self.seed, "stretch", self.state.iteration))
         self.network.train()
         loss_sum, weight_sum, right = torch.zeros(3, device=self.device, dtype=torch.float64)
-        seen = 0
+        samples = 0
         order = shuffled_batches(self.positions, self.settings.batch_size, self.seed, self.state.iteration, stop)
         for pixels, targets in prefetch((self.pixels[rows], self.targets[rows]) for rows in order):
             self._set_rate()
@@ -237,17 +228,17 @@ class _Training:
             loss_sum += total.detach()
             weight_sum += weight
             right += (scores.detach().argmax(1) == targets).sum()
-            seen += len(targets)
+            samples += len(targets)
             self.state.iteration += 1
             if self.state.iteration < stop:
-                self._log(left, every=SECONDS_BETWEEN_LINES)
+                self._log_if_due()
         loss = (loss_sum / weight_sum).item()
         if not math.isfinite(loss) or not all(value.isfinite().all() for value in self.network.parameters()):
             raise UserError(
                 f"the training loss is no longer finite before iteration {self.state.iteration}; "
                 f"lower optimiser.lr ({self.settings.optimiser.lr}), or use norm: before"
             )
-        return loss, right.item() / seen
+        return loss, right.item() / samples
 
     def _evaluate(self) -> tuple[float | None, float | None]:
         """Loss and accuracy on the validation samples; None if there are none."""
@@ -271,8 +262,10 @@ class _Training:
         return self.settings.patience is not None and self.state.evaluations_since_best >= self.settings.patience
 
     def _keep_best(self) -> None:
-        losses = self.state.curves["validation_loss"]
-        if self.settings.patience is not None and (self.state.best < 0 or losses[-1] < losses[self.state.best]):
+        if self.settings.patience is None:
+            return
+        losses = [loss for loss in self.state.curves["validation_loss"] if loss is not None]
+        if self.state.best < 0 or losses[-1] < losses[self.state.best]:
             self.state.best = len(losses) - 1
             self.best = {name: value.clone() for name, value in self.network.state_dict().items()}
 
@@ -290,14 +283,20 @@ class _Training:
             return
         tensors, state = checkpoint
         self.state = _State(**state)
+        self.first_iteration, self.seconds_before = self.state.iteration, self.state.seconds
         self.network.load_state_dict(tensors["network"])
         restore_optimiser(self.optimiser, tensors["optimiser"])
         self.best = {name: value.to(self.device) for name, value in tensors["best"].items()}
         log.info("continuing from %s at iteration %d of %d", self.checkpoint, self.state.iteration, self.total)
 
-    def _log(self, left: Callable[[], str], every: float) -> None:
-        """Log progress and the longest remaining time, at most every `every` seconds."""
-        if time.perf_counter() - self.last_line < every:
+    def _seconds(self) -> float:
+        """Time spent so far, including that of the runs that this one continues [s]."""
+        return self.seconds_before + time.perf_counter() - self.start
+
+    def _log_if_due(self) -> None:
+        """Log progress and the time left, at intervals of `SECONDS_BETWEEN_LINES` and after the last iteration."""
+        is_last = self.state.iteration == self.total
+        if not is_last and time.perf_counter() - self.last_line < SECONDS_BETWEEN_LINES:
             return
         self.last_line = time.perf_counter()
         if self.settings.epochs:
@@ -309,7 +308,12 @@ class _Training:
             words.append(f"loss {curves['train_loss'][-1]:.3f}")
             if curves["validation_accuracy"][-1] is not None:
                 words.append(f"validation accuracy {curves['validation_accuracy'][-1]:.3f}")
-        log.info("%s", ", ".join([*words, left()]))
+        if is_last:
+            words.append(f"took {duration(self._seconds())}")
+        else:
+            seconds_each = (self.last_line - self.start) / (self.state.iteration - self.first_iteration)
+            words.append(f"{duration(seconds_each * (self.total - self.state.iteration))} left")
+        log.info("%s", ", ".join(words))
 
 
 def build_optimiser(network: ConvNet, optimiser: Optimiser) -> torch.optim.Optimizer:
@@ -353,10 +357,10 @@ def choose_precision(setting: str, device: torch.device) -> str:
     if setting != "auto":
         return setting
     if device.type == "cuda":
-        able = torch.cuda.is_bf16_supported(including_emulation=False)
+        supported = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        able = any(torch.cpu.get_capabilities().get(name, False) for name in ("avx512_bf16", "amx_bf16"))
-    return "bf16" if able else "fp32"
+        supported = any(torch.cpu.get_capabilities().get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+    return "bf16" if supported else "fp32"
 
 
 def _own_random_numbers() -> AbstractContextManager[None]:
@@ -366,7 +370,7 @@ def _own_random_numbers() -> AbstractContextManager[None]:
 
 @contextmanager
 def _deterministic() -> Iterator[None]:
-    """Only deterministic algorithms on the CPU; CUDA lacks deterministic versions of some that networks need."""
+    """Use only deterministic algorithms on the CPU; on CUDA, some that networks need have no deterministic version."""
     before = torch.are_deterministic_algorithms_enabled()
     guard: Any = torch.utils.deterministic
     filled = guard.fill_uninitialized_memory
@@ -381,7 +385,7 @@ def _deterministic() -> Iterator[None]:
 
 
 def _fingerprint(classifier: CnnClassifier, samples: Samples, seed: int, precision: str) -> str:
-    known = (
+    inputs = (
         classifier.settings.model_dump_json(),
         classifier.classes,
         classifier.shape,
@@ -394,4 +398,4 @@ def _fingerprint(classifier: CnnClassifier, samples: Samples, seed: int, precisi
         code_version(__name__),
     )
     rows = pd.util.hash_pandas_object(samples.table[["sample_id", "role", "label"]], index=False)
-    return hashlib.sha256(repr(known).encode() + rows.to_numpy().tobytes()).hexdigest()
+    return hashlib.sha256(repr(inputs).encode() + rows.to_numpy().tobytes()).hexdigest()

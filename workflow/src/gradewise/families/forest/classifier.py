@@ -47,20 +47,20 @@ class ForestClassifier:
     def predict_proba(self, pixels: np.ndarray) -> np.ndarray:
         """Class probabilities, shape (n, classes), of uint8 samples (n, height, width, channels)."""
         check_pixels(pixels, self.shape)
-        # Scores are computed in blocks that do not depend on the threads, as their last digits depend on the blocks.
+        # The last digits of scores depend on the blocks they are computed in, so these must not depend on threads.
         scores = self.features.project(pixels) if isinstance(self.features, Pca) else None
 
-        def judge(part: slice) -> np.ndarray:
+        def predict(part: slice) -> np.ndarray:
             rows = self.features.project(pixels[part]) if scores is None else scores[part]
             return np.asarray(self.forest.predict_proba(rows))
 
         # Threads work on blocks of samples rather than on trees, so each sum over trees keeps its order.
         largest = BLOCK_BYTES // (4 * int(np.prod(self.shape)))
         blocks = gen_batches(len(pixels), max(1, min(largest, -(-len(pixels) // self.threads))))
-        return np.concatenate(Parallel(self.threads, require="sharedmem")(delayed(judge)(part) for part in blocks))
+        return np.concatenate(Parallel(self.threads, require="sharedmem")(delayed(predict)(part) for part in blocks))
 
     def write(self, directory: Path) -> None:
-        """Write `forest.skops`, `model.json`, and `pixels.safetensors` or `pca.safetensors` where it needs either."""
+        """Write `forest.skops`, `model.json` and, if needed, `pixels.safetensors` or `pca.safetensors`."""
         write_estimator(self.forest, directory / "forest.skops")
         if isinstance(self.features, SelectedPixels):
             self.features.write(directory / "pixels.safetensors")
@@ -71,12 +71,12 @@ class ForestClassifier:
 
 
 def read_forest(directory: Path, threads: int = 1) -> ForestClassifier:
-    """Read what `ForestClassifier.write` wrote.
+    """Read the files of `ForestClassifier.write`.
 
     Raises
     ------
     UserError
-        Where the stored forest holds types that a forest never has.
+        If the stored forest contains types that a forest never has.
     """
     facts = json.loads((directory / "model.json").read_text())
     forest = read_estimator(directory / "forest.skops", TRUSTED)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
@@ -32,13 +31,13 @@ def fit_best(training: TrainingSet, candidates: Sequence[ForestSettings]) -> tup
     """Grow a forest with each candidate and keep the most accurate on validation samples.
 
     Memory is 4 bytes x training rows x values per sample (eight rows per sample with `augment: d4`), and the trees.
-    Principal components (`components`) are those of the training samples as they are, without rotations and flips;
-    these are then projected on them. The result does not depend on the number of threads.
+    Principal components (`components`) are fitted to the original training samples; rotations and flips are projected
+    on them. The result does not depend on the number of threads.
 
     Raises
     ------
     UserError
-        Where a class has no training sample, samples to rotate by 90 degrees are not square, or `select` leaves no
+        If a class has no training sample, samples to be rotated by 90 degrees are not square, or `select` keeps no
         pixel.
     """
     pixels, seed, threads = training.samples.pixels, training.seed, training.threads
@@ -47,7 +46,7 @@ def fit_best(training: TrainingSet, candidates: Sequence[ForestSettings]) -> tup
     prepared: dict[tuple[int, ...], TrainingRows] = {}
 
     def rows_for(settings: ForestSettings, features: Features) -> TrainingRows:
-        """Rows of a candidate; those of all pixels are kept for the next one, reduced ones are computed when needed."""
+        """Rows of a candidate; those of all pixels are kept for the next candidate."""
         elements = symmetry.elements(settings.augment)
         if isinstance(features, Pca):
             return training_rows(pixels, positions, targets, groups, elements, features)
@@ -72,23 +71,24 @@ def fit_best(training: TrainingSet, candidates: Sequence[ForestSettings]) -> tup
         return ForestClassifier(forest, features, training.classes, training.shape, threads)
 
     choice = choose(candidates, fit, lambda forest: training.validation_accuracy(forest.predict_proba))
-    settings, kept = choice.settings, choice.fitted
-    rows = rows_for(settings, kept.features)
+    settings, classifier = choice.settings, choice.fitted
+    forest = classifier.forest
+    rows = rows_for(settings, classifier.features)
     facts = {
         "training_rows": len(rows.X),
         "features": rows.X.shape[1],
         "repeated_rows": rows.repeated,
         "tried": choice.tried,
-        **describe_trees(kept.forest),
-        **estimate_out_of_bag(kept.forest, rows, settings, seed, threads),
+        **describe_trees(forest),
+        **estimate_out_of_bag(forest, rows, settings, seed, threads),
     }
-    parameters = sizes_at(kept.forest, [whole(kept.forest)])[0].parameters(len(training.classes))
-    return settings, Fitted(kept, parameters, facts=facts)
+    parameters = sizes_at(forest, [whole(forest)])[0].parameters(len(training.classes))
+    return settings, Fitted(classifier, parameters, facts=facts)
 
 
 def estimate_out_of_bag(
     forest: RandomForestClassifier, rows: TrainingRows, settings: ForestSettings, seed: int, threads: int
-) -> dict[str, Any]:
+) -> dict[str, float | dict[str, float] | None]:
     """Accuracy on training rows: of all trees, and of those that have not seen the row or its group.
 
     Returns
@@ -98,23 +98,24 @@ def estimate_out_of_bag(
         `oob_groups_unaugmented` over the original samples, both among those with a vote (null if none has one);
         `oob_covered` maps each kind to the share of rows with a vote.
     """
-    kept = unit_kept(settings)
+    kept_unit = unit_kept(settings)
     points = [whole(forest)]
     leaves = walk(forest, rows.X, threads)
     probabilities = probabilities_at(forest, leaves, points, threads)[0]
-    facts: dict[str, Any] = {
+    covered: dict[str, float] = {}
+    facts: dict[str, float | dict[str, float] | None] = {
         "training_accuracy": float((probabilities.argmax(axis=1) == rows.y).mean()),
-        "oob_covered": {},
+        "oob_covered": covered,
     }
     for unit in settings.out_of_bag:
-        if unit != kept and rows.grouped:
+        if unit != kept_unit and rows.grouped:
             other = grow_forest(rows.X, rows.y, rows.bags(unit), settings, seed, threads)
             votes = out_of_bag_at(other, walk(other, rows.X, threads), rows.bags(unit), points, threads)[0]
         else:
-            votes = out_of_bag_at(forest, leaves, rows.bags(kept), points, threads)[0]
+            votes = out_of_bag_at(forest, leaves, rows.bags(kept_unit), points, threads)[0]
         facts[f"oob_{unit}"] = votes.accuracy(rows.y)
         facts[f"oob_{unit}_unaugmented"] = votes.accuracy(rows.y, rows.unaugmented)
-        facts["oob_covered"][unit] = float(votes.covered.mean())
+        covered[unit] = float(votes.covered.mean())
     return facts
 
 

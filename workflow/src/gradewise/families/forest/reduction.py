@@ -97,16 +97,16 @@ def importances(rows: TrainingRows, first: ForestSettings, seed: int, threads: i
 def select(importance: np.ndarray, scale: float) -> SelectedPixels:
     """Pixels whose importance is at least `scale` x median, as scikit-learn's SelectFromModel keeps them.
 
-    If the first forest is too small for the number of pixels, the median is 0 and every pixel is kept, as logged.
+    If the first forest is too small for the number of pixels, the median is 0 and all pixels are kept, with a warning.
 
     Raises
     ------
     UserError
-        If no pixel is.
+        If no pixel is important enough.
     """
     median = np.median(importance)
     if median == 0:
-        log.warning("select: half of the %d pixels or more split no node, so that all are kept", len(importance))
+        log.warning("select: at least half of the %d pixels split no node, so all are kept", len(importance))
     kept = np.flatnonzero(importance >= scale * median)
     if not len(kept):
         raise UserError(f"select: no pixel is {scale:g} times as important as the median; choose a smaller number")

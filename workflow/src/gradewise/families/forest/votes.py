@@ -1,9 +1,9 @@
 """What the trees of a forest predict for rows, for the whole forest and for smaller forests that it contains.
 
-A forest contains the forest of its first trees, and those that stop at a smaller depth or at nodes with too few
-samples: a refit could have grown such a pruned tree. Trees draw seeds in order, so the first trees are exactly those of
-a smaller refit. A pruned tree differs from a refitted one only in the random features tried after the first cut, so
-both have the same distribution. One pass through the trees serves all points.
+A forest contains the forest of its first trees, and forests whose trees stop at a smaller depth or at nodes with too
+few samples. Trees draw seeds in order, so the first trees are exactly those of a smaller refit. A pruned tree differs
+from a refitted one only in the random features tried after the first cut, so both have the same distribution. One pass
+through the trees serves all points, that is, the settings of all smaller forests.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Size:
 
 
 def walk(forest: RandomForestClassifier, X: np.ndarray, threads: int) -> np.ndarray:
-    """Leaf in which each row ends.
+    """The leaf of each row in each tree.
 
     Parameters
     ----------
@@ -100,16 +100,9 @@ def probabilities_at(
     Returns
     -------
     list of ndarray of float64, shape (n, k)
-        One a point.
+        One per point.
     """
-    sums = {stop: np.zeros((leaves.shape[1], forest.n_classes_)) for stop in map(_stop, points)}
-    probabilities: dict[int, np.ndarray] = {}
-    for number, predictions in enumerate(_tree_predictions(forest, leaves, list(sums), threads), start=1):
-        for stop, prediction in predictions.items():
-            sums[stop] += prediction
-        for place in _ending(points, number):
-            probabilities[place] = sums[_stop(points[place])] / number
-    return [probabilities[place] for place in range(len(points))]
+    return [sums / voters for sums, voters in _sums_at(forest, leaves, None, points, threads)]
 
 
 def out_of_bag_at(
@@ -135,20 +128,37 @@ def out_of_bag_at(
     Returns
     -------
     list of Votes
-        One a point.
+        One per point.
+    """
+    return [
+        Votes(sums / np.maximum(voters, 1), voters[:, 0] > 0)
+        for sums, voters in _sums_at(forest, leaves, groups, points, threads)
+    ]
+
+
+def _sums_at(
+    forest: RandomForestClassifier,
+    leaves: np.ndarray,
+    groups: np.ndarray | None,
+    points: Sequence[ForestSettings],
+    threads: int,
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each point, class probabilities (n, k) summed over the trees that vote on a row, and their number (n, 1).
+
+    All trees vote without `groups`; with them, only those that did not see the group of the row.
     """
     sums = {stop: np.zeros((leaves.shape[1], forest.n_classes_)) for stop in map(_stop, points)}
-    voters = np.zeros(leaves.shape[1], dtype=np.int64)
-    votes_at: dict[int, Votes] = {}
-    for number, predictions in enumerate(_tree_predictions(forest, leaves, list(sums), threads), start=1):
-        outside = draw_bag(forest.estimators_[number - 1].random_state, groups) == 0
-        voters += outside
+    voters = np.zeros((leaves.shape[1], 1), dtype=np.int64)
+    sums_at: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    all_predictions = _tree_predictions(forest, leaves, list(sums), threads)
+    for number, (tree, predictions) in enumerate(zip(forest.estimators_, all_predictions, strict=True), start=1):
+        votes = True if groups is None else draw_bag(tree.random_state, groups)[:, None] == 0
+        voters += votes
         for stop, prediction in predictions.items():
-            np.add(sums[stop], prediction, out=sums[stop], where=outside[:, None])
-        for place in _ending(points, number):
-            votes = sums[_stop(points[place])] / np.maximum(voters, 1)[:, None]
-            votes_at[place] = Votes(votes, voters > 0)
-    return [votes_at[place] for place in range(len(points))]
+            np.add(sums[stop], prediction, out=sums[stop], where=votes)
+        for index in _ending(points, number):
+            sums_at[index] = sums[_stop(points[index])].copy(), voters.copy()
+    return [sums_at[index] for index in range(len(points))]
 
 
 def sizes_at(forest: RandomForestClassifier, points: Sequence[ForestSettings]) -> list[Size]:
@@ -163,13 +173,13 @@ def sizes_at(forest: RandomForestClassifier, points: Sequence[ForestSettings]) -
             reached = ends == np.arange(len(ends))
             inner = reached & ~stopped
             totals[stop] += (inner.sum(), (reached & stopped).sum(), tree.tree_.n_node_samples[inner].sum())
-        for place in _ending(points, number):
-            sizes[place] = Size(*map(int, totals[_stop(points[place])]))
-    return [sizes[place] for place in range(len(points))]
+        for index in _ending(points, number):
+            sizes[index] = Size(*map(int, totals[_stop(points[index])]))
+    return [sizes[index] for index in range(len(points))]
 
 
 def whole(forest: RandomForestClassifier) -> ForestSettings:
-    """The point of the forest itself, without pruning."""
+    """The point that stands for the forest itself, without pruning."""
     return ForestSettings.model_validate({"trees": len(forest.estimators_)})
 
 
@@ -178,8 +188,8 @@ def _stop(point: ForestSettings) -> _Stop:
 
 
 def _ending(points: Sequence[ForestSettings], number: int) -> list[int]:
-    """Points with this number of trees."""
-    return [place for place, point in enumerate(points) if point.trees == number]
+    """Indices of the points with this number of trees."""
+    return [index for index, point in enumerate(points) if point.trees == number]
 
 
 def _tree_predictions(
@@ -187,11 +197,11 @@ def _tree_predictions(
 ) -> Iterator[dict[_Stop, np.ndarray]]:
     """Class probabilities (n, k) that each tree predicts for the rows, by where it is pruned; tree by tree."""
 
-    def judge(tree: DecisionTreeClassifier, own: np.ndarray) -> dict[_Stop, np.ndarray]:
+    def predict(tree: DecisionTreeClassifier, leaf: np.ndarray) -> dict[_Stop, np.ndarray]:
         values, levels = tree.tree_.value[:, 0], _levels(tree)
-        return {stop: values[_cut(tree, levels, stop)[0]][own] for stop in stops}
+        return {stop: values[_cut(tree, levels, stop)[0]][leaf] for stop in stops}
 
-    yield from parallel(threads)(delayed(judge)(*pair) for pair in zip(forest.estimators_, leaves, strict=True))
+    yield from parallel(threads)(delayed(predict)(*pair) for pair in zip(forest.estimators_, leaves, strict=True))
 
 
 def _levels(tree: DecisionTreeClassifier) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -207,7 +217,7 @@ def _levels(tree: DecisionTreeClassifier) -> list[tuple[np.ndarray, np.ndarray]]
 def _cut(
     tree: DecisionTreeClassifier, levels: list[tuple[np.ndarray, np.ndarray]], stop: _Stop
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For each node the one in which its rows end in the pruned tree, and whether a node is a leaf there.
+    """For each node the one that its rows reach in the pruned tree, and whether a node is a leaf there.
 
     scikit-learn compares `min_samples_split` with the number of distinct rows in a node, however often they were drawn;
     `n_node_samples` holds that number.

@@ -62,7 +62,7 @@ def read_pca_svm(directory: Path) -> PcaSvmClassifier:
     Raises
     ------
     UserError
-        If the stored classifier contains types that it should not.
+        If the stored classifier contains types that a support vector classifier never has.
     """
     facts = json.loads((directory / "model.json").read_text())
     pca, _ = read_pca(directory / "pca.safetensors")

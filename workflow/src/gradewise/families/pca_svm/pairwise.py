@@ -39,19 +39,19 @@ def fit_sigmoids(decisions: np.ndarray, targets: np.ndarray, weights: np.ndarray
         rows = (targets == first) | (targets == second)
         positive, weight, scores = targets[rows] == first, weights[rows], column[rows][:, None]
         of_first, of_second = weight[positive].sum(), weight[~positive].sum()
-        wanted = np.where(positive, (of_first + 1) / (of_first + 2), 1 / (of_second + 2))
-        # Logistic regression knows no targets between 0 and 1: each sample counts for both sides;
-        # and its solver wants values of about one, where decisions of a weak classifier may be tiny.
+        smoothed = np.where(positive, (of_first + 1) / (of_first + 2), 1 / (of_second + 2))
+        # Logistic regression takes no targets between 0 and 1, so each sample counts for both classes. Its solver needs
+        # values of about one, whereas decisions of a weak classifier may be tiny.
         scale = float(np.abs(scores).max()) or 1.0
         model = LogisticRegression(C=np.inf).fit(
             np.concatenate([scores, scores]) / scale,
             np.repeat([1, 0], len(scores)),
-            sample_weight=np.concatenate([weight * wanted, weight * (1 - wanted)]),
+            sample_weight=np.concatenate([weight * smoothed, weight * (1 - smoothed)]),
         )
         slope, offset = model.coef_[0, 0] / scale, model.intercept_[0]
         if slope < 0:
-            # Decisions that say nothing of samples not seen (a kernel far too narrow) may lean the wrong way by chance;
-            # followed, they would turn every decision round. The shares of the two classes are all that is known.
+            # Decisions that carry no information on unseen samples (a kernel far too narrow) may lean the wrong way by
+            # chance, and the sigmoid would invert every one. Only the shares of the two classes are known.
             slope, offset = 0.0, float(np.log((of_first + 1) / (of_second + 1)))
         sigmoids.append((slope, offset))
     return np.array(sigmoids)
@@ -83,16 +83,17 @@ def couple(decisions: np.ndarray, sigmoids: np.ndarray, classes: int) -> np.ndar
 
 def _couple(pairs: np.ndarray, classes: int) -> np.ndarray:
     firsts, seconds = np.array(list(combinations(range(classes), 2))).T
-    against = np.zeros((len(pairs), classes, classes))
-    against[:, firsts, seconds] = pairs
-    against[:, seconds, firsts] = 1 - pairs
-    # Least squares with a Lagrange multiplier for the sum of one.
+    # Probability of each class against each other one.
+    matrix = np.zeros((len(pairs), classes, classes))
+    matrix[:, firsts, seconds] = pairs
+    matrix[:, seconds, firsts] = 1 - pairs
+    # Least squares, with a Lagrange multiplier for probabilities that add up to one.
     system = np.ones((len(pairs), classes + 1, classes + 1))
-    system[:, :classes, :classes] = -against * against.transpose(0, 2, 1)
+    system[:, :classes, :classes] = -matrix * matrix.transpose(0, 2, 1)
     diagonal = np.arange(classes)
-    system[:, diagonal, diagonal] = np.sum(against**2, axis=1)
+    system[:, diagonal, diagonal] = np.sum(matrix**2, axis=1)
     system[:, classes, classes] = 0
-    wanted = np.zeros((len(pairs), classes + 1, 1))
-    wanted[:, classes] = 1
-    probabilities = np.clip(np.linalg.solve(system, wanted)[:, :classes, 0], 0, None)
+    right_side = np.zeros((len(pairs), classes + 1, 1))
+    right_side[:, classes] = 1
+    probabilities = np.clip(np.linalg.solve(system, right_side)[:, :classes, 0], 0, None)
     return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))

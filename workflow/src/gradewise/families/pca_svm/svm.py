@@ -65,7 +65,7 @@ def converged(classifier: SVC) -> bool:
 
 
 @contextmanager
-def stops_left_to_caller() -> Iterator[None]:
+def ignore_early_stops() -> Iterator[None]:
     """Suppress scikit-learn's warnings about fits stopped by `max_iter`; callers check `converged` instead.
 
     Enter it outside of threads, since the filter applies to the whole process.
@@ -102,13 +102,9 @@ def _for_first(decisions: np.ndarray) -> np.ndarray:
 
 
 def calibrate(
-    scaled: np.ndarray,
-    targets: np.ndarray,
-    folds: Folds,
-    settings: SvmSettings,
-    threads: int,
+    scaled: np.ndarray, targets: np.ndarray, folds: Folds, settings: SvmSettings, threads: int
 ) -> CalibratedSvm:
-    """Fit on all training samples, and sigmoids on decisions from cross-validation over groups.
+    """Fit a classifier to all training samples, and its sigmoids to decisions from cross-validation over groups.
 
     Parameters
     ----------
@@ -121,7 +117,7 @@ def calibrate(
     threads : int
     """
     classifier = support_vector_classifier(scaled, settings)
-    with parallel_config(backend="threading", n_jobs=threads), stops_left_to_caller():
+    with parallel_config(backend="threading", n_jobs=threads), ignore_early_stops():
         sigmoids = cross_validated_sigmoids(classifier, scaled, targets, folds)
         return CalibratedSvm(classifier.fit(scaled, targets), sigmoids)
 
@@ -132,9 +128,9 @@ def cross_validated_sigmoids(classifier: SVC, inputs: np.ndarray, targets: np.nd
     Parameters
     ----------
     classifier : SVC
-        Its settings count; it is not changed.
+        Only its settings are used; it is not fitted.
     inputs : ndarray, shape (n, components) or (n, n)
-        Scaled scores, or the kernel matrix where that is what the classifier takes.
+        Scaled scores, or the kernel matrix if the classifier takes one.
     targets : ndarray of int64, shape (n,)
     folds : list of (training rows, left-out rows)
 
@@ -143,7 +139,7 @@ def cross_validated_sigmoids(classifier: SVC, inputs: np.ndarray, targets: np.nd
     ndarray, shape (pairs, 2)
         See `pairwise.fit_sigmoids`.
     """
-    # The sigmoids are weighted as well; otherwise they would undo the weighting of rare classes.
+    # The sigmoids are weighted, too; otherwise they would undo the weighting of rare classes.
     weights = compute_sample_weight(classifier.class_weight, targets)
     unseen = cross_val_predict(classifier, inputs, targets, cv=folds, method="decision_function")
     return fit_sigmoids(_for_first(unseen), targets, weights)
@@ -155,7 +151,7 @@ def grouped_folds(targets: np.ndarray, groups: np.ndarray, seed: int) -> Folds:
     Returns
     -------
     list of (training rows, left-out rows)
-        Every class occurs on every training side.
+        Every class occurs among the training rows of every fold.
 
     Raises
     ------

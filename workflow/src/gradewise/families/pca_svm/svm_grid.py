@@ -24,8 +24,8 @@ from gradewise.families.pca_svm.settings import SvmSettings
 from gradewise.families.pca_svm.svm import (
     converged,
     gamma_as_number,
+    ignore_early_stops,
     scale,
-    stops_left_to_caller,
     support_vector_classifier,
     unfitted,
 )
@@ -87,7 +87,7 @@ def fit_each(
     threads : int
         Number of parallel fits; the result does not depend on it.
     use : callable
-        Called with each fit, in the thread that made it; returns what to keep. Matrices are dropped afterwards.
+        Called with each fit in its own thread; returns what to keep. Matrices are freed afterwards.
 
     Returns
     -------
@@ -101,11 +101,11 @@ def fit_each(
         classifier.fit(inputs[0], targets)
         kept[settings] = use(Fit(classifier, inputs, k, gamma, time.perf_counter() - start))
         if not converged(classifier):
-            log.info("not converged in %d steps: %s", classifier.max_iter, _words(settings, gamma))
+            log.info("not converged in %d steps: %s", classifier.max_iter, _describe(settings, gamma))
 
     ordered = sorted(dict.fromkeys(candidates), key=lambda settings: (settings.whiten, settings.components))
     jobs_at_a_time = _on_kernels if len(parts[0]) <= LARGEST_KERNEL else _on_scores
-    with stops_left_to_caller():
+    with ignore_early_stops():
         for jobs in jobs_at_a_time(ordered, parts, explained_variance, threads):
             # The slowest fits, those with a large C, come first so that threads finish together.
             jobs.sort(key=lambda job: job[0].C, reverse=True)
@@ -155,26 +155,26 @@ def _on_kernels(
     n, cuts = len(parts[0]), np.cumsum([len(part) for part in parts])
     together = np.concatenate(parts)
     most = together.shape[1]
-    for _, alike in itertools.groupby(ordered, lambda settings: settings.whiten):
-        same_scale = list(alike)
-        rows = scale(together, explained_variance, same_scale[-1])
-        products, done = np.zeros((len(rows), n)), 0
-        for k, same_space in itertools.groupby(same_scale, lambda settings: min(settings.components, most)):
-            _add_products(products, rows[:, done:k], n)
-            done = k
+    for _, same_scale in itertools.groupby(ordered, lambda settings: settings.whiten):
+        in_scale = list(same_scale)
+        rows = scale(together, explained_variance, in_scale[-1])
+        products, previous_k = np.zeros((len(rows), n)), 0
+        for k, same_space in itertools.groupby(in_scale, lambda settings: min(settings.components, most)):
+            _add_products(products, rows[:, previous_k:k], n)
+            previous_k = k
             lengths = np.einsum("ij,ij->i", rows[:, :k], rows[:, :k])
-            sharing: dict[float | None, list[SvmSettings]] = {}
+            by_gamma: dict[float | None, list[SvmSettings]] = {}
             for settings in same_space:
                 gamma = gamma_as_number(rows[:n, :k], settings) if settings.kernel == "rbf" else None
-                sharing.setdefault(gamma, []).append(settings)
+                by_gamma.setdefault(gamma, []).append(settings)
             kernel = partial(_kernel, products, lengths)
-            gammas = list(sharing)
+            gammas = list(by_gamma)
             for batch in gen_batches(len(gammas), max(1, KERNEL_BYTES // products.nbytes)):
                 kernels = Parallel(threads, require="sharedmem")(delayed(kernel)(gamma) for gamma in gammas[batch])
                 jobs: list[Job] = [
                     (settings, unfitted(settings, kernel="precomputed"), np.split(matrix, cuts[:-1]), gamma, k)
                     for gamma, matrix in zip(gammas[batch], kernels, strict=True)
-                    for settings in sharing[gamma]
+                    for settings in by_gamma[gamma]
                 ]
                 del kernels
                 yield jobs
@@ -185,10 +185,10 @@ def _on_scores(
 ) -> Iterator[list[Job]]:
     """Fits on scores, for too many samples to hold kernel matrices."""
     for _, same_space in itertools.groupby(ordered, lambda settings: (settings.whiten, settings.components)):
-        sharing = list(same_space)
-        scaled = [scale(part, explained_variance, sharing[0]) for part in parts]
+        in_space = list(same_space)
+        scaled = [scale(part, explained_variance, in_space[0]) for part in parts]
         jobs: list[Job] = []
-        for settings in sharing:
+        for settings in in_space:
             classifier = support_vector_classifier(scaled[0], settings)
             gamma = classifier.gamma if settings.kernel == "rbf" else None
             jobs.append((settings, classifier, scaled, gamma, scaled[0].shape[1]))
@@ -202,7 +202,7 @@ def _add_products(products: np.ndarray, columns: np.ndarray, n: int) -> None:
 
 
 def _kernel(products: np.ndarray, lengths: np.ndarray, gamma: float | None) -> np.ndarray:
-    """exp(-gamma |x - y|^2) from inner products and squared lengths, or the inner products where gamma is None."""
+    """exp(-gamma |x - y|^2) from inner products and squared lengths; the inner products if gamma is None."""
     if gamma is None:
         return products
     kernel = np.empty_like(products)
@@ -214,7 +214,7 @@ def _kernel(products: np.ndarray, lengths: np.ndarray, gamma: float | None) -> n
     return kernel
 
 
-def _words(settings: SvmSettings, gamma: float | None) -> str:
+def _describe(settings: SvmSettings, gamma: float | None) -> str:
     kernel = "linear kernel" if gamma is None else f"gamma {gamma:.3g}"
     whitened = ", whitened" if settings.whiten else ""
     return f"{settings.components} components{whitened}, C {settings.C:g}, {kernel}"
