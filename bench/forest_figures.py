@@ -1,12 +1,12 @@
-"""Time of the mango report's figures 12 to 15 with trees shared against refitting a forest for every point.
+"""Time for figures 12 to 15 of the mango report: trees shared between points against a refitted forest per point.
 
     python bench/forest_figures.py > bench/forest_figures.txt
 
-Simulated mangoes. Both sides tell the out-of-bag accuracy over rows of every point: ours by `studies.sharing.forest`,
-the plain way by scikit-learn's RandomForestClassifier(oob_score=True), figure by figure in turn, with the same rows,
-seed and threads. The report does not print the points of its figures; those here follow its axes.
-Where few trees leave rows without a vote, scikit-learn counts them as of the first class and we leave them out. The
-processor's time is the fairer measure on a machine that others use too.
+Images are simulated mangoes. Both methods compute the out-of-bag accuracy over rows at every point, with the same rows,
+seed and threads: ours by `studies.sharing.forest`, the plain method by RandomForestClassifier(oob_score=True) of
+scikit-learn. The two alternate, figure by figure. The report does not list the points of its figures; those used here
+follow its axes. If few trees leave rows without a vote, scikit-learn assigns them to the first class, whereas we leave
+them out. CPU time is the fairer measure on a machine that is also used by others.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SEED = 1
 
 
 def figures(trees: int) -> dict[str, list[dict]]:
-    """Settings of every point; `trees` are scikit-learn's default 100 in the report, and up to ten times as many."""
+    """Settings of every point; the report uses 100 trees, scikit-learn's default, and up to ten times as many."""
     counts = [trees // 10, trees // 5, trees // 2, *range(trees, 10 * trees + 1, trees)]
     fractions = ("log2", "sqrt", 0.005, 0.01, 0.02, 0.05)
     return {
@@ -46,24 +46,24 @@ SHARED = ("12 trees", "14 min_samples_split", "15 max_depth")
 
 
 def source_of(fruits: int, side: int) -> TrainingPixels:
-    """Photos of seven fruits in ten train, as `mangoes` splits them."""
+    """Photos of the training fruits, seven in ten."""
     with tempfile.TemporaryDirectory() as folder:
-        made = write_mangoes(Path(folder), fruits, side, 2)
-    at = np.flatnonzero(made.roles == "train")
-    return TrainingPixels(made.pixels, at, made.targets[at], at // PHOTOS)
+        mangoes = write_mangoes(Path(folder), fruits, side, 2)
+    positions = np.flatnonzero(mangoes.roles == "train")
+    return TrainingPixels(mangoes.pixels, positions, mangoes.targets[positions], positions // PHOTOS)
 
 
 def timed(work: Callable[[], list[float]]) -> tuple[list[float], np.ndarray]:
-    """What it returns, and seconds on the clock and of the processor."""
+    """The result of `work`, and its wall-clock and CPU time [s]."""
     clock, cpu = time.perf_counter(), time.process_time()
-    found = work()
-    return found, np.array([time.perf_counter() - clock, time.process_time() - cpu])
+    accuracies = work()
+    return accuracies, np.array([time.perf_counter() - clock, time.process_time() - cpu])
 
 
 def shared(points: list[dict], source: TrainingPixels, threads: int) -> list[float]:
-    cells = {str(place): ForestSettings(out_of_bag=("rows",), **point) for place, point in enumerate(points)}
-    found = dict(grow_cells(cells, source, SEED, threads))
-    return [found[str(place)].facts["oob_rows"] for place in range(len(points))]
+    cells = {str(index): ForestSettings(out_of_bag=("rows",), **point) for index, point in enumerate(points)}
+    grown = dict(grow_cells(cells, source, SEED, threads))
+    return [grown[name].facts["oob_rows"] for name in cells]
 
 
 def refitted(points: list[dict], source: TrainingPixels, threads: int) -> list[float]:
@@ -78,9 +78,9 @@ def refitted(points: list[dict], source: TrainingPixels, threads: int) -> list[f
     return accuracies
 
 
-def line(name: str, points: int, plain: np.ndarray, ours: np.ndarray, apart: str) -> None:
+def print_line(name: str, points: int, plain: np.ndarray, ours: np.ndarray, difference: str) -> None:
     times = f"{plain[0]:8.1f} {ours[0]:8.1f} {plain[0] / ours[0]:7.1f} {plain[1] / ours[1]:9.1f}"
-    print(f"{name:30} {points:6} {times} {apart:>10}", flush=True)
+    print(f"{name:30} {points:6} {times} {difference:>10}", flush=True)
 
 
 def main(fruits: int, side: int, trees: int, threads: int) -> None:
@@ -92,19 +92,20 @@ def main(fruits: int, side: int, trees: int, threads: int) -> None:
     print(f"{'figure':30} {'points':>6} {'[s]':>8} {'[s]':>8} {'':>7} {'CPU time':>9} {'difference':>10}")
     plain, ours, points = {}, {}, figures(trees)
     expected: list[float] = []
-    for name, wanted in points.items():
-        one, plain[name] = timed(lambda wanted=wanted: refitted(wanted, source, threads))
-        two, ours[name] = timed(lambda wanted=wanted: shared(wanted, source, threads))
-        expected += one
-        line(name, len(wanted), plain[name], ours[name], f"{np.abs(np.subtract(one, two)).max():.4f}")
+    for name, of_figure in points.items():
+        accuracies, plain[name] = timed(lambda of_figure=of_figure: refitted(of_figure, source, threads))
+        from_shared, ours[name] = timed(lambda of_figure=of_figure: shared(of_figure, source, threads))
+        expected += accuracies
+        difference = f"{np.abs(np.subtract(accuracies, from_shared)).max():.4f}"
+        print_line(name, len(of_figure), plain[name], ours[name], difference)
     print()
-    for title, names in (("12, 14 split and 15", SHARED), ("all, a study a figure", tuple(points))):
+    for title, names in (("12, 14 split and 15", SHARED), ("all, one study per figure", tuple(points))):
         total = [np.sum([side[name] for name in names], axis=0) for side in (plain, ours)]
-        line(title, sum(len(points[name]) for name in names), *total, "")
-    every = [point for wanted in points.values() for point in wanted]
-    together, seconds = timed(lambda: shared(every, source, threads))
-    apart = f"{np.abs(np.subtract(expected, together)).max():.4f}"
-    line("all, one study", len(every), np.sum(list(plain.values()), axis=0), seconds, apart)
+        print_line(title, sum(len(points[name]) for name in names), *total, "")
+    all_points = [point for of_figure in points.values() for point in of_figure]
+    together, seconds = timed(lambda: shared(all_points, source, threads))
+    difference = f"{np.abs(np.subtract(expected, together)).max():.4f}"
+    print_line("all, one study", len(all_points), np.sum(list(plain.values()), axis=0), seconds, difference)
 
 
 if __name__ == "__main__":

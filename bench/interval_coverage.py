@@ -1,9 +1,10 @@
-"""How often 95 % intervals hold the true value, in simulated experiments.
+"""How often 95 % intervals contain the true value, in simulated experiments.
 
     python bench/interval_coverage.py --experiments 500 > bench/interval_coverage.txt
 
-For outcomes without a model the truth is the coin's mean; for fitted models it is the expected value over training sets
-of that size and new groups, found by simulation. With 500 experiments a coverage of 0.95 is known to +-0.02.
+For outcomes without a model the true value is the bias of the coin; for fitted models it is the expected value over
+training sets of that size and new groups, estimated by simulation. With 500 experiments a coverage of 0.95 is known to
++-0.02.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from gradewise.metrics import METRICS
 
 
 def cover_outcomes(experiments: int) -> None:
-    print("Accuracy, outcomes without a model; a third of the images changes its outcome between repeats")
+    print("Accuracy, outcomes without a model; a third of the outcomes is redrawn in each repeat")
     print(f"{'accuracy':>8} {'groups':>6} {'images':>6} {'correl.':>7} {'repeats':>7} {'coverage':>8} {'width':>6}")
     for accuracy in (0.8, 0.9):
         for groups, size, correlation in ((5, 10, 0.1), (16, 10, 0.0), (16, 10, 0.1), (16, 10, 0.3), (48, 4, 0.2)):
@@ -33,14 +34,15 @@ def cover_outcomes(experiments: int) -> None:
 
 def _cover(accuracy: float, groups: int, size: int, correlation: float, repeats: int, experiments: int) -> None:
     rng = np.random.default_rng(zlib.crc32(repr((accuracy, groups, size, correlation, repeats)).encode()))
-    held, width = 0, 0.0
+    covered, width = 0, 0.0
     for _ in range(experiments):
         totals = outcomes(accuracy, groups, size, correlation, repeats, 1 / 3, rng)
-        found = estimate(totals, CLASSES, False)["accuracy", None]
-        held += found.low <= accuracy <= found.high
-        width += (found.high - found.low) / experiments
+        interval = estimate(totals, CLASSES, False)["accuracy", None]
+        covered += interval.low <= accuracy <= interval.high
+        width += (interval.high - interval.low) / experiments
+    coverage = covered / experiments
     print(
-        f"{accuracy:8} {groups:6} {groups * size:6} {correlation:7} {repeats:7} {held / experiments:8.3f} {width:6.3f}",
+        f"{accuracy:8} {groups:6} {groups * size:6} {correlation:7} {repeats:7} {coverage:8.3f} {width:6.3f}",
         flush=True,
     )
 
@@ -53,17 +55,17 @@ def cover_trained(experiments: int) -> None:
             rng = np.random.default_rng(zlib.crc32(repr((groups, size, shared, scheme)).encode()))
             setting = Trained(groups, size, shared)
             tested = groups // 5 if "folds" in scheme else max(2, round(0.3 * groups))
-            aside = max(1, groups // 14) if scheme == "5 x same test" else 0
-            truth = setting.truth(groups - tested - aside, rng)
-            held = np.zeros(3)
+            validation = max(1, groups // 14) if scheme == "5 x same test" else 0
+            truth = setting.truth(groups - tested - validation, rng)
+            covered = np.zeros(3)
             for _ in range(experiments):
                 totals, _, design, first, second = setting.run(scheme, rng)
-                found = estimate(totals, CLASSES, False)
-                for at, metric in enumerate(("accuracy", "roc_auc")):
-                    held[at] += found[metric, None].low <= truth[metric] <= found[metric, None].high
+                estimates = estimate(totals, CLASSES, False)
+                for index, metric in enumerate(("accuracy", "roc_auc")):
+                    covered[index] += estimates[metric, None].low <= truth[metric] <= estimates[metric, None].high
                 row = compare_pair(first, second, design, METRICS["accuracy"], 0)
-                held[2] += row["low"] <= 0 <= row["high"]
-            shares = held / experiments
+                covered[2] += row["low"] <= 0 <= row["high"]
+            shares = covered / experiments
             columns = f"{shares[0]:8.3f} {shares[1]:8.3f} {shares[2]:10.3f}"
             print(f"{groups:6} {groups * size:6} {shared:6}  {scheme:14} {columns}", flush=True)
 

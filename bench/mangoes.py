@@ -1,4 +1,4 @@
-"""Simulated photos of mangoes as the view cache, splits and manifest that steps read, for benches of studies."""
+"""Simulated photos of mangoes as view cache, splits and manifest, the input of steps, for benchmarks of studies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SMALLEST = 64
 
 @dataclass(frozen=True)
 class Mangoes:
-    """Paths of the tables, and what they hold: pixels (n, side, side, 3), classes as numbers, and roles."""
+    """Paths of the tables, and their content: pixels (n, side, side, 3), classes as numbers, and roles."""
 
     samples: Path
     splits: Path
@@ -40,14 +40,14 @@ class Mangoes:
 
 
 def photo(simulation: MangoSimulation, side: int, index: int) -> tuple[np.ndarray, str]:
-    """Pixels and grade of a photo; one smaller than the simulation makes has each second, third .. pixel of it."""
+    """Pixels and grade of a photo; if smaller than the simulation allows, every second, third .. pixel of it."""
     drawing = draw(simulation, 1, index)
     step = simulation.side // side
     return np.ascontiguousarray(drawing.pixels[::step, ::step]), drawing.label
 
 
 def write_mangoes(folder: Path, fruits: int, side: int, threads: int) -> Mangoes:
-    """Three photos of each fruit; of ten fruits, seven are for training, three for validation."""
+    """Three photos per fruit; of ten fruits, seven are for training and three for validation."""
     drawn_side = side * math.ceil(SMALLEST / side)
     simulation = MangoSimulation(kind="mangoes", images=fruits * PHOTOS, photos=PHOTOS, side=drawn_side)
     numbers = range(simulation.images)
@@ -56,12 +56,12 @@ def write_mangoes(folder: Path, fruits: int, side: int, threads: int) -> Mangoes
     else:
         with ProcessPoolExecutor(threads, mp_context=get_context("spawn")) as pool:
             drawn = list(pool.map(partial(photo, simulation, side), numbers, chunksize=8))
-    pixels = np.stack([one for one, _ in drawn])
+    pixels = np.stack([image for image, _ in drawn])
     frame = pd.DataFrame({"image_id": [f"{number:05d}" for number in numbers], "label": [label for _, label in drawn]})
     frame["group"] = [f"fruit {number // PHOTOS}" for number in numbers]
     frame["role"] = ["validation" if number // PHOTOS % 10 >= 7 else "train" for number in numbers]
     facts = {"path": "", "width": side, "height": side, "mode": "RGB", "bits": 8, "pixel_hash": "", "mask": None}
-    made = Mangoes(
+    mangoes = Mangoes(
         folder / "mangoes.parquet",
         folder / "splits.parquet",
         folder / "manifest.parquet",
@@ -70,9 +70,9 @@ def write_mangoes(folder: Path, fruits: int, side: int, threads: int) -> Mangoes
         frame["role"].to_numpy(),
     )
     cache = frame[["image_id", "label"]].assign(sample_id=frame["image_id"], row=0, column=0, masked_fraction=None)
-    cache["pixels"] = [one.tobytes() for one in pixels]
+    cache["pixels"] = [image.tobytes() for image in pixels]
     schema = samples_schema(pixels[0].size, {"shape": list(pixels.shape[1:]), "view": ["rgb"]})
-    tables.write(cache, made.samples, schema)
-    tables.write(frame[["image_id", "role"]].assign(repeat=0), made.splits, SPLITS)
-    tables.write(frame.drop(columns="role").assign(role=None, **facts), made.manifest, MANIFEST)
-    return made
+    tables.write(cache, mangoes.samples, schema)
+    tables.write(frame[["image_id", "role"]].assign(repeat=0), mangoes.splits, SPLITS)
+    tables.write(frame.drop(columns="role").assign(role=None, **facts), mangoes.manifest, MANIFEST)
+    return mangoes

@@ -1,12 +1,12 @@
-"""Pixels that jobs copy out of a view's cache against pixels that jobs map: time, disk, page cache.
+"""Pixels copied from a view's cache by each job, against pixels mapped into memory: time, disk and page cache.
 
     python bench/mapped_samples.py [--samples 5600] [--side 224] [--runs 5] [--jobs 3]
 
-Samples are random RGB pixels with a role each. A job reads the samples of a repeat and passes over all of them once, in
-random batches of 32, as training does. `copied` has the parquet cache alone, so that each job copies the pixels into a
-temporary file of its own; `mapped` has the array beside it. Both sides take turns; jobs of one turn run at the same
-time and hold their samples until all are done. Cold: the files were dropped from the page cache before the turn. Page
-cache: what the files that a side uses, and the jobs' temporary files, hold of it while the jobs wait.
+Samples are random RGB pixels, each with a role. A job reads the samples of a repeat and passes over all of them once,
+in random batches of 32, as training does. `copied` has only the parquet cache, so each job copies the pixels into a
+temporary file of its own; `mapped` also has the array. The two alternate; jobs of one turn run at the same time and
+keep their samples until all have finished. Cold: the files were dropped from the page cache before the turn. Page
+cache: the memory that it holds for the files in use and for the temporary files of the jobs, while these wait.
 """
 
 import argparse
@@ -36,7 +36,7 @@ SIDES = ("copied", "mapped")
 
 
 def write_tables(folder: Path, number: int, side: int) -> None:
-    """One cache under two names: `mapped` has its array beside it."""
+    """Write one cache under two names; `mapped` also has its array."""
     names = [str(position) for position in range(number)]
     images = pd.DataFrame({"image_id": names, "path": names, "label": "a", "group": names, "role": None, "mask": None})
     images = images.assign(width=side, height=side, mode="RGB", bits=8, pixel_hash="")
@@ -85,7 +85,7 @@ def resident_of_file(path: Path) -> int:
 
 
 def job(folder: Path, side: str) -> None:
-    """Read the samples, pass over them, say what it took, and hold them until told to end."""
+    """Read the samples, pass over them, print the measurements, and keep the samples until told to end."""
     start = time.perf_counter()
     pixels = read_samples(folder / f"{side}.parquet", folder / "splits.parquet", folder / "manifest.parquet", 0).pixels
     opened = time.perf_counter()
@@ -94,7 +94,7 @@ def job(folder: Path, side: str) -> None:
     for position in range(0, len(order), 32):
         digest.update(pixels[order[position : position + 32]])
     passed = time.perf_counter()
-    # a memory-mapped array keeps its file's address below it; the mapped one begins after the header
+    # The base of a memory-mapped array holds the address of its file; the mapped array begins after the header.
     base = pixels.base if isinstance(pixels.base, np.ndarray) else pixels
     own = resident(base.ctypes.data, pixels.nbytes) if side == "copied" else 0
     print(json.dumps({"open": opened - start, "pass": passed - opened, "own": own, "hash": digest.hexdigest()}))
@@ -103,7 +103,7 @@ def job(folder: Path, side: str) -> None:
 
 
 def turn(folder: Path, side: str, jobs: int, cold: bool) -> tuple[list[dict], int]:
-    """Answers of jobs that run at the same time, and the bytes of page cache that they hold together."""
+    """Measurements of jobs that run at the same time, and the bytes of page cache that they use together."""
     files = [folder / "mapped.parquet", folder / "mapped.npy"]
     used = files if side == "mapped" else files[:1]
     if cold:
@@ -113,11 +113,11 @@ def turn(folder: Path, side: str, jobs: int, cold: bool) -> tuple[list[dict], in
                 os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     command = [sys.executable, __file__, "--job", side, "--folder", str(folder)]
     running = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(jobs)]
-    answers = [json.loads(process.stdout.readline()) for process in running]
-    cached = sum(map(resident_of_file, used)) + sum(answer["own"] for answer in answers)
+    measurements = [json.loads(process.stdout.readline()) for process in running]
+    cached = sum(map(resident_of_file, used)) + sum(measured["own"] for measured in measurements)
     for process in running:
         process.communicate("\n")
-    return answers, cached
+    return measurements, cached
 
 
 def spread(values: list[float]) -> str:
@@ -132,31 +132,32 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=3)
     parser.add_argument("--job", choices=SIDES)
     parser.add_argument("--folder", type=Path)
-    given = parser.parse_args()
-    if given.job:
-        return job(given.folder, given.job)
+    arguments = parser.parse_args()
+    if arguments.job:
+        return job(arguments.folder, arguments.job)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_tables(folder, given.samples, given.side)
-        size = given.samples * given.side**2 * 3
-        print(f"{given.samples} samples of {given.side} x {given.side} x 3 = {size / 1e6:.0f} MB; {given.runs} turns")
+        write_tables(folder, arguments.samples, arguments.side)
+        size = arguments.samples * arguments.side**2 * 3
         megabytes = f"{size / 1e6:.0f} MB"
+        print(f"{arguments.samples} samples of {arguments.side} x {arguments.side} x 3 = {megabytes}")
+        print(f"{arguments.runs} turns")
         print(f"disk: copied {megabytes} and {megabytes} for each running job, mapped twice {megabytes} and no more")
         hashes = set()
-        for jobs, cold in ((1, True), (1, False), (given.jobs, True)):
+        for jobs, cold in ((1, True), (1, False), (arguments.jobs, True)):
             print(f"{jobs} at a time, {'cold' if cold else 'warm'}: median (range) of a job's seconds, and of MB")
-            answers: dict[str, list[dict]] = {side: [] for side in SIDES}
+            measurements: dict[str, list[dict]] = {side: [] for side in SIDES}
             cached: dict[str, list[float]] = {side: [] for side in SIDES}
-            for _ in range(given.runs):
+            for _ in range(arguments.runs):
                 for side in SIDES:
                     of_turn, bytes_cached = turn(folder, side, jobs, cold)
-                    answers[side] += of_turn
+                    measurements[side] += of_turn
                     cached[side].append(bytes_cached / 1e6)
             for side in SIDES:
-                opened, passed = ([answer[key] for answer in answers[side]] for key in ("open", "pass"))
+                opened, passed = ([measured[key] for measured in measurements[side]] for key in ("open", "pass"))
                 pages = spread(cached[side])
                 print(f"  {side}: samples read {spread(opened)}, passed over {spread(passed)}, page cache {pages}")
-                hashes |= {answer["hash"] for answer in answers[side]}
+                hashes |= {measured["hash"] for measured in measurements[side]}
         print("the same pixels on both sides, byte for byte" if len(hashes) == 1 else "DIFFERENT PIXELS")
 
 

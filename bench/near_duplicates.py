@@ -1,14 +1,13 @@
-"""How many planted copies of real or simulated images are found, how many pairs are found that are none, and how long
-the search takes.
+"""How many planted copies of real or simulated images are found, how many false pairs, and how long the search takes.
 
     python bench/near_duplicates.py recall FOLDER [--table CSV] [--images 1000] [--copies 40]
     python bench/near_duplicates.py time FOLDER --images 10000
 
-`recall` draws images from a folder (of those a label table names), writes changed copies of some beside them into a
-temporary folder, and looks for duplicates among the images alone and then among images and copies. A pair found with a
-copy of another image, and not among the images alone, is a false alarm. `time` searches a dataset of any size: where
-the folder holds too few images, more are made of them by laying a smooth pattern of their own over them, so that every
-image has look-alikes.
+`recall` draws images from a folder (with `--table`, only those listed), writes changed copies of some of them into
+a temporary folder, and searches first the images alone, then images and copies together. A pair with a copy of another
+image is a false alarm unless the two images form a pair themselves. `time` searches a dataset of any size: if the
+folder holds too few images, further ones are made by adding a different smooth pattern to each, so that every image has
+look-alikes.
 """
 
 from __future__ import annotations
@@ -36,21 +35,22 @@ KINDS = ("recompressed", "resized", "turned", "cropped", "cropped, 8 % a side", 
 def changed(pixels: np.ndarray, kind: str, rng: np.random.Generator) -> tuple[Image.Image, dict[str, int]]:
     """A changed copy and how to save it: JPEG quality 60 to 90, side x 0.4 to 1.5, turned, 0 to 8 % cut off a side."""
     image = Image.fromarray(pixels)
-    every = kind == "all at once"
-    if every or kind == "turned":
+    changes_all = kind == "all at once"
+    if changes_all or kind == "turned":
         turn = int(rng.integers(1, 8))
         array = np.asarray(image)
         image = Image.fromarray(np.ascontiguousarray(np.rot90(array[:, ::-1] if turn > 3 else array, turn % 4)))
-    if every or kind.startswith("cropped"):
-        left, top, right, bottom = np.full(4, 0.08) if "8 %" in kind else rng.uniform(0, 0.05 if every else 0.08, 4)
+    if changes_all or kind.startswith("cropped"):
+        largest = 0.05 if changes_all else 0.08
+        left, top, right, bottom = np.full(4, 0.08) if "8 %" in kind else rng.uniform(0, largest, 4)
         width, height = image.size
         image = image.crop(
             (round(left * width), round(top * height), round((1 - right) * width), round((1 - bottom) * height))
         )
-    if every or kind == "resized":
+    if changes_all or kind == "resized":
         scale = rng.uniform(0.4, 1.5)
         image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
-    return image, {"quality": int(rng.integers(60, 91))} if every or kind == "recompressed" else {}
+    return image, {"quality": int(rng.integers(60, 91))} if changes_all or kind == "recompressed" else {}
 
 
 def facts(path: Path) -> tuple[int, str, bytes]:
@@ -63,23 +63,23 @@ def draw(folder: Path, table: Path | None, images: int, rng: np.random.Generator
     if table:
         named = set(pd.read_csv(table, dtype=str)["image_id"])
         files = [path for path in files if path.name in named]
-    return [files[place] for place in np.sort(rng.permutation(len(files))[:images])]
+    return [files[index] for index in np.sort(rng.permutation(len(files))[:images])]
 
 
 def search(paths: list[Path], threads: int) -> tuple[pd.DataFrame, str]:
     start, spent = time.perf_counter(), time.process_time()
     with ThreadPoolExecutor(threads) as pool:
         rows = pd.DataFrame(list(pool.map(facts, paths)), columns=["bits", "pixel_hash", "thumbnail"])
-    frame = rows.assign(path=[str(path) for path in paths], image_id=[str(place) for place in range(len(paths))])
+    frame = rows.assign(path=[str(path) for path in paths], image_id=[str(index) for index in range(len(paths))])
     thumbnails = np.frombuffer(b"".join(frame.pop("thumbnail")), dtype=np.uint8).reshape(-1, SIDE, SIDE)
     read, spent_reading = time.perf_counter(), time.process_time()
-    found = find_duplicates(frame, thumbnails, threads=threads)
+    pairs = find_duplicates(frame, thumbnails, threads=threads)
     took = (
         f"{read - start:.0f} s ({spent_reading - spent:.0f} s of processor time) to read and take fingerprints, "
         f"{time.perf_counter() - read:.0f} s ({time.process_time() - spent_reading:.0f} s) to search, "
         f"threads: {threads}"
     )
-    return found, took
+    return pairs, took
 
 
 def recall(folder: Path, table: Path | None, images: int, copies: int, threads: int) -> None:
@@ -99,17 +99,17 @@ def recall(folder: Path, table: Path | None, images: int, copies: int, threads: 
                 planted.append(path)
                 origin.append(int(source))
                 kinds.append(kind)
-        found, took = search(files + planted, threads)
-        found = found.loc[found["kind"] != "alike"]
+        pairs, took = search(files + planted, threads)
+        pairs = pairs.loc[pairs["kind"] != "alike"]
     alike = {frozenset(pair) for pair in zip(clean["image_id"], clean["other_image_id"], strict=True)}
-    joined: dict[int, set[int]] = {place: set() for place in range(len(origin))}
+    joined: dict[int, set[int]] = {index: set() for index in range(len(origin))}
     false, of_copies = [], 0
-    for row in found.itertuples(index=False):
-        one, other = int(row.image_id), int(row.other_image_id)
-        joined[one].add(other)
-        joined[other].add(one)
-        sources = frozenset((str(origin[one]), str(origin[other])))
-        if max(one, other) >= len(files):
+    for row in pairs.itertuples(index=False):
+        first, second = int(row.image_id), int(row.other_image_id)
+        joined[first].add(second)
+        joined[second].add(first)
+        sources = frozenset((str(origin[first]), str(origin[second])))
+        if max(first, second) >= len(files):
             of_copies += 1
             if len(sources) == 2 and sources not in alike:
                 false.append((row.image_id, row.other_image_id, round(row.similarity, 4)))
@@ -120,11 +120,11 @@ def recall(folder: Path, table: Path | None, images: int, copies: int, threads: 
     )
     linked = 0
     for kind in KINDS:
-        mine = [place for place, name in enumerate(kinds) if name == kind]
-        # a copy is found where it is paired with its original or with another copy of it
-        hits = sum(any(origin[k] == origin[len(files) + m] for k in joined[len(files) + m]) for m in mine)
+        of_kind = [len(files) + number for number, name in enumerate(kinds) if name == kind]
+        # A copy counts as found if it is paired with its original or with another copy of it.
+        hits = sum(any(origin[other] == origin[copy] for other in joined[copy]) for copy in of_kind)
         linked += hits
-        print(f"  {kind:22} found {hits:4} of {len(mine):4}  recall {hits / len(mine):.3f}")
+        print(f"  {kind:22} found {hits:4} of {len(of_kind):4}  recall {hits / len(of_kind):.3f}")
     print(
         f"  all kinds: recall {linked / len(planted):.3f}, precision {1 - len(false) / max(1, of_copies):.3f}", end=""
     )
@@ -144,9 +144,9 @@ def measure_time(folder: Path, images: int, threads: int) -> None:
             pattern = pattern.reshape(pattern.shape + (1,) * (pixels.ndim - 2))
             paths.append(Path(scratch, f"{len(paths)}.jpg"))
             Image.fromarray(np.clip(pixels + pattern, 0, 255).astype(np.uint8)).save(paths[-1], quality=95)
-        found, took = search(paths, threads)
-    print(f"{len(paths)} images, {len(paths) - len(files)} of them made by laying patterns over the others")
-    print(f"  {found['kind'].value_counts().to_dict()}")
+        pairs, took = search(paths, threads)
+    print(f"{len(paths)} images, {len(paths) - len(files)} of them made by adding patterns to the others")
+    print(f"  {pairs['kind'].value_counts().to_dict()}")
     print(f"  {took}\n", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""How often the tests find a difference between two models that are equally good in truth, at a 5 % level.
+"""How often the tests report a difference between two models whose true accuracies are equal, at the 5 % level.
 
     python bench/null_rejection.py --experiments 1000 > bench/null_rejection.txt
 
@@ -31,9 +31,9 @@ def reject(experiments: int) -> None:
                 row = compare_pair(first, second, design, METRICS["accuracy"], number)
                 rejected += row["p_value"] < 0.05
                 tests[row["test"]] += 1
-            named = ", ".join(name for name, _ in tests.most_common())
+            names = ", ".join(name for name, _ in tests.most_common())
             print(
-                f"{groups:6} {groups * size:6} {shared:6}  {scheme:14} {rejected / experiments:8.3f}  {named}",
+                f"{groups:6} {groups * size:6} {shared:6}  {scheme:14} {rejected / experiments:8.3f}  {names}",
                 flush=True,
             )
 

@@ -1,10 +1,10 @@
-"""Which out-of-bag accuracy tells the truth where rows have siblings, and what made the mango report's jump at 8x.
+"""Which out-of-bag accuracy is unbiased if rows have siblings, and what caused the jump at 8x in the mango report.
 
     python bench/out_of_bag.py > bench/out_of_bag.txt
 
-Made-up images with a known truth: the accuracy on a large set of new images. First groups of eight different images
-each; then single images enlarged by rotations and flips as in the report's table (3.3), and by four rotations and four
-flips that together hold the identity and the half turn twice.
+The images are simulated, so the true accuracy is known from a large set of new images. The first experiment has groups
+of eight different images. The second enlarges single images by rotations and flips as in the report's table (section
+3.3), and by four rotations and four flips that together contain the identity and the half turn twice.
 """
 
 from __future__ import annotations
@@ -33,17 +33,18 @@ SETS: dict[str, str | tuple[str, ...]] = {
 def images(
     groups: int, size: int, shared: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pixels (n, 6, 6, 1), class and group of images whose borders are the brighter the higher their grade.
+    """Pixels (n, 6, 6, 1), class and group of images whose borders are brighter the higher their grade.
 
-    Grades overlap, as those of fruit do: no classifier can be right about all images. They are drawn independently:
-    were each equally frequent by design, leaving a group out would make its grade the rarest, and mistaken more often.
+    Grades overlap, as those of fruit do, so no classifier can be right about all images. They are drawn independently:
+    if all were equally frequent by design, leaving a group out would make its grade the rarest, and its images would be
+    misclassified more often.
 
-    `shared` is the share of the noise's variance that the images of a group have in common.
+    `shared` is the share of the variance of the noise that the images of a group have in common.
     """
     labels = rng.integers(CLASSES, size=groups)
     severity = labels + rng.normal(scale=OVERLAP, size=groups)
-    place = np.abs(np.arange(SIDE) - (SIDE - 1) / 2)
-    pattern = np.add.outer(place, place) / place.max() - 1
+    distance = np.abs(np.arange(SIDE) - (SIDE - 1) / 2)
+    pattern = np.add.outer(distance, distance) / distance.max() - 1
     noise = np.sqrt(shared) * rng.normal(size=(groups, 1, SIDE, SIDE))
     noise = noise + np.sqrt(1 - shared) * rng.normal(size=(groups, size, SIDE, SIDE))
     pixels = np.clip(128 + SIGNAL * np.multiply.outer(severity - 1, pattern)[:, None] + NOISE * noise, 0, 255)
@@ -54,7 +55,7 @@ def images(
 def experiment(
     augments: dict[str, str | tuple[str, ...]], groups: int, size: int, shared: float, trees: int, seed: int
 ) -> dict[str, dict[str, float]]:
-    """Out-of-bag accuracy both ways, and the truth about each way's forest, by name of the augmented set."""
+    """Out-of-bag accuracy over rows and over groups, and the true accuracy of both forests, by augmented set."""
     rng = np.random.default_rng(seed)
     seen, labels, group = images(groups, size, shared, rng)
     new, truth, _ = images(3000, 1, shared, rng)
@@ -64,20 +65,20 @@ def experiment(
         for name, augment in augments.items()
         for unit in ("rows", "groups")
     }
-    found = dict(grow_cells(cells, source, seed, 1))
+    grown = dict(grow_cells(cells, source, seed, 1))
     facts: dict[str, dict[str, float]] = {name: {} for name in augments}
-    for name, known in facts.items():
+    for name, of_set in facts.items():
         for unit in ("rows", "groups"):
-            outcome = found[f"{unit} {name}"]
-            known |= {key: outcome.facts[key] for key in ("training_rows", "repeated_rows", f"oob_{unit}")}
-            known[f"truth_{unit}"] = float((outcome.probabilities[len(seen) :].argmax(axis=1) == truth).mean())
+            cell = grown[f"{unit} {name}"]
+            of_set |= {key: cell.facts[key] for key in ("training_rows", "repeated_rows", f"oob_{unit}")}
+            of_set[f"truth_{unit}"] = float((cell.probabilities[len(seen) :].argmax(axis=1) == truth).mean())
     return facts
 
 
 def repeated(experiments: int, **options) -> dict[str, dict[str, np.ndarray]]:
-    """Facts of many experiments by set, each an array."""
-    every = [experiment(seed=seed, **options) for seed in range(experiments)]
-    return {name: {key: np.array([facts[name][key] for facts in every]) for key in every[0][name]} for name in every[0]}
+    """Facts by augmented set, each an array with one value per experiment."""
+    runs = [experiment(seed=seed, **options) for seed in range(experiments)]
+    return {name: {key: np.array([facts[name][key] for facts in runs]) for key in runs[0][name]} for name in runs[0]}
 
 
 def mean(values: np.ndarray) -> str:
@@ -86,22 +87,22 @@ def mean(values: np.ndarray) -> str:
 
 def compare_units(experiments: int, trees: int) -> None:
     print(f"{experiments} experiments, {trees} trees; means and their standard errors\n")
-    print("Eight different images a group; out-of-bag accuracy minus the accuracy on 3000 new groups")
+    print("Eight different images per group; out-of-bag accuracy minus the accuracy on 3000 new groups")
     print(f"{'groups':>6} {'shared':>6} {'truth':>13}  {'over rows':>13}  {'over groups':>13}")
     groups = 150
     for shared in (0.0, 0.5, 0.9):
         facts = repeated(experiments, augments={"": "none"}, groups=groups, size=8, shared=shared, trees=trees)[""]
-        apart = [mean(facts[f"oob_{unit}"] - facts[f"truth_{unit}"]) for unit in ("rows", "groups")]
-        print(f"{groups:6} {shared:6} {mean(facts['truth_groups'])}  {apart[0]:>13}  {apart[1]:>13}", flush=True)
+        bias = [mean(facts[f"oob_{unit}"] - facts[f"truth_{unit}"]) for unit in ("rows", "groups")]
+        print(f"{groups:6} {shared:6} {mean(facts['truth_groups'])}  {bias[0]:>13}  {bias[1]:>13}", flush=True)
 
 
 def explain_jump(experiments: int, trees: int) -> None:
-    print("\nOne image a group, enlarged; `twins` is the share of rows that have an exact twin, `expected` is")
+    print("\nOne image per group, enlarged; `twins` is the share of rows that have an exact twin, `expected` is")
     print("twins + (1 - twins) x the out-of-bag accuracy over rows of the 8x set without repeats")
     print(f"{'set':32} {'rows':>5} {'twins':>5} {'over rows':>13} {'over groups':>13} {'truth':>13} {'expected':>8}")
-    found = repeated(experiments, augments=SETS, groups=150, size=1, shared=0.0, trees=trees)
-    rest = found["d4, 8x distinct"]["oob_rows"].mean()
-    for name, facts in found.items():
+    facts_of_sets = repeated(experiments, augments=SETS, groups=150, size=1, shared=0.0, trees=trees)
+    rest = facts_of_sets["d4, 8x distinct"]["oob_rows"].mean()
+    for name, facts in facts_of_sets.items():
         rows = int(facts["training_rows"][0])
         twins = 2 * facts["repeated_rows"][0] / rows
         columns = " ".join(mean(facts[key]) for key in ("oob_rows", "oob_groups", "truth_rows"))

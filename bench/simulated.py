@@ -1,8 +1,8 @@
-"""Simulated experiments with a known truth, for the checks of intervals and tests.
+"""Simulated experiments with a known truth, to check intervals and tests.
 
-Two kinds. `outcomes`: no model at all, each image is right or wrong by a coin whose bias its group shares. `Trained`:
-two linear discriminants, really fitted on every split, that see different but equally informative features, so that
-neither is better in truth.
+There are two kinds. `outcomes` has no model: whether an image is classified correctly is decided by a coin toss, whose
+bias is shared within its group. `Trained` fits two linear discriminants on every split; they see different but equally
+informative features, so their true accuracies are equal.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SCHEMES = {
 
 
 def splits(scheme: str, groups: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Tested groups of each repeat."""
+    """Test groups of each repeat."""
     kind, repeats = SCHEMES[scheme]
     size = max(2, round(0.3 * groups))
     if kind == "folds":
@@ -42,8 +42,9 @@ def outcomes(
 ) -> list[Totals]:
     """Totals of repeats that test all groups.
 
-    Each group's chance of being right is drawn from a beta distribution with the given mean and intra-group
-    correlation; in each repeat a share `luck` of the images is drawn anew, the rest repeats itself.
+    The probability that an image is classified correctly is drawn for each group from a beta distribution with the
+    given mean and intra-group correlation. In each repeat, the outcomes of a share `luck` of the images are redrawn;
+    the others stay the same.
     """
     chance = np.full(groups, accuracy)
     if correlation > 0:
@@ -52,17 +53,17 @@ def outcomes(
     group = np.repeat(np.arange(groups), size)
     truth = rng.integers(2, size=len(group))
     usual = rng.random(len(group))
-    found = []
+    totals = []
     for _ in range(repeats):
         draw = np.where(rng.random(len(group)) < luck, rng.random(len(group)), usual)
         predicted = np.where(draw < chance[group], truth, 1 - truth)
-        found.append(add_up(truth, predicted, np.eye(2)[predicted], group, groups, [1]))
-    return found
+        totals.append(add_up(truth, predicted, np.eye(2)[predicted], group, groups, [1]))
+    return totals
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Images with features; those of a group share an offset, and a class where `pure`."""
+    """Images with features; those of a group share an offset."""
 
     groups: int
     size: int
@@ -83,12 +84,12 @@ class Trained:
         return slice(0, self.features), slice(self.features, None)
 
     def truth(self, training_groups: int, rng: np.random.Generator, sets: int = 2000) -> dict[str, float]:
-        """Expected accuracy and ROC AUC on new images of a model fitted on so many groups, the mean over training sets.
+        """Expected accuracy and ROC AUC on new images, as means over training sets of so many groups.
 
-        Exact for each fitted discriminant, since its scores are normal in each class.
+        They are exact for each fitted discriminant, since its scores are normally distributed in each class.
         """
-        half, found = self.halves()[0], []
-        while len(found) < sets:
+        half, values = self.halves()[0], []
+        while len(values) < sets:
             x, truth, _ = self.draw(training_groups, rng)
             if truth.min() == truth.max():
                 continue
@@ -96,36 +97,36 @@ class Trained:
             deviation = np.linalg.norm(direction) * np.sqrt(1 + self.shared**2)
             shift, offset = self.signal * direction.sum(), middle @ direction
             right = stats.norm.cdf([(shift - offset) / deviation, (shift + offset) / deviation]).mean()
-            found.append((right, stats.norm.cdf(np.sqrt(2) * shift / deviation)))
-        return dict(zip(("accuracy", "roc_auc"), np.mean(found, axis=0), strict=True))
+            values.append((right, stats.norm.cdf(np.sqrt(2) * shift / deviation)))
+        return dict(zip(("accuracy", "roc_auc"), np.mean(values, axis=0), strict=True))
 
     def run(self, scheme: str, rng: np.random.Generator) -> tuple[list[Totals], list[Totals], Design, Tested, Tested]:
-        """Fit and test both models on every split of one data set."""
+        """Fit and test both models on every split of one dataset."""
         x, truth, group = self.draw(self.groups, rng)
         parts = splits(scheme, self.groups, rng)
         same = scheme == "5 x same test"
         totals: tuple[list[Totals], list[Totals]] = ([], [])
         counts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
         right: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
-        ratios, tested = [], set()
+        ratios, tested_groups = [], set()
         for part in parts:
             test = np.isin(group, part)
             train = ~test
             if same:
-                # Fixed test images, and a tenth of the training groups put aside anew each time, for validation.
-                aside = rng.choice(np.setdiff1d(np.arange(self.groups), part), max(1, self.groups // 14), replace=False)
-                train &= ~np.isin(group, aside)
+                # The test images are fixed; in each repeat a tenth of the training groups is drawn for validation.
+                others = np.setdiff1d(np.arange(self.groups), part)
+                train &= ~np.isin(group, rng.choice(others, max(1, self.groups // 14), replace=False))
             ratios.append(test.sum() / train.sum())
-            tested |= set(part.tolist())
+            tested_groups |= set(part.tolist())
             for model, half in enumerate(self.halves()):
                 scores = scores_of(x[train, half], truth[train], x[test, half])
                 totals[model].append(totals_of(scores, truth[test], group[test], self.groups))
-                called = (scores >= 0.5).astype(np.int64)
-                counts[model].append(confusions(truth[test], called, group[test], self.groups, 2))
-                right[model].append(called == truth[test])
-        seen = sorted(tested)
-        design = Design(len(seen) * self.size, len(seen), same, float(np.mean(ratios)))
-        first, second = (Tested(np.stack(counts[m])[:, seen], np.concatenate(right[m])) for m in (0, 1))
+                predicted = (scores >= 0.5).astype(np.int64)
+                counts[model].append(confusions(truth[test], predicted, group[test], self.groups, 2))
+                right[model].append(predicted == truth[test])
+        tested = sorted(tested_groups)
+        design = Design(len(tested) * self.size, len(tested), same, float(np.mean(ratios)))
+        first, second = (Tested(np.stack(counts[m])[:, tested], np.concatenate(right[m])) for m in (0, 1))
         return totals[0], totals[1], design, first, second
 
 

@@ -1,19 +1,19 @@
-"""Time for the SVM tables of the mango report, shared work against scikit-learn's grid search over a pipeline.
+"""Time for the SVM tables of the mango report: shared work against scikit-learn's grid search over a pipeline.
 
     python bench/svm_tables.py [--fruits 500] [--side 48] [--threads 2] [--small]
 
-The tables: section 2.4 (components 50 .. 800, each with 3 values of C and 4 of gamma) and section 2.5 (30 rows of
-components, C and gamma). Our side is the step `fit_pca`, files and all, and the fits that the step `vary` shares. The
-plain side is `GridSearchCV` over `Pipeline(PCA, SVC)` on pixels in memory: the same cells, the same training and
-validation images (`PredefinedSplit`), the same number of threads, and both accuracies wanted, as ours are. It runs
-twice: with the exact decomposition, which ours is to equal, and with scikit-learn's own choice of solver, random for
-few components. Ours runs before, between and after, and its slowest run counts, lest it be measured in a quieter
-moment.
+The tables are those of section 2.4 (components 50 .. 800, each with 3 values of C and 4 of gamma) and section 2.5 (30
+rows of components, C and gamma). Our method is the step `fit_pca`, including its files, and the fits that the step
+`vary` shares. The plain method is `GridSearchCV` over `Pipeline(PCA, SVC)` on pixels in memory: the same cells, the
+same training and validation images (`PredefinedSplit`), the same number of threads, and accuracies on both sets of
+images. It runs twice: with the exact decomposition, whose results ours must equal, and with the solver that
+scikit-learn chooses, which is randomised for few components. Ours runs before, between and after these, and its slowest
+run counts, so that it gains nothing from a quieter moment.
 
-The step `vary` itself also calibrates probabilities, which takes five more fits per cell; its time stands beside.
+The step `vary` itself also calibrates probabilities, which takes five more fits per cell; its time is printed, too.
 
-Gamma depends on the scale and number of pixels. The report's 1e-5, which it says is about gamma `scale`, stands for 1 /
-total variance of the training pixels, and its other values for the same multiples of it.
+Gamma depends on the scale and number of pixels. The report's 1e-5, which it says is about gamma `scale`, is taken as
+1 / total variance of the training pixels, and its other values as the same multiples of it.
 """
 
 from __future__ import annotations
@@ -74,36 +74,36 @@ def cells_of(unit: float, divide: int) -> list[tuple[str, SvmSettings]]:
 
 
 def shared(data: Mangoes, settings: list[SvmSettings], threads: int, folder: Path) -> Result:
-    """The shared work of this package: components, then all classifiers, uncalibrated as those of the plain side."""
+    """The shared work of this package: components, then all classifiers, uncalibrated as in the plain method."""
     start = time.perf_counter()
-    made = folder / "pca/mangoes/0"
-    most = max(one.components for one in settings)
-    fit_pca(**data.inputs, repeat=0, components=most, threads=threads, output=made)
+    pca = folder / "pca/mangoes/0"
+    most = max(cell.components for cell in settings)
+    fit_pca(**data.inputs, repeat=0, components=most, threads=threads, output=pca)
     components = time.perf_counter() - start
     samples = read_table(data.samples, data.splits, data.manifest, 0)
-    scores = read_scores(made / "features.parquet", samples.table["sample_id"].to_numpy(), 0)
-    variance = read_pca(made / "pca.safetensors")[0].explained_variance
+    scores = read_scores(pca / "features.parquet", samples.table["sample_id"].to_numpy(), 0)
+    variance = read_pca(pca / "pca.safetensors")[0].explained_variance
     parts = [samples.of(role) for role in ("train", "validation")]
     targets = [samples.targets(CLASSES)[part] for part in parts]
 
     def right(fit: Fit) -> list[float]:
         return [fit.classifier.score(*pair) for pair in zip(fit.inputs, targets, strict=True)]
 
-    found = fit_each(settings, [scores[part] for part in parts], targets[0], variance, threads, right)
+    accuracies = fit_each(settings, [scores[part] for part in parts], targets[0], variance, threads, right)
     seconds = {"components": components, "classifiers": time.perf_counter() - start - components}
-    return Result(seconds, np.array([found[one] for one in settings]))
+    return Result(seconds, np.array([accuracies[cell] for cell in settings]))
 
 
 def study(data: Mangoes, settings: list[SvmSettings], threads: int, folder: Path) -> float:
-    """Seconds of the step `vary` on the components that `shared` left: calibrated probabilities, files and all."""
+    """Seconds of the step `vary` on the components that `shared` wrote: calibrated probabilities, with all files."""
     common = {"seeded_as": "svm", "family": "pca_svm", "view": "mangoes"}
     cells = tuple(
-        Cell(name=str(number), run=str(number), settings=one.model_dump(mode="json"), **common)
-        for number, one in enumerate(settings)
+        Cell(name=str(number), run=str(number), settings=cell.model_dump(mode="json"), **common)
+        for number, cell in enumerate(settings)
     )
-    planned = folder / "studies/tables/plan.json"
-    planned.parent.mkdir(parents=True)
-    planned.write_text(VariedCells(repeats=1, cells=cells).model_dump_json())
+    plan = folder / "studies/tables/plan.json"
+    plan.parent.mkdir(parents=True)
+    plan.write_text(VariedCells(repeats=1, cells=cells).model_dump_json())
     (folder / "views").mkdir()
     (folder / "views/mangoes.parquet").write_bytes(data.samples.read_bytes())
     start = time.perf_counter()
@@ -113,16 +113,18 @@ def study(data: Mangoes, settings: list[SvmSettings], threads: int, folder: Path
 
 
 def plain(data: Mangoes, settings: list[SvmSettings], threads: int, solver: str) -> Result:
-    """The way of scikit-learn's documentation: every cell from pixels to accuracy by itself."""
+    """The method of scikit-learn's documentation: every cell separately, from pixels to accuracy."""
     pipeline = Pipeline([("pca", PCA(svd_solver=solver, random_state=0)), ("svc", SVC())])
-    grid = [{"pca__n_components": [one.components], "svc__C": [one.C], "svc__gamma": [one.gamma]} for one in settings]
+    grid = [
+        {"pca__n_components": [cell.components], "svc__C": [cell.C], "svc__gamma": [cell.gamma]} for cell in settings
+    ]
     folds = PredefinedSplit(np.where(data.roles == "train", -1, 0))
     search = GridSearchCV(pipeline, grid, cv=folds, n_jobs=threads, refit=False, return_train_score=True)
     start = time.perf_counter()
     search.fit(data.pixels.reshape(len(data.pixels), -1), data.targets)
     seconds = time.perf_counter() - start
-    found = search.cv_results_
-    return Result({"all": seconds}, np.stack([found["mean_train_score"], found["mean_test_score"]], axis=1))
+    scores = search.cv_results_
+    return Result({"all": seconds}, np.stack([scores["mean_train_score"], scores["mean_test_score"]], axis=1))
 
 
 def best_of(result: Result, labels: pd.DataFrame) -> list[int]:
@@ -134,56 +136,56 @@ def best_of(result: Result, labels: pd.DataFrame) -> list[int]:
 
 
 def compare(fruits: int, side: int, threads: int, divide: int) -> dict[str, dict[str, float]]:
-    """Measure both sides, print what was found and return it by solver of the plain side."""
+    """Measure both methods, print the results and return them by solver of the plain method."""
     with tempfile.TemporaryDirectory() as name:
         data = write_mangoes(Path(name), fruits, side, threads)
         train = data.pixels[data.roles == "train"].reshape(-1, data.pixels[0].size)
         cells = cells_of(1e5 / train.var(axis=0, dtype=np.float64).sum(), divide)
-        settings = [one for _, one in cells]
-        runs, theirs = [shared(data, settings, threads, Path(name))], {}
+        settings = [of_cell for _, of_cell in cells]
+        runs, plain_results = [shared(data, settings, threads, Path(name))], {}
         for solver in ("full", "auto"):
-            theirs[solver] = plain(data, settings, threads, solver)
+            plain_results[solver] = plain(data, settings, threads, solver)
             runs.append(shared(data, settings, threads, Path(name)))
         calibrated = study(data, settings, threads, Path(name))
     ours = max(runs, key=lambda run: run.total)
     labels = pd.DataFrame(
-        {"section": [section for section, _ in cells], "components": [one.components for one in settings]}
+        {"section": [section for section, _ in cells], "components": [cell.components for cell in settings]}
     )
-    mine = best_of(ours, labels)
+    our_best = best_of(ours, labels)
     print(
         f"{len(train)} training and {len(data.pixels) - len(train)} validation images of {side} x {side} x 3 = "
         f"{train.shape[1]} values, {len(cells)} cells, {threads} threads"
     )
     parts = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in ours.seconds.items())
-    every = ", ".join(f"{run.total:.1f}" for run in runs)
-    print(f"ours                    {ours.total:8.1f} s  ({parts}; slowest of {every})")
+    totals = ", ".join(f"{run.total:.1f}" for run in runs)
+    print(f"ours                    {ours.total:8.1f} s  ({parts}; slowest of {totals})")
     print(f"calibrated, with files  {ours.seconds['components'] + calibrated:8.1f} s")
     names = {"full": "plain, exact PCA", "auto": "plain, default PCA"}
-    found = {}
-    for solver, other in theirs.items():
-        best = best_of(other, labels)
-        difference = np.abs(ours.accuracies - other.accuracies).max(axis=0)
-        found[solver] = {
-            "ratio": other.total / ours.total,
-            "same_best": float(best[0] == mine[0]),
+    comparisons = {}
+    for solver, result in plain_results.items():
+        best = best_of(result, labels)
+        difference = np.abs(ours.accuracies - result.accuracies).max(axis=0)
+        comparisons[solver] = {
+            "ratio": result.total / ours.total,
+            "same_best": float(best[0] == our_best[0]),
             "train": float(difference[0]),
             "validation": float(difference[1]),
         }
-        print(f"{names[solver]:24}{other.total:8.1f} s  {found[solver]['ratio']:.1f} times as long")
+        print(f"{names[solver]:24}{result.total:8.1f} s  {comparisons[solver]['ratio']:.1f} times as long")
         print(
             f"  largest difference of accuracy over cells: training {difference[0]:.4f}, validation {difference[1]:.4f}"
         )
-        same = sum(one == another for one, another in zip(best[1:], mine[1:], strict=True))
-        print(f"  same best cell: {'yes' if best[0] == mine[0] else 'no'}; of each part of the tables: ", end="")
+        same = sum(cell == our_cell for cell, our_cell in zip(best[1:], our_best[1:], strict=True))
+        print(f"  same best cell: {'yes' if best[0] == our_best[0] else 'no'}; in parts of the tables: ", end="")
         print(f"{same} of {len(best) - 1}")
-    at = mine[0]
+    section, cell = cells[our_best[0]]
     print(
-        f"best cell: section {cells[at][0]}, {settings[at].components} components, C {settings[at].C:g}, "
-        f"gamma {settings[at].gamma if settings[at].gamma == 'scale' else format(settings[at].gamma, '.2e')}, "
-        f"validation accuracy {ours.accuracies[at, 1]:.4f}; accuracies of cells from "
+        f"best cell: section {section}, {cell.components} components, C {cell.C:g}, "
+        f"gamma {cell.gamma if cell.gamma == 'scale' else format(cell.gamma, '.2e')}, "
+        f"validation accuracy {ours.accuracies[our_best[0], 1]:.4f}; lowest of all cells "
         f"{ours.accuracies[:, 1].min():.4f}"
     )
-    return found
+    return comparisons
 
 
 if __name__ == "__main__":
@@ -191,10 +193,10 @@ if __name__ == "__main__":
     parser.add_argument("--fruits", type=int, default=500, help="three photos each, seven tenths for training")
     parser.add_argument("--side", type=int, default=48, help="of photos [px]")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--small", action="store_true", help="few small photos, components divided by 40: to try it")
-    given = parser.parse_args()
+    parser.add_argument("--small", action="store_true", help="quick trial: few small photos, components divided by 40")
+    arguments = parser.parse_args()
     print("$ python", *sys.argv)
-    if given.small:
-        compare(20, 16, given.threads, 40)
+    if arguments.small:
+        compare(20, 16, arguments.threads, 40)
     else:
-        compare(given.fruits, given.side, given.threads, 1)
+        compare(arguments.fruits, arguments.side, arguments.threads, 1)

@@ -1,4 +1,4 @@
-"""Peak memory of the view step on N and on 10 N images: it should hardly differ.
+"""Peak memory of the step `view` on N and on 10 N images, which should hardly differ.
 
     python bench/view_memory.py [--images 60]
 
