@@ -99,7 +99,7 @@ def test_the_headline_of_a_lead() -> None:
 def test_the_headline_of_a_tie() -> None:
     assert plain(sentences.headline(record([NET, NEAR], [NEAR_TIE]))) == (
         "Use near: it gets 89.5 % of test images right, net 90.0 %, a difference that 48 images do not show to be "
-        "real, and it is faster to train."
+        "real, and near is faster to train."
     )
 
 
@@ -201,7 +201,7 @@ def test_equivalence_is_told_with_its_margin() -> None:
     equivalent = record([NET, near], [NARROW], margin)
     assert plain(sentences.headline(equivalent)) == (
         "Use forest: it gets 88.5 % of test images right, net 90.0 %; the two are equivalent within 3.0 points, "
-        "and it is faster to train."
+        "and forest is faster to train."
     )
     assert plain(sentences.lead_sentence(equivalent)).endswith("the two are equivalent within 3.0 points.")
     assert "lies within 3.0 points" in plain(sentences.rule(margin))

@@ -179,7 +179,7 @@ class Section:
         Its anchor; a section with contents is laid out by the template `sections/{name}.html`, with underscores.
     title : str
     blocks : tuple of Block
-        What stands below the heading, in this order, where there is no template.
+        The content below the heading, in this order, where there is no template.
     parts : tuple of Section
         What follows, each with a heading of its own.
     contents : mapping of str to object
@@ -194,7 +194,7 @@ class Section:
 
     @property
     def template(self) -> str:
-        """File below `templates` that lays out what stands below the heading."""
+        """File below `templates` that lays out the content below the heading."""
         return f"sections/{self.name.replace('-', '_')}.html" if self.contents else "section.html"
 
     def walk(self) -> list[Block]:

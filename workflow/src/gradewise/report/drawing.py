@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 import matplotlib as mpl
@@ -55,11 +55,9 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-@contextmanager
-def style() -> Iterator[None]:
+def style() -> AbstractContextManager[None]:
     """The style of all figures, while the block runs."""
-    with mpl.rc_context(_STYLE):
-        yield
+    return mpl.rc_context(_STYLE)
 
 
 def to_svg(figure: Figure) -> bytes:
@@ -76,7 +74,7 @@ def percent_axis(axes: Axes, which: str = "x") -> None:
 
 
 def round_times(shortest: float, longest: float) -> list[float]:
-    """Round times between two bounds that people use, three of them where possible [s]."""
+    """Times that people use between two bounds, three of them where possible [s]."""
     coarse = [0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 36000, 360000]
     finer = [0.002, 0.005, 0.02, 0.05, 0.2, 0.5, 2, 5, 20, 30, 120, 300, 1800, 7200, 18000, 86400]
     ticks = [time for time in coarse if shortest <= time <= longest]
@@ -98,12 +96,7 @@ def log_axis(
     which: Literal["x", "y"] = "x",
 ) -> None:
     """A logarithmic axis from low to high with these ticks, if two at least, and none between them."""
-    if which == "x":
-        axes.set_xscale("log")
-        axes.set_xlim(low, high)
-    else:
-        axes.set_yscale("log")
-        axes.set_ylim(low, high)
+    axes.set(**{f"{which}scale": "log", f"{which}lim": (low, high)})
     axis = axes.xaxis if which == "x" else axes.yaxis
     if len(ticks) >= 2:
         axis.set_major_locator(mpl.ticker.FixedLocator(list(ticks)))

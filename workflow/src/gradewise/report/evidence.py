@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -17,10 +18,9 @@ from gradewise.evaluation.measured import row_estimate as row_estimate
 from gradewise.evaluation.recommendation import Recommendation
 from gradewise.evaluation.verdicts import Level
 from gradewise.provenance import hash_file
+from gradewise.report import numbers
 from gradewise.report.numbers import Estimate
 from gradewise.report.palette import Style, styles
-
-LEVELS: tuple[Level, ...] = ("image", "sample")
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ class Evidence(Measured):
         """Levels to report, the deciding one first: image, and sample where they differ."""
         levels_measured = set(self.metrics["level"])
         shown = {"image", self.deciding_level} | ({"sample"} if self.tiled else set())
-        levels: list[Level] = [level for level in LEVELS if level in levels_measured & shown]
-        return sorted(levels, key=lambda level: level != self.deciding_level)
+        levels: tuple[Level, ...] = ("sample", "image") if self.deciding_level == "sample" else ("image", "sample")
+        return [level for level in levels if level in levels_measured & shown]
 
     def per_repeat(self, model: str, metric: str, level: str = "image") -> list[float]:
         """Values of a metric in each repeat, on test."""
@@ -78,6 +78,11 @@ class Evidence(Measured):
         rows = rows.loc[(rows["model"] == model) & (rows["metric"] == metric) & (rows["level"] == level)]
         rows = rows.loc[(rows["role"] == "test") & rows["repeat"].notna() & rows["class"].isna()]
         return [float(value) for value in rows.sort_values("repeat")["value"].dropna()]
+
+
+def recorded(runs: Iterable[Run], key: str) -> list[str]:
+    """The different values that some runs record under a key, as text; a dash where a run records none."""
+    return list(dict.fromkeys(str(run.record.get(key, numbers.NONE)) for run in runs))
 
 
 def bounded(row: Any, what: str) -> Estimate:

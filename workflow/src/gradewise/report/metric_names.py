@@ -88,8 +88,3 @@ def bounds(metric: str, estimate: Estimate) -> str:
 def difference_interval(metric: str, estimate: Estimate) -> str:
     """A difference with its interval."""
     return numbers.interval(estimate, partial(difference, metric))
-
-
-def order(metrics: list[str]) -> list[str]:
-    """Metrics in the order in which they are shown."""
-    return sorted(metrics, key=list(METRICS).index)

@@ -41,6 +41,11 @@ def points(difference: float | None) -> str:
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", MINUS)
 
 
+def unsigned_points(difference: float | None) -> str:
+    """A gain in percentage points, without the plus sign: '3.1'."""
+    return points(difference).removeprefix("+")
+
+
 def interval(estimate: Estimate, write: Callable[[float | None], str]) -> str:
     """A value with its interval, whose ends have no unit: '84.2 % (78.1 to 88.9)'."""
     value = write(estimate.value)

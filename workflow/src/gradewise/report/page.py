@@ -24,7 +24,7 @@ def render(template: str, output: Path, **content: Any) -> None:
 
 
 def fill(section: Section, assets: str = "") -> str:
-    """What stands below a section's heading, as HTML; `assets` is the folder of its tables and figures."""
+    """The content of a section below its heading, as HTML; `assets` is the folder of its tables and figures."""
     template = _environment().get_template(section.template)
     return template.render(blocks=section.blocks, assets=assets, **section.contents)
 

@@ -6,6 +6,7 @@ markers and line styles carry the same distinction where a page is printed in gr
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -35,42 +36,25 @@ class Style:
 
 
 def styles(families: Mapping[str, str]) -> dict[str, Style]:
-    """A style for each model.
+    """A style for each model, from the family of each in the order in which models are shown.
 
-    Parameters
-    ----------
-    families : mapping of str to str
-        Family of each model, in the order in which models are shown.
-
-    Returns
-    -------
-    dict of str to Style
-        Models of one family share a colour, its own or one that no other family of this palette has, and differ in line
-        style; markers differ between all models, up to eight.
+    Models of one family share a colour, its own or one that no other family of this palette has, and differ in line
+    style; markers differ between all models, up to eight.
     """
     order = dict.fromkeys([*registry.BUILT_IN, *registry.RESERVED, *registry.names(), *families.values()])
     next_colour = {family: _FAMILIES[place % len(_FAMILIES)] for place, family in enumerate(order)}
-    colours = {family: _own_colour(family) or next_colour[family] for family in families.values()}
-    seen: dict[str, int] = {}
+    seen: Counter[str] = Counter()
     chosen = {}
     for place, (model, family) in enumerate(families.items()):
-        nth = seen[family] = seen.get(family, -1) + 1
-        chosen[model] = Style(colours[family], _MARKERS[place % len(_MARKERS)], _LINES[nth % len(_LINES)])
+        own_colour = registry.family(family).colour if family in registry.names() else None
+        line = _LINES[seen[family] % len(_LINES)]
+        chosen[model] = Style(own_colour or next_colour[family], _MARKERS[place % len(_MARKERS)], line)
+        seen[family] += 1
     return chosen
 
 
-def _own_colour(family: str) -> str | None:
-    return registry.family(family).colour if family in registry.names() else None
-
-
 def class_styles(classes: Sequence[str]) -> dict[str, Style]:
-    """A colour and a marker for each class, in colours that no family of models has as long as there are four or fewer.
-
-    Parameters
-    ----------
-    classes : sequence of str
-        In the order in which they are shown.
-    """
+    """A colour and a marker for each class; up to four classes have colours that no family of models has."""
     return {
         name: Style(_CLASSES[place % len(_CLASSES)], _MARKERS[place % len(_MARKERS)], _LINES[place % len(_LINES)])
         for place, name in enumerate(classes)
@@ -78,10 +62,11 @@ def class_styles(classes: Sequence[str]) -> dict[str, Style]:
 
 
 def shades(colour: str, count: int) -> list[str]:
-    """So many shades of a colour, from dark to light, none too light for a line on white."""
+    """`count` shades of a colour, from dark to light, none too light for a line on white."""
     places = [0.5] if count == 1 else [place / (count - 1) for place in range(count)]
     return [
-        _mix(colour, "#000000", 0.55 - 1.1 * at) if at < 0.5 else _mix(colour, "#ffffff", at - 0.5) for at in places
+        _mix(colour, "#000000", 0.55 - 1.1 * place) if place < 0.5 else _mix(colour, "#ffffff", place - 0.5)
+        for place in places
     ]
 
 

@@ -13,6 +13,7 @@ from gradewise.evaluation.recommendation import (
     Accuracy,
     Candidate,
     ClassNeverPredicted,
+    ClueExplains,
     ConstantPrediction,
     Criterion,
     GuessingBeatsAll,
@@ -24,18 +25,15 @@ from gradewise.evaluation.recommendation import (
     ValidationAboveTest,
     lag,
 )
+from gradewise.images.clues import TOGETHER, WITHOUT_CONTENT
 from gradewise.report import metric_names, numbers
 from gradewise.report.numbers import Estimate
 
 
 def sentences(record: Recommendation, aggregate: str | Top | None = None) -> list[str]:
-    """All that is said below the headline, in order; nothing where no model has a score.
+    """What is said below the headline, in order; nothing where no model has a score.
 
-    Parameters
-    ----------
-    record : Recommendation
-    aggregate : str or Top, optional
-        How samples are combined to a verdict on their image, if masks label samples.
+    `aggregate` is how samples are combined to a verdict on their image, if masks label samples.
     """
     if record.choice is None:
         return []
@@ -128,13 +126,12 @@ def _advice(record: Recommendation) -> str:
         return text
     theirs = metric_names.value(criterion.metric, leader.score.value)
     both = f"Use {choice.model}: it gets {right}, {leader.model} {theirs}"
+    faster = f"{choice.model} is faster to train"
     if choice.model in record.equivalent:
-        return f"{both}; the two are equivalent within {margin}, and it is faster to train."
+        return f"{both}; the two are equivalent within {margin}, and {faster}."
     if choice.model in record.likely:
-        return (
-            f"{both}; {leader.model} is likely better, but that is not proven, and {choice.model} is faster to train."
-        )
-    return f"{both}, a difference that {images} do not show to be real, and it is faster to train."
+        return f"{both}; {leader.model} is likely better, but that is not proven, and {faster}."
+    return f"{both}, a difference that {images} do not show to be real, and {faster}."
 
 
 def accuracy_sentence(record: Recommendation) -> str:
@@ -169,13 +166,10 @@ def other_level_sentence(record: Recommendation) -> str | None:
     other = record.other_level
     if other is None:
         return None
-    samples = other.level == "sample"
-    what = (
-        "Of single samples, before they are combined to a verdict on their image,"
-        if samples
-        else "Of images, combined from their samples,"
-    )
-    doubt = "" if samples or other.against_baseline == "better" else "; the model is not shown to be better"
+    what, doubt = "Of single samples, before they are combined to a verdict on their image,", ""
+    if other.level == "image":
+        what = "Of images, combined from their samples,"
+        doubt = "" if other.against_baseline == "better" else "; the model is not shown to be better"
     return (
         f"{what} {record.choice} classifies {numbers.percent_interval(other.accuracy)} correctly; always predicting "
         f"{other.baseline.predicted} would be right for {numbers.percent(other.baseline.value)}{doubt}."
@@ -185,11 +179,12 @@ def other_level_sentence(record: Recommendation) -> str | None:
 def gathering_sentence(aggregate: str | Top) -> str:
     """What to know about image verdicts where samples carry labels of their own, from masks."""
     words = aggregate if isinstance(aggregate, str) else f"{{top: {aggregate.top}}}"
-    few = words in ("mean", "vote")
-    advice = " If defects cover little of an image, aggregate: max or {top: n} lets few samples decide."
+    advice = ""
+    if words in ("mean", "vote"):
+        advice = " If defects cover little of an image, aggregate: max or {top: n} lets few samples decide."
     return (
         f"Labels come from masks, so models learn to classify samples, and the verdict on an image depends on how its "
-        f"samples are combined (here aggregate: {words}).{advice if few else ''}"
+        f"samples are combined (here aggregate: {words}).{advice}"
     )
 
 
@@ -212,10 +207,9 @@ def lead_sentence(record: Recommendation) -> str | None:
         return f"{ahead}: the two are equivalent within {margin}."
     if pair.conclusion == "distinguishable":
         return f"{ahead}: chance alone does not explain that."
+    text = f"{ahead}: {numbers.many(record.ground.images, criterion.level)} do not show a difference."
     if pair.conclusion == "likely":
         text = f"{ahead}: likely a difference, but not proven."
-    else:
-        text = f"{ahead}: {numbers.many(record.ground.images, criterion.level)} do not show a difference."
     if numbers.known(pair.detectable):
         detectable = metric_names.gap(criterion.metric, pair.detectable)
         text += f" The test alone would detect a difference of {detectable} with {numbers.whole_percent(POWER)} power."
@@ -249,20 +243,16 @@ def trade_sentence(record: Recommendation) -> str | None:
     behind = pair.difference if pair is not None and numbers.known(pair.difference.value) else measured
     gap = metric_names.gap(criterion.metric, behind.value)
     bounds = f" (95 % interval {metric_names.bounds(criterion.metric, behind)})" if behind.bounds else ""
-    saved = (
-        f" saves training time ({numbers.time(choice.seconds_fit)} against {numbers.time(leader.seconds_fit)}) and"
-        if numbers.known(choice.seconds_fit) and numbers.known(leader.seconds_fit)
-        else ""
-    )
+    saved = ""
+    if numbers.known(choice.seconds_fit) and numbers.known(leader.seconds_fit):
+        seconds = f"{numbers.time(choice.seconds_fit)} against {numbers.time(leader.seconds_fit)}"
+        saved = f" saves training time ({seconds}) and"
+    loss, lead, what = f"be worse by {metric_names.in_words(criterion.metric)}", f"is {gap} better", "that"
     if criterion.metric == "accuracy":
-        return (
-            f"Choosing {choice.model} over {leader.model}{saved} may cost accuracy: {leader.model} got {gap} more"
-            f"{bounds}. If accuracy matters more than time, take {leader.model}."
-        )
+        loss, lead, what = "cost accuracy", f"got {gap} more", "accuracy"
     return (
-        f"Choosing {choice.model} over {leader.model}{saved} may be worse by "
-        f"{metric_names.in_words(criterion.metric)}: {leader.model} is {gap} better{bounds}. If that matters more than "
-        f"time, take {leader.model}."
+        f"Choosing {choice.model} over {leader.model}{saved} may {loss}: {leader.model} {lead}{bounds}. If {what} "
+        f"matters more than time, take {leader.model}."
     )
 
 
@@ -279,15 +269,10 @@ def weakest_sentence(record: Recommendation) -> str | None:
     if not worst:
         return None
     name, first = numbers.listed([result.name for result in worst]), worst[0]
+    recognises = f"{record.choice} does worst on {name}: it recognises"
     if len(worst) > 1:
-        return (
-            f"{record.choice} does worst on {name}: it recognises {numbers.percent(first.recall.value)} of the test "
-            f"{unit}s of each."
-        )
-    text = (
-        f"{record.choice} does worst on {name}: it recognises {numbers.percent_interval(first.recall)} of the test "
-        f"{unit}s of that class"
-    )
+        return f"{recognises} {numbers.percent(first.recall.value)} of the test {unit}s of each."
+    text = f"{recognises} {numbers.percent_interval(first.recall)} of the test {unit}s of that class"
     if numbers.known(first.precision.value):
         text += f", and {numbers.percent_interval(first.precision)} of its predictions of {name} are right"
     return f"{text}."
@@ -295,8 +280,8 @@ def weakest_sentence(record: Recommendation) -> str | None:
 
 def constant_sentence(record: Recommendation) -> str | None:
     """Which models predict one class for everything; None where none does."""
-    told = [f"{warning.model} predicts {warning.predicted}" for warning in record.warned(ConstantPrediction)]
-    return f"Always the same, for every test {record.criterion.level}: {numbers.listed(told)}." if told else None
+    models = [f"{warning.model} predicts {warning.predicted}" for warning in record.warned(ConstantPrediction)]
+    return f"Always the same, for every test {record.criterion.level}: {numbers.listed(models)}." if models else None
 
 
 def plain_sentence(plain: Accuracy | None) -> str | None:
@@ -320,19 +305,45 @@ def alike_sentence(warning: LookAlikes) -> str:
     )
 
 
+def clue_sentence(warning: ClueExplains) -> str:
+    """That clues do nearly as well as a model on images, or gain half of what it gains."""
+    known = numbers.listed(list(warning.known))
+    what = known if warning.best == TOGETHER else warning.best
+    others = [name for name in warning.clues if name not in (TOGETHER, warning.best)]
+    also = f" ({numbers.listed(others)} alone nearly as much)" if others else ""
+    always = "" if warning.near else f", always predicting the most frequent class {numbers.percent(warning.baseline)}"
+    outside = sorted(set(warning.clues) & set(WITHOUT_CONTENT))
+    meaning = ""
+    if outside:
+        meaning = (
+            f" What an image shows cannot bring about {numbers.listed(outside)}: the classes were taken or saved "
+            f"differently."
+        )
+    if len(outside) < len(set(warning.clues)):
+        meaning += (
+            " Such numbers may come from what images show or from how they were taken; in the latter case, expect less "
+            "of the model on images taken differently."
+        )
+    return (
+        f"A classifier that knows only {what}, a few numbers per image, gets "
+        f"{numbers.percent_interval(warning.guessed)} of images right{also}{always}; {warning.model} gets "
+        f"{numbers.percent_interval(warning.accuracy)} of test images right.{meaning}"
+    )
+
+
 def dissent_sentence(record: Recommendation) -> str | None:
     """Which other model is better by which other metrics, intervals apart; None where none is."""
     better: dict[str, list[str]] = {}
     for warning in record.warned(OtherMetricDisagrees):
         values = (metric_names.value(warning.metric, value) for value in (warning.value, warning.choice_value))
-        told = f"{metric_names.in_words(warning.metric)} ({' against '.join(values)})"
-        better.setdefault(warning.model, []).append(told)
+        reached = f"{metric_names.in_words(warning.metric)} ({' against '.join(values)})"
+        better.setdefault(warning.model, []).append(reached)
     if not better:
         return None
-    told = "; ".join(f"{model} by {numbers.listed(metrics)}" for model, metrics in better.items())
+    models = "; ".join(f"{model} by {numbers.listed(metrics)}" for model, metrics in better.items())
     return (
-        f"Other metrics speak against {record.choice}; their intervals do not overlap with its own: {told}. Weigh that "
-        f"against {metric_names.in_words(record.criterion.metric)}."
+        f"Other metrics speak against {record.choice}; their intervals do not overlap with its own: {models}. "
+        f"Weigh that against {metric_names.in_words(record.criterion.metric)}."
     )
 
 
@@ -340,26 +351,23 @@ def beaten_sentence(record: Recommendation) -> str | None:
     """Which models are worse than the leader beyond chance; None where there are none."""
     if not record.beaten:
         return None
-    metric, told = record.criterion.metric, []
+    metric, models = record.criterion.metric, []
     for model in record.beaten:
         pair = record.pair(model)
-        told.append(f"{model} (by {metric_names.gap(metric, None if pair is None else pair.difference.value)})")
+        models.append(f"{model} (by {metric_names.gap(metric, None if pair is None else pair.difference.value)})")
     worse = "Less accurate" if metric == "accuracy" else f"Worse by {metric_names.in_words(metric)}"
-    return f"{worse} than {record.leader} beyond chance: {numbers.listed(told)}."
+    return f"{worse} than {record.leader} beyond chance: {numbers.listed(models)}."
 
 
 def cost_sentence(candidate: Candidate) -> str | None:
     """What a model costs; None where nothing was measured."""
-    parts = [
-        text
-        for value, text in (
-            (candidate.seconds_fit, f"{numbers.time(candidate.seconds_fit)} to train once"),
-            (candidate.seconds_per_image, f"{numbers.time(candidate.seconds_per_image)} to classify an image"),
-            (candidate.memory_mb, f"{numbers.memory(candidate.memory_mb)} of memory at most"),
-            (candidate.model_bytes, f"{numbers.size(candidate.model_bytes)} on disk"),
-        )
-        if numbers.known(value)
-    ]
+    costs = (
+        f"{numbers.time(candidate.seconds_fit)} to train once",
+        f"{numbers.time(candidate.seconds_per_image)} to classify an image",
+        f"{numbers.memory(candidate.memory_mb)} of memory at most",
+        f"{numbers.size(candidate.model_bytes)} on disk",
+    )
+    parts = [cost for cost in costs if not cost.startswith(numbers.NONE)]
     return f"{candidate.model} takes {numbers.listed(parts)}." if parts else None
 
 

@@ -54,6 +54,11 @@ class Curve:
     alpha: float = 1.0
 
 
+def marks(x: Values, y: Values, low: Values, high: Values, style: Style, size: float, label: str = "") -> Curve:
+    """Points with bars of intervals, not joined."""
+    return Curve(x, y, style, label, low, high, bars=True, size=size, width=0.0)
+
+
 @dataclass(frozen=True)
 class Axis:
     """An axis: its label, whether its values are shares, its limits, and the ticks of a logarithmic one."""
@@ -66,22 +71,21 @@ class Axis:
 
     def prepare(self, axes: Axes, which: Literal["x", "y"]) -> None:
         """Set scale, ticks, limits and label of an axis."""
-        (axes.set_xlabel if which == "x" else axes.set_ylabel)(self.label)
+        axes.set(**{f"{which}label": self.label})
         if self.share:
             drawing.percent_axis(axes, which)
-        low, high = self.limits
         if self.ticks:
-            drawing.log_axis(axes, low, high, self.ticks, self.write, which)
+            drawing.log_axis(axes, *self.limits, self.ticks, self.write, which)
         else:
-            (axes.set_xlim if which == "x" else axes.set_ylim)(low, high)
+            axes.set(**{f"{which}lim": self.limits})
 
 
 @dataclass(frozen=True)
 class Panel:
     """Curves on common axes.
 
-    `dashed` is the place of a dashed vertical line; `diagonal` draws the line on which x equals y; `columns` are thin
-    grey columns: places and heights; `legend` names the curves in the panel.
+    `dashed` is the place of a dashed vertical line; `diagonal` draws the line on which x equals y; `columns` are the
+    places and heights of thin grey columns; `legend` names the curves in the panel.
     """
 
     curves: Sequence[Curve]
@@ -110,7 +114,7 @@ def draw(
     ----------
     panels : sequence of Panel
     across : int
-        How many stand side by side.
+        Number of panels in a row.
     height : float
         Of a row [inch].
     width : float
@@ -118,7 +122,7 @@ def draw(
     shared : bool
         Whether all panels have the same y axis, and the same x axis unless it is logarithmic.
     legend : bool
-        Name the curves at the right of the figure.
+        Whether to name the curves at the right of the figure.
     labels : (str, str), optional
         Of the x and y axes of the whole figure.
 
@@ -170,15 +174,8 @@ def draw_curve(axes: Axes, curve: Curve) -> None:
 def over_repeats(table: pd.DataFrame, along: str, what: str, style: Style, label: str) -> Iterator[Curve]:
     """A training curve: single repeats thin, their mean thick as far as all repeats reach; nothing where unknown.
 
-    Parameters
-    ----------
-    table : DataFrame
-        One row per evaluation, with a column repeat.
-    along, what : str
-        Columns along x and y.
-    style : Style
-    label : str
-        Of the mean.
+    `table` has one row per evaluation with its repeat; `along` and `what` are its columns along x and y, `label` is
+    that of the mean.
     """
     points = table.dropna(subset=[what])
     repeats = points["repeat"].nunique()

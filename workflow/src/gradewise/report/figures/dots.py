@@ -10,22 +10,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
+from gradewise.evaluation.recommendation import SIGNIFICANT
 from gradewise.report import drawing, numbers
 from gradewise.report.numbers import Estimate
 from gradewise.report.palette import INK, QUIET, Style
 
-SHOWN, NOT_SHOWN = Style(INK, "o", "-"), Style(QUIET, "o", "-")
-"""Marks of a difference that is shown, and of one that is not and is drawn hollow."""
-
 
 @dataclass(frozen=True)
 class Mark:
-    """An estimate with its look; `slot` is its place among those of a line, downwards."""
+    """An estimate with its style; `slot` is its place among the marks of a line, downwards."""
 
     estimate: Estimate
     style: Style
     hollow: bool = False
     slot: int = 0
+
+
+def tested_mark(estimate: Estimate, p: float) -> Mark:
+    """A filled dark mark for a significant p, a hollow grey one otherwise or without a p."""
+    significant = p < SIGNIFICANT
+    return Mark(estimate, Style(INK if significant else QUIET, "o", "-"), hollow=not significant)
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """Lines with what helps to judge them: a dashed or a solid vertical line, a grey band."""
+    """Lines with marks of reference: a dashed or a solid vertical line, a grey band."""
 
     lines: Sequence[Line]
     title: str = ""
@@ -88,7 +92,7 @@ def draw(
         return drawing.to_svg(canvas)
 
 
-def told(panels: Sequence[Panel], write: Callable[[Estimate], str]) -> str:
+def in_words(panels: Sequence[Panel], write: Callable[[Estimate], str] = numbers.percent_interval) -> str:
     """What the panels show in words, for readers who do not see them."""
     parts = []
     for panel in panels:

@@ -26,7 +26,7 @@ def draw(
     turned: bool = False,
     square: bool = True,
 ) -> None:
-    """Draw a grid.
+    """Draw a grid of cells with their texts.
 
     Parameters
     ----------
@@ -34,14 +34,13 @@ def draw(
     shades : ndarray of shape (rows, columns)
         From 0 (lightest) to 1 (darkest), NaN where there is nothing.
     texts : sequence of sequence of str
-        Of the cells.
     columns, rows : sequence of str
         Their names.
     colours : Colormap
     fontsize : float
-        Of the cells [pt].
+        Of the texts [pt].
     turned : bool
-        Turn the names of columns, which are long.
+        Whether the names of columns are long and therefore turned.
     square : bool
         Whether cells are square rather than as wide as the panel allows.
     """

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from functools import partial
 
 from gradewise.evaluation.recommend import baseline_of, ground_of
 from gradewise.evaluation.recommendation import Baseline, Criterion
+from gradewise.metrics import METRICS
 from gradewise.report import metric_names, numbers
-from gradewise.report.blocks import Column, Figure, Section, Table
+from gradewise.report.blocks import LONG, Column, Figure, Section, Table
 from gradewise.report.evidence import Evidence, side_by_side
 from gradewise.report.figures import dots
 from gradewise.report.numbers import Estimate
 
 ORDER = 30
-
-MANY = 12
-"""Tables with more rows than this are folded."""
-
-LEVELS = {"image": "images", "sample": "samples"}
 
 
 def section(evidence: Evidence) -> Section:
@@ -26,8 +22,9 @@ def section(evidence: Evidence) -> Section:
     figures = [_figure(evidence, "accuracy", [Criterion(level=level) for level in evidence.levels])]
     if deciding.metric != "accuracy":
         figures.insert(0, _figure(evidence, "deciding-metric", [deciding]))
-    tables = [table for level in evidence.levels for table in (_overall(evidence, level), _by_class(evidence, level))]
-    shown = metric_names.order(list(evidence.estimates("image")["metric"].unique()))
+    tables = [_table(evidence, level, by_class) for level in evidence.levels for by_class in (False, True)]
+    measured = set(evidence.estimates("image")["metric"])
+    shown = [metric for metric in METRICS if metric in measured]
     tested = set(evidence.tested(evidence.models[0], evidence.deciding_level)["label"])
     absent = [name for name in evidence.classes if name not in tested]
     return Section(
@@ -54,54 +51,31 @@ def _basis(evidence: Evidence) -> str:
     return f"{text}, over {numbers.rounds(ground.repeats, ground.folds)}" if ground.repeats > 1 else text
 
 
-def _overall(evidence: Evidence, level: str) -> Table:
-    rows = evidence.estimates(level)
-    rows = _in_order(rows.loc[rows["class"].isna()], [])
-    return Table(
-        f"metrics-{level}",
-        f"Metrics on test {LEVELS[level]}, with 95 % intervals",
-        side_by_side(rows, ["metric"], evidence.models, ["value", "low", "high"]),
-        (
-            Column.name("Metric", "metric", lambda metric: metric_names.name(metric, overall=True)),
-            *_of_models(evidence.models),
-        ),
-    )
-
-
-def _by_class(evidence: Evidence, level: str) -> Table:
-    rows = evidence.estimates(level)
-    rows = _in_order(rows.loc[rows["class"].notna()], evidence.classes)
-    data = side_by_side(rows, ["of_class", "metric"], evidence.models, ["value", "low", "high"])
-    return Table(
-        f"metrics-{level}-classes",
-        f"Metrics of each class on test {LEVELS[level]}, with 95 % intervals",
-        data,
-        (
-            Column.name("Class", "of_class"),
-            Column.name("Metric", "metric", metric_names.name),
-            *_of_models(evidence.models),
-        ),
-        folded=len(data) > MANY,
-    )
-
-
-def _in_order(rows: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
-    """Rows by class, then by metric, in the order in which they are shown."""
-    ranks = {name: rank for rank, name in enumerate([*classes, *metric_names.order(list(rows["metric"].unique()))])}
-    return rows.rename(columns={"class": "of_class"}).sort_values(
-        ["of_class", "metric"], key=lambda column: column.map(ranks)
-    )
-
-
-def _of_models(models: list[str]) -> list[Column]:
-    return [
-        Column(
-            model,
-            ("metric", f"{model} value", f"{model} low", f"{model} high"),
-            lambda metric, *ends: metric_names.interval(metric, Estimate(*ends)),
-        )
-        for model in models
+def _table(evidence: Evidence, level: str, by_class: bool) -> Table:
+    """Metrics of each class, or of all classes together, with a column for each model."""
+    by = ["of_class", "metric"] if by_class else ["metric"]
+    rows = evidence.estimates(level).rename(columns={"class": "of_class"})
+    rows = rows.loc[rows["of_class"].notna() == by_class]
+    ranks = {name: rank for rank, name in enumerate([*evidence.classes, *METRICS])}
+    rows = rows.sort_values(by, key=lambda names: names.map(ranks))
+    data = side_by_side(rows, by, evidence.models, ["value", "low", "high"])
+    columns = [Column.name("Class", "of_class")] if by_class else []
+    columns.append(Column.name("Metric", "metric", partial(metric_names.name, overall=not by_class)))
+    columns += [
+        Column(model, ("metric", f"{model} value", f"{model} low", f"{model} high"), _value)
+        for model in evidence.models
     ]
+    return Table(
+        f"metrics-{level}{'-classes' if by_class else ''}",
+        f"Metrics {'of each class ' if by_class else ''}on test {level}s, with 95 % intervals",
+        data,
+        tuple(columns),
+        folded=by_class and len(data) > LONG,
+    )
+
+
+def _value(metric: str, *ends: float) -> str:
+    return metric_names.interval(metric, Estimate(*ends))
 
 
 def _one_guess(evidence: Evidence, criterion: Criterion) -> Baseline | None:
@@ -114,44 +88,35 @@ def _one_guess(evidence: Evidence, criterion: Criterion) -> Baseline | None:
 def _figure(evidence: Evidence, name: str, criteria: list[Criterion]) -> Figure:
     """One metric on test, a panel for each level in `criteria`."""
     metric, several = criteria[0].metric, len(criteria) > 1
-    guesses = [_one_guess(evidence, criterion) for criterion in criteria]
-    panels = [
-        dots.Panel(
-            [
-                dots.Line(
-                    model,
-                    (dots.Mark(evidence.estimate(model, metric, criterion.level), evidence.styles[model]),),
-                    evidence.per_repeat(model, metric, criterion.level),
-                )
-                for model in evidence.models
-            ],
-            LEVELS[criterion.level].capitalize() if several else "",
-            dashed=None if guess is None else guess.value,
-        )
-        for criterion, guess in zip(criteria, guesses, strict=True)
-    ]
-    where = "" if several else f" {LEVELS[criteria[0].level]}"
-    told = dots.told(panels, lambda score: metric_names.interval(metric, score))
+    panels: list[dots.Panel] = []
+    guessed: dict[str, str] = {}
+    for criterion in criteria:
+        lines = []
+        for model in evidence.models:
+            mark = dots.Mark(evidence.estimate(model, metric, criterion.level), evidence.styles[model])
+            lines.append(dots.Line(model, (mark,), evidence.per_repeat(model, metric, criterion.level)))
+        guess = _one_guess(evidence, criterion)
+        title = f"{criterion.level}s".capitalize() if several else ""
+        panels.append(dots.Panel(lines, title, dashed=None if guess is None else guess.value))
+        if guess is not None:
+            guessed[criterion.level] = guess.predicted
+    where = "" if several else f" {criteria[0].level}s"
     what, share = metric_names.name(metric, overall=True), metric_names.is_share(metric)
+    values = dots.in_words(panels, partial(metric_names.interval, metric))
     return Figure(
         name,
         f"{what} on test{where}: large marks are all repeats together, with 95 % intervals; small marks are single "
-        f"repeats.{_dashed(criteria, guesses)}",
-        f"Dot plot of {metric_names.in_words(metric)} on test. {told}.",
+        f"repeats.{_dashed(guessed)}",
+        f"Dot plot of {metric_names.in_words(metric)} on test. {values}.",
         dots.draw(panels, f"{what} on test{' [%]' if share else ''}", share=share, height=0.42),
     )
 
 
-def _dashed(criteria: list[Criterion], guesses: list[Baseline | None]) -> str:
+def _dashed(guessed: dict[str, str]) -> str:
     """What the dashed lines are; the class that is best always predicted may differ between images and samples."""
-    classes = {
-        LEVELS[criterion.level]: guess.predicted
-        for criterion, guess in zip(criteria, guesses, strict=True)
-        if guess is not None
-    }
-    if not classes:
+    if not guessed:
         return ""
-    if len(set(classes.values())) == 1:
-        return f" The dashed line is what always predicting {next(iter(classes.values()))} would reach."
-    told = " and ".join(f"{name} (of {level})" for level, name in classes.items())
-    return f" The dashed lines are what always predicting {told} would reach."
+    if len(set(guessed.values())) == 1:
+        return f" The dashed line is what always predicting {next(iter(guessed.values()))} would reach."
+    classes = " and ".join(f"{name} (of {level}s)" for level, name in guessed.items())
+    return f" The dashed lines are what always predicting {classes} would reach."

@@ -1,4 +1,4 @@
-"""Section: the data audit. What was found that may spoil the comparison, what was done about it, and the evidence."""
+"""Section: the data audit. What may spoil the comparison, what was done about it, and the evidence."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from gradewise.evaluation.recommendation import ClueExplains
-from gradewise.report import clues, numbers, pictures
-from gradewise.report.blocks import Block, Column, Gallery, Picture, Section, Table
+from gradewise.report import numbers, pictures
+from gradewise.report.blocks import Column, Gallery, Picture, Section, Table
 from gradewise.report.evidence import Evidence
+from gradewise.report.sentences import clue_sentence
 
 ORDER = 20
 
@@ -17,33 +18,55 @@ PAIRS_SHOWN, ALIKE_SHOWN = 8, 4
 ROWS_SHOWN = 50
 COPIES = ("exact duplicate", "near duplicate")
 TOLD_ONCE = ("copy across roles", "column equals label", "clue equals label")
-"""Checks of which the first finding is told, and how many there are."""
-
-JOINED = {True: "all copies", "exact": "those with the same pixels", False: "none"}
-"""Which copies share a group, by `join_duplicates`."""
+"""Checks of which only the first finding is written out."""
 
 
 def section(evidence: Evidence) -> Section:
     """Sentences, pairs of copies and of look-alikes, clues and all findings."""
     audit = evidence.audit
-    findings = audit.loc[audit["severity"] != "fact"].reset_index(drop=True)
-    copies, guessed = audit.loc[audit["check"].isin(COPIES)], audit.loc[audit["check"] == "clue"]
-    alike = audit.loc[audit["check"] == "alike"]
-    pairs = alike.loc[alike["image_id"].notna()]
-    shown: list[Block] = []
-    if len(copies):
-        caption = "Copies side by side, those with conflicting labels first"
-        order = _conflicts_first(audit, copies).head(PAIRS_SHOWN)
-        shown.append(_gallery(evidence, "copies", caption, order, "Its copy"))
-    if len(pairs):
-        caption = "Pairs too alike to be independent, though no copies, the most alike first"
-        shown.append(_gallery(evidence, "alike", caption, pairs.head(ALIKE_SHOWN), "Its look-alike"))
-    if len(guessed):
-        shown.append(_clues(guessed))
-    if len(findings):
-        shown.append(_findings(findings))
-    exact, near = (numbers.many(int((copies["check"] == check).sum()), "pair") for check in COPIES)
-    conflicts = int((audit["check"] == "conflicting labels").sum())
+    copies, alike = audit.loc[audit["check"].isin(COPIES)], audit.loc[audit["check"] == "alike"]
+    counts = audit["check"].value_counts()
+    exact, near = (numbers.many(int(counts.get(check, 0)), "pair") for check in COPIES)
+    conflicts = int(counts.get("conflicting labels", 0))
+    shown: list[Gallery | Table] = [
+        _gallery(
+            evidence,
+            "copies",
+            "Copies side by side, those with conflicting labels first",
+            _conflicts_first(audit, copies).head(PAIRS_SHOWN),
+            "Its copy",
+        ),
+        _gallery(
+            evidence,
+            "alike",
+            "Pairs too alike to be independent, though no copies, the most alike first",
+            alike.loc[alike["image_id"].notna()].head(ALIKE_SHOWN),
+            "Its look-alike",
+        ),
+        Table(
+            "clues",
+            "Accuracy of a classifier that knows only these numbers of an image, on groups held out",
+            audit.loc[audit["check"] == "clue", ["subject", "value", "low", "high", "baseline", "severity"]],
+            (
+                Column.name("Clue", "subject"),
+                Column.interval("Guessed right", "value", numbers.percent_interval, ("low", "high")),
+                Column("Always the most frequent class", "baseline", numbers.percent),
+            ),
+        ),
+        Table(
+            "audit",
+            "All findings, warnings first",
+            audit.loc[audit["severity"] != "fact"].sort_values("severity", ascending=False, kind="stable"),
+            (
+                Column.name("Finding", "check"),
+                Column.name("Severity", "severity"),
+                Column.text("Image", "image_id", lambda image: "" if pd.isna(image) else image),
+                Column.text("What", "text"),
+            ),
+            limit=ROWS_SHOWN,
+            folded=True,
+        ),
+    ]
     return Section(
         "audit",
         "Data audit",
@@ -51,34 +74,33 @@ def section(evidence: Evidence) -> Section:
             "copies": len(copies),
             "exact": exact,
             "near": near,
-            "joined": JOINED[evidence.settings.join_duplicates],
+            "joined": evidence.settings.join_duplicates,
             "conflicts": numbers.many(conflicts, "pair") if conflicts else "",
-            "told": [*alike.loc[alike["image_id"].isna(), "text"], *_told_once(audit)],
+            "findings": [*alike.loc[alike["image_id"].isna(), "text"], *_first_findings(audit)],
             "warnings": [
-                (clues.sentence(warning), warning.near) for warning in evidence.recommendation.warned(ClueExplains)
+                (clue_sentence(warning), warning.near) for warning in evidence.recommendation.warned(ClueExplains)
             ],
-            "shown": shown,
+            "shown": [block for block in shown if len(block.data if isinstance(block, Table) else block.pictures)],
         },
     )
 
 
-def _told_once(audit: pd.DataFrame) -> list[str]:
-    """The first finding of some checks."""
-    told = []
+def _first_findings(audit: pd.DataFrame) -> list[str]:
+    """The first finding of some checks, and how many there are."""
+    findings = []
     for check in TOLD_ONCE:
         texts = list(audit.loc[audit["check"] == check, "text"])
         if texts:
-            told.append(f"{texts[0][:1].upper()}{texts[0][1:]}{f' ({len(texts)} in all)' if len(texts) > 1 else ''}")
-    return told
+            findings.append(
+                f"{texts[0][:1].upper()}{texts[0][1:]}{f' ({len(texts)} in all)' if len(texts) > 1 else ''}"
+            )
+    return findings
 
 
 def _conflicts_first(audit: pd.DataFrame, copies: pd.DataFrame) -> pd.DataFrame:
-    conflicting = set(
-        audit.loc[audit["check"] == "conflicting labels", ["image_id", "other_image_id"]].itertuples(
-            index=False, name=None
-        )
-    )
-    first = [(row.image_id, row.other_image_id) in conflicting for row in copies.itertuples(index=False)]
+    pair = ["image_id", "other_image_id"]
+    conflicting = pd.MultiIndex.from_frame(audit.loc[audit["check"] == "conflicting labels", pair])
+    first = pd.MultiIndex.from_frame(copies[pair]).isin(conflicting)
     return copies.assign(first=first).sort_values("first", ascending=False, kind="stable")
 
 
@@ -97,32 +119,3 @@ def _gallery(evidence: Evidence, name: str, caption: str, pairs: pd.DataFrame, o
             )
         )
     return Gallery(name, caption, tuple(shown))
-
-
-def _clues(guessed: pd.DataFrame) -> Table:
-    return Table(
-        "clues",
-        "Accuracy of a classifier that knows only these numbers of an image, on groups held out",
-        guessed[["subject", "value", "low", "high", "baseline", "severity"]].reset_index(drop=True),
-        (
-            Column.name("Clue", "subject"),
-            Column.interval("Guessed right", "value", numbers.percent_interval, ("low", "high")),
-            Column("Always the most frequent class", "baseline", numbers.percent),
-        ),
-    )
-
-
-def _findings(findings: pd.DataFrame) -> Table:
-    return Table(
-        "audit",
-        "All findings, warnings first",
-        findings.sort_values("severity", ascending=False, kind="stable", ignore_index=True),
-        (
-            Column.name("Finding", "check"),
-            Column.name("Severity", "severity"),
-            Column.text("Image", "image_id", lambda image: "" if pd.isna(image) else image),
-            Column.text("What", "text"),
-        ),
-        limit=ROWS_SHOWN,
-        folded=True,
-    )

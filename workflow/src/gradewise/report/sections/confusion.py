@@ -18,7 +18,7 @@ from gradewise.report.palette import SEQUENTIAL
 ORDER = 40
 
 SIDE_BY_SIDE = 8
-"""With more classes than this the two matrices stand one below the other."""
+"""With more classes than this the two matrices are drawn one below the other."""
 
 SHOWN = 100
 """Most cells of a matrix that the table on the page lists."""
@@ -27,14 +27,13 @@ SHOWN = 100
 def section(evidence: Evidence) -> Section:
     """A figure and a table for each model; for ordered classes, how far off the errors are."""
     repeats = evidence.test["repeat"].nunique()
-    parts = [
-        Section(f"confusion-of-{model}", model, matrices(evidence, model, f"confusion-{model}"))
-        for model in evidence.models
-    ]
     return Section(
         "confusion",
         "Confusion matrices",
-        parts=tuple(parts),
+        parts=tuple(
+            Section(f"confusion-of-{model}", model, matrices(evidence, model, f"confusion-{model}"))
+            for model in evidence.models
+        ),
         contents={
             "unit": evidence.deciding_level,
             "rounds": numbers.rounds(repeats, evidence.settings.evaluation.folds) if repeats > 1 else "",
@@ -45,32 +44,23 @@ def section(evidence: Evidence) -> Section:
 
 
 def matrices(evidence: Evidence, model: str, name: str) -> tuple[Figure, Table]:
-    """The confusion matrix of a model on test, as figure and table of this name."""
-    matrix = count(evidence, model)
+    """The confusion matrix of a model on test over all repeats, as figure and table of this name."""
+    mine, classes = evidence.tested(model, evidence.deciding_level), evidence.classes
+    counts = pd.crosstab(mine["label"], mine["predicted"]).reindex(index=classes, columns=classes, fill_value=0)
+    totals = counts.sum(axis=1)
+    shares = counts.div(totals.where(totals > 0), axis=0)
     once = evidence.test["repeat"].nunique() == 1
     counted = f"{evidence.deciding_level.capitalize()}s" if once else "Verdicts"
-    return _figure(name, model, matrix), _table(name, model, matrix, counted)
+    return _figure(name, model, counts, shares), _table(name, model, counts, shares, counted)
 
 
-def count(evidence: Evidence, model: str) -> pd.DataFrame:
-    """Test verdicts of a model over all repeats: rows true class, columns predicted class."""
-    mine = evidence.tested(model, evidence.deciding_level)
-    table = pd.crosstab(mine["label"], mine["predicted"])
-    return table.reindex(index=evidence.classes, columns=evidence.classes, fill_value=0)
-
-
-def _shares(matrix: pd.DataFrame) -> pd.DataFrame:
-    totals = matrix.sum(axis=1)
-    return matrix.div(totals.where(totals > 0), axis=0)
-
-
-def _table(name: str, model: str, matrix: pd.DataFrame, counted: str) -> Table:
+def _table(name: str, model: str, counts: pd.DataFrame, shares: pd.DataFrame, counted: str) -> Table:
     data = pd.DataFrame(
         {
-            "true": np.repeat(matrix.index, len(matrix)),
-            "predicted": np.tile(matrix.columns, len(matrix)),
-            "verdicts": matrix.to_numpy().ravel(),
-            "share_of_true": _shares(matrix).to_numpy().ravel(),
+            "true": np.repeat(counts.index, len(counts)),
+            "predicted": np.tile(counts.columns, len(counts)),
+            "verdicts": counts.to_numpy().ravel(),
+            "share_of_true": shares.to_numpy().ravel(),
         }
     )
     large = len(data) > SHOWN
@@ -91,14 +81,16 @@ def _table(name: str, model: str, matrix: pd.DataFrame, counted: str) -> Table:
     )
 
 
-def _figure(name: str, model: str, matrix: pd.DataFrame) -> Figure:
-    classes, counts, shares = list(matrix.index), matrix.to_numpy(), _shares(matrix)
+def _figure(name: str, model: str, counts: pd.DataFrame, shares: pd.DataFrame) -> Figure:
+    classes = list(counts.index)
     beside = len(classes) <= SIDE_BY_SIDE
     side = min(3.4, 1.1 + 0.55 * len(classes)) if beside else 1.0 + 0.3 * len(classes)
-    per_cent = shares.map(lambda share: "" if np.isnan(share) else f"{100 * share:.0f}")
     cells = {
-        "Counts": (counts / max(1, counts.max()), matrix.map(str)),
-        "Per cent of the true class": (shares.to_numpy(), per_cent),
+        "Counts": (counts / max(1, counts.to_numpy().max()), counts.map(str)),
+        "Per cent of the true class": (
+            shares,
+            shares.map(lambda share: "" if np.isnan(share) else f"{100 * share:.0f}"),
+        ),
     }
     with drawing.style():
         canvas = Canvas(figsize=(2 * side + 0.6, side) if beside else (max(drawing.WIDTH, side), 2 * side))
@@ -106,7 +98,7 @@ def _figure(name: str, model: str, matrix: pd.DataFrame) -> Figure:
         for axes, (title, (shade, texts)) in zip(panels, cells.items(), strict=True):
             grid.draw(
                 axes,
-                shade,
+                shade.to_numpy(),
                 texts.to_numpy() if beside else texts.replace("0", "·").to_numpy(),
                 columns=classes,
                 rows=classes,
@@ -134,29 +126,29 @@ def grades_off(evidence: Evidence, models: Sequence[str], name: str) -> Table:
     for model in models:
         mine = evidence.tested(model, evidence.deciding_level)
         off = mine["predicted"].map(grades) - mine["label"].map(grades)
-        counts = {
-            "right": off == 0,
-            "one_off": off.abs() == 1,
-            "further_off": off.abs() > 1,
-            "too_low_in_order": off < 0,
-            "too_high_in_order": off > 0,
-        }
-        rows.append({"model": model, "verdicts": len(off)} | {key: int(which.sum()) for key, which in counts.items()})
-    order = ", ".join(evidence.classes)
-    headings = {
-        "right": "Right",
-        "one_off": "One grade off",
-        "further_off": "Further off",
-        "too_low_in_order": f"Towards {evidence.classes[0]}",
-        "too_high_in_order": f"Towards {evidence.classes[-1]}",
-    }
+        rows.append(
+            {
+                "model": model,
+                "verdicts": len(off),
+                "right": int((off == 0).sum()),
+                "one_off": int((off.abs() == 1).sum()),
+                "further_off": int((off.abs() > 1).sum()),
+                "too_low_in_order": int((off < 0).sum()),
+                "too_high_in_order": int((off > 0).sum()),
+            }
+        )
     return Table(
         name,
-        f"How many grades off the verdicts on test {evidence.deciding_level}s are (order: {order})",
+        f"How many grades off the verdicts on test {evidence.deciding_level}s are (order: "
+        f"{', '.join(evidence.classes)})",
         pd.DataFrame(rows),
         (
             Column.name("Model", "model"),
-            *(Column(heading, (key, "verdicts"), _with_share) for key, heading in headings.items()),
+            Column("Right", ("right", "verdicts"), _with_share),
+            Column("One grade off", ("one_off", "verdicts"), _with_share),
+            Column("Further off", ("further_off", "verdicts"), _with_share),
+            Column(f"Towards {evidence.classes[0]}", ("too_low_in_order", "verdicts"), _with_share),
+            Column(f"Towards {evidence.classes[-1]}", ("too_high_in_order", "verdicts"), _with_share),
         ),
     )
 

@@ -18,54 +18,12 @@ LEAK = 0.01
 
 
 def section(evidence: Evidence) -> Section | None:
-    """The gap in words, as a table and as a figure; None where no leak test was made."""
+    """The gap in words, as a figure and as a table; None where no leak test was made."""
     rows = evidence.leaks
     if rows is None or rows.empty:
         return None
     alone = evidence.manifest["group"].is_unique
-    return Section(
-        "leak",
-        "What a careless split would have claimed",
-        contents={
-            "findings": [] if alone else [_finding(evidence, row) for row in rows.itertuples(index=False)],
-            "siblings": numbers.percent(float(rows["siblings"].mean())),
-            "shown": [] if alone else [_figure(evidence, rows), _table(rows)],
-        },
-    )
-
-
-def _finding(evidence: Evidence, row: Any) -> str:
-    gap = bounded(row, "gap")
-    claim = (
-        f"With images split at random, {row.model} would have claimed {numbers.percent(row.careless)}; on new groups "
-        f"it reaches {numbers.percent(row.grouped)}"
-    )
-    size = f"{numbers.points(abs(gap.value or 0.0)).removeprefix('+')} points"
-    if not gap.bounds:
-        return f"{claim}. The gap is {size}; there are too few groups to say how certain that is."
-    low, high = gap.bounds
-    between = f"{size} ({numbers.points(low).removeprefix('+')} to {numbers.points(high).removeprefix('+')})"
-    if low > 0 and (gap.value or 0.0) >= LEAK:
-        return f"{claim}: {between} of the claim were memory of {_same(evidence)}, not skill."
-    if low > 0:
-        return f"{claim}: a real but small difference of {between}."
-    if high < 0:
-        return f"{claim}. The random split claims {size} less, which memory cannot explain; check the splits."
-    if high < LEAK:
-        return f"{claim}: no leak worth mentioning; the interval of the gap ends at {numbers.points(high)} points."
-    return (
-        f"{claim}: a gap of {numbers.points_interval(gap)} points. Whether {row.model} recognises {_same(evidence)} "
-        f"cannot be decided from {numbers.basis(int(row.images), int(row.groups), 'image')}."
-    )
-
-
-def _same(evidence: Evidence) -> str:
-    group = evidence.settings.group
-    return f"the same {group}" if isinstance(group, str) else "images of the same group"
-
-
-def _table(rows: pd.DataFrame) -> Table:
-    return Table(
+    table = Table(
         "leak",
         "Image-level accuracy on test under both splits, with 95 % intervals",
         rows.reset_index(drop=True),
@@ -76,6 +34,41 @@ def _table(rows: pd.DataFrame) -> Table:
             Column.interval("Gap, points", "gap", numbers.points_interval),
             Column("Test images with siblings", "siblings", numbers.percent),
         ),
+    )
+    return Section(
+        "leak",
+        "What a careless split would have claimed",
+        contents={
+            "findings": [] if alone else [_finding(evidence, row) for row in rows.itertuples(index=False)],
+            "siblings": numbers.percent(float(rows["siblings"].mean())),
+            "shown": [] if alone else [_figure(evidence, rows), table],
+        },
+    )
+
+
+def _finding(evidence: Evidence, row: Any) -> str:
+    gap, group = bounded(row, "gap"), evidence.settings.group
+    same = f"the same {group}" if isinstance(group, str) else "images of the same group"
+    claim = (
+        f"With images split at random, {row.model} would have claimed {numbers.percent(row.careless)}; on new groups "
+        f"it reaches {numbers.percent(row.grouped)}"
+    )
+    size = f"{numbers.unsigned_points(abs(gap.value or 0.0))} points"
+    if not gap.bounds:
+        return f"{claim}. The gap is {size}; there are too few groups to say how certain that is."
+    low, high = gap.bounds
+    between = f"{size} ({numbers.unsigned_points(low)} to {numbers.unsigned_points(high)})"
+    if low > 0 and (gap.value or 0.0) >= LEAK:
+        return f"{claim}: {between} of the claim were memory of {same}, not skill."
+    if low > 0:
+        return f"{claim}: a real but small difference of {between}."
+    if high < 0:
+        return f"{claim}. The random split claims {size} less, which memory cannot explain; check the splits."
+    if high < LEAK:
+        return f"{claim}: no leak worth mentioning; the interval of the gap ends at {numbers.points(high)} points."
+    return (
+        f"{claim}: a gap of {numbers.points_interval(gap)} points. Whether {row.model} recognises {same} "
+        f"cannot be decided from {numbers.basis(int(row.images), int(row.groups), 'image')}."
     )
 
 
@@ -91,6 +84,6 @@ def _figure(evidence: Evidence, rows: pd.DataFrame) -> Figure:
     return Figure(
         "leak",
         "Accuracy with a split at random (hollow) and with the split by groups (filled), with 95 % intervals.",
-        f"Dot plot: {dots.told(panels, numbers.percent_interval)}.",
+        f"Dot plot: {dots.in_words(panels)}.",
         dots.draw(panels, "Image-level accuracy on test [%]"),
     )

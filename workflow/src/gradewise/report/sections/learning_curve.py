@@ -22,6 +22,33 @@ def section(evidence: Evidence) -> Section | None:
     curve, outlook = evidence.learning_curve, evidence.extrapolations
     if curve is None or outlook is None or outlook.empty:
         return None
+    curve_table = Table(
+        "learning-curve",
+        "Image-level accuracy on test by size of the training set, with 95 % intervals",
+        curve.loc[curve["accuracy"].notna() | (curve["share"] == 2)].reset_index(drop=True),
+        (
+            Column.name("Model", "model"),
+            Column("Share", "share", numbers.whole_percent),
+            Column("Training groups", "groups", numbers.count),
+            Column("Images", "images", numbers.count),
+            Column.interval("Measured", "accuracy", numbers.percent_interval),
+            Column.interval("Fitted curve", "fitted", numbers.percent_interval),
+        ),
+    )
+    needed = ("groups_for_a_point", "groups_for_a_point_low", "groups_for_a_point_high")
+    outlook_table = Table(
+        "extrapolations",
+        "What the fitted curves say; gains in percentage points, with 95 % intervals",
+        outlook.reset_index(drop=True),
+        (
+            Column.name("Model", "model"),
+            Column.interval("Gain for each doubling so far", "slope", numbers.points_interval),
+            Column.interval("Gain of twice the groups", "doubled", numbers.points_interval),
+            Column("Groups for one more point", needed, _needed),
+            Column("Highest accuracy, fitted", "asymptote", lambda error: numbers.percent(1 - error)),
+        ),
+        folded=True,
+    )
     return Section(
         "learning-curve",
         "Would more images help?",
@@ -29,7 +56,7 @@ def section(evidence: Evidence) -> Section | None:
             "findings": [_finding(row) for row in outlook.itertuples(index=False)],
             "draws": DRAWS,
             "single": bool((outlook["repeats"] == 1).all()),
-            "shown": [_figure(evidence, curve), _curve_table(curve), _outlook_table(outlook)],
+            "shown": [_figure(evidence, curve), curve_table, outlook_table],
         },
     )
 
@@ -38,26 +65,26 @@ def _finding(row: Any) -> str:
     doubled = bounded(row, "doubled")
     if doubled.value is None:
         return f"{row.model}: these data cannot tell, because there are too few sizes or groups to fit a curve to."
+    gain, least, most = map(numbers.unsigned_points, (doubled.value, doubled.low, doubled.high))
     if row.finding == "flat":
         return (
             f"{row.model}: the curve is flat within its intervals; more images of the same kind are unlikely to help. "
-            f"Twice as many training groups would gain {_plain(doubled.high)} points at most."
+            f"Twice as many training groups would gain {most} points at most."
         )
     needed, low, high = row.groups_for_a_point, row.groups_for_a_point_low, row.groups_for_a_point_high
     if row.finding == "grows":
         return (
             f"{row.model}: more images would help. About {_groups(needed)} more for training (now "
             f"{_groups(row.groups)}) would gain one point, anywhere between {_rough(low)} and {_rough(high)}; twice as "
-            f"many as now would gain {_plain(doubled.value)} points ({_plain(doubled.low)} to {_plain(doubled.high)})."
+            f"many as now would gain {gain} points ({least} to {most})."
         )
     slope = bounded(row, "slope")
     within = "rises" if slope.bounds and slope.bounds[0] > 0 else "shows no certain rise"
-    least = f" One more point needs at least {_groups(low)} more." if math.isfinite(low) else ""
+    needs = f" One more point needs at least {_groups(low)} more." if math.isfinite(low) else ""
     return (
         f"{row.model}: these data cannot tell whether more images would help. Within them accuracy {within} "
         f"({numbers.points_interval(slope)} points for each doubling); twice as many training groups as the "
-        f"{_rough(row.groups)} now would gain anything from {_plain(doubled.low)} to {_plain(doubled.high)} points."
-        f"{least}"
+        f"{_rough(row.groups)} now would gain anything from {least} to {most} points.{needs}"
     )
 
 
@@ -76,43 +103,6 @@ def _rounded(number: float) -> float:
     return round(number, -digits)
 
 
-def _plain(share: float | None) -> str:
-    return numbers.points(share).removeprefix("+")
-
-
-def _curve_table(curve: pd.DataFrame) -> Table:
-    return Table(
-        "learning-curve",
-        "Image-level accuracy on test by size of the training set, with 95 % intervals",
-        curve.loc[curve["accuracy"].notna() | (curve["share"] == 2)].reset_index(drop=True),
-        (
-            Column.name("Model", "model"),
-            Column("Share", "share", numbers.whole_percent),
-            Column("Training groups", "groups", numbers.count),
-            Column("Images", "images", numbers.count),
-            Column.interval("Measured", "accuracy", numbers.percent_interval),
-            Column.interval("Fitted curve", "fitted", numbers.percent_interval),
-        ),
-    )
-
-
-def _outlook_table(outlook: pd.DataFrame) -> Table:
-    needed = "groups_for_a_point"
-    return Table(
-        "extrapolations",
-        "What the fitted curves say; gains in percentage points, with 95 % intervals",
-        outlook.reset_index(drop=True),
-        (
-            Column.name("Model", "model"),
-            Column.interval("Gain for each doubling so far", "slope", numbers.points_interval),
-            Column.interval("Gain of twice the groups", "doubled", numbers.points_interval),
-            Column("Groups for one more point", (needed, f"{needed}_low", f"{needed}_high"), _needed),
-            Column("Highest accuracy, fitted", "asymptote", lambda error: numbers.percent(1 - error)),
-        ),
-        folded=True,
-    )
-
-
 def _needed(*ends: float) -> str:
     if pd.isna(ends[0]):
         return numbers.NONE
@@ -122,44 +112,29 @@ def _needed(*ends: float) -> str:
 
 def _figure(evidence: Evidence, curve: pd.DataFrame) -> Figure:
     panels: list[curves.Panel] = []
-    told = []
+    accuracies = []
     for model in dict.fromkeys(curve["model"]):
         style = evidence.styles[model]
         rows = curve.loc[curve["model"] == model].sort_values("groups")
-        measured, inside, beyond = (
-            rows.loc[chosen] for chosen in (rows["accuracy"].notna(), rows["share"] <= 1, rows["share"] >= 1)
-        )
+        measured = rows.loc[rows["accuracy"].notna()]
+        inside, beyond = rows.loc[rows["share"] <= 1], rows.loc[rows["share"] >= 1]
         most = float(measured["groups"].max())
-        bands = {"low": rows["fitted_low"], "high": rows["fitted_high"]}
-        panels.append(
-            curves.Panel(
-                [
-                    curves.Curve(rows["groups"], rows["fitted"], style, **bands, width=0.0),
-                    curves.Curve(inside["groups"], inside["fitted"], replace(style, line="-")),
-                    curves.Curve(beyond["groups"], beyond["fitted"], replace(style, line=(0, (4, 3)))),
-                    curves.Curve(
-                        measured["groups"],
-                        measured["accuracy"],
-                        style,
-                        low=measured["accuracy_low"],
-                        high=measured["accuracy_high"],
-                        bars=True,
-                        size=7,
-                        width=0.0,
-                    ),
-                ],
-                curves.Axis("Training groups", ticks=[*measured["groups"], 2 * most]),
-                curves.Axis("" if panels else "Image-level accuracy on test [%]", share=True),
-                model,
-                dashed=most,
-            )
-        )
+        ends = measured["accuracy_low"], measured["accuracy_high"]
+        drawn = [
+            curves.Curve(rows["groups"], rows["fitted"], style, "", rows["fitted_low"], rows["fitted_high"], width=0.0),
+            curves.Curve(inside["groups"], inside["fitted"], replace(style, line="-")),
+            curves.Curve(beyond["groups"], beyond["fitted"], replace(style, line=(0, (4, 3)))),
+            curves.marks(measured["groups"], measured["accuracy"], *ends, style, size=7),
+        ]
+        x = curves.Axis("Training groups", ticks=[*measured["groups"], 2 * most])
+        y = curves.Axis("" if panels else "Image-level accuracy on test [%]", share=True)
+        panels.append(curves.Panel(drawn, x, y, model, dashed=most))
         points = (f"{row.groups:.0f} groups {numbers.percent(row.accuracy)}" for row in measured.itertuples())
-        told.append(f"{model}: {', '.join(points)}")
+        accuracies.append(f"{model}: {', '.join(points)}")
     return Figure(
         "learning-curve",
         "Measured accuracy with 95 % intervals, and the fitted curve with its 95 % band; dashed beyond the training "
         "groups at hand (vertical line).",
-        f"Learning curves. {'; '.join(told)}.",
+        f"Learning curves. {'; '.join(accuracies)}.",
         curves.draw(panels, across=len(panels), height=2.8, shared=True),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,46 +22,30 @@ def section(evidence: Evidence) -> Section:
     unit, parts = evidence.deciding_level, []
     for model in evidence.models:
         worst = most_confident(evidence, model)
-        blocks: tuple[Block, ...] = (
-            (_gallery(evidence, model, worst), _table(model, worst))
-            if len(worst)
-            else (Text(f"{model} made no mistake on test {unit}s."),)
-        )
+        blocks: tuple[Block, ...] = (Text(f"{model} made no mistake on test {unit}s."),)
+        if len(worst):
+            columns = (
+                Column.text("Image", "image_id"),
+                Column.name("True class", "label"),
+                Column.name("Predicted", "predicted"),
+                Column("Probability", "probability", numbers.percent),
+                Column("Repeat", "repeat", numbers.count),
+            )
+            table = Table(f"mistakes-{model}", f"{model}: the mistakes shown above", worst, columns, folded=True)
+            blocks = (_gallery(evidence, model, worst), table)
         parts.append(Section(f"mistakes-of-{model}", model, blocks))
-    return Section(
-        "mistakes",
-        "Most confident mistakes",
-        parts=tuple(parts),
-        contents={"most": MOST, "unit": unit, "tiled": evidence.tiled},
-    )
+    contents = {"most": MOST, "unit": unit, "tiled": evidence.tiled}
+    return Section("mistakes", "Most confident mistakes", parts=tuple(parts), contents=contents)
 
 
 def most_confident(evidence: Evidence, model: str) -> pd.DataFrame:
     """The worst test verdicts of a model, each image once, with the probability given to the wrong class."""
     mine = evidence.tested(model, evidence.deciding_level)
     wrong = mine.loc[mine["predicted"] != mine["label"]]
-    confident = [float(row[f"p_{row['predicted']}"]) for _, row in wrong.iterrows()]
-    wrong = wrong.assign(probability=confident).sort_values(
-        ["probability", "image_id", "repeat"], ascending=[False, True, True]
-    )
+    wrong = wrong.assign(probability=[float(row[f"p_{row['predicted']}"]) for _, row in wrong.iterrows()])
+    wrong = wrong.sort_values(["probability", "image_id", "repeat"], ascending=[False, True, True])
     columns = ["repeat", "unit", "image_id", "group", "label", "predicted", "probability"]
     return wrong.drop_duplicates("image_id").head(MOST)[columns].reset_index(drop=True)
-
-
-def _table(model: str, worst: pd.DataFrame) -> Table:
-    return Table(
-        f"mistakes-{model}",
-        f"{model}: the mistakes shown above",
-        worst,
-        (
-            Column.text("Image", "image_id"),
-            Column.name("True class", "label"),
-            Column.name("Predicted", "predicted"),
-            Column("Probability", "probability", numbers.percent),
-            Column("Repeat", "repeat", numbers.count),
-        ),
-        folded=True,
-    )
 
 
 def _gallery(evidence: Evidence, model: str, worst: pd.DataFrame) -> Gallery:
@@ -71,8 +54,8 @@ def _gallery(evidence: Evidence, model: str, worst: pd.DataFrame) -> Gallery:
     loudest = [_loudest_sample(runs.get(row.repeat), row) for row in worst.itertuples(index=False)]
     # a blend's view names those of its members
     view = next((str(run.record["view"]).split(", ")[0] for run in runs.values()), "")
-    wanted = {sample.sample_id for sample in loudest if sample is not None}
-    details = pictures.samples(evidence.views[view], wanted) if wanted and view in evidence.views else {}
+    sample_ids = {sample["sample_id"] for sample in loudest if sample is not None}
+    details = pictures.samples(evidence.views[view], sample_ids) if sample_ids and view in evidence.views else {}
     shown = []
     for row, sample in zip(worst.itertuples(index=False), loudest, strict=True):
         file = files.loc[row.image_id]
@@ -82,29 +65,22 @@ def _gallery(evidence: Evidence, model: str, worst: pd.DataFrame) -> Gallery:
             f"probability {numbers.percent(row.probability)}",
         ]
         if sample is not None:
-            lines.append(f"sample in row {sample.row + 1}, column {sample.column + 1}: {numbers.percent(sample.p)}")
+            p = numbers.percent(float(sample[f"p_{row.predicted}"]))
+            lines.append(f"sample in row {sample['row'] + 1}, column {sample['column'] + 1}: {p}")
         shown.append(
             Picture(
                 pictures.thumbnail(Path(file["path"]), int(file["bits"])),
                 f"Image {row.image_id}: {row.label}, taken for {row.predicted}",
                 tuple(lines),
-                details.get(sample.sample_id) if sample is not None else None,
+                None if sample is None else details.get(sample["sample_id"]),
                 f"The sample of {row.image_id} that counts most",
             )
         )
-    title = f"{model}: test {evidence.deciding_level}s classified wrongly, most confident first"
-    return Gallery(f"mistakes-{model}", title, tuple(shown))
+    caption = f"{model}: test {evidence.deciding_level}s classified wrongly, most confident first"
+    return Gallery(f"mistakes-{model}", caption, tuple(shown))
 
 
-@dataclass(frozen=True)
-class _Sample:
-    sample_id: str
-    row: int
-    column: int
-    p: float
-
-
-def _loudest_sample(run: Run | None, mistake: Any) -> _Sample | None:
+def _loudest_sample(run: Run | None, mistake: Any) -> pd.Series | None:
     """The sample that was classified, or of an image the one with the highest probability of the wrong class; None for
     undivided images."""
     if run is None:
@@ -115,5 +91,4 @@ def _loudest_sample(run: Run | None, mistake: Any) -> _Sample | None:
     if len(rows) < 2:
         return None
     classified = rows.loc[rows["sample_id"] == mistake.unit]
-    loudest = classified.iloc[0] if len(classified) else rows.loc[rows[p].idxmax()]
-    return _Sample(str(loudest["sample_id"]), int(loudest["row"]), int(loudest["column"]), float(loudest[p]))
+    return classified.iloc[0] if len(classified) else rows.loc[rows[p].idxmax()]

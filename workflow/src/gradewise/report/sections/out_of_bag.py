@@ -20,17 +20,29 @@ def section(evidence: Evidence) -> Section | None:
     """Both out-of-bag accuracies next to test; None where no run recorded one."""
     level = "sample" if (evidence.metrics["level"] == "sample").any() else "image"
     means = {model: {way: evidence.mean(model, way) for way in WAYS} for model in evidence.models}
-    tests = {
-        model: evidence.estimate(model, "accuracy", level)
-        for model, of_model in means.items()
-        if any(value is not None for value in of_model.values())
-    }
-    if not tests:
+    means = {model: values for model, values in means.items() if set(values.values()) != {None}}
+    rows, lines = [], []
+    for model, values in means.items():
+        test = evidence.estimate(model, "accuracy", level)
+        rows.append(
+            {"model": model, **values, "test_accuracy": test.value, "test_low": test.low, "test_high": test.high}
+        )
+        style, lead = evidence.styles[model], f"{model}: " if len(means) > 1 else ""
+        for way, drawn in WAYS.items():
+            repeats = [run.record[way] for run in evidence.runs_of(model) if run.record.get(way) is not None]
+            mark = dots.Mark(Estimate(values[way]), style, hollow=True)
+            lines.append(dots.Line(f"{lead}out-of-bag, {drawn}", (mark,), repeats if len(repeats) > 1 else ()))
+        lines.append(dots.Line(f"{lead}test", (dots.Mark(test, style),)))
+    if not rows:
         return None
-    rows = [
-        {"model": model, **means[model], "test_accuracy": test.value, "test_low": test.low, "test_high": test.high}
-        for model, test in tests.items()
-    ]
+    panels = [dots.Panel(lines)]
+    figure = Figure(
+        "out-of-bag",
+        "Out-of-bag accuracy (hollow; small dots are single repeats) and accuracy on test with its 95 % interval "
+        "(filled). An estimate to the right of the interval is too optimistic.",
+        f"Dot plot: {dots.in_words(panels)}.",
+        dots.draw(panels, f"{level.capitalize()}-level accuracy [%]"),
+    )
     table = Table(
         "out-of-bag",
         f"Out-of-bag accuracy and accuracy on test {level}s",
@@ -41,26 +53,4 @@ def section(evidence: Evidence) -> Section | None:
             Column.interval(f"Test, {level}s", "test_accuracy", numbers.percent_interval, ("test_low", "test_high")),
         ),
     )
-    shown = [_figure(evidence, means, tests, level), table]
-    return Section("out-of-bag", "Out-of-bag accuracy", contents={"shown": shown})
-
-
-def _figure(
-    evidence: Evidence, means: dict[str, dict[str, float | None]], tests: dict[str, Estimate], level: str
-) -> Figure:
-    lines = []
-    for model, test in tests.items():
-        style, lead = evidence.styles[model], f"{model}: " if len(tests) > 1 else ""
-        for way, drawn in WAYS.items():
-            repeats = [run.record[way] for run in evidence.runs_of(model) if run.record.get(way) is not None]
-            mark = dots.Mark(Estimate(means[model][way]), style, hollow=True)
-            lines.append(dots.Line(f"{lead}out-of-bag, {drawn}", (mark,), repeats if len(repeats) > 1 else ()))
-        lines.append(dots.Line(f"{lead}test", (dots.Mark(test, style),)))
-    panels = [dots.Panel(lines)]
-    return Figure(
-        "out-of-bag",
-        "Out-of-bag accuracy (hollow; small dots are single repeats) and accuracy on test with its 95 % interval "
-        "(filled). An estimate to the right of the interval is too optimistic.",
-        f"Dot plot: {dots.told(panels, numbers.percent_interval)}.",
-        dots.draw(panels, f"{level.capitalize()}-level accuracy [%]"),
-    )
+    return Section("out-of-bag", "Out-of-bag accuracy", contents={"shown": [figure, table]})

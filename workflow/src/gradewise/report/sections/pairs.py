@@ -16,6 +16,8 @@ from gradewise.report.numbers import Estimate
 
 ORDER = 50
 
+COUNTS = f"{{}}{numbers.SPACE}:{numbers.SPACE}{{}}"
+
 
 def section(evidence: Evidence) -> Section | None:
     """Figure and table of differences; None where no pair was compared."""
@@ -32,11 +34,11 @@ def section(evidence: Evidence) -> Section | None:
             "unit": unit,
             "several": len(rows) > 1,
             "significant": SIGNIFICANT,
-            "power": f"{100 * power.POWER:.0f}{numbers.SPACE}%",
+            "power": numbers.whole_percent(power.POWER),
             "over_repeats": bool((rows["test"] == "corrected_resampled_t").any()),
             "other_metric": "" if criterion.metric == "accuracy" else metric_names.in_words(criterion.metric),
             "margin": "" if criterion.margin is None else metric_names.gap(criterion.metric, criterion.margin),
-            "shown": [*([_figure(drawn, criterion)] if len(drawn) else []), _table(rows, criterion)],
+            "shown": [_figure(drawn, criterion) if len(drawn) else None, _table(rows, criterion)],
         },
     )
 
@@ -51,64 +53,57 @@ def judgement(metric: str, first: str, second: str, low: float, high: float, p_h
 
 
 def _table(rows: pd.DataFrame, criterion: Criterion) -> Table:
-    margin, several = criterion.margin, rows["metric"].nunique() > 1
-    tests = [metric_names.test_name(test) for test in dict.fromkeys(rows["test"])]
-    columns = [
-        Column("Pair", ("first", "second"), "{} − {}".format, "name"),
-        Column.name("Metric", "metric", metric_names.name),
-        Column(
-            "Difference",
-            ("metric", "difference", "low", "high"),
-            lambda metric, *ends: metric_names.difference_interval(metric, Estimate(*ends)),
-        ),
+    several, tests = rows["metric"].nunique() > 1, list(dict.fromkeys(rows["test"]))
+    columns = [Column("Pair", ("first", "second"), "{} − {}".format, "name")]
+    if several:
+        columns.append(Column.name("Metric", "metric", metric_names.name))
+    columns += [
+        Column("Difference", ("metric", "difference", "low", "high"), _difference),
         Column("Adjusted p", "p_holm", numbers.p_value),
-        Column(
-            "Only one right",
-            ("first_only_right", "second_only_right"),
-            f"{{}}{numbers.SPACE}:{numbers.SPACE}{{}}".format,
-        ),
-        Column(
-            "Detectable",
-            ("metric", "detectable"),
-            lambda metric, detectable: metric_names.difference(metric, detectable).removeprefix("+"),
-        ),
+        Column("Only one right", ("first_only_right", "second_only_right"), COUNTS.format),
+        Column("Detectable", ("metric", "detectable"), _detectable),
         Column("Errors correlate", "error_correlation", numbers.score),
-        Column.name("Test", "test", metric_names.test_name),
     ]
-    left_out = {"Metric": not several, "Test": len(tests) == 1}
-    columns = [column for column in columns if not left_out.get(column.heading)]
-    if margin is not None:
+    if criterion.margin is not None:
         keys = ("metric", "first", "second", "low", "high", "p_holm")
-        judged = Column("Judgement", keys, partial(judgement, margin=margin), "name")
-        columns.insert(len(columns) - (len(tests) > 1), judged)
+        columns.append(Column("Judgement", keys, partial(judgement, margin=criterion.margin), "name"))
+    if len(tests) > 1:
+        columns.append(Column.name("Test", "test", metric_names.test_name))
     return Table(
         "comparisons",
         "Differences between models on test, first minus second, "
         + ("in percentage points of " if metric_names.is_share(criterion.metric) else "of ")
         + ("each metric" if several else metric_names.in_words(criterion.metric))
-        + (f" ({tests[0]})" if len(tests) == 1 else ""),
+        + (f" ({metric_names.test_name(tests[0])})" if len(tests) == 1 else ""),
         rows.reset_index(drop=True),
         tuple(columns),
     )
+
+
+def _difference(metric: str, *ends: float) -> str:
+    return metric_names.difference_interval(metric, Estimate(*ends))
+
+
+def _detectable(metric: str, difference: float) -> str:
+    return metric_names.difference(metric, difference).removeprefix("+")
 
 
 def _figure(rows: pd.DataFrame, criterion: Criterion) -> Figure:
     metric, margin, share = criterion.metric, criterion.margin, metric_names.is_share(criterion.metric)
     lines = []
     for row in rows.itertuples(index=False):
-        shown = pd.notna(row.p_holm) and row.p_holm < SIGNIFICANT
-        mark = dots.Mark(row_estimate(row, "difference"), dots.SHOWN if shown else dots.NOT_SHOWN, hollow=not shown)
+        mark = dots.tested_mark(row_estimate(row, "difference"), row.p_holm)
         lines.append(dots.Line(f"{row.first} − {row.second}", (mark,)))
     panels = [dots.Panel(lines, solid=0.0, band=None if margin is None else (-margin, margin))]
     side = "left" if metric_names.lower_is_better(metric) else "right"
     band = "" if margin is None else " In the grey band differences are too small to matter."
     what = f"{criterion.level}-level {metric_names.in_words(metric)}"
     label = f"Difference in {what} on test{' [percentage points]' if share else ''}"
-    told = dots.told(panels, lambda difference: metric_names.difference_interval(metric, difference))
+    differences = dots.in_words(panels, partial(metric_names.difference_interval, metric))
     return Figure(
         "comparisons",
         f"Differences with 95 % intervals. Filled dark marks: adjusted p below {SIGNIFICANT}; hollow grey marks: no "
         f"difference shown. To the {side} of zero the first model is better.{band}",
-        f"Differences{' in percentage points' if share else ''}: {told}.",
+        f"Differences{' in percentage points' if share else ''}: {differences}.",
         dots.draw(panels, label, share=share),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from gradewise.evaluation.calibration import KEPT
@@ -25,6 +24,15 @@ LEAST = 5
 ACROSS = 4
 """Reliability diagrams side by side."""
 
+SCORES = {
+    "error": "calibration_error",
+    "brier": "brier_score",
+    "log_loss": "log_loss",
+    "accuracy": "accuracy",
+    "kept": "accuracy_at_90_coverage",
+}
+"""Columns of the table and the metrics in them."""
+
 DOUBTFUL = f"{100 * (1 - KEPT):.0f} %"
 
 
@@ -34,106 +42,8 @@ def section(evidence: Evidence) -> Section | None:
         return None
     models = [model for model in evidence.models if model in set(evidence.calibration["model"])]
     rows = pd.DataFrame([_row(evidence, model) for model in models])
-    shown = [_reliability(evidence, models), _coverage(evidence, models), _table(rows, evidence.deciding_level)]
-    return Section(
-        "probabilities",
-        "Probabilities",
-        contents={"sentences": _of_the_choice(evidence, rows), "shown": shown},
-    )
-
-
-def claim_sentence(model: str, claimed: float, right: Estimate, verdicts: int, alone: bool, unit: str) -> str:
-    """How often a model is right where it claims a probability.
-
-    Parameters
-    ----------
-    model : str
-    claimed : float
-        Mean probability claimed by the verdicts in question.
-    right : Estimate
-        How often they are right.
-    verdicts : int
-        How many they are.
-    alone : bool
-        Whether they are all verdicts there are.
-    unit : str
-        What is classified.
-    """
-    where = (
-        f"Over all {verdicts} verdicts {model} claims {numbers.whole_percent(claimed)} on average and is right"
-        if alone
-        else f"In the {verdicts} verdicts in which {model} claims about {numbers.whole_percent(claimed)}, it is right"
-    )
-    said = f"{where} {numbers.percent_interval(right)} of the time"
-    if right.bounds is None:
-        return f"{said}."
-    if right.bounds[1] < claimed:
-        return f"{said}: it is too sure of itself."
-    if right.bounds[0] > claimed:
-        return f"{said}: more often than it claims."
-    return f"{said}: these {unit}s show no gap between the two."
-
-
-def error_sentence(model: str, error: Estimate, by_chance: float, unit: str) -> str:
-    """How large the calibration error is compared with what chance alone makes of it."""
-    measured = f"The calibration error of {model} is {numbers.percent_interval(error)}"
-    chance = f"a calibrated model would show about {numbers.percent(by_chance)} here by chance alone"
-    if error.low is not None and error.low > by_chance:
-        return f"{measured}; {chance}, so its probabilities should not be taken at face value."
-    return f"{measured}; {chance}, so these {unit}s do not show its probabilities to be wrong."
-
-
-def coverage_sentence(model: str, everything: Estimate, kept: Estimate) -> str:
-    """What sending the doubtful part to a person does to the accuracy of the rest."""
-    before, after = numbers.percent(everything.value), numbers.percent_interval(kept)
-    sent = f"Sending the doubtful {DOUBTFUL} to a person"
-    if (kept.value or 0.0) > (everything.value or 0.0):
-        return f"{sent} raises the accuracy of {model} on the rest from {before} to {after}."
-    return f"{sent} does not raise the accuracy of {model} on the rest: {before} of all, {after} of the rest."
-
-
-def _of_the_choice(evidence: Evidence, rows: pd.DataFrame) -> list[str]:
-    mine = rows.loc[rows["model"] == evidence.recommendation.choice]
-    if mine.empty:
-        return []
-    row = next(mine.itertuples(index=False))
-    unit = evidence.deciding_level
-    sentences = [claim_sentence(row.model, row.claimed, bounded(row, "right"), int(row.verdicts), row.bins == 1, unit)]
-    if numbers.known(row.error):
-        sentences.append(error_sentence(row.model, bounded(row, "error"), row.by_chance, unit))
-    if numbers.known(row.kept) and round((1 - KEPT) * row.all_verdicts) >= LEAST:
-        sentences.append(coverage_sentence(row.model, bounded(row, "accuracy"), bounded(row, "kept")))
-    return sentences
-
-
-def _row(evidence: Evidence, model: str) -> dict[str, Any]:
-    bins, level = _part(evidence, model, "bin"), evidence.deciding_level
-    nearest = bins.iloc[(bins["confidence"] - SURE).abs().to_numpy().argmin()]
-    row: dict[str, Any] = {
-        "model": model,
-        "claimed": float(nearest["confidence"]),
-        "verdicts": float(nearest["verdicts"]),
-        "all_verdicts": float(bins["verdicts"].sum()),
-        "bins": len(bins),
-    }
-    estimates = {"right": Estimate(*(float(nearest[name]) for name in ("accuracy", "low", "high")))}
-    metrics = {"error": "calibration_error", "brier": "brier_score", "log_loss": "log_loss", "accuracy": "accuracy"}
-    for name, metric in (metrics | {"kept": "accuracy_at_90_coverage"}).items():
-        estimates[name] = evidence.estimate(model, metric, level)
-    for name, score in estimates.items():
-        for part, value in (("", score.value), ("_low", score.low), ("_high", score.high)):
-            row[f"{name}{part}"] = np.nan if value is None else value
-    by_chance = evidence.estimate(model, "calibration_error_by_chance", level).value
-    return row | {"by_chance": np.nan if by_chance is None else by_chance}
-
-
-def _part(evidence: Evidence, model: str, part: str) -> pd.DataFrame:
-    rows = evidence.calibration
-    return rows.loc[(rows["model"] == model) & (rows["part"] == part)]
-
-
-def _table(rows: pd.DataFrame, unit: str) -> Table:
-    return Table(
+    unit, choice = evidence.deciding_level, rows.loc[rows["model"] == evidence.recommendation.choice]
+    table = Table(
         "probabilities",
         f"Calibration and scores of probabilities on test {unit}s, with 95 % intervals; lower is better for the errors "
         f"and scores",
@@ -148,48 +58,112 @@ def _table(rows: pd.DataFrame, unit: str) -> Table:
             Column.interval(f"Accuracy without the doubtful {DOUBTFUL}", "kept", numbers.percent_interval),
         ),
     )
+    return Section(
+        "probabilities",
+        "Probabilities",
+        contents={
+            "sentences": [text for row in choice.itertuples(index=False) for text in _sentences(row, unit)],
+            "shown": [_reliability(evidence, models), _coverage(evidence, models), table],
+        },
+    )
 
 
 def _claim(claimed: float, *right: float) -> str:
     return f"{numbers.whole_percent(claimed)}: {numbers.percent_interval(Estimate(*right))}"
 
 
+def _row(evidence: Evidence, model: str) -> dict[str, Any]:
+    """Scores of a model, and what it claims and reaches in the bin nearest to `SURE`."""
+    bins, level = _part(evidence, model, "bin"), evidence.deciding_level
+    nearest = bins.iloc[(bins["confidence"] - SURE).abs().to_numpy().argmin()]
+    row: dict[str, Any] = {
+        "model": model,
+        "claimed": nearest["confidence"],
+        "verdicts": float(nearest["verdicts"]),
+        "all_verdicts": float(bins["verdicts"].sum()),
+        "bins": len(bins),
+    }
+    estimates = {"right": Estimate(nearest["accuracy"], nearest["low"], nearest["high"])}
+    estimates |= {name: evidence.estimate(model, metric, level) for name, metric in SCORES.items()}
+    for name, score in estimates.items():
+        row |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}
+    return row | {"by_chance": evidence.estimate(model, "calibration_error_by_chance", level).value}
+
+
+def _part(evidence: Evidence, model: str, part: str) -> pd.DataFrame:
+    rows = evidence.calibration
+    return rows.loc[(rows["model"] == model) & (rows["part"] == part)]
+
+
+def _sentences(row: Any, unit: str) -> list[str]:
+    """What the scores of the recommended model mean."""
+    sentences = [claim_sentence(row.model, row.claimed, bounded(row, "right"), int(row.verdicts), row.bins == 1, unit)]
+    if numbers.known(row.error):
+        sentences.append(error_sentence(row.model, bounded(row, "error"), row.by_chance, unit))
+    if numbers.known(row.kept) and round((1 - KEPT) * row.all_verdicts) >= LEAST:
+        sentences.append(coverage_sentence(row.model, bounded(row, "accuracy"), bounded(row, "kept")))
+    return sentences
+
+
+def claim_sentence(model: str, claimed: float, right: Estimate, verdicts: int, alone: bool, unit: str) -> str:
+    """How often the verdicts are right in which a model claims a probability; `alone` if these are all verdicts."""
+    where = (
+        f"Over all {verdicts} verdicts {model} claims {numbers.whole_percent(claimed)} on average and is right"
+        if alone
+        else f"In the {verdicts} verdicts in which {model} claims about {numbers.whole_percent(claimed)}, it is right"
+    )
+    text = f"{where} {numbers.percent_interval(right)} of the time"
+    if right.bounds is None:
+        return f"{text}."
+    if right.bounds[1] < claimed:
+        return f"{text}: it is too sure of itself."
+    if right.bounds[0] > claimed:
+        return f"{text}: more often than it claims."
+    return f"{text}: these {unit}s show no gap between the two."
+
+
+def error_sentence(model: str, error: Estimate, by_chance: float, unit: str) -> str:
+    """How large the calibration error is compared with what chance alone makes of it."""
+    beyond_chance = error.low is not None and error.low > by_chance
+    conclusion = (
+        "its probabilities should not be taken at face value"
+        if beyond_chance
+        else f"these {unit}s do not show its probabilities to be wrong"
+    )
+    return (
+        f"The calibration error of {model} is {numbers.percent_interval(error)}; a calibrated model would show about "
+        f"{numbers.percent(by_chance)} here by chance alone, so {conclusion}."
+    )
+
+
+def coverage_sentence(model: str, everything: Estimate, kept: Estimate) -> str:
+    """What sending the doubtful part to a person does to the accuracy of the rest."""
+    before, after = numbers.percent(everything.value), numbers.percent_interval(kept)
+    sent = f"Sending the doubtful {DOUBTFUL} to a person"
+    if (kept.value or 0.0) > (everything.value or 0.0):
+        return f"{sent} raises the accuracy of {model} on the rest from {before} to {after}."
+    return f"{sent} does not raise the accuracy of {model} on the rest: {before} of all, {after} of the rest."
+
+
 def _reliability(evidence: Evidence, models: list[str]) -> Figure:
     claimed = evidence.calibration.loc[evidence.calibration["part"] == "bin", "confidence"]
+    x = curves.Axis(share=True, limits=(max(0.0, float(claimed.min()) - 0.05), 1.02))
+    y = curves.Axis(share=True, limits=(0, 1.02))
     across = min(ACROSS, len(models))
-    panels, told = [], []
+    panels, claimed_and_right = [], []
     for model in models:
         bins = _part(evidence, model, "bin")
-        marks = curves.Curve(
-            bins["confidence"],
-            bins["accuracy"],
-            evidence.styles[model],
-            low=bins["low"],
-            high=bins["high"],
-            bars=True,
-            size=5,
-            width=0.0,
-        )
-        panels.append(
-            curves.Panel(
-                [marks],
-                curves.Axis(share=True, limits=(max(0.0, float(claimed.min()) - 0.05), 1.02)),
-                curves.Axis(share=True, limits=(0, 1.02)),
-                model,
-                diagonal=True,
-                columns=(bins["confidence"], bins["share"]),
-            )
-        )
-        pairs = zip(
-            bins["confidence"].map(numbers.whole_percent), bins["accuracy"].map(numbers.whole_percent), strict=True
-        )
-        told.append(f"{model}: {', '.join(f'{claim} claimed, {right} right' for claim, right in pairs)}")
+        claims, right = bins["confidence"], bins["accuracy"]
+        marks = curves.marks(claims, right, bins["low"], bins["high"], evidence.styles[model], size=5)
+        panels.append(curves.Panel([marks], x, y, model, diagonal=True, columns=(claims, bins["share"])))
+        pairs = zip(claims.map(numbers.whole_percent), right.map(numbers.whole_percent), strict=True)
+        claimed_and_right.append(f"{model}: {', '.join(f'{claim} claimed, {share} right' for claim, share in pairs)}")
     return Figure(
         "reliability",
         "Reliability: how often verdicts are right (with 95 % intervals) against the probability claimed. On the "
         "dashed line a model is right as often as it claims; below the line it claims too much. The grey columns are "
         "the share of verdicts that each mark stands for.",
-        f"Reliability diagrams. {'; '.join(told)}.",
+        f"Reliability diagrams. {'; '.join(claimed_and_right)}.",
         curves.draw(
             panels,
             across=across,
@@ -202,12 +176,12 @@ def _reliability(evidence: Evidence, models: list[str]) -> Figure:
 
 
 def _coverage(evidence: Evidence, models: list[str]) -> Figure:
-    unit, drawn, told = evidence.deciding_level, [], []
+    unit, drawn, accuracies = evidence.deciding_level, [], []
     for model in models:
         kept = _part(evidence, model, "coverage").sort_values("share")
         drawn.append(curves.Curve(1 - kept["share"], kept["accuracy"], evidence.styles[model], model, size=4))
         least, everything = kept["accuracy"].iloc[0], kept["accuracy"].iloc[-1]
-        told.append(
+        accuracies.append(
             f"{model} {numbers.percent(everything)} of all, {numbers.percent(least)} of the most confident "
             f"{numbers.whole_percent(kept['share'].iloc[0])}"
         )
@@ -220,6 +194,6 @@ def _coverage(evidence: Evidence, models: list[str]) -> Figure:
         "coverage",
         f"Accuracy on the {unit}s that the model keeps when the doubtful ones go to a person. The threshold is set on "
         f"the same test {unit}s, so in use slightly more or fewer will pass it.",
-        f"Accuracy against share sent to a person: {'; '.join(told)}.",
+        f"Accuracy against share sent to a person: {'; '.join(accuracies)}.",
         curves.draw([panel], across=1, height=2.5, width=0.85, legend=True),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradewise.evaluation.recommendation import ClueExplains, Recommendation
-from gradewise.report import clues, metric_names, numbers, sentences
+from gradewise.report import metric_names, numbers, sentences
 from gradewise.report.blocks import Block, Facts, Section, Text
 from gradewise.report.evidence import Evidence
 
@@ -38,6 +38,6 @@ def section(evidence: Evidence) -> Section:
         aggregate = settings.aggregate if settings.labels_from == "masks" else None
         blocks += [Text(sentence) for sentence in sentences.sentences(record, aggregate)]
         near = [warning for warning in record.warned(ClueExplains) if warning.near]
-        blocks += [Text(clues.sentence(warning), "notice") for warning in near]
+        blocks += [Text(sentences.clue_sentence(warning), "notice") for warning in near]
     blocks.append(Text(sentences.rule(record.criterion), "small"))
     return Section("recommendation", "Recommendation", tuple(blocks))

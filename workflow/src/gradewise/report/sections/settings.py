@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -12,16 +12,15 @@ from gradewise import tables
 from gradewise.families import registry
 from gradewise.report import numbers
 from gradewise.report.blocks import Block, Column, Section, Table, Text
-from gradewise.report.evidence import Evidence, Run
+from gradewise.report.evidence import Evidence, Run, recorded
+
+ORDER = 140
 
 _OF_EVERY_RUN = {
     *("dataset", "model", "family", "view", "repeat", "classes", "settings", "seed", "seconds_fit"),
     *("seconds_predict_per_sample", "samples_per_image", "peak_memory_mb", "threads", "device", "parameters"),
     *("model_bytes", "counts", "view_hash", "versions"),
 }
-
-
-ORDER = 140
 
 
 def section(evidence: Evidence) -> Section:
@@ -32,36 +31,27 @@ def section(evidence: Evidence) -> Section:
         if (runs := evidence.runs_of(model))
     ]
     parts.append(origin(evidence, f"reports/{evidence.dataset}.html"))
-    return Section("settings", "Settings and origin", (), tuple(parts))
+    return Section("settings", "Settings and origin", parts=tuple(parts))
 
 
 def _model(model: str, runs: list[Run]) -> tuple[Block, ...]:
     record = runs[0].record
-    keys = dict.fromkeys(key for run in runs for key in run.record["settings"])
-    settings = {key: [(run.repeat, run.record["settings"].get(key)) for run in runs] for key in keys}
-    notes: dict[str, list[tuple[int, Any]]] = {}
-    for run in runs:
-        for name, value in _single_values(run.record):
-            notes.setdefault(name, []).append((run.repeat, value))
+    family, view = str(record["family"]), record["view"]
+    label = f" ({registry.family(family).label})" if family in registry.names() else ""
+    settings = [(name, run.repeat, value) for run in runs for name, value in run.record["settings"].items()]
+    notes = [(name, run.repeat, value) for run in runs for name, value in _single_values(run.record)]
     tables = (
-        _values(f"settings-{model}", f"{model}: settings used", "setting", settings),
+        _named_values(f"settings-{model}", f"{model}: settings used", "setting", _over_repeats(settings)),
         _tried(model, runs),
         _layers(model, record),
-        _values(f"notes-{model}", f"{model}: further records of its runs", "what", notes),
+        _named_values(f"notes-{model}", f"{model}: further records of its runs", "what", _over_repeats(notes)),
     )
-    opening = Text(f"Family {_family(str(record['family']))}, on view {record['view']}.")
-    return (opening, *(table for table in tables if len(table.data)))
+    return (Text(f"Family {family}{label}, on view {view}."), *(table for table in tables if len(table.data)))
 
 
-def _family(name: str) -> str:
-    return f"{name} ({registry.family(name).label})" if name in registry.names() else name
-
-
-def _values(name: str, caption: str, what: str, values: Mapping[str, list[tuple[int, Any]]]) -> Table:
-    """A folded table of named values, each with the repeats that it belongs to where they differ."""
-    rows = [(key, _over_repeats(of_repeats)) for key, of_repeats in values.items()]
+def _named_values(name: str, caption: str, what: str, values: Mapping[str, str]) -> Table:
     columns = (Column.name(what.capitalize(), what), Column.text("Value", "value"))
-    return Table(name, caption, pd.DataFrame(rows, columns=[what, "value"]), columns, folded=True)
+    return Table(name, caption, pd.DataFrame(values.items(), columns=[what, "value"]), columns, folded=True)
 
 
 def _tried(model: str, runs: list[Run]) -> Table:
@@ -91,8 +81,9 @@ def _tried(model: str, runs: list[Run]) -> Table:
 
 def _layers(model: str, record: Mapping[str, Any]) -> Table:
     layers = pd.DataFrame(record.get("layers") or []).map(_size_or_number)
-    first, *others = [(name.replace("_", " ").capitalize(), name) for name in layers] or [("", "")]
-    columns = (Column.name(*first), *(Column(*other) for other in others))
+    columns = tuple(
+        Column(key.replace("_", " ").capitalize(), key, kind="name" if key == "name" else "number") for key in layers
+    )
     return Table(f"layers-{model}", f"{model}: layers", layers, columns, folded=True)
 
 
@@ -112,14 +103,16 @@ def _single_values(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
                 yield f"{key} {part}".strip().replace("_", " "), single
 
 
-def _over_repeats(values: list[tuple[int, Any]]) -> str:
-    """One value, or each value with the repeats that used it."""
-    repeats: dict[str, list[int]] = {}
-    for repeat, value in values:
-        repeats.setdefault(_written(value), []).append(repeat)
-    if len(repeats) == 1:
-        return next(iter(repeats))
-    return "; ".join(f"{text} (repeat {', '.join(map(str, used))})" for text, used in repeats.items())
+def _over_repeats(values: Iterable[tuple[str, int, Any]]) -> dict[str, str]:
+    """From names, repeats and values: the value of each name, or all its values with the repeats that used them."""
+    used: dict[str, dict[str, list[str]]] = {}
+    for name, repeat, value in values:
+        used.setdefault(name, {}).setdefault(_written(value), []).append(str(repeat))
+    written = {}
+    for name, texts in used.items():
+        several = [f"{text} (repeat {', '.join(repeats)})" for text, repeats in texts.items()]
+        written[name] = "; ".join(several) if len(texts) > 1 else next(iter(texts))
+    return written
 
 
 def _written(value: Any) -> str:
@@ -150,23 +143,14 @@ def origin(evidence: Evidence, page: str) -> Section:
             origins[f"Sample shape in view {view}"] = " x ".join(map(str, metadata["shape"]))
         if view in hashes:
             origins[f"SHA-256 of view {view}"] = hashes[view]
-    origins |= {"Device": _over_models(evidence, "device"), "Threads": _over_models(evidence, "threads")}
+    for what in ("device", "threads"):
+        origins[what.capitalize()] = "; ".join(
+            f"{model}: {', '.join(recorded(runs, what))}"
+            for model in evidence.models
+            if (runs := evidence.runs_of(model))
+        )
     for library in dict.fromkeys(name for run in evidence.runs for name in run.record.get("versions", {})):
         used = dict.fromkeys(str(run.record.get("versions", {}).get(library, numbers.NONE)) for run in evidence.runs)
         origins[f"Version of {library}"] = ", ".join(used)
-    table = Table(
-        "origin",
-        "What the results were made from and with",
-        pd.DataFrame(origins.items(), columns=["what", "value"]),
-        (Column.name("What", "what"), Column.text("Value", "value")),
-        folded=True,
-    )
+    table = _named_values("origin", "What the results were made from and with", "what", origins)
     return Section("origin", "Origin", contents={"page": page, "shown": table})
-
-
-def _over_models(evidence: Evidence, key: str) -> str:
-    return "; ".join(
-        f"{model}: {', '.join(dict.fromkeys(str(run.record.get(key)) for run in runs))}"
-        for model in evidence.models
-        if (runs := evidence.runs_of(model))
-    )

@@ -15,15 +15,37 @@ ORDER = 110
 FEW_EPOCHS = 3
 """With fewer epochs than this, curves are drawn over iterations."""
 
+AXES = {
+    "loss": curves.Axis("Loss (cross-entropy)", limits=(0, None)),
+    "accuracy": curves.Axis("Accuracy [%]", share=True),
+}
+
 
 def section(evidence: Evidence) -> Section | None:
     """Loss and accuracy over training, a row of panels per model; None where no run recorded curves."""
-    recorded = {model: _curves(evidence, model) for model in evidence.models}
-    recorded = {model: table for model, table in recorded.items() if len(table)}
-    if not recorded:
+    tables = {model: _curves(evidence, model) for model in evidence.models}
+    tables = {model: table for model, table in tables.items() if len(table)}
+    if not tables:
         return None
-    shown = [_figure(evidence, recorded), _table(recorded)]
-    return Section("training", "Training curves", contents={"shown": shown})
+    kept = [table.loc[table["kept"]].assign(model=model) for model, table in tables.items()]
+    measured = ["train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
+    kept_table = Table(
+        "training-kept",
+        "The state that was kept of each training",
+        pd.concat(kept, ignore_index=True)[["model", "repeat", "epoch", "iteration", *measured, "seconds"]],
+        (
+            Column.name("Model", "model"),
+            Column("Repeat", "repeat", numbers.count),
+            Column("Epoch", "epoch", "{:.4g}".format),
+            Column("Iteration", "iteration", numbers.count),
+            Column("Training loss", "train_loss", numbers.score),
+            Column("Validation loss", "validation_loss", numbers.score),
+            Column("Training accuracy", "train_accuracy", numbers.percent),
+            Column("Validation accuracy", "validation_accuracy", numbers.percent),
+        ),
+        folded=True,
+    )
+    return Section("training", "Training curves", contents={"shown": [_figure(evidence, tables), kept_table]})
 
 
 def _curves(evidence: Evidence, model: str) -> pd.DataFrame:
@@ -37,63 +59,33 @@ def _curves(evidence: Evidence, model: str) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def _figure(evidence: Evidence, recorded: dict[str, pd.DataFrame]) -> Figure:
-    panels, told = [], []
-    for model, table in recorded.items():
+def _figure(evidence: Evidence, tables: dict[str, pd.DataFrame]) -> Figure:
+    panels, losses = [], []
+    for model, table in tables.items():
         style, kept = evidence.styles[model], table.loc[table["kept"]]
         along = "epoch" if table["epoch"].nunique() >= FEW_EPOCHS else "iteration"
-        for what, axis in (
-            ("loss", curves.Axis("Loss (cross-entropy)", limits=(0, None))),
-            ("accuracy", curves.Axis("Accuracy [%]", share=True)),
-        ):
-            validation = f"validation_{what}"
+        dots, x = Style(style.colour, "o", "-"), curves.Axis(along.capitalize())
+        for what, y in AXES.items():
             drawn = [
                 *curves.over_repeats(table, along, f"train_{what}", Style(QUIET, "", "--"), "training"),
-                *curves.over_repeats(table, along, validation, style, "validation"),
-                curves.Curve(
-                    kept[along], kept[validation].astype(float), Style(style.colour, "o", "-"), size=3.5, width=0.0
-                ),
+                *curves.over_repeats(table, along, f"validation_{what}", style, "validation"),
+                curves.Curve(kept[along], kept[f"validation_{what}"].astype(float), dots, size=3.5, width=0.0),
             ]
-            title, legend = (model, True) if what == "loss" else ("", False)
-            panels.append(curves.Panel(drawn, curves.Axis(along.capitalize()), axis, title, legend=legend))
-        told.append(f"{model}: {_told(kept)}")
+            first = what == "loss"
+            panels.append(curves.Panel(drawn, x, y, model if first else "", legend=first))
+        losses.append(f"{model}: {_kept_losses(kept)}")
     return Figure(
         "training-curves",
         "Loss and accuracy on training (dashed grey) and validation images (solid). Thin lines are single repeats, "
         "thick lines their mean as far as all repeats reach, dots the states that were kept. Both are measured on "
         "samples, not on whole images.",
-        f"Line plots of loss and accuracy over training. {' '.join(told)}",
+        f"Line plots of loss and accuracy over training. {' '.join(losses)}",
         curves.draw(panels, across=2, height=2.5),
     )
 
 
-def _told(kept: pd.DataFrame) -> str:
-    parts = [
-        f"{words} {numbers.score(kept[name].mean())}"
-        for name, words in (("train_loss", "training loss"), ("validation_loss", "validation loss"))
-        if kept[name].notna().any()
-    ]
+def _kept_losses(kept: pd.DataFrame) -> str:
+    means = kept[["train_loss", "validation_loss"]].astype(float).mean().dropna()
+    words = {"train_loss": "training loss", "validation_loss": "validation loss"}
+    parts = [f"{words[name]} {numbers.score(loss)}" for name, loss in means.items()]
     return f"mean of the states that were kept: {', '.join(parts)}." if parts else "no losses recorded."
-
-
-def _table(recorded: dict[str, pd.DataFrame]) -> Table:
-    kept = pd.concat(
-        [table.loc[table["kept"]].assign(model=model) for model, table in recorded.items()], ignore_index=True
-    )
-    measured = ["train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
-    return Table(
-        "training-kept",
-        "The state that was kept of each training",
-        kept[["model", "repeat", "epoch", "iteration", *measured, "seconds"]],
-        (
-            Column.name("Model", "model"),
-            Column("Repeat", "repeat", numbers.count),
-            Column("Epoch", "epoch", "{:.4g}".format),
-            Column("Iteration", "iteration", numbers.count),
-            Column("Training loss", "train_loss", numbers.score),
-            Column("Validation loss", "validation_loss", numbers.score),
-            Column("Training accuracy", "train_accuracy", numbers.percent),
-            Column("Validation accuracy", "validation_accuracy", numbers.percent),
-        ),
-        folded=True,
-    )
