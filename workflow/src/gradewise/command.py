@@ -10,23 +10,22 @@ import logging
 import sys
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
 from jsonargparse import auto_cli
 
 
 class UserError(Exception):
-    """An error that the user can fix; the message names the file or key, what was found and what is expected."""
+    """An error that the user can fix; the message names the file or key, its state and what is expected."""
 
 
-def run(step: Callable[..., Any]) -> None:
+def run(step: Callable[..., None]) -> None:
     """Parse the command line for `step` and call it. Each line of its log names the output."""
     flags = dict(pairwise(sys.argv))
-    made = flags.get("--output", flags.get("--dataset", "")).removeprefix("results/").replace("%", "%%")
+    output = flags.get("--output", flags.get("--dataset", "")).removeprefix("results/").replace("%", "%%")
     logging.basicConfig(
         level=logging.INFO,
         stream=sys.stderr,
-        format=f"%(asctime)s {step.__name__} {made}: %(message)s".replace(" :", ":"),
+        format=f"%(asctime)s {step.__name__} {output}: %(message)s".replace(" :", ":"),
         datefmt="%H:%M:%S",
     )
     try:

@@ -154,9 +154,9 @@ class Metric:
         has = {"grades": ordered, "costs": costs}
         return None if self.needs is None or has[self.needs] else self.needs
 
-    def of_class(self, counts: Counts, place: int) -> np.ndarray:
-        """Values of one class, shape (...)."""
-        return self._values(counts)[..., place]
+    def of_class(self, counts: Counts, index: int) -> np.ndarray:
+        """Values of the class with an index, shape (...)."""
+        return self._values(counts)[..., index]
 
     def overall(self, counts: Counts) -> np.ndarray:
         """Values of all classes together, shape (...)."""
@@ -192,7 +192,7 @@ def measure(counts: Counts, classes: Sequence[str], ordered: bool) -> dict[Key, 
             continue
         values[metric.name, None] = metric.overall(counts)
         if metric.by_class:
-            values |= {(metric.name, name): metric.of_class(counts, place) for place, name in enumerate(classes)}
+            values |= {(metric.name, name): metric.of_class(counts, index) for index, name in enumerate(classes)}
     return values
 
 

@@ -110,7 +110,7 @@ class Plan:
         return needed if smallest < needed else 1
 
     def images_of(self, wildcards: Wildcards) -> dict[str, Any]:
-        """Label tables and folders; for simulated images what `simulate` makes."""
+        """Label tables and folders; for simulated images, the folder that `simulate` writes."""
         if self.dataset_of(wildcards).simulate is not None:
             return {"simulated": f"results/{wildcards.dataset}/simulated"}
         source = self.source_of(wildcards)
@@ -189,7 +189,7 @@ class Plan:
 
         def paths(wildcards: Wildcards) -> list[str]:
             return [
-                f"results/{wildcards.dataset}{wildcards.get('variant', '')}/models/{model}/{repeat}/{file}"
+                f"{self.results_of(wildcards)}/models/{model}/{repeat}/{file}"
                 for model in self.compared_models(wildcards)
                 for repeat in range(self.dataset_of(wildcards).evaluation.runs)
             ]
@@ -203,7 +203,7 @@ class Plan:
             blend = self.blend_of(wildcards)
             repeats: Iterable[int | str] = range(self.dataset_of(wildcards).evaluation.runs)
             return [
-                f"results/{wildcards.dataset}{wildcards.variant}/models/{member}/{repeat}/{file}"
+                f"{self.results_of(wildcards)}/models/{member}/{repeat}/{file}"
                 for member in blend.members
                 for repeat in (repeats if blend.over == "repeats" else [wildcards.repeat])
             ]
@@ -249,7 +249,7 @@ class Plan:
             for variant in (*self.share_variants(wildcards), "")
         ]
 
-    def evidence_of(self, wildcards: Wildcards) -> dict[str, Any]:
+    def evidence_of(self, wildcards: Wildcards) -> dict[str, str | list[str]]:
         """All results of a dataset, which the reporting steps read below `--results`."""
         dataset = self.dataset_of(wildcards)
         names = ["manifest", "splits", "metrics", "comparisons", "verdicts", "calibration", "subgroups", "audit"]
@@ -270,8 +270,8 @@ class Plan:
 def _components(model: FittedModel) -> list[int]:
     """Numbers of principal components that a model's candidates use."""
     kind = registry.family(model.family)
-    wanted = (kind.components(settings) for settings in model.candidates)
-    return [count for count in wanted if count is not None]
+    counts = (kind.components(settings) for settings in model.candidates)
+    return [count for count in counts if count is not None]
 
 
 def any_of(names: Iterable[str]) -> str:
@@ -279,12 +279,12 @@ def any_of(names: Iterable[str]) -> str:
     return "|".join(names) or "(?!)"
 
 
-def as_flags(wanted: Callable[[Wildcards], dict[str, Any]]) -> Callable[[Wildcards, Any], list[str]]:
+def as_flags(files_by_flag: Callable[[Wildcards], dict[str, Any]]) -> Callable[[Wildcards, Any], list[str]]:
     """Params function: a flag for each entry of an input function, with its file or its list of files as JSON."""
 
     def flags(wildcards: Wildcards, input: Any) -> list[str]:
         words: list[str] = []
-        for name, files in wanted(wildcards).items():
+        for name, files in files_by_flag(wildcards).items():
             words += [f"--{name}", input[name] if isinstance(files, str) else to_json(list(input[name]))]
         return words
 

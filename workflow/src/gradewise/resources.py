@@ -6,7 +6,7 @@ when it is retried. Memory is in MB, time in minutes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ class InputFiles(Protocol):
 
     size_mb: float
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[str]:
         """Paths of the files."""
         ...
 
@@ -53,10 +53,10 @@ class Resources:
 MOST_THREADS = 8
 
 
-def threads_by_size(mb_per_thread: float | None) -> Callable[[Any, Iterable[str]], int]:
+def threads_by_size(mb_per_thread: float | None) -> Callable[[object, Iterable[str]], int]:
     """Threads of a job, one per `mb_per_thread` MB of input, at least 1 and at most `MOST_THREADS`."""
 
-    def threads(wildcards: Any, input: Iterable[str]) -> int:
+    def threads(wildcards: object, input: Iterable[str]) -> int:
         if mb_per_thread is None:
             return 1
         # In a dry run the input may not exist yet.
@@ -66,19 +66,19 @@ def threads_by_size(mb_per_thread: float | None) -> Callable[[Any, Iterable[str]
     return threads
 
 
-def memory(base: float, factor: float) -> Callable[[Any, InputFiles, int], int]:
+def memory(base: float, factor: float) -> Callable[[object, InputFiles, int], int]:
     """Memory of a job: `base` MB plus `factor` times the size of its input."""
 
-    def mem_mb(wildcards: Any, input: InputFiles, attempt: int) -> int:
+    def mem_mb(wildcards: object, input: InputFiles, attempt: int) -> int:
         return int((base + factor * input.size_mb) * attempt)
 
     return mem_mb
 
 
-def minutes(base: float, per_gb: float) -> Callable[[Any, InputFiles, int], int]:
+def minutes(base: float, per_gb: float) -> Callable[[object, InputFiles, int], int]:
     """Time of a job: `base` minutes plus `per_gb` minutes per GB of input."""
 
-    def runtime(wildcards: Any, input: InputFiles, attempt: int) -> int:
+    def runtime(wildcards: object, input: InputFiles, attempt: int) -> int:
         return int((base + per_gb * input.size_mb / 1000) * attempt)
 
     return runtime
@@ -96,20 +96,20 @@ class Requests:
 
     resources: Callable[[Any], Resources]
 
-    def threads(self, wildcards: Any, input: Iterable[str]) -> int:
+    def threads(self, wildcards: object, input: Iterable[str]) -> int:
         """Threads of a job."""
         return threads_by_size(self.resources(wildcards).mb_per_thread)(wildcards, input)
 
-    def memory(self, wildcards: Any, input: InputFiles, attempt: int) -> int:
+    def memory(self, wildcards: object, input: InputFiles, attempt: int) -> int:
         """Memory of a job [MB]."""
         needs = self.resources(wildcards)
         return memory(needs.memory_mb, needs.memory_per_mb)(wildcards, input, attempt)
 
-    def minutes(self, wildcards: Any, input: InputFiles, attempt: int) -> int:
+    def minutes(self, wildcards: object, input: InputFiles, attempt: int) -> int:
         """Time of a job [min]."""
         needs = self.resources(wildcards)
         return minutes(needs.minutes, needs.minutes_per_gb)(wildcards, input, attempt)
 
-    def gpus(self, wildcards: Any) -> int:
+    def gpus(self, wildcards: object) -> int:
         """GPUs of a job; profiles name the GPU resource or set it to 0."""
         return self.resources(wildcards).gpus

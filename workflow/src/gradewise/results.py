@@ -47,7 +47,7 @@ class Results:
         return self.folder.parents[1] if self.folder.parent.name == "variants" else self.folder
 
     def table(self, name: str) -> Path:
-        """A table declared in `tables`, e.g. `metrics`."""
+        """A table by name, e.g. `metrics`."""
         return self.folder / f"{name}.parquet"
 
     def view(self, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""Read and write tables, and declare columns of their schemas, which lie in each stage's `schemas`.
+"""Read and write tables, and declare columns of their schemas, which are in the module `schemas` of each stage.
 
 Writing checks columns and types and is atomic: no partial file ever appears.
 """
@@ -31,12 +31,12 @@ def read(
     path: Path, columns: list[str] | None = None, role: str | None = None, cell: str | None = None
 ) -> pd.DataFrame:
     """Read a table, or only its rows with a `role` or `cell`."""
-    wanted = [(name, "==", value) for name, value in (("role", role), ("cell", cell)) if value is not None]
-    return pq.read_table(path, columns=columns, filters=wanted or None).to_pandas()
+    filters = [(name, "==", value) for name, value in (("role", role), ("cell", cell)) if value is not None]
+    return pq.read_table(path, columns=columns, filters=filters or None).to_pandas()
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """The metadata of files with the schema `samples` or `features`."""
+    """The metadata of a view's or feature cache, see `samples_schema` and `features_schema`."""
     metadata: dict[str, Any] = json.loads(pq.read_schema(path).metadata[b"gradewise"])
     return metadata
 

@@ -7,7 +7,7 @@ what is expected. An extension adds a section by subclassing `Config`, as `studi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
@@ -34,7 +34,7 @@ class Config(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _take_scale(cls, raw: Any) -> Any:
+    def _take_scale(cls, raw: object) -> object:
         return _at_scale(raw, raw.get("scale", "small")) if isinstance(raw, dict) else raw
 
     @model_validator(mode="after")
@@ -51,9 +51,9 @@ class Config(Section):
             else:
                 check_known(f"models.{name}.view", model.view, self.views)
         for name, dataset in self.datasets.items():
-            for wanted in dataset.models:
-                check_known(f"datasets.{name}.models", wanted, self.models)
-                self._check_blended(name, dataset, wanted)
+            for model_name in dataset.models:
+                check_known(f"datasets.{name}.models", model_name, self.models)
+                self._check_blended(name, dataset, model_name)
             if dataset.deciding_level == "sample" and not self.cut_alike(self.fitted(name)):
                 raise ValueError(
                     f"datasets.{name}: models are compared on single samples (decide_on: sample, or labels from masks) "
@@ -72,19 +72,19 @@ class Config(Section):
             if isinstance(self.models[member], BlendModel):
                 raise ValueError(f"models.{name}.members: {member!r} is itself a blend; list its members instead")
 
-    def _check_blended(self, name: str, dataset: Dataset, wanted: str) -> None:
-        blend = self.models[wanted]
+    def _check_blended(self, name: str, dataset: Dataset, model_name: str) -> None:
+        blend = self.models[model_name]
         if not isinstance(blend, BlendModel):
             return
         missing = [member for member in blend.members if member not in dataset.models]
         if missing:
             raise ValueError(
-                f"datasets.{name}.models: {wanted!r} blends {', '.join(missing)}, which {name} does not list; "
+                f"datasets.{name}.models: {model_name!r} blends {', '.join(missing)}, which {name} does not list; "
                 "add them to its models"
             )
         if blend.over == "repeats" and not dataset.evaluation.one_test:
             raise ValueError(
-                f"datasets.{name}.models: {wanted!r} blends over: repeats, which needs evaluation: "
+                f"datasets.{name}.models: {model_name!r} blends over: repeats, which needs evaluation: "
                 "{predefined: true}, or {holdout: 0.3, same_test: true}: elsewhere a test image of one repeat was "
                 "trained on in another"
             )
@@ -101,14 +101,14 @@ class Config(Section):
         return {name: model for name, model in named.items() if not isinstance(model, BlendModel)}
 
 
-def mentions_scales(raw: Any) -> bool:
+def mentions_scales(raw: object) -> bool:
     """Whether a parsed configuration contains a value of the form {small: .., full: ..}."""
     if isinstance(raw, dict):
         return set(raw) == set(SCALES) or any(map(mentions_scales, raw.values()))
     return isinstance(raw, list | tuple) and any(map(mentions_scales, raw))
 
 
-def _at_scale(raw: Any, scale: str) -> Any:
+def _at_scale(raw: object, scale: str) -> object:
     """The configuration with every {small: .., full: ..} replaced by its value for a scale."""
     if isinstance(raw, dict):
         if set(raw) == set(SCALES) and scale in SCALES:
@@ -117,7 +117,7 @@ def _at_scale(raw: Any, scale: str) -> Any:
     return [_at_scale(value, scale) for value in raw] if isinstance(raw, list | tuple) else raw
 
 
-def check_known(key: str, name: str, known: dict[str, Any]) -> None:
+def check_known(key: str, name: str, known: Collection[str]) -> None:
     """Check that a name used in the configuration is defined there.
 
     Raises

@@ -159,17 +159,19 @@ class Dataset(Source):
         """Costs with true classes as rows, predicted ones as columns, in the order of `classes`; None if not set."""
         if self.costs is None:
             return None
-        return tuple(tuple(self.costs[true].get(called, 0.0) for called in self.classes) for true in self.classes)
+        return tuple(tuple(self.costs[true].get(predicted, 0.0) for predicted in self.classes) for true in self.classes)
 
     def _check_costs(self, costs: dict[str, dict[str, float]]) -> None:
-        for name in [*costs, *(called for row in costs.values() for called in row)]:
+        for name in [*costs, *(predicted for row in costs.values() for predicted in row)]:
             if name not in self.classes:
                 raise ValueError(
                     f"costs: {name!r} is not one of classes {list(self.classes)}.{suggestion(name, self.classes)}"
                 )
-        for true, called in itertools.permutations(self.classes, 2):
-            if called not in costs.get(true, {}):
-                raise ValueError(f"costs.{true}.{called}: missing; set the cost of predicting {called} for {true}")
+        for true, predicted in itertools.permutations(self.classes, 2):
+            if predicted not in costs.get(true, {}):
+                raise ValueError(
+                    f"costs.{true}.{predicted}: missing; set the cost of predicting {predicted} for {true}"
+                )
 
     def _check_merge(self, merge: dict[str, tuple[str, ...]]) -> None:
         strangers = sorted(set(merge) ^ set(self.classes))

@@ -31,7 +31,7 @@ class FittedModel(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _take_settings(cls, entries: Any) -> Any:
+    def _take_settings(cls, entries: object) -> object:
         """Check the settings, which are given next to family and view, by the section of their family."""
         if not isinstance(entries, dict) or "candidates" in entries:
             return entries
@@ -66,7 +66,7 @@ class BlendModel(Section):
         return self
 
 
-def _branch(model: Any) -> str:
+def _branch(model: object) -> str:
     family = model.get("family") if isinstance(model, dict) else getattr(model, "family", None)
     return "blend" if family == "blend" else "fitted"
 

@@ -16,7 +16,7 @@ class Section(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def refuse_unknown_keys(cls, values: Any) -> Any:
+    def refuse_unknown_keys(cls, values: object) -> object:
         """Reject unknown keys with a message that lists the known ones."""
         if isinstance(values, dict):
             for key, value in values.items():
@@ -25,7 +25,7 @@ class Section(BaseModel):
         return values
 
 
-def unknown_key(key: str, value: Any, allowed: list[str]) -> str:
+def unknown_key(key: str, value: object, allowed: list[str]) -> str:
     """Message about an unknown key of a section."""
     return f"unknown key {key!r} (value {short(value)}).{suggestion(key, allowed)} Keys here: {', '.join(allowed)}"
 
@@ -36,16 +36,16 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
-def short(value: Any) -> str:
+def short(value: object) -> str:
     """A value for messages, cut after 80 characters."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def branch_of(*kinds: str) -> Callable[[Any], str | None]:
+def branch_of(*kinds: str) -> Callable[[object], str | None]:
     """Discriminator of a union: a bare word, or a section by the first of `kinds` among its keys."""
 
-    def branch(value: Any) -> str | None:
+    def branch(value: object) -> str | None:
         if isinstance(value, str):
             return "word"
         keys = value if isinstance(value, dict) else type(value).model_fields if isinstance(value, Section) else ()
@@ -54,6 +54,6 @@ def branch_of(*kinds: str) -> Callable[[Any], str | None]:
     return branch
 
 
-def to_json(settings: Any) -> str:
+def to_json(settings: object) -> str:
     """A section or a tuple of them as JSON text for the command line of a step; a string stays as it is."""
     return settings if isinstance(settings, str) else TypeAdapter(Any).dump_json(settings).decode()

@@ -166,11 +166,11 @@ def _load() -> None:
             raise ImportError(f"{ENTRY_POINTS}: {entry.name} = {entry.value} cannot be loaded: {error}") from error
 
 
-def _in_yaml(value: Any) -> str:
+def _in_yaml(value: object) -> str:
     return json.dumps(value).replace('"', "")
 
 
-def _parse(section: Any) -> Operation:
+def _parse(section: object) -> Operation:
     """An operation from a bare word, or from a section by the first key that names one."""
     if isinstance(section, Operation):
         return section
@@ -181,7 +181,7 @@ def _parse(section: Any) -> Operation:
         kind = kinds.get(section) if isinstance(section, str) else None
     if kind is None or (isinstance(section, str) and kind.model_fields):
         word = next(iter(section), "") if isinstance(section, dict) else section
-        near = "" if str(word) in kinds else suggestion(word, kinds)
+        near = "" if str(word) in kinds else suggestion(str(word), kinds)
         raise PydanticCustomError(
             "operation", "not an operation.{near} Operations: {known}", {"near": near, "known": _examples()}
         )
@@ -214,7 +214,7 @@ class View(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def wrap_list(cls, section: Any) -> Any:
+    def wrap_list(cls, section: object) -> object:
         return {"operations": section} if isinstance(section, list | tuple) else section
 
     @model_validator(mode="after")
