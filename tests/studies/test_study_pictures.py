@@ -190,7 +190,7 @@ def test_large_maps_are_averaged_down_to_what_print_shows():
 
 def test_the_first_sample_of_each_class_is_shown(parts):
     assert len(parts["why"]["figure"]) == 2
-    assert all(figure.caption.count("called") == 1 for figure in parts["why"]["figure"])
+    assert all(figure.caption.count("predicted") == 1 for figure in parts["why"]["figure"])
 
 
 def test_the_share_of_the_weight_stands_beside_the_share_of_the_area(parts, found):

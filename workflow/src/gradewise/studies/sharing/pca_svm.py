@@ -37,12 +37,12 @@ def fit_cells(cells: Sequence[Cell], task: Task) -> Iterator[FittedCell]:
         Where a class has no training sample, groups are too few to calibrate, or the scores are of other samples.
     """
     samples = read_table(*task.inputs)
-    at, targets = training_targets(samples, task.classes)
-    made = task.components(samples.table)
-    pca, scores = made.pca, made.scores
-    groups = samples.table["group"].to_numpy()[at]
-    order = np.concatenate([at, np.setdiff1d(np.arange(len(scores)), at)])
-    parts = [part for part in (scores[order[: len(at)]], scores[order[len(at) :]]) if len(part)]
+    positions, targets = training_targets(samples, task.classes)
+    components = task.components(samples.table)
+    pca, scores = components.pca, components.scores
+    groups = samples.table["group"].to_numpy()[positions]
+    order = np.concatenate([positions, np.setdiff1d(np.arange(len(scores)), positions)])
+    parts = [part for part in (scores[order[: len(positions)]], scores[order[len(positions) :]]) if len(part)]
 
     for seed, alike in _by_seed(cells, task).items():
         folds = grouped_folds(targets, groups, seed)

@@ -1,4 +1,4 @@
-"""Part: principal components as images, and the variance that they explain."""
+"""Kind `components`: principal components as images, and the variance that they explain."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gradewise.studies.kinds.feature_maps.page import show
 from gradewise.studies.pages.evidence import StudyEvidence
 
 SHARES = (0.5, 0.8, 0.9, 0.95, 0.99)
-"""Of the variance; the table says how many components it takes."""
+"""Of the variance; the figure says how many components it takes."""
 
 
 def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
@@ -25,30 +25,38 @@ def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     run = evidence.first_run(study.model)
     pca, _ = read_pca(run.folder / "pca.safetensors")
     explained = np.cumsum(pca.explained_variance) / pca.total_variance
+    most = len(explained)
+    counts = sorted({count for count in (1, 2, 5, 10, 20, 50, 100, 200, 400, 800) if count <= most} | {most})
+    columns = (
+        Column("Components", "components", numbers.count),
+        Column("Variance explained", "explained", numbers.percent),
+    )
+    table = pd.DataFrame({"components": counts, "explained": [explained[count - 1] for count in counts]})
+    caption = "Variance that the first components explain"
     return [
         Text(
-            f"{study.model} (repeat {run.repeat}) keeps {numbers.many(len(explained), 'component')} of samples of "
+            f"{study.model} (repeat {run.repeat}) keeps {numbers.many(most, 'component')} of samples of "
             f"{' × '.join(map(str, pca.shape[:2]))} px, which explain {numbers.percent(explained[-1])} of the variance "
             "between training samples."
         ),
-        _variance(name, study, explained, evidence.base.styles[study.model]),
-        _table(name, explained),
+        _variance(name, study, explained, counts, evidence.base.styles[study.model]),
+        Table(f"{name}-variance", caption, table, columns),
         _images(name, study, pca),
     ]
 
 
-def _variance(name: str, study: Study, explained: np.ndarray, style: Style) -> Figure:
+def _variance(name: str, study: Study, explained: np.ndarray, counts: list[int], style: Style) -> Figure:
     with drawing.style():
         canvas = Canvas(figsize=(drawing.WIDTH * 0.72, 2.9))
         axes = canvas.add_subplot()
         axes.plot(np.arange(1, len(explained) + 1), explained, color=style.colour, label=study.model)
         for share in SHARES:
-            needed = _needed(explained, share)
-            if needed is not None:
-                reached = explained[needed - 1]
-                axes.plot([needed], [reached], style.marker, color=style.colour, markersize=4.5)
-                label = f"{100 * share:g} %: {needed}"
-                axes.annotate(label, (needed, reached), (5, -10), textcoords="offset points", fontsize=7.5)
+            reached = np.flatnonzero(explained >= share)
+            if len(reached):
+                point = reached[0] + 1, explained[reached[0]]
+                axes.plot(*point, style.marker, color=style.colour, markersize=4.5)
+                label = f"{100 * share:g} %: {point[0]}"
+                axes.annotate(label, point, (5, -10), textcoords="offset points", fontsize=7.5)
         axes.set_xlim(0, len(explained) * 1.06 + 1)
         axes.set_ylim(0, 1.03)
         axes.grid()
@@ -56,36 +64,15 @@ def _variance(name: str, study: Study, explained: np.ndarray, style: Style) -> F
         axes.set_ylabel("Variance explained,\ncumulative [%]")
         drawing.percent_axis(axes, "y")
         svg = drawing.to_svg(canvas)
-    told = ", ".join(
-        f"{numbers.percent(explained[count - 1])} by {numbers.many(count, 'component')}"
-        for count in _round_counts(len(explained))
+    shares = ", ".join(
+        f"{numbers.percent(explained[count - 1])} by {numbers.many(count, 'component')}" for count in counts
     )
     return Figure(
         f"{name}-variance",
         f"{study.model}: share of the variance between training samples that the first components explain together.",
-        f"Rising line of the variance explained: {told}.",
+        f"Rising line of the variance explained: {shares}.",
         svg,
     )
-
-
-def _needed(explained: np.ndarray, share: float) -> int | None:
-    """How many components explain a share of the variance; None where all there are do not."""
-    reached = np.flatnonzero(explained >= share)
-    return int(reached[0]) + 1 if len(reached) else None
-
-
-def _round_counts(most: int) -> list[int]:
-    return sorted({count for count in (1, 2, 5, 10, 20, 50, 100, 200, 400, 800) if count <= most} | {most})
-
-
-def _table(name: str, explained: np.ndarray) -> Table:
-    data = pd.DataFrame({"components": np.arange(1, len(explained) + 1), "explained": explained})
-    shown = data.loc[data["components"].isin(_round_counts(len(explained)))].reset_index(drop=True)
-    columns = (
-        Column("Components", "components", numbers.count),
-        Column("Variance explained", "explained", numbers.percent),
-    )
-    return Table(f"{name}-variance", "Variance that the first components explain", shown, columns)
 
 
 def _images(name: str, study: Study, pca: Pca) -> Figure:

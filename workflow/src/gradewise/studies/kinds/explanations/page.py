@@ -1,4 +1,4 @@
-"""Part: which parts of samples speak for a network's prediction, and how much of that falls on what masks mark."""
+"""Kind `explanations`: which parts of samples speak for a network's prediction, and how much on masked regions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gradewise.studies.pages.evidence import StudyEvidence
 
 METHODS = {"lime": "LIME", "grad_cam": "Grad-CAM", "occlusion": "Occlusion"}
 REGIONS = {"object": "the object", "masked": "the masked region"}
-WHERE = (
+REGION_COLUMNS = (
     Column.name("Method", "method", METHODS.__getitem__),
     Column.name("Region", "region", lambda region: REGIONS[region].removeprefix("the ")),
 )
@@ -41,29 +41,26 @@ def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     """Samples with their explanations side by side, and a table of how much falls on the regions."""
     run = evidence.first_run(study.model)
     samples = tables.read(evidence.file(name, "shown.parquet"))
-    falls = tables.read(evidence.file(name, "explanations.parquet"))
-    means = tables.read(evidence.file(name, "weight_on_regions.parquet"))
     arrays = read_arrays(evidence.file(name, "explanations.npz"))
-    figures: list[Block] = []
-    for number, (_, of_class) in enumerate(samples.groupby("label", sort=False), start=1):
-        place = int(of_class.index[0])
-        of_sample = {key: values[place] for key, values in arrays.items()}
-        figures.append(_figure(f"{name}-{number}", study, samples.iloc[place], of_sample))
-    ways = numbers.listed([METHODS[method] for method in study.methods])
+    first_of_classes = [int(part.index[0]) for _, part in samples.groupby("label", sort=False)]
+    methods = numbers.listed([METHODS[method] for method in study.methods])
     return [
         Text(
             f"Test images were drawn at random, {study.each} of each class as far as there are so many, and the "
-            f"prediction of {study.model} (repeat {run.repeat}) for each is explained by {ways}."
-            + (" The first of each class is shown; the table speaks of all." if study.each > 1 else "")
+            f"prediction of {study.model} (repeat {run.repeat}) for each is explained by {methods}."
+            + (" The first of each class is shown; the table covers all." if study.each > 1 else "")
         ),
         Text(
             "What is explained are the log odds of the class that the model predicts. LIME fits them by a sum over "
-            "superpixels that are shown or hidden; occlusion hides a sliding window; Grad-CAM weighs the maps of the "
+            "superpixels that are shown or hidden; occlusion hides a sliding window; Grad-CAM weights the maps of the "
             "last convolution by their gradients. What is hidden takes the mean colour of the training samples, and a "
             "patch of it can itself look like something that the network knows, such as a blemish."
         ),
-        *figures,
-        *_where_weight_falls(name, study, means, falls, samples),
+        *(
+            _figure(f"{name}-{number}", study, samples.iloc[place], {key: part[place] for key, part in arrays.items()})
+            for number, place in enumerate(first_of_classes, start=1)
+        ),
+        *_where_weight_falls(name, study, evidence, samples),
     ]
 
 
@@ -74,11 +71,11 @@ def _figure(name: str, study: Study, sample: pd.Series, arrays: dict[str, np.nda
     height, width = pixels.shape[:2]
     marked = [region for region in REGIONS if region in arrays and _has_edge(arrays[region])]
     with drawing.style():
-        tall = panel * height / width + 1.17
-        canvas = Canvas(figsize=(panel * (len(methods) + 1), tall), dpi=200)
+        size = panel * (len(methods) + 1), panel * height / width + 1.17
+        canvas = Canvas(figsize=size, dpi=200)
         panels = canvas.subplots(1, len(methods) + 1)
         show(panels[0], pixels)
-        title = f"{sample['label']}, called {sample['predicted']}\n({numbers.percent(sample['probability'])})"
+        title = f"{sample['label']}, predicted {sample['predicted']}\n({numbers.percent(sample['probability'])})"
         panels[0].set_title(title, fontsize=8)
         for axes, method in zip(panels[1:], methods, strict=True):
             _overlay(axes, pixels, arrays[method])
@@ -88,15 +85,15 @@ def _figure(name: str, study: Study, sample: pd.Series, arrays: dict[str, np.nda
                 _outline(axes, arrays[region], region)
         _legend(canvas, panels, marked)
         svg = drawing.to_svg(canvas)
-    named = f"{sample['image_id']} ({sample['label']}, called {sample['predicted']})"
+    image = f"{sample['image_id']} ({sample['label']}, predicted {sample['predicted']})"
     outlined = f" Outlined: {numbers.listed([REGIONS[region] for region in sorted(marked)])}." if marked else ""
     return Figure(
         name,
-        f"{named}. Orange speaks for the prediction, purple against it; each panel is scaled to its own largest weight."
+        f"{image}. Orange speaks for the prediction, purple against it; each panel is scaled to its own largest weight."
         f"{outlined}",
         f"Samples of class {sample['label']} with what "
         f"{numbers.listed([METHODS[method] for method in methods])} say of {study.model}'s prediction, side by side: "
-        f"{named}. The table of where the weight falls gives the same as numbers.",
+        f"{image}. The table of where the weight falls gives the same as numbers.",
         svg,
     )
 
@@ -139,62 +136,57 @@ def _legend(canvas: Canvas, panels: np.ndarray, marked: list[str]) -> None:
         canvas.legend(handles=handles, loc="outside lower center", ncols=len(handles))
 
 
-def _where_weight_falls(
-    name: str, study: Study, means: pd.DataFrame, falls: pd.DataFrame, samples: pd.DataFrame
-) -> list[Block]:
+def _where_weight_falls(name: str, study: Study, evidence: StudyEvidence, samples: pd.DataFrame) -> list[Block]:
+    falls = tables.read(evidence.file(name, "explanations.parquet"))
+    means = tables.read(evidence.file(name, "weight_on_regions.parquet"))
     seconds = falls.drop_duplicates(["sample_id", "method"]).groupby("method")["seconds"].mean()
-    took = ", ".join(f"{METHODS[method]} {numbers.time(seconds[method])}" for method in study.methods)
-    time = Text(f"Time to explain one sample: {took}.", tone="small")
+    times = ", ".join(f"{METHODS[method]} {numbers.time(seconds[method])}" for method in study.methods)
+    time = Text(f"Time to explain one sample: {times}.", "small")
     if means.empty:
-        unknown = Text("No mask marks anything in these samples, so nothing can be said of where the weight should be.")
-        return [unknown, time]
+        unknown = "No mask marks anything in these samples, so that nothing is known of where the weight should be."
+        return [Text(unknown), time]
     regions = [region for region in REGIONS if region in set(means["region"])]
-    named = numbers.listed([REGIONS[region] for region in regions])
-    explained = Text(
-        f"Of the weight that speaks for the prediction, this share falls on {named}, next to the share of the area, "
-        "which weight without aim would give. Only samples in which the mask marks something count. "
-        + (
-            "The masked region is what the dataset's masks mark, such as defects; where the model predicts a class "
-            "that has none, weight away from them is to be expected."
-            if "masked" in regions
-            else ""
-        )
-    )
-    return [explained, _means_table(name, means), _samples_table(name, falls, samples), time]
-
-
-def _means_table(name: str, means: pd.DataFrame) -> Table:
-    return Table(
-        f"{name}-regions",
-        "Where the weight falls, in the mean over samples, with the 95 % interval by groups",
-        means,
-        (
-            *WHERE,
-            Column.name("Predicted", "predicted", lambda label: "all" if pd.isna(label) else label),
-            *SHARES,
-            Column.interval("Difference in points", "difference", numbers.points_interval, ("low", "high")),
-            Column("Images", ("images", "groups"), _images),
+    described = falls.merge(samples[["sample_id", "image_id", "label", "predicted"]], on="sample_id", sort=False)
+    return [
+        Text(
+            "Of the weight that speaks for the prediction, this share falls on "
+            f"{numbers.listed([REGIONS[region] for region in regions])}, next to the share of the area, which randomly "
+            "spread weight would give. Only samples in which the mask marks something count. "
+            + (
+                "The masked region is what the dataset's masks mark, such as defects; where the model predicts a class "
+                "that has none, weight away from them is to be expected."
+                if "masked" in regions
+                else ""
+            )
         ),
-    )
-
-
-def _images(images: int, groups: int) -> str:
-    return f"{numbers.count(images)} ({numbers.many(groups, 'group')})"
-
-
-def _samples_table(name: str, falls: pd.DataFrame, samples: pd.DataFrame) -> Table:
-    named = falls.merge(samples[["sample_id", "image_id", "label", "predicted"]], on="sample_id", sort=False)
-    named = named.dropna(subset=["share"]).reset_index(drop=True)
-    return Table(
-        f"{name}-samples",
-        "Where the weight falls in each sample",
-        named,
-        (
-            Column.text("Sample", "sample_id"),
-            Column.name("True class", "label"),
-            Column.name("Predicted", "predicted"),
-            *WHERE,
-            *SHARES,
+        Table(
+            f"{name}-regions",
+            "Where the weight falls, in the mean over samples, with the 95 % interval by groups",
+            means,
+            (
+                *REGION_COLUMNS,
+                Column.name("Predicted", "predicted", lambda label: "all" if pd.isna(label) else label),
+                *SHARES,
+                Column.interval("Difference in points", "difference", numbers.points_interval, ("low", "high")),
+                Column(
+                    "Images",
+                    ("images", "groups"),
+                    lambda images, groups: f"{numbers.count(images)} ({numbers.many(groups, 'group')})",
+                ),
+            ),
         ),
-        folded=True,
-    )
+        Table(
+            f"{name}-samples",
+            "Where the weight falls in each sample",
+            described.dropna(subset=["share"]).reset_index(drop=True),
+            (
+                Column.text("Sample", "sample_id"),
+                Column.name("True class", "label"),
+                Column.name("Predicted", "predicted"),
+                *REGION_COLUMNS,
+                *SHARES,
+            ),
+            folded=True,
+        ),
+        time,
+    ]

@@ -1,7 +1,8 @@
-"""Part: what a forest looks at: the importance of each pixel as an image, and the top of its first tree."""
+"""Kind `trees`: what a forest looks at: the importance of each pixel as an image, and the top of its first tree."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,7 @@ def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     """Importance as an image, by channel as a table, and a tree."""
     run = evidence.first_run(study.model)
     forest = read_forest(run.folder)
-    styles = class_styles(forest.classes)
-    tree = _tree(name, study, forest, styles)
+    tree = _tree(name, study, forest)
     importance = pixel_importance(forest)
     if importance is None:
         return [
@@ -40,12 +40,11 @@ def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
             ),
             tree,
         ]
-    kept = forest.features.kept if isinstance(forest.features, SelectedPixels) else None
     selected = ""
-    if kept is not None:
-        counts = f"{numbers.count(len(kept))} selected values of {numbers.count(importance.size)}"
+    if isinstance(forest.features, SelectedPixels):
+        counts = f"{numbers.count(len(forest.features.kept))} selected values of {numbers.count(importance.size)}"
         selected = f" It was given {counts}; the others are white."
-    return [
+    parts: list[Block] = [
         Text(
             f"Importance is the share of the impurity that splits on a pixel remove, in the mean over the "
             f"{numbers.many(len(forest.forest.estimators_), 'tree')} of {study.model} (repeat {run.repeat}); all "
@@ -53,9 +52,12 @@ def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
             f"some importance too.{selected}"
         ),
         _image(name, study, importance),
-        *([_by_channel(name, importance)] if importance.shape[2] > 1 else []),
-        tree,
     ]
+    if importance.shape[2] > 1:
+        data = pd.DataFrame({"channel": _CHANNELS[importance.shape[2]], "importance": importance.sum(axis=(0, 1))})
+        columns = Column.name("Channel", "channel"), Column("Share of the importance", "importance", numbers.percent)
+        parts.append(Table(f"{name}-channels", "Importance by colour", data, columns))
+    return [*parts, tree]
 
 
 def pixel_importance(forest: ForestClassifier) -> np.ndarray | None:
@@ -105,16 +107,49 @@ def _image(name: str, study: Study, importance: np.ndarray) -> Figure:
     )
 
 
-def _by_channel(name: str, importance: np.ndarray) -> Table:
-    channels = _CHANNELS[importance.shape[2]]
-    data = pd.DataFrame({"channel": channels, "importance": importance.sum(axis=(0, 1))})
-    columns = Column.name("Channel", "channel"), Column("Share of the importance", "importance", numbers.percent)
-    return Table(f"{name}-channels", "Importance by colour", data, columns)
+@dataclass(frozen=True)
+class _DrawnTree:
+    """A tree on axes: the names of its features, and the colour of each class in the order of the forest."""
+
+    axes: Axes
+    tree: Any
+    features: list[str]
+    styles: dict[str, Style]
+
+    def question(self, node: int) -> str:
+        """What a node asks; nothing for a leaf."""
+        feature = int(self.tree.feature[node])
+        threshold = f"{self.tree.threshold[node]:.4g}".replace("-", numbers.MINUS)
+        return f"{self.features[feature]} ≤ {threshold}" if feature >= 0 else ""
+
+    def draw(self, node: int, depth: int, place: float) -> None:
+        """Draw a node at (place, -depth) and what is below it to `DEPTH`; every level has room for a full tree."""
+        tree, axes = self.tree, self.axes
+        children = [int(tree.children_left[node]), int(tree.children_right[node])]
+        splits = children[0] >= 0
+        for child, side, answer in zip(children if splits else [], (-1, 1), ("yes", "no"), strict=False):
+            below = place + side / 2 ** (depth + 2)
+            if depth < DEPTH:
+                axes.plot([place, below], [-depth, -depth - 1], color=QUIET, linewidth=0.9, zorder=1)
+                if depth == 0:
+                    align = "right" if side < 0 else "left"
+                    axes.text((place + 2 * below) / 3, -0.6, f"{answer} ", ha=align, fontsize=7)
+                self.draw(child, depth + 1, below)
+            else:
+                axes.plot([place, below], [-depth, -depth - 0.58], color=QUIET, linewidth=0.9, zorder=1)
+                axes.text(below, -depth - 0.64, "…", ha="center", va="center", color=QUIET, fontsize=8)
+        shares = tree.value[node][0] / tree.value[node][0].sum()
+        label, style = list(self.styles.items())[int(shares.argmax())]
+        rows = float(tree.weighted_n_node_samples[node] / tree.weighted_n_node_samples[0])
+        lines = [f"{numbers.percent(rows)} of rows", f"{label}: {numbers.percent(float(shares.max()))}"]
+        text = "\n".join([self.question(node), *lines] if splits else lines)
+        colours = {"facecolor": shade(style.colour), "edgecolor": style.colour}
+        box: dict[str, Any] = {"boxstyle": "round,pad=0.35", "linewidth": 1.2, **colours}
+        axes.text(place, -depth, text, ha="center", va="center", fontsize=6.2, linespacing=1.25, zorder=2, bbox=box)
 
 
-def _tree(name: str, study: Study, forest: ForestClassifier, styles: dict[str, Style]) -> Figure:
+def _tree(name: str, study: Study, forest: ForestClassifier) -> Figure:
     tree = forest.forest.estimators_[0].tree_
-    names = feature_names(forest)
     unit = "scores" if isinstance(forest.features, Pca) else "grey levels"
     with drawing.style():
         canvas = Canvas(figsize=(drawing.WIDTH, 4.3))
@@ -122,65 +157,26 @@ def _tree(name: str, study: Study, forest: ForestClassifier, styles: dict[str, S
         axes.set_axis_off()
         axes.set_xlim(0, 1)
         axes.set_ylim(-DEPTH - 0.72, 0.42)
-        _branch(axes, tree, 0, 0, 0.5, forest.classes, names, styles)
+        drawn = _DrawnTree(axes, tree, feature_names(forest), class_styles(forest.classes))
+        drawn.draw(0, 0, 0.5)
         svg = drawing.to_svg(canvas)
-    root = _test(tree, 0, names).replace("\n", ", ")
+    root = drawn.question(0).replace("\n", ", ")
     return Figure(
         f"{name}-tree",
-        f"{study.model}: the first of its trees, down to depth {DEPTH} of {numbers.count(tree.max_depth)}. A node says "
-        f"what is asked ({unit}; to the left where it holds), the share of training rows that reach it, and the class "
-        "that most of them have, with its share; frames have the colour of that class. Dots stand for branches that "
+        f"{study.model}: the first of its trees, down to depth {min(DEPTH, tree.max_depth)} of "
+        f"{numbers.count(tree.max_depth)}. A node shows its test ({unit}; to the left where it holds), the share "
+        "of training rows that reach it, and the most frequent class among them with its share; frames have the colour of that class. Dots stand for branches that "
         "are not drawn. Rows and columns count from 0.",
         f"Top of a decision tree with {numbers.count(int(tree.n_leaves))} leaves. "
-        + ("It asks nothing." if tree.node_count == 1 else f"Its root asks: {root}."),
+        + ("It tests nothing." if tree.node_count == 1 else f"The test of its root: {root}."),
         svg,
     )
-
-
-def _branch(
-    axes: Axes,
-    tree: Any,
-    node: int,
-    depth: int,
-    place: float,
-    classes: list[str],
-    names: list[str],
-    styles: dict[str, Style],
-) -> None:
-    """Draw a node at (place, -depth) and, down to `DEPTH`, what is below it; every level has room for a full tree."""
-    children = [int(tree.children_left[node]), int(tree.children_right[node])]
-    splits = children[0] >= 0
-    called = classes[int(tree.value[node][0].argmax())]
-    share = float(tree.value[node][0].max() / tree.value[node][0].sum())
-    rows = float(tree.weighted_n_node_samples[node] / tree.weighted_n_node_samples[0])
-    lines = [*([_test(tree, node, names)] if splits else []), f"{numbers.percent(rows)} of rows"]
-    style = styles[called]
-    for child, side, answer in zip(children if splits else [], (-1, 1), ("yes", "no"), strict=False):
-        there = place + side / 2 ** (depth + 2)
-        if depth < DEPTH:
-            axes.plot([place, there], [-depth, -depth - 1], color=QUIET, linewidth=0.9, zorder=1)
-            if depth == 0:
-                axes.text((place + 2 * there) / 3, -0.6, f"{answer} ", ha="right" if side < 0 else "left", fontsize=7)
-            _branch(axes, tree, child, depth + 1, there, classes, names, styles)
-        else:
-            axes.plot([place, there], [-depth, -depth - 0.58], color=QUIET, linewidth=0.9, zorder=1)
-            axes.text(there, -depth - 0.64, "…", ha="center", va="center", color=QUIET, fontsize=8)
-    text = "\n".join([*lines, f"{called}: {numbers.percent(share)}"])
-    colours = {"facecolor": shade(style.colour), "edgecolor": style.colour}
-    box: dict[str, Any] = {"boxstyle": "round,pad=0.35", "linewidth": 1.2, **colours}
-    axes.text(place, -depth, text, ha="center", va="center", fontsize=6.2, linespacing=1.25, zorder=2, bbox=box)
 
 
 def shade(colour: str) -> tuple[float, float, float]:
     """A colour thinned with white until text can be read on it."""
     red, green, blue = to_rgb(colour)
     return 1 - 0.13 * (1 - red), 1 - 0.13 * (1 - green), 1 - 0.13 * (1 - blue)
-
-
-def _test(tree: Any, node: int, names: list[str]) -> str:
-    """What a node asks."""
-    feature = int(tree.feature[node])
-    return f"{names[feature]} ≤ {tree.threshold[node]:.4g}".replace("-", numbers.MINUS) if feature >= 0 else ""
 
 
 def feature_names(forest: ForestClassifier) -> list[str]:
