@@ -165,8 +165,8 @@ def _tree(name: str, study: Study, forest: ForestClassifier) -> Figure:
         f"{name}-tree",
         f"{study.model}: the first of its trees, down to depth {min(DEPTH, tree.max_depth)} of "
         f"{numbers.count(tree.max_depth)}. A node shows its test ({unit}; to the left where it holds), the share "
-        "of training rows that reach it, and the most frequent class among them with its share; frames have the colour of that class. Dots stand for branches that "
-        "are not drawn. Rows and columns count from 0.",
+        "of training rows that reach it, and the most frequent class among them with its share; frames have the "
+        "colour of that class. Dots stand for branches that are not drawn. Rows and columns count from 0.",
         f"Top of a decision tree with {numbers.count(int(tree.n_leaves))} leaves. "
         + ("It tests nothing." if tree.node_count == 1 else f"The test of its root: {root}."),
         svg,
