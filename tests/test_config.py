@@ -221,8 +221,23 @@ def test_costs_become_a_matrix_in_the_order_of_the_classes():
     raw = changed(["datasets", "fibres", "costs"], {"NHNF": {"HNF": 5}, "HNF": {"NHNF": 1}})
     raw["datasets"]["fibres"]["decide_by"] = "cost"
     dataset = load(raw).datasets["fibres"]
-    assert dataset.cost_matrix == ((0, 1), (5, 0))
+    assert dataset.cost_matrix == dataset.verdict_costs == ((0, 1), (5, 0))
     assert dataset.deciding_metric == "cost_per_100"
+    raw["datasets"]["fibres"]["decide_by"] = "accuracy"
+    assert load(raw).datasets["fibres"].verdict_costs is None
+
+
+@pytest.mark.parametrize("decide_by", ["cost", "accuracy"])
+def test_votes_are_refused_where_cost_decides_alone(decide_by):
+    by_vote = with_blend("fibres", members=EXAMPLE["datasets"]["fibres"]["models"][:2], by="vote")
+    gathered = changed(["datasets", "fibres", "aggregate"], "vote")
+    for raw, message in ((by_vote, "'both' blends by: vote"), (gathered, "aggregate: vote gives no probabilities")):
+        raw["datasets"]["fibres"] |= {"costs": {"NHNF": {"HNF": 5}, "HNF": {"NHNF": 1}}, "decide_by": decide_by}
+        if decide_by == "accuracy":
+            load(raw)
+        else:
+            with pytest.raises(ConfigError, match=message):
+                load(raw)
 
 
 def test_models_are_compared_on_samples_where_masks_label_them():

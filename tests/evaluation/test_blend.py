@@ -20,8 +20,8 @@ from gradewise import tables
 from gradewise.command import UserError
 from gradewise.evaluation.blend import blend, blend_probabilities
 from gradewise.evaluation.evaluate import evaluate
-from gradewise.evaluation.verdicts import gather
 from gradewise.families.load import load
+from gradewise.verdicts import gather
 
 CLASSES = ["A", "B", "C"]
 COSTS = {

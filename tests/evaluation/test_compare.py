@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,30 @@ def test_costs_are_compared_where_they_decide(tmp_path: Path) -> None:
     mean = paid.groupby(test["model"]).mean()
     assert row["difference"] == pytest.approx(100 * (mean["a"] - mean["b"]))
     assert row["low"] < row["difference"] < row["high"]
+
+
+def test_samples_get_the_class_of_least_expected_cost_where_cost_decides(
+    make: Callable[..., Any], tmp_path: Path
+) -> None:
+    made = make({"a": 2.0, "b": 0.5}, repeats=1, tiles=2)
+    costs = np.array([[0.0, 1.0, 1.0], [3.0, 0.0, 1.0], [10.0, 3.0, 0.0]])
+    output = tmp_path / "comparisons.parquet"
+    compare(
+        dataset="d",
+        results=made.folder,
+        level="sample",
+        classes=CLASSES,
+        metric="cost_per_100",
+        costs=costs.tolist(),
+        seed=1,
+        output=output,
+    )
+    paid = []
+    for path in made.predictions:
+        test = tables.read(path, role="test")
+        called = (test[[f"p_{name}" for name in CLASSES]].to_numpy(dtype=np.float64) @ costs).argmin(axis=1)
+        paid.append(costs[pd.Categorical(test["label"], categories=CLASSES).codes, called].mean())
+    assert tables.read(output)["difference"].item() == pytest.approx(100 * (paid[0] - paid[1]))
 
 
 def test_costs_that_are_not_given_are_asked_for(tmp_path: Path) -> None:

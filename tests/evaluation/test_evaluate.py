@@ -114,6 +114,34 @@ def test_metrics_of_grades_are_left_out_of_unordered_classes(graded: Any, tmp_pa
     assert not set(metrics["metric"]) & {"quadratic_kappa", "adjacent_accuracy", "grade_error", "far_errors"}
 
 
+COSTS = [[0.0, 1.0, 1.0], [3.0, 0.0, 1.0], [10.0, 3.0, 0.0]]
+
+
+def test_where_cost_decides_samples_and_images_get_the_class_of_least_expected_cost(
+    make: Callable[..., Any], tmp_path: Path
+) -> None:
+    # logits of skill 2 among noise of variance 2 give calibrated probabilities
+    made = make({"calibrated": 2.0}, groups=100)
+    cost, accuracy = {}, {}
+    for least_cost in (False, True):
+        metrics, verdicts = run(made, tmp_path / str(least_cost), costs=COSTS, least_cost=least_cost)
+        chances = verdicts[[f"p_{name}" for name in CLASSES]].to_numpy(dtype=np.float64)
+        scores = chances @ np.array(COSTS) if least_cost else -chances
+        assert verdicts["predicted"].tolist() == np.take(CLASSES, scores.argmin(axis=1)).tolist()
+        for level in ("image", "sample"):
+            where = {"model": "calibrated", "repeat": None, "role": "test", "level": level}
+            cost[level, least_cost] = value(metrics, metric="cost_per_100", **where)["value"]
+            accuracy[level, least_cost] = value(metrics, metric="accuracy", **where)["value"]
+    for level in ("image", "sample"):
+        assert cost[level, True] < 0.9 * cost[level, False]
+        assert accuracy[level, True] < accuracy[level, False]
+
+
+def test_least_cost_needs_costs(graded: Any, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--least_cost needs --costs"):
+        run(graded, tmp_path, least_cost=True)
+
+
 def test_an_absent_class_is_null_and_not_zero(make: Callable[..., Any], tmp_path: Path) -> None:
     made = make({"model": 1.0}, classes=("A", "B"), groups=12, images_per_group=1, repeats=1)
     for path in made.predictions:

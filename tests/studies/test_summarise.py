@@ -140,6 +140,16 @@ def test_each_repeat_chooses_by_its_own_validation_images_and_never_by_test(answ
     assert json.loads(found.loc["k 5", "test"]["settings"]) == {"k": 5, "C": [1, 2]}
 
 
+def test_cells_get_the_class_of_least_expected_cost_where_cost_decides(folder, answer, summed_up):
+    answer(0, {"a": {"test": 1.0}})
+    path = folder / "studies/study/0/predictions.parquet"
+    unsure = tables.read(path).assign(p_A=np.float32(0.7), p_B=np.float32(0.3), predicted="A")
+    with tables.appending(path, predictions_of_cells_schema(CLASSES)) as append:
+        append(unsure.loc[unsure["label"] == "B"])
+    assert summed_up({"a": {}}).loc["a", "test"]["value"] == 0
+    assert summed_up({"a": {}}, costs=[[0, 1], [4, 0]]).loc["a", "test"]["value"] == 1
+
+
 def test_cells_that_err_on_the_same_images_agree_fully_and_leave_a_vote_nothing_to_gain(folder, answer, summed_up):
     shares = {"validation": 0.5, "test": 0.7}
     answer(0, {"a": shares, "b": shares})

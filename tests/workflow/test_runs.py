@@ -78,6 +78,36 @@ def test_masks_label_tiles_and_the_two_most_suspicious_decide_on_an_image(finish
     np.testing.assert_allclose(forest, top.loc[forest.index], rtol=1e-6)
 
 
+def test_where_cost_decides_verdicts_have_the_least_expected_cost_and_models_are_ranked_by_it(finished):
+    results = finished / "results/fibres"
+    verdicts = tables.read(results / "verdicts.parquet")
+    defective = verdicts["p_NHNF"] * 5 > verdicts["p_HNF"]
+    assert list(verdicts["predicted"]) == list(np.where(defective, "NHNF", "HNF"))
+    assert (defective & (verdicts["p_NHNF"] < 0.5)).any()
+    recommendation = json.loads((results / "recommendation.json").read_text())
+    metrics = tables.read(results / "metrics.parquet").query("metric == 'cost_per_100' and level == 'sample'")
+    measured = metrics.query("role == 'test' and `repeat`.isna()").set_index("model")["value"]
+    scores = {candidate["model"]: candidate["score"]["value"] for candidate in recommendation["ranking"]}
+    assert scores == measured.sort_values().to_dict()
+    assert list(scores.values()) == sorted(scores.values())
+    for model in scores:
+        test = tables.read(results / f"models/{model}/0/predictions.parquet", role="test")
+        called = np.where(test["p_NHNF"] * 5 > test["p_HNF"], "NHNF", "HNF")
+        paid = np.where(test["label"] == called, 0, np.where(called == "HNF", 5, 1))
+        assert scores[model] == pytest.approx(100 * paid.mean())
+
+
+def test_the_report_says_which_class_is_the_verdict_where_mistakes_cost(finished):
+    assert "The verdict is the class of least expected cost" in (finished / "reports/fibres.html").read_text()
+    assert "The verdict is" not in (finished / "reports/fruit.html").read_text()
+
+
+def test_another_metric_that_decides_trains_no_model_again(replan):
+    jobs = replan(lambda raw: raw["datasets"]["fibres"].update(decide_by="accuracy"))
+    evaluated = {"plan": 1, "evaluate": 1, "compare": 1, "recommend": 1, "report": 1, "summarise": 1}
+    assert jobs == evaluated | {"study_page": 1, "index": 1, "all": 1}
+
+
 def test_the_example_in_python_predicts_what_the_run_predicted(finished):
     photos = sorted((finished / "results/fruit/simulated/images").iterdir())[:3]
     command = [sys.executable, ROOT / "examples/predict.py", "results/fruit/models/forest-colour/0", *photos]

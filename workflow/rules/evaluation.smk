@@ -78,6 +78,7 @@ rule evaluate:
         aggregate=lambda wildcards: to_json(dataset_of(wildcards).aggregate),
         level=lambda wildcards: dataset_of(wildcards).deciding_level,
         costs=costs_of,
+        least_cost=lambda wildcards: dataset_of(wildcards).verdict_costs is not None,
         code=code_version("gradewise.evaluation.evaluate"),
     shell:
         "python -m gradewise.evaluation.evaluate"
@@ -88,8 +89,9 @@ rule evaluate:
         " --ordered {params.ordered}"
         " --aggregate {params.aggregate:q}"
         " --level {params.level}"
-        " --metrics {output.metrics}"
         " --costs {params.costs:q}"
+        " --least_cost {params.least_cost}"
+        " --metrics {output.metrics}"
         " --verdicts {output.verdicts}"
         " --calibration {output.calibration}"
         " --subgroups {output.subgroups}"

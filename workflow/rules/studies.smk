@@ -98,6 +98,7 @@ rule summarise:
         classes=classes_of,
         positive=lambda wildcards: to_json(dataset_of(wildcards).positive),
         aggregate=lambda wildcards: to_json(dataset_of(wildcards).aggregate),
+        costs=lambda wildcards: to_json(dataset_of(wildcards).verdict_costs),
         folder=lambda wildcards, output: Path(output.cells).parent,
         code=code_version("gradewise.studies.summarise"),
     shell:
@@ -107,6 +108,7 @@ rule summarise:
         " --classes {params.classes:q}"
         " --positive {params.positive:q}"
         " --aggregate {params.aggregate:q}"
+        " --costs {params.costs:q}"
         " --output {params.folder}"
         " 2>&1 | tee {log}"
 

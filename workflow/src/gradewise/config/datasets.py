@@ -39,7 +39,8 @@ class Dataset(Source):
     )
     decide_by: Annotated[str, AfterValidator(_deciding)] = Field(
         "accuracy",
-        description="metric that ranks models; cost needs costs, metrics of grades need ordered: true",
+        description="metric that ranks models; cost needs costs, and verdicts are then the classes of least expected "
+        "cost; metrics of grades need ordered: true",
         json_schema_extra={"enum": list(deciding())},
     )
     decide_on: Literal["image", "sample"] | None = Field(
@@ -127,6 +128,11 @@ class Dataset(Source):
             self.positive is None or len(self.classes) != 2
         ):
             raise ValueError("aggregate: max and {top: n} need two classes and positive")
+        if self.aggregate == "vote" and self.verdict_costs is not None:
+            raise ValueError(
+                f"aggregate: vote gives no probabilities, and decide_by: {self.decide_by} predicts the class of least "
+                "expected cost; use mean, max or {top: n}"
+            )
         if self.evaluation.predefined:
             roles = {table.role for table in self.tables or ()}
             if self.tables is None or not {"train", "test"} <= roles or None in roles:
@@ -160,6 +166,11 @@ class Dataset(Source):
         if self.costs is None:
             return None
         return tuple(tuple(self.costs[true].get(predicted, 0.0) for predicted in self.classes) for true in self.classes)
+
+    @property
+    def verdict_costs(self) -> tuple[tuple[float, ...], ...] | None:
+        """The cost matrix where cost decides, so that verdicts are classes of least expected cost; otherwise None."""
+        return self.cost_matrix if deciding()[self.decide_by].needs == "costs" else None
 
     def _check_costs(self, costs: dict[str, dict[str, float]]) -> None:
         for name in [*costs, *(predicted for row in costs.values() for predicted in row)]:

@@ -17,11 +17,12 @@ import pandas as pd
 
 from gradewise import command, tables
 from gradewise.command import UserError
-from gradewise.evaluation.verdicts import Aggregate, Level, check_labels, gather
+from gradewise.config.aggregation import Aggregate
 from gradewise.families.run import count_roles, write_json
 from gradewise.families.schemas import predictions_schema
 from gradewise.provenance import versions
 from gradewise.results import Results
+from gradewise.verdicts import Level, check_labels, classify, gather
 
 
 def blend(
@@ -100,7 +101,7 @@ def blend(
     stacked = np.stack([frame.loc[shared, columns].to_numpy(dtype=np.float64) for frame in frames])
     blended = blend_probabilities(stacked, by)
     frame = frames[0].loc[shared].reset_index()
-    frame["predicted"] = np.take(classes, blended.argmax(axis=1))
+    frame["predicted"] = np.take(classes, classify(blended))
     frame[columns] = blended.astype(np.float32)
     tables.write(frame, output / "predictions.parquet", predictions_schema(classes))
     settings = {
@@ -128,7 +129,7 @@ def blend_probabilities(stacked: np.ndarray, by: Literal["probability", "vote"])
     Returns
     -------
     ndarray, shape (n, k)
-        Rows add up to one, and their greatest entry is the verdict.
+        Rows add up to one, and their greatest entry is the most probable class.
     """
     means = stacked.mean(axis=0)
     if by == "probability":

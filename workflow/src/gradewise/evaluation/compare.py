@@ -21,10 +21,10 @@ from gradewise.evaluation.counting import confusions
 from gradewise.evaluation.intervals import Deletions, Spread, delete_each, difference_interval, effective, spread
 from gradewise.evaluation.schemas import COMPARISONS
 from gradewise.evaluation.significance import Statistic
-from gradewise.evaluation.verdicts import Level
 from gradewise.metrics import Counts, Metric, deciding
 from gradewise.provenance import derive_seed
 from gradewise.results import Results
+from gradewise.verdicts import Level, reclassify
 
 NOTHING = Spread(np.nan, np.nan)
 
@@ -95,7 +95,8 @@ def compare(
     metric : str
         What is compared; one of `metrics` that `decide_by` may name.
     costs : list of list of float, optional
-        Cost of each prediction, a row per true class; what `cost_per_100` needs.
+        Cost of each prediction, a row per true class, where the metric needs it; samples then get the class of least
+        expected cost.
     seed : int
         Of permutation tests.
     output : Path
@@ -109,7 +110,8 @@ def compare(
     chosen = _metric(metric, ordered, costs is not None)
     matrix = None if costs is None else np.array(costs)
     files = Results(results)
-    table, trained = _of_images(files) if level == "image" else _of_samples(files)
+    decisive = matrix if chosen.needs == "costs" else None
+    table, trained = _of_images(files) if level == "image" else _of_samples(files, classes, decisive)
     models = files.models()
     design, tested = collect(table, trained, models, classes, results)
     rows = [
@@ -150,11 +152,12 @@ def _of_images(results: Results) -> tuple[pd.DataFrame, pd.Series]:
     return table.rename(columns={"image_id": "unit"}), trained
 
 
-def _of_samples(results: Results) -> tuple[pd.DataFrame, pd.Series]:
+def _of_samples(results: Results, classes: list[str], costs: np.ndarray | None) -> tuple[pd.DataFrame, pd.Series]:
     """Predictions of test samples with a column `unit` (the sample's name), and how many each model was trained on."""
+    columns = ["sample_id", "group", "label", "predicted", *(f"p_{name}" for name in classes)]
     parts, models = [], []
     for run in results.runs():
-        part = tables.read(run.predictions, columns=["sample_id", "group", "label", "predicted"], role="test")
+        part = reclassify(tables.read(run.predictions, columns=columns, role="test"), classes, costs)
         parts.append(part.rename(columns={"sample_id": "unit"}).assign(model=run.model, repeat=run.repeat))
         models += [run.model] * len(tables.read(run.predictions, columns=["group"], role="train"))
     return pd.concat(parts, ignore_index=True), pd.Series(models).value_counts()

@@ -17,14 +17,15 @@ import pandas as pd
 
 from gradewise import command, tables
 from gradewise.command import UserError
+from gradewise.config.aggregation import Aggregate
 from gradewise.evaluation.calibration import calibrate
 from gradewise.evaluation.estimates import Estimate, estimate
 from gradewise.evaluation.schemas import CALIBRATION, METRICS, SUBGROUPS, verdicts_schema
 from gradewise.evaluation.subgroups import describe, measure_subgroups
 from gradewise.evaluation.totals import Totals, add_up
-from gradewise.evaluation.verdicts import Aggregate, Level, check_labels, gather
 from gradewise.progress import track
 from gradewise.results import Results
+from gradewise.verdicts import Level, check_labels, gather, reclassify
 
 ROLES = ("train", "validation", "test")
 LEVELS: tuple[Level, Level] = ("sample", "image")
@@ -41,6 +42,7 @@ def evaluate(
     aggregate: Aggregate = "mean",
     level: Level = "image",
     costs: list[list[float]] | None = None,
+    least_cost: bool = False,
     metrics: Path,
     verdicts: Path,
     calibration: Path,
@@ -70,6 +72,8 @@ def evaluate(
         What calibration and subgroups speak of.
     costs : list of list of float, optional
         Cost of each prediction, a row per true class, both in the order of the classes; adds the cost of 100 verdicts.
+    least_cost : bool
+        Whether the class of least expected cost is predicted, of samples and images; otherwise the most probable class.
     metrics, verdicts, calibration, subgroups : Path
         Tables written.
 
@@ -80,10 +84,13 @@ def evaluate(
     """
     if positive is not None and positive not in classes:
         raise UserError(f"--positive {positive}: not one of the classes {classes}")
+    if least_cost and costs is None:
+        raise UserError("--least_cost needs --costs; give the cost of each prediction")
     files = Results(results)
     runs = list(files.runs())
     images = tables.read(Results(files.dataset).table("manifest"))
     matrix = None if costs is None else np.array(costs)
+    decisive = matrix if least_cost else None
     labels = images.set_index("image_id")["label"]
     groups = pd.Index(images["group"].unique())
     targets = _targets(classes, positive)
@@ -93,9 +100,9 @@ def evaluate(
     parts: dict[tuple[str, str, str], list[_Part]] = defaultdict(list)
     for run in track(runs, len(runs), "prediction files"):
         model, repeat = _identity(run.record, classes)
-        samples = tables.read(run.predictions)
+        samples = reclassify(tables.read(run.predictions), classes, decisive)
         check_labels(run.predictions, labels, samples["image_id"], classes)
-        by_image = gather(samples, labels, classes, positive, aggregate)
+        by_image = gather(samples, labels, classes, positive, aggregate, decisive)
         gathered.append(by_image.assign(model=model, repeat=repeat))
         for each, table in zip(LEVELS, (samples, by_image), strict=True):
             if each == level:

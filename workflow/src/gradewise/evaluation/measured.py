@@ -9,14 +9,15 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from gradewise import tables
 from gradewise.command import UserError
 from gradewise.config.datasets import Dataset
 from gradewise.evaluation.estimates import Estimate
-from gradewise.evaluation.verdicts import Level
 from gradewise.results import Results
+from gradewise.verdicts import Level, reclassify
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,10 @@ class Measured:
 
     def _read_samples(self, model: str) -> pd.DataFrame:
         parts = [tables.read(run.predictions, role="test").assign(repeat=run.repeat) for run in self.runs_of(model)]
-        samples = pd.concat(parts, ignore_index=True)
+        costs = self.settings.verdict_costs
+        samples = reclassify(
+            pd.concat(parts, ignore_index=True), self.classes, None if costs is None else np.array(costs)
+        )
         return samples.assign(unit=samples["sample_id"])
 
     def runs_of(self, model: str) -> list[Run]:

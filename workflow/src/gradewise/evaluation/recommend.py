@@ -35,9 +35,9 @@ from gradewise.evaluation.recommendation import (
     validation_warning,
     weakest,
 )
-from gradewise.evaluation.verdicts import Level
 from gradewise.images.clues import TOGETHER
 from gradewise.metrics import METRICS, Counts
+from gradewise.verdicts import Level
 
 NOTABLE = 0.05
 """Gain over the most frequent class from which a clue may explain a model's accuracy."""

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gradewise.evaluation import power
 from gradewise.evaluation.estimates import Estimate, known
-from gradewise.evaluation.verdicts import Level
 from gradewise.metrics import METRICS
+from gradewise.verdicts import Level
 
 SIGNIFICANT = 0.05
 """Adjusted p values below this make two models distinguishable."""

@@ -16,11 +16,11 @@ from gradewise.evaluation.measured import Measured
 from gradewise.evaluation.measured import Run as Run
 from gradewise.evaluation.measured import row_estimate as row_estimate
 from gradewise.evaluation.recommendation import Recommendation
-from gradewise.evaluation.verdicts import Level
 from gradewise.provenance import hash_file
 from gradewise.report import numbers
 from gradewise.report.numbers import Estimate
 from gradewise.report.palette import Style, styles
+from gradewise.verdicts import Level
 
 
 @dataclass(frozen=True)

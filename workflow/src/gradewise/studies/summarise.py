@@ -18,14 +18,15 @@ from numpy.typing import ArrayLike
 
 from gradewise import command, tables
 from gradewise.command import UserError
+from gradewise.config.aggregation import Aggregate
 from gradewise.evaluation import estimates, intervals
-from gradewise.evaluation.verdicts import Aggregate, check_labels, gather
 from gradewise.results import Results
 from gradewise.studies.cell_runs import read_runs
 from gradewise.studies.cells import in_words
 from gradewise.studies.measures import MEASURES, recorded
 from gradewise.studies.planned import read_cells
 from gradewise.studies.schemas import AGREEMENTS, CELLS, CURVES
+from gradewise.verdicts import check_labels, gather
 
 ROLES = ("train", "validation", "test")
 ALL = "*"
@@ -40,6 +41,7 @@ def summarise(
     classes: list[str],
     positive: str | None = None,
     aggregate: Aggregate = "mean",
+    costs: list[list[float]] | None = None,
     output: Path,
 ) -> None:
     """Sum up a study that varies settings.
@@ -56,6 +58,8 @@ def summarise(
         The class that some ways to gather look for.
     aggregate : {"mean", "max", "vote"} or Top
         From the samples of an image to a verdict on it.
+    costs : list of list of float, optional
+        Cost of each prediction, a row per true class, where verdicts are classes of least expected cost.
     output : Path
         Folder for `cells.parquet`, `agreements.parquet` and `curves.parquet`.
 
@@ -67,12 +71,13 @@ def summarise(
     below = Results(results)
     planned = read_cells(below, study)
     labels = tables.read(below.table("manifest"), columns=["image_id", "label"]).set_index("image_id")["label"]
+    matrix = None if costs is None else np.array(costs)
     verdicts, measures, hits, curves = [], [], [], []
     for run in read_runs(below, study, planned):
         of_run = {"cell": run.cell, "repeat": run.repeat}
         predictions = run.predictions()
         check_labels(run.file, labels, predictions["image_id"], classes)
-        gathered = gather(predictions, labels, classes, positive, aggregate)
+        gathered = gather(predictions, labels, classes, positive, aggregate, matrix)
         verdicts.append(gathered[["role", "image_id", "group", "label", "predicted"]].assign(**of_run))
         values = {name: recorded(run.record, name) for name in MEASURES}
         measures += [{**of_run, "measure": name, "value": value} for name, value in values.items() if value is not None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from gradewise.config.datasets import Dataset
 from gradewise.evaluation.recommend import baseline_of, ground_of
 from gradewise.evaluation.recommendation import Baseline, Criterion
 from gradewise.metrics import METRICS
@@ -39,7 +40,20 @@ def section(evidence: Evidence) -> Section:
             "undefined": any(evidence.estimates(level)["value"].isna().any() for level in evidence.levels),
             "inverse": [metric_names.name(metric) for metric in shown if metric_names.lower_is_better(metric)],
             "explanations": metric_names.explained(shown),
+            "verdicts": _verdicts(evidence.settings),
         },
+    )
+
+
+def _verdicts(settings: Dataset) -> str:
+    """Which class is the verdict, where mistakes have costs; otherwise empty."""
+    if settings.costs is None:
+        return ""
+    if settings.verdict_costs is not None:
+        return "The verdict is the class of least expected cost under a model's probabilities, in all metrics."
+    return (
+        "The verdict is the most probable class, also where its cost is measured. With decide_by: cost it would be the "
+        "class of least expected cost."
     )
 
 

@@ -1,7 +1,8 @@
-"""Gathers the samples of each image (its tiles, say) to one verdict on the image.
+"""From probabilities to verdicts: which class is predicted for a sample, and for an image from its samples.
 
-What goes in is a run's `predictions.parquet`; what comes out has one row an image. The truth about an image is the
-manifest's label, since samples may carry labels of their own (from masks).
+What goes in is a run's `predictions.parquet`, whose column `predicted` is the most probable class of each sample. Where
+cost decides, `classify` replaces it by the class of least expected cost. The truth about an image is the manifest's
+label, since samples may carry labels of their own (from masks).
 """
 
 from __future__ import annotations
@@ -13,14 +14,52 @@ import numpy as np
 import pandas as pd
 
 from gradewise.command import UserError
-from gradewise.config.aggregation import Top
+from gradewise.config.aggregation import Aggregate
 
 Level = Literal["image", "sample"]
-Aggregate = Literal["mean", "max", "vote"] | Top
+
+ROUNDING = 1e-9
+"""Expected costs whose relative difference is below this are equal."""
+
+
+def classify(probabilities: np.ndarray, costs: np.ndarray | None = None) -> np.ndarray:
+    """Predicted class of each sample or image.
+
+    Without costs it is the most probable class. With costs it is the class of least expected cost (Elkan 2001, IJCAI
+    973, Equation 1); of several such classes the most probable. Of equals, the first.
+
+    Parameters
+    ----------
+    probabilities : ndarray, shape (n, k)
+    costs : ndarray, shape (k, k), optional
+        Cost of each prediction, a row per true class.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Positions of the classes.
+    """
+    if costs is None:
+        return np.asarray(probabilities.argmax(axis=1))
+    expected = probabilities @ costs
+    least = np.isclose(expected, expected.min(axis=1, keepdims=True), rtol=ROUNDING, atol=0)
+    return np.asarray(np.where(least, probabilities, -1.0).argmax(axis=1))
+
+
+def reclassify(predictions: pd.DataFrame, classes: list[str], costs: np.ndarray | None) -> pd.DataFrame:
+    """Predictions of samples with `predicted` as `classify` has it; without costs they stay as they are."""
+    if costs is None:
+        return predictions
+    return predictions.assign(predicted=np.take(classes, classify(_probabilities(predictions, classes), costs)))
 
 
 def gather(
-    predictions: pd.DataFrame, labels: pd.Series, classes: list[str], positive: str | None, aggregate: Aggregate
+    predictions: pd.DataFrame,
+    labels: pd.Series,
+    classes: list[str],
+    positive: str | None,
+    aggregate: Aggregate,
+    costs: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Verdicts on images from the probabilities of their samples.
 
@@ -37,7 +76,10 @@ def gather(
     aggregate : {"mean", "max", "vote"} or Top
         mean: mean probability of each class. vote: share of samples whose most probable class it is; ties go to the
         higher mean probability. max, top: the highest, or the mean of the k highest, probability of the positive class
-        among the samples (all of them where there are fewer); an image is positive from 0.5 on.
+        among the samples (all of them where there are fewer); ties go to the positive class, so that without costs an
+        image is positive from 0.5 on.
+    costs : ndarray, shape (k, k), optional
+        Cost of each prediction, a row per true class, where the verdict is the class of least expected cost.
 
     Returns
     -------
@@ -47,15 +89,17 @@ def gather(
     Raises
     ------
     UserError
-        Where `max` or `top` lack two classes of which one is positive.
+        Where `max` or `top` lack two classes of which one is positive, or votes meet costs.
     """
     codes, images = pd.factorize(predictions["image_id"])
-    probabilities = predictions[[f"p_{name}" for name in classes]].to_numpy(dtype=np.float64)
+    probabilities = _probabilities(predictions, classes)
     samples = np.bincount(codes)
     means = _sums(codes, probabilities, len(images)) / samples[:, None]
     if aggregate == "mean":
-        gathered, chosen = means, means.argmax(axis=1)
+        gathered, chosen = means, classify(means, costs)
     elif aggregate == "vote":
+        if costs is not None:
+            raise UserError("aggregate: vote gives shares of samples, no probabilities, so expected costs are unknown")
         votes = _sums(codes, np.eye(len(classes))[probabilities.argmax(axis=1)], len(images))
         # Votes differ by whole numbers and means by at most one: half a mean decides ties and nothing else.
         gathered, chosen = votes / samples[:, None], (votes + means / 2).argmax(axis=1)
@@ -64,9 +108,10 @@ def gather(
             raise UserError("aggregate: max and {top: k} need two classes and positive")
         at = classes.index(positive)
         highest = _mean_of_highest(codes, probabilities[:, at], samples, 1 if aggregate == "max" else aggregate.top)
-        gathered = np.empty((len(images), 2))
-        gathered[:, at], gathered[:, 1 - at] = highest, 1 - highest
-        chosen = np.where(highest >= 0.5, at, 1 - at)
+        order = [at, 1 - at]  # ties go to the first
+        positive_first = np.stack([highest, 1 - highest], axis=1)
+        gathered = positive_first[:, order]
+        chosen = np.take(order, classify(positive_first, None if costs is None else costs[np.ix_(order, order)]))
     first = np.full(len(images), -1)
     first[codes[::-1]] = np.arange(len(codes))[::-1]
     verdicts = predictions[["image_id", "group", "role"]].iloc[first].reset_index(drop=True)
@@ -75,6 +120,11 @@ def gather(
     for position, name in enumerate(classes):
         verdicts[f"p_{name}"] = gathered[:, position].astype(np.float32)
     return verdicts
+
+
+def _probabilities(predictions: pd.DataFrame, classes: list[str]) -> np.ndarray:
+    probabilities: np.ndarray = predictions[[f"p_{name}" for name in classes]].to_numpy(dtype=np.float64)
+    return probabilities
 
 
 def _sums(codes: np.ndarray, values: np.ndarray, length: int) -> np.ndarray:
