@@ -84,7 +84,7 @@ class Config(Section):
             )
         if blend.by == "vote" and dataset.verdict_costs is not None:
             raise ValueError(
-                f"datasets.{name}.models: {wanted!r} blends by: vote, which gives no probabilities, and decide_by: "
+                f"datasets.{name}.models: {model_name!r} blends by: vote, which gives no probabilities, and decide_by: "
                 f"{dataset.decide_by} predicts the class of least expected cost; blend by: probability"
             )
         if blend.over == "repeats" and not dataset.evaluation.one_test:
