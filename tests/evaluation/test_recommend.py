@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from gradewise.evaluation.recommendation import (
     MANY_ALIKE,
     SIGNIFICANT,
     Candidate,
+    ClassesImbalanced,
     ClassResult,
     ClueExplains,
     ConstantPrediction,
@@ -260,6 +262,19 @@ def test_what_the_audit_found_becomes_warnings(results: Path) -> None:
     ]
     assert recommended(results, clue | {"low": 0.4}).warned(ClueExplains) == []
     assert recommended(results, clue | {"value": 0.449}).warned(ClueExplains) == []
+
+
+@pytest.mark.parametrize("decide_by", [None, "accuracy", "balanced_accuracy"])
+def test_another_metric_is_proposed_where_classes_are_out_of_balance_and_none_was_chosen(
+    results: Path, tmp_path: Path, decide_by: str | None
+) -> None:
+    results = shutil.copytree(results, tmp_path / "results")
+    settings = Dataset.model_validate_json((results / "plan/settings.json").read_text())
+    (results / "plan/settings.json").write_text(to_json(settings.model_copy(update={"decide_by": decide_by})))
+    record = recommended(results, {"check": "class imbalance", "severity": "notice", "subject": "A", "value": 0.8})
+    expected = [] if decide_by else [ClassesImbalanced(most_frequent="A", share=0.8, proposed="balanced_accuracy")]
+    assert record.warned(ClassesImbalanced) == expected
+    assert recommended(results).warned(ClassesImbalanced) == []
 
 
 def test_the_schema_is_the_one_shipped() -> None:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from gradewise import tables
-from gradewise.images.audit import audit
+from gradewise.images.audit import _balance, audit
 from gradewise.images.schemas import AUDIT
 from gradewise.simulate.drawing import smooth_noise
 
@@ -66,6 +66,18 @@ def test_clean_images_give_neutral_facts_only(world):
     found = world.audit(operator=["x", "y", "z"] * 20, number=np.arange(60))
     assert set(found["severity"]) == {"fact"}
     assert set(found["check"]) == {"class balance", "clue"}
+
+
+@pytest.mark.parametrize(("classes", "most", "told"), [(2, 75, False), (2, 76, True), (4, 37, False), (4, 38, True)])
+def test_classes_are_out_of_balance_from_one_and_a_half_equal_shares_on(classes, most, told):
+    names = [str(number) for number in range(classes)]
+    labels = ["0"] * most + [names[1 + number % (classes - 1)] for number in range(100 - most)]
+    found = pd.DataFrame(_balance(pd.DataFrame({"label": labels}), names, 0)).set_index("check")
+    assert ("class imbalance" in found.index) == told
+    if told:
+        finding = found.loc["class imbalance"]
+        assert (finding["severity"], finding["subject"], finding["value"]) == ("notice", "0", most / 100)
+        assert f"{most}.0% of images are 0" in finding["text"]
 
 
 def test_copies_under_another_label_are_listed_and_not_dropped(world):

@@ -9,6 +9,7 @@ from gradewise.evaluation.recommendation import (
     Accuracy,
     Baseline,
     Candidate,
+    ClassesImbalanced,
     ClassNeverPredicted,
     ClassResult,
     ConstantPrediction,
@@ -247,6 +248,12 @@ def test_a_model_above_within_and_below_guessing() -> None:
     assert plain(sentences.baseline_sentence(record([candidate("net", Estimate(0.9))], []))) == (
         f"{guess}; net is right for 90.0 %."
     )
+
+
+def test_where_one_class_is_frequent_balanced_accuracy_is_proposed() -> None:
+    told = sentences.imbalance_sentence(ClassesImbalanced(most_frequent="sound", share=0.83))
+    assert f"{numbers.percent(0.83)} of images are sound" in told
+    assert told.endswith("consider decide_by: balanced_accuracy.")
 
 
 def test_costs_are_told_in_the_unit_of_the_user() -> None:

@@ -13,7 +13,7 @@ from gradewise.config.evaluation import Evaluation
 from gradewise.config.section import suggestion
 from gradewise.config.simulations import MangoSimulation, NanofibreSimulation
 from gradewise.config.sources import Source, Table
-from gradewise.metrics import deciding
+from gradewise.metrics import METRICS, Metric, deciding
 
 
 def _deciding(word: str) -> str:
@@ -37,11 +37,11 @@ class Dataset(Source):
         description="cost of a mistake: {true class: {predicted class: cost}} for every pair of different classes; a "
         "correct prediction costs 0 unless given",
     )
-    decide_by: Annotated[str, AfterValidator(_deciding)] = Field(
-        "accuracy",
+    decide_by: Annotated[str, AfterValidator(_deciding)] | None = Field(
+        None,
         description="metric that ranks models; cost needs costs, and verdicts are then the classes of least expected "
-        "cost; metrics of grades need ordered: true",
-        json_schema_extra={"enum": list(deciding())},
+        "cost; metrics of grades need ordered: true; null: accuracy, with a warning where classes are out of balance",
+        json_schema_extra={"enum": [*deciding(), None]},
     )
     decide_on: Literal["image", "sample"] | None = Field(
         None,
@@ -114,7 +114,7 @@ class Dataset(Source):
             self._check_merge(self.merge)
         if self.costs is not None:
             self._check_costs(self.costs)
-        missing = deciding()[self.decide_by].missing(self.ordered, self.costs is not None)
+        missing = self._decisive.missing(self.ordered, self.costs is not None)
         if missing == "costs":
             raise ValueError(f"decide_by: {self.decide_by} needs costs: {{true class: {{predicted class: cost}}}}")
         if missing == "grades":
@@ -158,7 +158,7 @@ class Dataset(Source):
     @property
     def deciding_metric(self) -> str:
         """The metric that the recommendation ranks models by, as named in `metrics.parquet`."""
-        return deciding()[self.decide_by].name
+        return self._decisive.name
 
     @property
     def cost_matrix(self) -> tuple[tuple[float, ...], ...] | None:
@@ -170,7 +170,11 @@ class Dataset(Source):
     @property
     def verdict_costs(self) -> tuple[tuple[float, ...], ...] | None:
         """The cost matrix where cost decides, so that verdicts are classes of least expected cost; otherwise None."""
-        return self.cost_matrix if deciding()[self.decide_by].needs == "costs" else None
+        return self.cost_matrix if self._decisive.needs == "costs" else None
+
+    @property
+    def _decisive(self) -> Metric:
+        return METRICS["accuracy"] if self.decide_by is None else deciding()[self.decide_by]
 
     def _check_costs(self, costs: dict[str, dict[str, float]]) -> None:
         for name in [*costs, *(predicted for row in costs.values() for predicted in row)]:

@@ -20,6 +20,7 @@ from gradewise.evaluation.recommendation import (
     Baseline,
     Candidate,
     Caution,
+    ClassesImbalanced,
     ClassNeverPredicted,
     ClassResult,
     ClueExplains,
@@ -97,7 +98,7 @@ def recommendation_of(measured: Measured) -> Recommendation:
         warnings += [ClassNeverPredicted(classes=never)] if never else []
         warnings += _disagreements(measured, choice.model, criterion)
         warnings += clue_warnings(measured.audit, measured, choice.model)
-    warnings += [*_look_alikes(measured), *_constant(measured, criterion.level)]
+    warnings += [*_look_alikes(measured), *_constant(measured, criterion.level), *_imbalance(measured)]
     return Recommendation(
         dataset=measured.dataset,
         criterion=criterion,
@@ -210,6 +211,14 @@ def _look_alikes(measured: Measured) -> Iterator[Caution]:
         warning = look_alike_warning(float(share), measured.settings.group is not None)
         if warning is not None:
             yield warning
+
+
+def _imbalance(measured: Measured) -> Iterator[ClassesImbalanced]:
+    """Where the audit found classes out of balance and the user chose no metric."""
+    audit = measured.audit
+    if measured.settings.decide_by is None:
+        for finding in audit.loc[audit["check"] == "class imbalance"].itertuples(index=False):
+            yield ClassesImbalanced(most_frequent=finding.subject, share=finding.value)
 
 
 def _constant(measured: Measured, level: Level) -> Iterator[ConstantPrediction]:

@@ -207,6 +207,15 @@ class ClueExplains(Record):
     accuracy: Estimate = Field(description="of the choice, on images")
 
 
+class ClassesImbalanced(Record):
+    """Most images are of one class, and accuracy decides only because the configuration names no metric."""
+
+    code: Literal["classes_imbalanced"] = "classes_imbalanced"
+    most_frequent: str = Field(description="the class")
+    share: float = Field(description="of images that are of that class")
+    proposed: str = Field(default="balanced_accuracy", description="what decide_by should rather name")
+
+
 Caution = (
     GuessingBeatsAll
     | NotBetterThanBaseline
@@ -216,6 +225,7 @@ Caution = (
     | ClassNeverPredicted
     | OtherMetricDisagrees
     | ClueExplains
+    | ClassesImbalanced
 )
 
 

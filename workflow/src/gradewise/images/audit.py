@@ -29,6 +29,9 @@ DETERMINED = 0.95
 MANY_OF_A_VALUE = 5
 """Minimum number of images per value, on average, for it to mean something that no two classes share a value."""
 
+IMBALANCED = 1.5
+"""If more than this many times an equal share of the images is of one class, classes are out of balance."""
+
 FEW_GROUPS = 5
 """Number of groups below which a class may be recognised by its groups alone."""
 
@@ -245,6 +248,13 @@ def _balance(images: pd.DataFrame, classes: list[str], unusable: int) -> list[Fi
         )
         for name in classes
     ]
+    times = shares.max() * len(classes)
+    if times > IMBALANCED:
+        text = f"{shares.max():.1%} of images are {shares.idxmax()}, {times:.1f} times an equal share: accuracy hardly "
+        text += "counts mistakes on the other classes, balanced accuracy counts all classes alike"
+        findings.append(
+            _finding("class imbalance", "notice", text, subject=str(shares.idxmax()), value=float(shares.max()))
+        )
     if unusable:
         text = f"{unusable} files could not be used"
         findings.append(_finding("set aside", "notice", text, value=unusable / (unusable + len(images))))

@@ -12,6 +12,7 @@ from gradewise.evaluation.recommendation import (
     SIGNIFICANT,
     Accuracy,
     Candidate,
+    ClassesImbalanced,
     ClassNeverPredicted,
     ClueExplains,
     ConstantPrediction,
@@ -40,6 +41,7 @@ def sentences(record: Recommendation, aggregate: str | Top | None = None) -> lis
     texts = [
         accuracy_sentence(record),
         plain_sentence(record.plain_accuracy),
+        *map(imbalance_sentence, record.warned(ClassesImbalanced)),
         *map(alike_sentence, record.warned(LookAlikes)),
         *(validation_sentence(record, warning) for warning in record.warned(ValidationAboveTest)),
         other_level_sentence(record),
@@ -292,6 +294,14 @@ def plain_sentence(plain: Accuracy | None) -> str | None:
     return (
         f"Its plain accuracy is {numbers.percent_interval(plain.accuracy)}, {compared} the "
         f"{numbers.percent(plain.baseline.value)} of always predicting {plain.baseline.predicted}."
+    )
+
+
+def imbalance_sentence(warning: ClassesImbalanced) -> str:
+    """That accuracy, which decides by default, hardly counts the classes that are rare."""
+    return (
+        f"{numbers.percent(warning.share)} of images are {warning.most_frequent}, and accuracy hardly counts mistakes "
+        f"on the other classes. It decides here because decide_by is not set; consider decide_by: {warning.proposed}."
     )
 
 

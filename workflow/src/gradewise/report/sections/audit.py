@@ -17,7 +17,7 @@ ORDER = 20
 PAIRS_SHOWN, ALIKE_SHOWN = 8, 4
 ROWS_SHOWN = 50
 COPIES = ("exact duplicate", "near duplicate")
-TOLD_ONCE = ("copy across roles", "column equals label", "clue equals label")
+TOLD_ONCE = ("copy across roles", "column equals label", "clue equals label", "class imbalance")
 """Checks of which only the first finding is written out."""
 
 
