@@ -7,7 +7,7 @@ the cell, and `runs.json` is a list of records like `run.json`. Networks are run
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,21 +95,18 @@ def write_runs(
     For each view the task, its table of samples and its cells are given; `cells` has the order of the configuration.
     """
     records = {}
+    unknown = dict.fromkeys(("seconds_predict_per_sample", "peak_memory_mb", "model_bytes"))
     with tables.appending(output / "predictions.parquet", predictions_of_cells_schema(classes)) as append:
         for task, table, fitted in tasks:
             view_hash = hash_file(task.inputs[0])
             for run in fitted:
+                cell = run.cell
+                identity = Identity(task.dataset, cell.run, cell.family, cell.view, task.repeat, classes, run.seed)
                 frame = predictions_table(table, classes, run.probabilities.astype(np.float32))
-                append(frame.assign(cell=run.cell.name))
-                records[run.cell.name] = {"cell": run.cell.name, **_record(task, run, frame, view_hash)}
+                append(frame.assign(cell=cell.name))
+                record = describe_run(identity, frame, view_hash, run.settings, run.cost, unknown)
+                records[cell.name] = {"cell": cell.name, **record}
     write_json(output / "runs.json", [records[cell.name] for cell in cells])
-
-
-def _record(task: Task, run: FittedCell, frame: pd.DataFrame, view_hash: str) -> dict[str, Any]:
-    cell = run.cell
-    identity = Identity(task.dataset, cell.run, cell.family, cell.view, task.repeat, task.classes, run.seed)
-    unknown = dict.fromkeys(("seconds_predict_per_sample", "peak_memory_mb", "model_bytes"))
-    return describe_run(identity, frame, view_hash, run.settings, run.cost, unknown)
 
 
 def read_runs(results: Results, study: str, planned: VariedCells) -> Iterator[CellRun]:
@@ -120,8 +117,7 @@ def read_runs(results: Results, study: str, planned: VariedCells) -> Iterator[Ce
     UserError
         Where a cell has none.
     """
-    own = planned.cells[0].family in OF_OWN_RUNS
-    read: Callable[[Results, str, int, Sequence[Cell]], Iterator[CellRun]] = _own_runs if own else _shared_runs
+    read = _own_runs if planned.cells[0].family in OF_OWN_RUNS else _shared_runs
     for repeat in range(planned.repeats):
         yield from read(results, study, repeat, planned.cells)
 
@@ -135,7 +131,7 @@ def _own_runs(results: Results, study: str, repeat: int, cells: Sequence[Cell]) 
 
 
 def _shared_runs(results: Results, study: str, repeat: int, cells: Sequence[Cell]) -> Iterator[CellRun]:
-    folder = results.folder / "studies" / study / str(repeat)
+    folder = results.study(study) / str(repeat)
     records = {record["cell"]: record for record in json.loads((folder / "runs.json").read_text())}
     missing = [cell.name for cell in cells if cell.name not in records]
     if missing:

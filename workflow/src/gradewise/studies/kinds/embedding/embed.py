@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from gradewise import command, tables
 from gradewise.evaluation import intervals
 from gradewise.evaluation.estimates import Estimate, hit_rate, share
-from gradewise.families.pca_svm.classifier import PcaSvmClassifier, read_pca_svm
+from gradewise.families.pca_svm.classifier import read_pca_svm
 from gradewise.families.pca_svm.svm import scale
 from gradewise.provenance import derive_seed
 from gradewise.studies.kinds.embedding.neighbours import vote
@@ -78,9 +78,10 @@ def embed(
         )
     table = draw_groups(table, MOST_SAMPLES, derive_seed(seed, "embed"))
     trained = read_pca_svm(model)
-    scores = _scaled_scores(trained, features, list(table["sample_id"]))
+    scores = np.stack(tables.read(features).set_index("sample_id")["scores"].loc[table["sample_id"]].to_numpy())
+    scores = scale(scores[:, : len(trained.pca.components)], trained.pca.explained_variance, trained.settings)
     log.info("%d samples of %d groups, %d components", len(table), table["group"].nunique(), scores.shape[1])
-    embeddings, measured = [], [separation(scores, table, trained.classes, embedded=False)]
+    embeddings, separations = [], [separation(scores, table, trained.classes, embedded=False)]
     with threadpool_limits(threads):
         for count in sorted(set(dimensions)):
             start = time.perf_counter()
@@ -88,14 +89,12 @@ def embed(
             seconds = time.perf_counter() - start
             separated = separation(places, table, trained.classes, embedded=True)
             log.info("t-SNE in %d dimensions: divergence %.2f, %.1f s", count, divergence, seconds)
-            named = dict(zip("xyz", [*places.T.astype(float), np.full(len(places), np.nan)], strict=False))
-            embeddings.append(table.assign(dimensions=count, **named))
-            measured.append(separated.assign(divergence=divergence, seconds=seconds))
-    columns = EMBEDDING.names
-    everywhere = pd.concat(embeddings, ignore_index=True).astype({"dimensions": "int32"})
-    tables.write(everywhere[columns], output / "embedding.parquet", EMBEDDING)
-    everything = pd.concat(measured, ignore_index=True).astype({"dimensions": "int32"})
-    tables.write(everything, output / "separation.parquet", SEPARATION)
+            coordinates = dict(zip("xyz", [*places.T.astype(float), np.full(len(places), np.nan)], strict=False))
+            embeddings.append(table.assign(dimensions=count, **coordinates))
+            separations.append(separated.assign(divergence=divergence, seconds=seconds))
+    for name, parts, schema in (("embedding", embeddings, EMBEDDING), ("separation", separations, SEPARATION)):
+        whole = pd.concat(parts, ignore_index=True).astype({"dimensions": "int32"})
+        tables.write(whole[schema.names], output / f"{name}.parquet", schema)
 
 
 def draw_groups(table: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
@@ -161,13 +160,6 @@ def _mean(groups: np.ndarray, values: np.ndarray) -> Estimate:
     count = intervals.effective(by_cell[0, :, 1])
     ends = intervals.interval(deletions.value, intervals.spread(deletions, count), (-1.0, 1.0), count)
     return Estimate(deletions.value, *ends)
-
-
-def _scaled_scores(trained: PcaSvmClassifier, features: Path, wanted: list[str]) -> np.ndarray:
-    """Scores of samples as a classifier sees them."""
-    scores = tables.read(features).set_index("sample_id")["scores"].loc[wanted]
-    kept = len(trained.pca.components)
-    return scale(np.stack(scores.to_numpy())[:, :kept], trained.pca.explained_variance, trained.settings)
 
 
 if __name__ == "__main__":

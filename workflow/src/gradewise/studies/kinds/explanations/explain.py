@@ -93,8 +93,12 @@ def explain(
     explained = Explained(network, derive_seed(seed, "lime"))
     weights, seconds = _explain_all(explained, table, pixels, list(dict.fromkeys(methods)))
     falls = _falls(table, weights, seconds, regions)
-    known = {name: marks for name, marks in regions.items() if any(region is not None for region in marks)}
-    stacked = {name: _stacked(marks, pixels.shape[:3]) for name, marks in known.items()}
+    unknown = np.full(pixels.shape[1:3], np.nan, dtype=np.float32)
+    stacked = {
+        name: np.stack([unknown if marked is None else marked for marked in of_samples])
+        for name, of_samples in regions.items()
+        if any(marked is not None for marked in of_samples)
+    }
     write_arrays(output / "explanations.npz", {"pixels": pixels, **weights, **stacked})
     tables.write(table, output / "shown.parquet", SHOWN)
     tables.write(falls, output / "explanations.parquet", EXPLANATIONS)
@@ -130,11 +134,11 @@ def _explain_all(
     """Weights (n, height, width) of each method, and the seconds that each sample took."""
     weights: dict[str, list[np.ndarray]] = {method: [] for method in methods}
     seconds: dict[str, list[float]] = {method: [] for method in methods}
-    answers = list(zip(pixels, table["predicted"], strict=True))
-    for sample, predicted in track(answers, len(answers), "samples explained"):
+    predictions = [explained.model.classes.index(name) for name in table["predicted"]]
+    for sample, predicted in track(zip(pixels, predictions, strict=True), len(table), "samples explained"):
         for method in methods:
             start = time.perf_counter()
-            weights[method].append(explained.weights(method, sample, explained.model.classes.index(predicted)))
+            weights[method].append(explained.weights(method, sample, predicted))
             seconds[method].append(time.perf_counter() - start)
     return {method: np.stack(maps) for method, maps in weights.items()}, seconds
 
@@ -142,17 +146,19 @@ def _explain_all(
 def _falls(
     table: pd.DataFrame, weights: dict[str, np.ndarray], seconds: dict[str, list[float]], regions: dict[str, Regions]
 ) -> pd.DataFrame:
-    rows: list[tuple[Any, ...]] = []
+    """Rows of `EXPLANATIONS`."""
+    parts = []
     for method, maps in weights.items():
         for name in REGIONS:
-            for sample_id, weight, region, took in zip(
-                table["sample_id"], maps, regions[name], seconds[method], strict=True
-            ):
-                area = None if region is None else float(region.mean(dtype=np.float64))
-                share = share_on(weight, region) if region is not None and area else None
-                rows.append((sample_id, method, name, share, area if share is not None else None, took))
-    falls = pd.DataFrame(rows, columns=["sample_id", "method", "region", "share", "area", "seconds"])
-    return falls.astype({"share": float, "area": float})
+            areas = [np.nan if region is None else float(region.mean(dtype=np.float64)) for region in regions[name]]
+            shares = [
+                share_on(weight, region) if region is not None and area else None
+                for weight, region, area in zip(maps, regions[name], areas, strict=True)
+            ]
+            part = pd.DataFrame({"share": np.array(shares, dtype=float), "area": areas, "seconds": seconds[method]})
+            parts.append(part.assign(sample_id=table["sample_id"], method=method, region=name))
+    falls = pd.concat(parts, ignore_index=True)[EXPLANATIONS.names]
+    return falls.assign(area=falls["area"].where(falls["share"].notna()))
 
 
 def _means(falls: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
@@ -161,11 +167,8 @@ def _means(falls: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     falls = falls.join(of_sample[["group", "predicted"]], on="sample_id").dropna(subset=["share"])
     rows = []
     for (method, region), part in falls.groupby(["method", "region"], sort=False):
-        answers = [(None, part), *part.groupby("predicted")]
-        rows += [
-            {"method": method, "region": region, "predicted": predicted, **_mean(predictions)}
-            for predicted, predictions in answers
-        ]
+        for predicted, samples in ((None, part), *part.groupby("predicted")):
+            rows.append({"method": method, "region": region, "predicted": predicted, **_mean(samples)})
     return pd.DataFrame(rows, columns=WEIGHT_ON_REGIONS.names)
 
 
@@ -184,14 +187,6 @@ def _mean(part: pd.DataFrame) -> dict[str, Any]:
         "images": len(part),
         "groups": part["group"].nunique(),
     }
-
-
-def _stacked(regions: Regions, shape: tuple[int, ...]) -> np.ndarray:
-    stacked = np.full(shape, np.nan, dtype=np.float32)
-    for place, region in enumerate(regions):
-        if region is not None:
-            stacked[place] = region
-    return stacked
 
 
 if __name__ == "__main__":
