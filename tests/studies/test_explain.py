@@ -85,7 +85,7 @@ def write(data, run, output: Path, **options):
 def test_weight_lies_on_what_the_network_looks_at(method):
     pixels = np.full((16, 16, 3), 10, np.uint8)
     pixels[4:8, 8:14] = 250
-    weights = Explained(brightness_network(), seed=0).weights(method, pixels, called=1)
+    weights = Explained(brightness_network(), seed=0).weights(method, pixels, predicted=1)
     region = np.zeros((16, 16))
     region[4:8, 8:14] = 1
     assert weights.shape == (16, 16)

@@ -30,7 +30,7 @@ def read_test(model: Path, classes: list[str]) -> pd.DataFrame:
 
 
 def surest(test: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
-    """One sample of each class: of those that the model gets right the surest, else the one it is least sure of.
+    """The surest correct prediction of each class or, where there is none, the least sure of the wrong ones.
 
     `test` is what `read_test` returns; classes without test samples are left out.
     """
@@ -41,7 +41,7 @@ def surest(test: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
 
 
 def drawn(test: pd.DataFrame, marked: pd.Series, classes: list[str], each: int, seed: int) -> pd.DataFrame:
-    """Samples of images drawn at random, so that what they show in the mean holds for test images at large.
+    """Samples of images drawn at random, so that what they show in the mean holds for test images in general.
 
     `test` is what `read_test` returns, `marked` the share of each sample that its mask marks, by sample_id; null where
     no mask is known. Of each class so many images are drawn or all there are, of different groups as far as there are

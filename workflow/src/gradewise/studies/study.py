@@ -139,8 +139,8 @@ def _parse(section: Any) -> StudySection:
     fault = InitErrorDetails(type="missing", loc=("show",), input=section)
     if show is not None:
         message = "not one of {kinds}.{near}"
-        told = {"kinds": ", ".join(known), "near": suggestion(show, known)}
-        fault = InitErrorDetails(type=PydanticCustomError("kind", message, told), loc=("show",), input=show)
+        words = {"kinds": ", ".join(known), "near": suggestion(show, known)}
+        fault = InitErrorDetails(type=PydanticCustomError("kind", message, words), loc=("show",), input=show)
     raise ValidationError.from_exception_data("study", [fault])
 
 

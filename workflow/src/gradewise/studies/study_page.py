@@ -56,7 +56,7 @@ def study_page(
     assets : Path
         Folder for the tables as CSV and the figures as SVG or PNG.
     summary : Path
-        JSON that tells the index of this page.
+        JSON with which the index lists this page.
     report_page : Path, optional
         The report on the dataset, to link to.
 

@@ -159,7 +159,7 @@ def _rows(
 
 
 def share_of(repeat: pd.Series, group: pd.Series, right: ArrayLike, trials: ArrayLike) -> dict[str, float | None]:
-    """A share over all repeats with its interval by groups, from hits and trials; one value each a row."""
+    """A share over all repeats with its interval by groups, from hits and trials; one value of each per row."""
     counts = np.stack([np.asarray(right, dtype=np.float64), np.asarray(trials, dtype=np.float64)], axis=1)
     by_cell = intervals.cells(pd.factorize(repeat)[0], pd.factorize(group)[0], counts)
     return vars(estimates.share(by_cell))
@@ -221,9 +221,11 @@ def _together(verdict: pd.DataFrame, cells: list[str], classes: list[str], wrong
         {name: test["predicted"].eq(name).groupby([test[key] for key in KEYS]).sum() for name in classes}
     )
     voted = images.assign(predicted=votes.idxmax(axis=1)).reset_index()
-    some = images.assign(predicted=images["label"].where(~wrong.all(axis=1).reindex(images.index), "")).reset_index()
+    any_right = images.assign(
+        predicted=images["label"].where(~wrong.all(axis=1).reindex(images.index), "")
+    ).reset_index()
     common = {"cell": ALL, "settings": "{}"}
-    return [{**common, "measure": "vote", **accuracy(voted)}, {**common, "measure": "any_right", **accuracy(some)}]
+    return [{**common, "measure": "vote", **accuracy(voted)}, {**common, "measure": "any_right", **accuracy(any_right)}]
 
 
 def _curves(curves: list[pd.DataFrame]) -> pd.DataFrame:

@@ -75,7 +75,7 @@ def highlights(
     measures : sequence of str
         Accuracies that the study shows, the most telling first; the first published one is preferred to them.
     choose : callable
-        Takes an accuracy; the row to be told of.
+        Takes an accuracy; the row to be named.
     pattern : str
         Of a published `value` and the name of its `row`.
     """
@@ -100,23 +100,23 @@ def column(rows: Sequence[Row], key: str, heading: str, texts: Sequence[str], ki
 
 
 def measure_columns(
-    rows: Sequence[Row], key: str, measures: Sequence[str], told: Sequence[str]
+    rows: Sequence[Row], key: str, measures: Sequence[str], reported: Sequence[str]
 ) -> tuple[dict[str, list[Any]], list[Column]]:
-    """What was measured and what the source tells, measure by measure: columns of the file, and columns shown.
+    """What was measured and what the source reports, measure by measure: columns of the file, and columns shown.
 
     A measure's values are followed in the file by intervals and by the spread over repeats, where there are any.
     """
     data: dict[str, list[Any]] = {}
     columns = []
-    for measure in dict.fromkeys([*measures, *told]):
+    for measure in dict.fromkeys([*measures, *reported]):
         if measure in measures:
             data |= _values(rows, measure)
             texts = [row.written(measure) for row in rows]
             columns.append(column(rows, key, wording.name(measure), texts))
-        if measure in told:
+        if measure in reported:
             texts = [published.written(row.published.get(measure)) for row in rows]
             data[f"{measure} published"] = texts
-            columns.append(column(rows, key, published.heading(wording.name(measure), len(told) > 1), texts))
+            columns.append(column(rows, key, published.heading(wording.name(measure), len(reported) > 1), texts))
     return data, columns
 
 

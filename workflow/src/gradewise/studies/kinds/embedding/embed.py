@@ -74,7 +74,7 @@ def embed(
     if min(table["group"].nunique(), table["label"].nunique()) < 2:
         raise command.UserError(
             f"{model}: its training samples are of {table['group'].nunique()} groups and {table['label'].nunique()} "
-            "classes; how classes separate can be told of at least two of each"
+            "classes; how classes separate is measured on at least two of each"
         )
     table = draw_groups(table, MOST_SAMPLES, derive_seed(seed, "embed"))
     trained = read_pca_svm(model)

@@ -23,39 +23,38 @@ def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     base = evidence.base
     chosen = {label: _draw(name, base, label, study.each) for label in base.classes}
     if not study.views:
-        shown = [_whole(row) for rows in chosen.values() for row in rows.itertuples(index=False)]
-        return [Gallery(f"{name}-examples", "Images of each class, drawn at random", tuple(shown))]
+        whole = [
+            Picture(
+                pictures.thumbnail(Path(row.path), row.bits),
+                f"{row.image_id} of class {row.label}",
+                (row.label, row.image_id),
+            )
+            for rows in chosen.values()
+            for row in rows.itertuples(index=False)
+        ]
+        return [Gallery(f"{name}-examples", "Images of each class, drawn at random", tuple(whole))]
     caches = {view: base.results.view(view) for view in study.views}
-    words = [f"{view}: {_words(cache)}." for view, cache in caches.items()]
-    shown_by_class: list[Block] = [Text(" ".join(words), "small")]
+    operations = {view: View.model_validate(tables.read_metadata(cache)["view"]) for view, cache in caches.items()}
+    parts: list[Block] = [Text(" ".join(f"{view}: {done.in_words()}." for view, done in operations.items()), "small")]
     for place, (label, rows) in enumerate(chosen.items(), 1):
-        through = [_through(cache, rows) for cache in caches.values()]
+        samples = {view: _through(cache, rows) for view, cache in caches.items()}
         gallery = [
             Picture(of_view[image], f"{image} of class {label} in view {view}", (view, image))
             for image in rows["image_id"]
-            for view, of_view in zip(study.views, through, strict=True)
+            for view, of_view in samples.items()
             if image in of_view
         ]
         if gallery:
             caption = f"Class {label}, drawn at random; of an image with several samples the middle one"
-            shown_by_class.append(Gallery(f"{name}-class-{place}", caption, tuple(gallery)))
-    return shown_by_class
+            parts.append(Gallery(f"{name}-class-{place}", caption, tuple(gallery)))
+    return parts
 
 
-def _words(cache: Path) -> str:
-    return View.model_validate(tables.read_metadata(cache)["view"]).in_words()
-
-
-def _draw(name: str, base: Evidence, label: str, each: int) -> pd.DataFrame:
-    """Images of a class, drawn by the seed of the configuration; all where there are too few."""
-    mine = base.manifest.loc[base.manifest["label"] == label].sort_values("image_id", ignore_index=True)
+def _draw(name: str, base: Evidence, label: str, count: int) -> pd.DataFrame:
+    """Images of a class, drawn by the seed of the configuration; all if there are fewer."""
+    images = base.manifest.loc[base.manifest["label"] == label].sort_values("image_id", ignore_index=True)
     rng = np.random.default_rng(derive_seed(base.seed, base.dataset, name, label))
-    return mine.iloc[np.sort(rng.choice(len(mine), size=min(each, len(mine)), replace=False))]
-
-
-def _whole(row: object) -> Picture:
-    path, bits, label, image = (getattr(row, key) for key in ("path", "bits", "label", "image_id"))
-    return Picture(pictures.thumbnail(Path(path), bits), f"{image} of class {label}", (label, image))
+    return images.iloc[np.sort(rng.choice(len(images), size=min(count, len(images)), replace=False))]
 
 
 def _through(view: Path, rows: pd.DataFrame) -> dict[str, Image.Image]:

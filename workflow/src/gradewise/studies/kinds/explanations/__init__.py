@@ -10,7 +10,7 @@ from gradewise.studies.study import OneModelStudy
 
 
 class Study(OneModelStudy):
-    """Which parts of an image speak for the network's answer, and how much of that lies on the object."""
+    """Which parts of an image speak for the network's prediction, and how much of that lies on the object."""
 
     family: ClassVar = "cnn"
     outputs: ClassVar = ("explanations.npz", "shown.parquet", "explanations.parquet", "weight_on_regions.parquet")

@@ -42,7 +42,7 @@ class Explained:
     model: CnnClassifier
     seed: int
 
-    def weights(self, method: str, pixels: np.ndarray, called: int) -> np.ndarray:
+    def weights(self, method: str, pixels: np.ndarray, predicted: int) -> np.ndarray:
         """How much each pixel of a sample speaks for a class, in units of log odds as far as the method has units.
 
         For uint8 pixels (height, width, channels) and the position of the class, float32 of shape (height, width).
@@ -52,19 +52,19 @@ class Explained:
         explain = {"lime": self._lime, "grad_cam": self._grad_cam, "occlusion": self._occlusion}[method]
         self.model.network.eval()
         batch = self.model.normalise(to_floats(pixels[None], self.model.device))
-        return explain(pixels, batch, called).detach().float().cpu().numpy()
+        return explain(pixels, batch, predicted).detach().float().cpu().numpy()
 
     @cached_property
     def _layers(self) -> tuple[torch.nn.Sequential, dict[str, str]]:
         return pooling_last(self.model.network.features)
 
-    def _log_odds(self, called: int) -> Callable[[Tensor], Tensor]:
+    def _log_odds(self, predicted: int) -> Callable[[Tensor], Tensor]:
         layers, _ = self._layers
 
         def log_odds(batch: Tensor) -> Tensor:
             scores: Tensor = self.model.network.head(layers(batch).flatten(1)) / self.model.temperature
-            others = [place for place in range(scores.shape[1]) if place != called]
-            return scores[:, called] - scores[:, others].logsumexp(1)
+            others = [place for place in range(scores.shape[1]) if place != predicted]
+            return scores[:, predicted] - scores[:, others].logsumexp(1)
 
         return log_odds
 
@@ -72,10 +72,10 @@ class Explained:
     def _batch_size(self) -> int:
         return max(1, BATCH_PIXELS[self.model.device.type] // math.prod(self.model.shape[:2]))
 
-    def _lime(self, pixels: np.ndarray, batch: Tensor, called: int) -> Tensor:
+    def _lime(self, pixels: np.ndarray, batch: Tensor, predicted: int) -> Tensor:
         """Ribeiro, Singh & Guestrin (2016), "Why should I trust you?", KDD; a ridge regression as in their package."""
         segments = torch.from_numpy(superpixels(pixels)).to(batch.device)
-        lime = Lime(self._log_odds(called), SkLearnRidge(alpha=1.0), similarity_func=_similarity)
+        lime = Lime(self._log_odds(predicted), SkLearnRidge(alpha=1.0), similarity_func=_similarity)
         with torch.random.fork_rng(devices=[batch.device] if batch.is_cuda else []):
             torch.manual_seed(self.seed)
             weights: Tensor = lime.attribute(
@@ -86,20 +86,20 @@ class Explained:
             )
         return weights[0, 0]
 
-    def _grad_cam(self, pixels: np.ndarray, batch: Tensor, called: int) -> Tensor:
+    def _grad_cam(self, pixels: np.ndarray, batch: Tensor, predicted: int) -> Tensor:
         """Selvaraju et al. (2017), Grad-CAM, ICCV; maps of the last convolution after its activation."""
         layers, finished = self._layers
         last = layers.get_submodule(list(finished.values())[-1])
-        weights: Tensor = LayerGradCam(self._log_odds(called), last).attribute(batch, relu_attributions=True)
+        weights: Tensor = LayerGradCam(self._log_odds(predicted), last).attribute(batch, relu_attributions=True)
         weights = LayerAttribution.interpolate(weights, self.model.shape[:2], "bilinear")
         return weights[0, 0]
 
-    def _occlusion(self, pixels: np.ndarray, batch: Tensor, called: int) -> Tensor:
+    def _occlusion(self, pixels: np.ndarray, batch: Tensor, predicted: int) -> Tensor:
         """Zeiler & Fergus (2014), Visualizing and understanding convolutional networks, ECCV."""
         height, width, channels = self.model.shape
         side = max(2, min(height, width) // WINDOWS)
         stride = max(1, side // 2)
-        weights: Tensor = Occlusion(self._log_odds(called)).attribute(
+        weights: Tensor = Occlusion(self._log_odds(predicted)).attribute(
             batch,
             sliding_window_shapes=(channels, side, side),
             strides=(channels, stride, stride),

@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 def feature_maps(*, model: Path, samples: Path, layers: list[str], threads: int, output: Path) -> None:
     """Write `maps.npz` and `maps.parquet`.
 
-    Of each class the sample is shown that the model gets right with the highest probability; where it gets none right,
-    the one whose wrong answer has the lowest.
+    Of each class the sample is shown that the model classifies correctly with the highest probability; where it
+    classifies none correctly, the one whose wrong prediction has the lowest.
 
     Parameters
     ----------
@@ -77,15 +77,15 @@ def maps_of(model: CnnClassifier, pixels: np.ndarray, layers: list[str]) -> dict
                 f"layers: the network has no convolution {name!r}.{suggestion(name, finished)} It has "
                 f"{', '.join(finished)}"
             )
-    wanted = {finished[name]: name for name in layers}
+    requested = {finished[name]: name for name in layers}
     maps: dict[str, np.ndarray] = {}
     model.network.eval()
     with torch.inference_mode():
         batch = model.normalise(to_floats(pixels, model.device))
         for name, layer in sequence.named_children():
             batch = layer(batch)
-            if name in wanted:
-                maps[wanted[name]] = batch.cpu().contiguous().numpy()
+            if name in requested:
+                maps[requested[name]] = batch.cpu().contiguous().numpy()
     return {name: maps[name] for name in layers}
 
 

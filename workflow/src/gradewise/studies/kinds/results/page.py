@@ -44,8 +44,8 @@ def short(name: str, study: Study, evidence: StudyEvidence) -> tuple[str, str]:
         best = max(known, key=lambda model: base.estimate(model, "accuracy", role="validation").value or 0.0)
         return Row(best, measured={accuracy: _measured(base, best, accuracy)})
 
-    shown = [measure for measure in ACCURACIES if measure in study.measures]
-    return highlights(rows, shown, choose, "{value}")
+    accuracies = [measure for measure in ACCURACIES if measure in study.measures]
+    return highlights(rows, accuracies, choose, "{value}")
 
 
 def _rows(study: Study, base: Evidence) -> list[Row]:

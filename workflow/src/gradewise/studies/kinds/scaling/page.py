@@ -90,7 +90,7 @@ def _figure(
             for model, part in parts
         ]
         panels.append(Panel(drawn, x, Axis(share=True), "Accuracy on test images [%]"))
-    told = "; ".join(
+    described = "; ".join(
         f"{row.model}, {MEASURES[row.measure].lower()}: exponent {_exponent(row_estimate(row, 'exponent'))}"
         for row in exponents.itertuples(index=False)
         if row.measure in MEASURES
@@ -100,7 +100,7 @@ def _figure(
         "What each model costs by the number of images it is trained on: points are single runs, lines the fitted "
         "power laws."
         + (" Accuracy on test is that of the same runs, with 95 % intervals." if accuracy is not None else ""),
-        f"Growth on logarithmic axes. {told}.",
+        f"Growth on logarithmic axes. {described}.",
         draw(panels, across=2, height=2.6),
     )
 

@@ -24,9 +24,9 @@ def blocks(name: str, study: Study, evidence: StudyEvidence, varied: Varied) -> 
     table = tables.read(evidence.file(name, "agreements.parquet"))
     if table.empty:
         return [Text("Agreement of errors needs at least two rows with test images.")]
-    told = [sentence for sentence in (_same_images(table), _gain(varied)) if sentence]
+    findings = [finding for finding in (_same_images(table), _gain(varied)) if finding]
     sentences: list[Block] = [
-        Text(" ".join(told)),
+        Text(" ".join(findings)),
         Text(
             "The rule: blending helps where the 95 % interval of the vote lies above the test accuracy of the row that "
             "validation would choose, and harms where it lies below; otherwise these images cannot show a difference. "
@@ -55,7 +55,7 @@ def _gain(varied: Varied) -> str | None:
     best, together = varied.best("test"), varied.together
     if best is None or together is None:
         return None
-    alone, vote, some = best.estimate("test"), together.estimate("vote"), together.estimate("any_right")
+    alone, vote, any_right = best.estimate("test"), together.estimate("vote"), together.estimate("any_right")
     if alone.value is None or vote.value is None:
         return None
     if vote.bounds is None:
@@ -68,11 +68,11 @@ def _gain(varied: Varied) -> str | None:
         f"A majority vote of all rows reaches {numbers.percent_interval(vote)} on test, the best row on validation "
         f"({best.name}) {numbers.percent_interval(alone)}: {verdict}"
     )
-    if some.value is None:
+    if any_right.value is None:
         return f"{reached}."
-    possible = numbers.points(some.value - alone.value).removeprefix("+")
+    possible = numbers.points(any_right.value - alone.value).removeprefix("+")
     return (
-        f"{reached}. At least one row is right on {numbers.percent(some.value)} of the images, so even a perfect "
+        f"{reached}. At least one row is right on {numbers.percent(any_right.value)} of the images, so even a perfect "
         f"choice among the rows for each image could gain {possible} points at most."
     )
 

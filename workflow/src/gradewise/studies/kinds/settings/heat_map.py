@@ -73,7 +73,7 @@ def blocks(name: str, study: Study, evidence: StudyEvidence, varied: Varied) -> 
         for axes in every_axes[len(panels) :]:
             axes.set_axis_off()
         svg = drawing.to_svg(canvas)
-    told = "; ".join(
+    described = "; ".join(
         f"{row.name}: " + ", ".join(f"{measure} {numbers.percent(row.estimate(measure).value)}" for measure in measures)
         for row in rows
     )
@@ -83,7 +83,7 @@ def blocks(name: str, study: Study, evidence: StudyEvidence, varied: Varied) -> 
             f"{name}-heat-map",
             f"Image-level accuracy [%] over {x} and {y}; the frame marks the highest of a panel, or the first of "
             f"several.{scale} Intervals stand in the table.",
-            f"Heat maps over {x} and {y}. {told}.",
+            f"Heat maps over {x} and {y}. {described}.",
             svg,
         )
     ]

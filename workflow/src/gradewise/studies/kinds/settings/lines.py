@@ -50,7 +50,7 @@ def blocks(name: str, study: Study, evidence: StudyEvidence, varied: Varied) -> 
         others = {key: value for key, value in row.settings.items() if key not in (along, *study.best_of)}
         lines.setdefault(in_words(others), []).append(row)
     any_published = any(row.published_share(measure) is not None for row in rows for measure in measures)
-    told = "; ".join(
+    described = "; ".join(
         f"{row.name}: " + ", ".join(f"{measure} {row.written(measure)}" for measure in measures)
         for row in rows
         if all(measure in row.measured for measure in measures)
@@ -60,7 +60,7 @@ def blocks(name: str, study: Study, evidence: StudyEvidence, varied: Varied) -> 
     if any_published:
         caption += f" Diamonds: {'published' if study.comparable else published.NOT_COMPARABLE}."
     svg = _draw(lines, measures, places, varied.colour, along, any_published)
-    return [Figure(f"{name}-line", caption, f"Line plot against {along}: {told}.", svg)]
+    return [Figure(f"{name}-line", caption, f"Line plot against {along}: {described}.", svg)]
 
 
 class Places:

@@ -40,7 +40,7 @@ def blocks(name: str, study: Study, evidence: StudyEvidence, varied: Varied) -> 
     base = evidence.base
     baseline = baseline_of(base, base.tested(base.models[0], "image")["label"])
     styles = {measure: Style(varied.colour, LOOK[measure][0], "-") for measure in measures}
-    lines, told, any_published = [], [], False
+    lines, described, any_published = [], [], False
     for row in (*varied.rows, *varied.only_published):
         marks = []
         for slot, (measure, style) in enumerate(styles.items()):
@@ -49,7 +49,7 @@ def blocks(name: str, study: Study, evidence: StudyEvidence, varied: Varied) -> 
             if share is not None:
                 any_published = True
                 marks.append(dots.Mark(Estimate(share), PUBLISHED, hollow=True, slot=slot))
-            told.append(f"{row.name} {row.written(measure)} ({measure})")
+            described.append(f"{row.name} {row.written(measure)} ({measure})")
         lines.append(dots.Line(textwrap.fill(row.name, 44), tuple(marks)))
     legend = [dots.handle(wording.name(measure), style, hollow=LOOK[measure][1]) for measure, style in styles.items()]
     legend += [dots.handle("Published", PUBLISHED, hollow=True)] if any_published else []
@@ -59,7 +59,7 @@ def blocks(name: str, study: Study, evidence: StudyEvidence, varied: Varied) -> 
             f"{name}-marks",
             f"{wording.listed(measures)}; 95 % intervals over all repeats.{diamonds} The dashed line is what always "
             f"predicting {baseline.predicted} would reach on test.",
-            f"Dot plot: {'; '.join(told)}.",
+            f"Dot plot: {'; '.join(described)}.",
             dots.draw(
                 [dots.Panel(lines, dashed=baseline.value)],
                 "Image-level accuracy [%]",

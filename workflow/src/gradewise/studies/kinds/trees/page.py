@@ -84,12 +84,12 @@ def _image(name: str, study: Study, importance: np.ndarray) -> Figure:
     with drawing.style():
         canvas = Canvas(figsize=(across + 1.4, across * height / width + 0.6), dpi=200)
         axes = canvas.add_subplot()
-        shown = axes.imshow(times_even, cmap=SEQUENTIAL, vmin=0, interpolation="none")
+        image = axes.imshow(times_even, cmap=SEQUENTIAL, vmin=0, interpolation="none")
         axes.set_xlabel("Column [px]")
         axes.set_ylabel("Row [px]")
         for side in axes.spines.values():
             side.set_visible(True)
-        bar = canvas.colorbar(shown, ax=axes, shrink=0.9, pad=0.03)
+        bar = canvas.colorbar(image, ax=axes, shrink=0.9, pad=0.03)
         bar.set_label("Importance / even share")
         bar.outline.set_linewidth(0.5)
         svg = drawing.to_svg(canvas)
