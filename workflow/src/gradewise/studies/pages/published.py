@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -46,22 +46,24 @@ def heading(what: str, several: bool) -> str:
     return f"Published, {what if what[1:2].isspace() else what[0].lower() + what[1:]}"
 
 
-def rows_of(name: str, study: StudySection, headings: Mapping[str, str] | None = None) -> list[Table]:
-    """A table of the rows of a study's source, if it has any; keys without a heading are their own."""
-    if not study.published:
-        return []
-    return [as_published(f"{name}-published", study.published, study.comparable, headings)]
-
-
 def as_published(
-    name: str, rows: Iterable[Mapping[str, Published]], comparable: bool, headings: Mapping[str, str] | None = None
-) -> Table:
-    """The rows of the source as a table of their own; keys are headed by themselves where no heading is given."""
-    rows = list(rows)
+    name: str,
+    study: StudySection,
+    rows: Sequence[Mapping[str, Published]] | None = None,
+    headings: Mapping[str, str] | None = None,
+) -> list[Table]:
+    """A table of the rows of a study's source, all of them unless some are given; no table if there are no rows.
+
+    A column without a heading is headed by its key.
+    """
+    rows = study.published if rows is None else rows
+    if not rows:
+        return []
     keys = list(dict.fromkeys(key for row in rows for key in row))
     data = pd.DataFrame([[written(row.get(key)) for key in keys] for row in rows], columns=keys)
-    named = {key: key.replace("_", " ").capitalize() for key in keys} | dict(headings or {})
-    caption = "As published" + ("" if comparable else f": {NOT_COMPARABLE.removeprefix('published ')}")
-    kinds = ["name", *["text"] * len(keys)]
-    columns = tuple(Column(named[key], key, kind=kind) for key, kind in zip(keys, kinds, strict=False))
-    return Table(name, caption, data, columns)
+    caption = "As published" + ("" if study.comparable else f": {NOT_COMPARABLE.removeprefix('published ')}")
+    columns = [
+        Column((headings or {}).get(key, key.replace("_", " ").capitalize()), key, kind="text" if place else "name")
+        for place, key in enumerate(keys)
+    ]
+    return [Table(f"{name}-published", caption, data, tuple(columns))]

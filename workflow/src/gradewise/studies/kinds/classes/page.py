@@ -53,7 +53,7 @@ def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
             "small",
         ),
         *(block for model in study.models for block in confusion.matrices(base, model, f"{name}-confusion-{model}")),
-        *([published.as_published(f"{name}-published", rest, study.comparable)] if rest else []),
+        *published.as_published(name, study, rest),
     ]
 
 

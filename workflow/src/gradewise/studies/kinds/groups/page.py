@@ -35,7 +35,7 @@ def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
             "for further images of the same group; a dash where they never were.",
             "small",
         ),
-        *published.rows_of(name, study, study.columns),
+        *published.as_published(name, study, headings=study.columns),
     ]
 
 

@@ -48,7 +48,7 @@ def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     ]
     if study.published and all("layer" in row for row in study.published):
         return [*ours, *_compared(name, study, layers)]
-    return [*ours, *published.rows_of(name, study.model_copy(update={"comparable": True}))]
+    return [*ours, *published.as_published(name, study.model_copy(update={"comparable": True}))]
 
 
 def _compared(name: str, study: Study, layers: Mapping[str, Mapping[str, str]]) -> list[Block]:

@@ -12,7 +12,7 @@ from gradewise.studies.pages.evidence import StudyEvidence
 
 def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     """The recommendation with the numbers behind it and its rule, and what the source recommends."""
-    return [*recommendation.section(evidence.base).blocks, *published.rows_of(name, study)]
+    return [*recommendation.section(evidence.base).blocks, *published.as_published(name, study)]
 
 
 def short(name: str, study: Study, evidence: StudyEvidence) -> tuple[str, str]:

@@ -57,7 +57,7 @@ def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
             "small",
         ),
         *([] if accuracy is None else [_accuracy_table(name, accuracy)]),
-        *published.rows_of(name, study),
+        *published.as_published(name, study),
     ]
 
 

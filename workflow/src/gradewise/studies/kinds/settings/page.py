@@ -40,7 +40,7 @@ def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
         *([Text(remarks, "small")] if remarks else []),
     ]
     # listed rows carry published values of their own; what else the source has fits no row
-    return parts if isinstance(study.vary, dict) else [*parts, *published.rows_of(name, study)]
+    return parts if isinstance(study.vary, dict) else [*parts, *published.as_published(name, study)]
 
 
 def short(name: str, study: Study, evidence: StudyEvidence) -> tuple[str, str]:
