@@ -15,7 +15,7 @@ import zlib
 import numpy as np
 from simulated import CLASSES, SCHEMES, Trained, outcomes
 
-from gradewise.evaluation.compare import compare_pair
+from gradewise.evaluation.compare import compare_each
 from gradewise.evaluation.estimates import estimate
 from gradewise.metrics import METRICS
 
@@ -63,7 +63,8 @@ def cover_trained(experiments: int) -> None:
                 estimates = estimate(totals, CLASSES, False)
                 for index, metric in enumerate(("accuracy", "roc_auc")):
                     covered[index] += estimates[metric, None].low <= truth[metric] <= estimates[metric, None].high
-                row = compare_pair(first, second, design, METRICS["accuracy"], 0)
+                both = {"first": first, "second": second}
+                (row,) = compare_each(both, [("first", "second")], design, METRICS["accuracy"])
                 covered[2] += row["low"] <= 0 <= row["high"]
             shares = covered / experiments
             columns = f"{shares[0]:8.3f} {shares[1]:8.3f} {shares[2]:10.3f}"

@@ -19,7 +19,9 @@ from gradewise.evaluation.totals import Totals, add_up
 CLASSES = ["bad", "good"]
 SCHEMES = {
     "one split": ("holdout", 1),
+    "3 holdouts": ("holdout", 3),
     "5 holdouts": ("holdout", 5),
+    "3 folds": ("3 folds", 3),
     "5 folds": ("folds", 5),
     "2 x 5 folds": ("folds", 10),
     "5 x same test": ("same", 5),
@@ -30,6 +32,8 @@ def splits(scheme: str, groups: int, rng: np.random.Generator) -> list[np.ndarra
     """Test groups of each repeat."""
     kind, repeats = SCHEMES[scheme]
     size = max(2, round(0.3 * groups))
+    if kind == "3 folds":
+        return np.array_split(rng.permutation(groups), 3)
     if kind == "folds":
         return [part for _ in range(repeats // 5) for part in np.array_split(rng.permutation(groups), 5)]
     if kind == "same":

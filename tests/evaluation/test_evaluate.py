@@ -184,10 +184,12 @@ def test_both_steps_run_from_the_shell(make: Callable[..., Any]) -> None:
     evaluating = ["--positive", "B", "--aggregate", '{"top": 2}']
     for name in ("metrics", "verdicts", "calibration", "subgroups"):
         evaluating += [f"--{name}", str(made.folder / f"{name}.parquet")]
-    comparing = ["--seed", "7", "--metric", "cost_per_100", "--output", str(made.folder / "comparisons.parquet")]
+    comparing = ["--seed", "7", "--metric", "cost_per_100"]
+    comparing += ["--output", str(made.folder / "comparisons.parquet")]
+    comparing += ["--standings", str(made.folder / "standings.parquet")]
     for step, further in (("evaluate", evaluating), ("compare", comparing)):
         command = [sys.executable, "-m", f"gradewise.evaluation.{step}", *common, *further]
         subprocess.run(command, check=True, capture_output=True)
     assert len(tables.read(made.folder / "metrics.parquet")) > 100
-    assert tables.read(made.folder / "comparisons.parquet")["difference"].item() < 0
+    assert tables.read(made.folder / "comparisons.parquet").query("not baseline")["difference"].item() < 0
     assert set(tables.read(made.folder / "calibration.parquet")["part"]) == {"bin", "coverage"}

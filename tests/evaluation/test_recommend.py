@@ -18,13 +18,13 @@ from gradewise.config.section import to_json
 from gradewise.evaluation.compare import compare
 from gradewise.evaluation.estimates import Estimate
 from gradewise.evaluation.evaluate import evaluate
-from gradewise.evaluation.recommend import json_schema, recommend
+from gradewise.evaluation.inference import judge
+from gradewise.evaluation.measured import read
+from gradewise.evaluation.recommend import clue_warnings, json_schema, recommend
 from gradewise.evaluation.recommendation import (
     ACCURACY,
-    CLOSE,
     FALL,
     MANY_ALIKE,
-    SIGNIFICANT,
     Candidate,
     ClassesImbalanced,
     ClassResult,
@@ -35,8 +35,10 @@ from gradewise.evaluation.recommendation import (
     LookAlikes,
     Pair,
     Recommendation,
+    baseline_warning,
     decide,
     disagreements,
+    few_groups_warning,
     look_alike_warning,
     validation_warning,
     weakest,
@@ -53,16 +55,16 @@ SVM = Candidate(model="svm", score=Estimate(0.60, 0.50, 0.70), seconds_fit=1.0)
 
 
 def pair(
-    first: str, second: str, value: float, low: float | None = None, high: float | None = None, p: float | None = None
+    first: str, second: str, value: float, low: float, high: float, margin: float | None = None, groups: int = 1000
 ) -> Pair:
-    return Pair(first=first, second=second, difference=Estimate(value, low, high), p_holm=p, test="mcnemar")
+    conclusion = judge(low, high, margin, groups, 1.0)
+    return Pair(first=first, second=second, difference=Estimate(value, low, high), conclusion=conclusion)
 
 
-TIE = pair("forest", "net", -0.04, -0.11, 0.03, 0.31)
-NEAR_TIE = pair("near", "net", -0.005, -0.075, 0.065, 0.9)
-LEAD = pair("net", "forest", 0.04, 0.01, 0.07, 0.012)
-FAR = pair("net", "svm", 0.30, 0.20, 0.40, 0.0002)
-NARROW = pair("net", "forest", 0.015, 0.002, 0.028, 0.02)
+TIE = pair("forest", "net", -0.04, -0.11, 0.03)
+NEAR_TIE = pair("near", "net", -0.005, -0.075, 0.065)
+LEAD = pair("net", "forest", 0.04, 0.01, 0.07)
+FAR = pair("net", "svm", 0.30, 0.20, 0.40)
 
 
 def chosen(decision: Decision) -> tuple[str | None, str | None, tuple[str, ...], tuple[str, ...]]:
@@ -73,24 +75,30 @@ def test_the_best_model_is_chosen_where_it_leads_beyond_chance() -> None:
     assert chosen(decide([FOREST, NET], [LEAD])) == ("net", "net", (), ("forest",))
 
 
-def test_of_models_that_tie_and_are_close_the_fastest_to_train_is_chosen() -> None:
+def test_models_are_ranked_and_those_not_shown_to_be_worse_tie() -> None:
     decision = decide([NET, NEAR, FOREST, SVM], [NEAR_TIE, TIE, FAR])
-    assert chosen(decision) == ("net", "near", ("near", "forest"), ("svm",))
+    assert chosen(decision) == ("net", "net", ("near", "forest"), ("svm",))
     assert [candidate.model for candidate in decision.ranking] == ["net", "near", "forest", "svm"]
 
 
-@pytest.mark.parametrize(("behind", "choice"), [(CLOSE, "fast"), (CLOSE + 0.0005, "net")])
-def test_a_faster_model_may_be_one_point_behind_and_no_more(behind: float, choice: str) -> None:
-    # scores that are exact in binary, so that the threshold itself is tested
-    net = Candidate(model="net", score=Estimate(0.0 + behind), seconds_fit=120.0)
-    fast = Candidate(model="fast", score=Estimate(0.0), seconds_fit=4.0)
-    assert decide([net, fast], []).choice == choice
+@pytest.mark.parametrize(
+    ("high", "margin", "choice"), [(0.0199, 0.02, "near"), (0.02, 0.02, "net"), (0.0199, None, "net")]
+)
+def test_a_faster_model_needs_to_be_shown_no_worse_than_the_margin(
+    high: float, margin: float | None, choice: str
+) -> None:
+    difference = pair("net", "near", 0.005, -0.01, high, margin, groups=20)
+    assert decide([NET, NEAR], [difference], Criterion(margin=margin)).choice == choice
 
 
-def test_where_costs_decide_no_faster_model_may_be_behind() -> None:
-    net = Candidate(model="net", score=Estimate(30.0), seconds_fit=120.0)
-    fast = Candidate(model="fast", score=Estimate(30.005), seconds_fit=4.0)
-    assert decide([net, fast], [], Criterion(metric="cost_per_100")).choice == "net"
+@pytest.mark.parametrize(("faster", "choice"), [("training", "near"), ("prediction", "net")])
+def test_the_time_that_counts_is_the_one_asked_for(faster: str, choice: str) -> None:
+    times = {"net": (120.0, 0.1), "near": (4.0, 0.3)}
+    candidates = [
+        candidate.model_copy(update={"seconds_per_image": times[candidate.model][1]}) for candidate in (NET, NEAR)
+    ]
+    criterion = Criterion(margin=0.02, faster=faster)
+    assert decide(candidates, [pair("net", "near", 0.005, -0.01, 0.015, 0.02)], criterion).choice == choice
 
 
 def test_a_lead_that_is_not_proven_but_large_still_decides() -> None:
@@ -101,20 +109,46 @@ def test_a_model_never_compared_ties() -> None:
     assert decide([NET, FOREST], []).tied == ("forest",)
 
 
-def test_a_comparison_without_p_value_makes_no_difference() -> None:
-    assert decide([NET, FOREST], [pair("net", "forest", 0.04)]).tied == ("forest",)
+def test_a_comparison_that_tells_nothing_makes_no_difference() -> None:
+    unknown = Pair(first="net", second="forest", difference=Estimate(0.04))
+    assert decide([NET, FOREST], [unknown], Criterion(margin=0.5)).tied == ("forest",)
+    assert decide([NET, FOREST], [unknown], Criterion(margin=0.5)).choice == "net"
+    assert unknown.against == "unknown"
 
 
-@pytest.mark.parametrize(("p", "tied"), [(SIGNIFICANT, ("forest",)), (SIGNIFICANT - 1e-9, ())])
-def test_a_p_value_of_exactly_one_in_twenty_is_a_tie(p: float, tied: tuple[str, ...]) -> None:
-    assert decide([NET, FOREST], [pair("net", "forest", 0.04, 0.0, 0.08, p)]).tied == tied
+def test_a_pair_turns_round() -> None:
+    turned = LEAD.model_copy(update={"probability": 0.9}).seen_from("forest")
+    assert (turned.first, turned.second, turned.conclusion, turned.against) == (
+        "forest",
+        "net",
+        "second better",
+        "worse",
+    )
+    assert turned.difference == Estimate(-0.04, -0.07, -0.01)
+    assert turned.probability == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize(("low", "conclusion"), [(0.0, "undecided"), (1e-9, "likely")])
-def test_a_lead_is_likely_where_its_interval_leaves_out_zero(low: float, conclusion: str) -> None:
-    decision = decide([NET, FOREST], [pair("net", "forest", 0.04, low, 0.08, 0.06)])
-    assert decision.pairs[0].conclusion == conclusion
-    assert decision.likely == (("forest",) if conclusion == "likely" else ())
+@pytest.mark.parametrize(("groups", "expected"), [(10, None), (9, (9, True)), (5, (5, True)), (4, (4, False))])
+def test_few_groups_are_warned_of_below_ten_and_not_compared_below_five(
+    groups: int, expected: tuple[int, bool] | None
+) -> None:
+    warning = few_groups_warning(groups)
+    assert (None if warning is None else (warning.groups, warning.compared)) == expected
+
+
+@pytest.mark.parametrize(
+    ("leader", "choice", "code"),
+    [
+        ("worse", "worse", "guessing_beats_all"),
+        ("better", "undecided", "not_better_than_baseline"),
+        ("better", "worse", "not_better_than_baseline"),
+        ("better", "better", None),
+        ("unknown", "unknown", None),
+    ],
+)
+def test_guessing_is_warned_of_where_models_are_not_shown_to_be_better(leader, choice, code) -> None:
+    warning = baseline_warning(leader, choice)
+    assert (None if warning is None else warning.code) == code
 
 
 def test_models_without_a_score_are_not_considered() -> None:
@@ -128,16 +162,10 @@ def test_without_training_times_the_best_is_chosen() -> None:
 
 
 def test_a_real_difference_within_the_margin_is_equivalence_and_the_faster_is_chosen() -> None:
-    near = Candidate(model="forest", score=Estimate(0.885, 0.80, 0.93), seconds_fit=4.0)
-    decision = decide([NET, near], [NARROW], Criterion(margin=0.03))
+    narrow = (0.015, 0.002, 0.028)
+    decision = decide([NET, FOREST], [pair("net", "forest", *narrow, 0.03)], Criterion(margin=0.03))
     assert (decision.tied, decision.equivalent, decision.choice) == (("forest",), ("forest",), "forest")
-    assert decide([NET, FOREST], [NARROW]).beaten == ("forest",)
-    assert decide([NET, FOREST], [TIE], Criterion(margin=0.02)).equivalent == ()
-
-
-@pytest.mark.parametrize(("margin", "equivalent"), [(0.028, ()), (0.0281, ("forest",))])
-def test_equivalence_needs_the_whole_interval_inside_the_margin(margin: float, equivalent: tuple[str, ...]) -> None:
-    assert decide([NET, FOREST], [NARROW], Criterion(margin=margin)).equivalent == equivalent
+    assert decide([NET, FOREST], [pair("net", "forest", *narrow)]).beaten == ("forest",)
 
 
 def test_the_cheapest_leads_where_cost_decides() -> None:
@@ -216,7 +244,8 @@ def results(make: Callable[..., Any]) -> Path:
     outputs = {name: made.folder / f"{name}.parquet" for name in ("metrics", "verdicts", "calibration", "subgroups")}
     evaluate(dataset="fruit", results=made.folder, classes=CLASSES, **outputs)
     comparisons = made.folder / "comparisons.parquet"
-    compare(dataset="fruit", results=made.folder, classes=CLASSES, seed=1, output=comparisons)
+    standings = made.folder / "standings.parquet"
+    compare(dataset="fruit", results=made.folder, classes=CLASSES, seed=1, output=comparisons, standings=standings)
     return Path(made.folder)
 
 
@@ -245,7 +274,11 @@ def test_the_record_holds_the_decision_and_its_numbers(results: Path) -> None:
     assert record.against_baseline == "better"
     assert record.other_level is not None
     assert record.other_level.level == "sample"
-    assert record.pairs[0].conclusion == "distinguishable"
+    assert record.pairs[0].conclusion == "first better"
+    assert record.pairs[0].probability > 0.999
+    assert record.candidate("good").probability_best > 0.999
+    assert record.corrected.value == pytest.approx(own["value"], abs=0.01)
+    assert [pair.second for pair in record.against_baselines] == [f"always {record.baseline.predicted}"]
     assert record.warned(ConstantPrediction) == [ConstantPrediction(model="stuck", predicted="A")]
 
 
@@ -275,6 +308,19 @@ def test_another_metric_is_proposed_where_classes_are_out_of_balance_and_none_wa
     expected = [] if decide_by else [ClassesImbalanced(most_frequent="A", share=0.8, proposed="balanced_accuracy")]
     assert record.warned(ClassesImbalanced) == expected
     assert recommended(results).warned(ClassesImbalanced) == []
+
+
+@pytest.mark.parametrize(("low", "near"), [(0.0, True), (1e-9, False)])
+def test_clues_are_near_where_the_model_is_not_shown_to_be_better_than_them(
+    results: Path, low: float, near: bool
+) -> None:
+    measured = read(results, "fruit")
+    accuracy = measured.estimate("good", "accuracy")
+    assert accuracy.low is not None
+    clue = {"check": "clue", "subject": "size", "baseline": 0.4, "value": 0.7, "low": 0.5, "high": accuracy.low}
+    audit = pd.DataFrame([clue])
+    against = pair("good", "clues", 0.1, low, 0.2)
+    assert [warning.near for warning in clue_warnings(audit, measured, "good", [against])] == [near]
 
 
 def test_the_schema_is_the_one_shipped() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gradewise.command import UserError
 from gradewise.config.evaluation import Evaluation
-from gradewise.images.split import draw_splits
+from gradewise.images.split import draw_splits, never_tested, outlook
 
 
 def images(groups, labels, roles=None):
@@ -117,3 +117,19 @@ def test_a_class_with_too_few_groups_is_explained(evaluation, message):
     frame = images([*range(20), 20, 20, 21, 21], ["A"] * 20 + ["B"] * 4)
     with pytest.raises(UserError, match=message):
         draw_splits(frame, evaluation, ["A", "B"], 0)
+
+
+@pytest.mark.parametrize(("largest", "never"), [(60, ["g0"]), (40, [])])
+def test_a_group_larger_than_the_share_held_out_is_named_and_folds_test_it(largest, never):
+    frame = images(np.repeat(np.arange(11), [largest, *[10] * 10]), ["A", "B"] * ((largest + 100) // 2))
+    for evaluation, expected in ((Evaluation(holdout=0.3, repeats=20), never), (Evaluation(folds=3, repeats=1), [])):
+        drawn = draw_splits(frame, evaluation, [], 0)
+        assert never_tested(frame, drawn, evaluation).index.tolist() == expected
+
+
+def test_the_outlook_counts_tested_groups():
+    drawn = draw_splits(many, Evaluation(folds=3, repeats=1), [], 0)
+    assert "200 groups are tested, with 3.0 images on average" in outlook(many, drawn)
+    assert "one group is tested" in outlook(
+        images([0, 0], "AB"), pd.DataFrame({"image_id": ["i0000"], "role": ["test"]})
+    )

@@ -26,6 +26,7 @@ from gradewise.evaluation.schemas import (
     LEAKS,
     LEARNING_CURVE,
     METRICS,
+    STANDINGS,
     SUBGROUPS,
     verdicts_schema,
 )
@@ -40,6 +41,7 @@ FAMILIES = {"cnn-small": "cnn", "svm-plain": "pca_svm", "forest-d4": "forest"}
 CHANGED = {
     "audit": AUDIT,
     "comparisons": COMPARISONS,
+    "standings": STANDINGS,
     "extrapolations": EXTRAPOLATIONS,
     "leaks": LEAKS,
     "learning_curve": LEARNING_CURVE,
@@ -174,6 +176,7 @@ def make(folder: Path, world: World) -> Written:
     measured = pd.concat([_metrics(verdict, world), _further(verdict, manifest, world, results)], ignore_index=True)
     tables.write(measured, results / "metrics.parquet", METRICS)
     tables.write(_comparisons(verdict, world), results / "comparisons.parquet", COMPARISONS)
+    tables.write(_standings(verdict, world), results / "standings.parquet", STANDINGS)
     tables.write(_nothing_found(), results / "audit.parquet", AUDIT)
     _plan(results, world, {})
     return Written(
@@ -428,35 +431,53 @@ def _interval(value: float, n: int, null: bool) -> dict[str, float | None]:
 
 
 def _comparisons(verdicts: pd.DataFrame, world: World) -> pd.DataFrame:
-    rows = []
     test = verdicts.loc[verdicts["role"] == "test"].assign(hit=lambda rows: rows["label"] == rows["predicted"])
-    hits = test.pivot_table(index=["repeat", "image_id"], columns="model", values="hit", aggfunc="first")
-    for first, second in itertools.combinations(world.models, 2):
+    always = test["label"].mode()[0]
+    guess = test.assign(model=f"always {always}", hit=test["label"] == always)
+    hits = pd.concat([test, guess]).pivot_table(
+        index=["repeat", "image_id"], columns="model", values="hit", aggfunc="first"
+    )
+    pairs = [(*pair, False) for pair in itertools.combinations(world.models, 2)]
+    pairs += [(model, f"always {always}", True) for model in world.models]
+    rows = []
+    for first, second, baseline in pairs:
         difference = float(hits[first].mean() - hits[second].mean())
         rows.append(
             {
                 "dataset": world.dataset,
                 "first": first,
                 "second": second,
+                "baseline": baseline,
                 "role": "test",
                 "level": "image",
                 "metric": "accuracy",
                 "difference": difference,
                 "low": difference - 0.12,
                 "high": difference + 0.12,
+                "error": 0.05,
+                "freedom": 12.0,
                 "p_value": 0.01 if abs(difference) > 0.12 else 0.4,
-                "p_holm": 0.03 if abs(difference) > 0.12 else 0.8,
-                "test": "corrected_resampled_t",
+                "p_adjusted": 0.03 if abs(difference) > 0.12 else 0.8,
+                "detectable": 0.17,
+                "scale": 1.0,
                 "first_only_right": int((hits[first] & ~hits[second]).sum()),
                 "second_only_right": int((hits[second] & ~hits[first]).sum()),
                 "images": test["image_id"].nunique(),
                 "groups": test["group"].nunique(),
                 "repeats": world.repeats,
-                "detectable": 0.17,
+                "collapsed": 0,
                 "error_correlation": 0.3,
             }
         )
     return pd.DataFrame(rows, columns=COMPARISONS.names)
+
+
+def _standings(verdicts: pd.DataFrame, world: World) -> pd.DataFrame:
+    test = verdicts.loc[verdicts["role"] == "test"]
+    values = (test["label"] == test["predicted"]).groupby(test["model"]).mean()[list(world.models)]
+    frame = pd.DataFrame({"model": values.index, "value": values.to_numpy()})
+    best = np.where(values == values.max(), 0.8, 0.1)
+    return frame.assign(dataset=world.dataset, level="image", metric="accuracy", probability_best=best, optimism=0.012)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gradewise.evaluation.inference import groups_for_equivalence, judge
 from gradewise.evaluation.recommendation import (
     ACCURACY,
     Accuracy,
@@ -12,8 +13,10 @@ from gradewise.evaluation.recommendation import (
     ClassesImbalanced,
     ClassNeverPredicted,
     ClassResult,
+    Collapsed,
     ConstantPrediction,
     Criterion,
+    FewGroups,
     Ground,
     OtherMetricDisagrees,
     Pair,
@@ -38,9 +41,20 @@ def pair(
     difference: Estimate,
     p: float | None,
     detectable: float | None = None,
-    test: str = "mcnemar",
+    margin: float | None = None,
+    groups: int = 1000,
+    scale: float = 1.0,
 ) -> Pair:
-    return Pair(first=first, second=second, difference=difference, p_holm=p, test=test, detectable=detectable)
+    low, high = difference.bounds or (float("nan"), float("nan"))
+    return Pair(
+        first=first,
+        second=second,
+        difference=difference,
+        p_adjusted=p,
+        detectable=detectable,
+        groups_for_equivalence=None if margin is None else groups_for_equivalence(margin, scale),
+        conclusion=judge(low, high, margin, groups, scale),
+    )
 
 
 NET = candidate("net", Estimate(0.90, 0.82, 0.95), 120.0, 0.02, 512.0, 2_500_000)
@@ -54,7 +68,7 @@ TIE = pair("forest", "net", Estimate(-0.04, -0.11, 0.03), 0.31, 0.12)
 NEAR_TIE = pair("near", "net", Estimate(-0.005, -0.075, 0.065), 0.9, 0.12)
 LEAD = pair("net", "forest", Estimate(0.04, 0.01, 0.07), 0.012, 0.03)
 FAR = pair("net", "svm", Estimate(0.30, 0.20, 0.40), 0.0002)
-NARROW = pair("net", "forest", Estimate(0.015, 0.002, 0.028), 0.02, 0.02, "clustered_t")
+NARROW = pair("net", "forest", Estimate(0.015, 0.002, 0.028), 0.02, 0.02, 0.03)
 COST = Criterion(metric="cost_per_100")
 CHEAP = candidate("net", Estimate(31.0, 20.0, 45.0), 120.0)
 DEAR = candidate("forest", Estimate(52.0, 40.0, 70.0), 4.0)
@@ -70,10 +84,16 @@ def record(
     **facts: Any,
 ) -> Recommendation:
     decision = decide(candidates, pairs, criterion)
-    warning = baseline_warning(decision, baseline.value, criterion)
-    facts["warnings"] = (*facts.get("warnings", ()), *([] if warning is None else [warning]))
     if decision.choice is not None:
-        facts["against_baseline"] = criterion.against(decision.candidate(decision.choice).score, baseline.value)
+        # the interval of the difference from a value is that of the score
+        score = decision.candidate(decision.choice).score
+        values = (score.value, *(score.bounds or (None, None)))
+        ahead = [None if value is None else criterion.advantage(value, baseline.value) for value in values]
+        difference = Estimate(ahead[0], *([] if None in ahead else sorted(ahead[1:])))
+        always = pair(decision.choice, f"always {baseline.predicted}", difference, None)
+        warning = baseline_warning(always.against, always.against)
+        facts["warnings"] = (*facts.get("warnings", ()), *([] if warning is None else [warning]))
+        facts["against_baselines"] = (always, *facts.get("against_baselines", ()))
     common = {"dataset": "d", "criterion": criterion, "ground": ground, "baseline": baseline}
     return Recommendation.model_validate(dict(decision) | common | facts)
 
@@ -99,15 +119,27 @@ def test_the_headline_of_a_lead() -> None:
 
 def test_the_headline_of_a_tie() -> None:
     assert plain(sentences.headline(record([NET, NEAR], [NEAR_TIE]))) == (
-        "Use near: it gets 89.5 % of test images right, net 90.0 %, a difference that 48 images do not show to be "
-        "real, and near is faster to train."
+        "Use net: it gets 90.0 % of test images right, more than any other model. "
+        "But 16 groups (48 images) do not show that it is better than near."
+    )
+    likely = NET.model_copy(update={"probability_best": 0.62})
+    assert plain(sentences.headline(record([likely, NEAR], [NEAR_TIE]))).endswith(
+        "better than near; it is the best with a probability of 62 %."
+    )
+
+
+def test_the_headline_of_a_faster_model_that_is_no_worse() -> None:
+    near = pair("net", "near", Estimate(0.005, -0.01, 0.0199), 0.9, margin=0.02, groups=20)
+    assert plain(sentences.headline(record([NET, NEAR], [near], Criterion(margin=0.02)))) == (
+        "Use near: it gets 89.5 % of test images right, net 90.0 %; it is shown to be at most 2.0 points worse, and "
+        "it is faster to train."
     )
 
 
 def test_the_headline_of_a_lead_that_is_not_shown() -> None:
     assert plain(sentences.headline(record([NET, FOREST], [TIE]))) == (
         "Use net: it gets 90.0 % of test images right, more than any other model. "
-        "But 48 images do not show that it is better than forest."
+        "But 16 groups (48 images) do not show that it is better than forest."
     )
 
 
@@ -156,15 +188,15 @@ def test_accuracy_comes_with_its_interval_and_what_it_rests_on() -> None:
 def test_the_lead_that_a_test_confirms() -> None:
     assert plain(sentences.lead_sentence(record([NET, FOREST], [LEAD]))) == (
         "The most accurate, net, is 4.0 percentage points ahead of the next, forest (95 % interval +1.0 to +7.0, "
-        "adjusted p = 0.012, exact McNemar test): chance alone does not explain that."
+        "adjusted p = 0.012): chance alone does not explain that."
     )
 
 
 def test_the_lead_that_is_too_small_is_seen_from_the_leader_and_says_what_could_have_been_found() -> None:
     assert plain(sentences.lead_sentence(record([NET, FOREST], [TIE]))) == (
         "The most accurate, net, is 4.0 percentage points ahead of the next, forest (95 % interval −3.0 to +11.0, "
-        "adjusted p = 0.31, exact McNemar test): 48 images do not show a difference. "
-        "The test alone would detect a difference of 12.0 points with 80 % power."
+        "adjusted p = 0.31): 16 groups (48 images) do not show a difference. A true difference of 12.0 points would be "
+        "found with 80 % power; one as large as this takes about 150 groups."
     )
 
 
@@ -176,46 +208,70 @@ def test_the_lead_over_a_model_that_was_not_compared() -> None:
     assert sentences.lead_sentence(record([NET], [])) is None
 
 
-def test_a_test_that_can_show_nothing_is_described_as_such() -> None:
+def test_groups_that_can_show_nothing_are_described_as_such() -> None:
     blind = pair("net", "forest", Estimate(0.04, -0.3, 0.4), 0.5)
-    assert "this test can hardly show any" in plain(sentences.lead_sentence(record([NET, FOREST], [blind])))
+    assert "So few groups can hardly show any." in plain(sentences.lead_sentence(record([NET, FOREST], [blind])))
 
 
 def test_the_lead_has_the_unit_of_what_decides() -> None:
-    kappa = pair("net", "forest", Estimate(0.04, -0.03, 0.11), 0.31, 0.12, "clustered_t")
+    kappa = pair("net", "forest", Estimate(0.04, -0.03, 0.11), 0.31, 0.12)
     assert plain(sentences.lead_sentence(record([NET, FOREST], [kappa], Criterion(metric="quadratic_kappa")))) == (
         "The best by quadratic weighted kappa, net, is 0.040 ahead of the next, forest (95 % interval −0.030 to "
-        "+0.110, adjusted p = 0.31, t test by groups): 48 images do not show a difference. "
-        "The test alone would detect a difference of 0.120 with 80 % power."
+        "+0.110, adjusted p = 0.31): 16 groups (48 images) do not show a difference. A true difference of 0.120 would "
+        "be found with 80 % power; one as large as this takes about 150 groups."
     )
-
-
-def test_a_likely_difference_that_is_not_proven_is_described_as_such() -> None:
-    likely = record([NET, FOREST], [pair("net", "forest", Estimate(0.04, 0.01, 0.07), 0.057)])
-    assert sentences.headline(likely).endswith("It is likely, but not proven, to be better than forest.")
-    assert "likely a difference, but not proven" in plain(sentences.lead_sentence(likely))
 
 
 def test_equivalence_is_told_with_its_margin() -> None:
     margin = Criterion(margin=0.03)
     near = candidate("forest", Estimate(0.885, 0.80, 0.93), 4.0)
     equivalent = record([NET, near], [NARROW], margin)
-    assert plain(sentences.headline(equivalent)) == (
-        "Use forest: it gets 88.5 % of test images right, net 90.0 %; the two are equivalent within 3.0 points, "
-        "and forest is faster to train."
-    )
     assert plain(sentences.lead_sentence(equivalent)).endswith("the two are equivalent within 3.0 points.")
-    assert "lies within 3.0 points" in plain(sentences.rule(margin))
-    wide = record([NET, FOREST], [TIE], Criterion(margin=0.02))
-    assert plain(sentences.lead_sentence(wide)).endswith(
-        "Nor is it shown that the two are equivalent within 2.0 points."
+    assert "shown to be at most 3.0 points worse" in plain(sentences.rule(margin))
+    few = pair("net", "forest", Estimate(0.04, -0.03, 0.11), 0.31, 0.12, margin=0.02, groups=16)
+    assert plain(sentences.lead_sentence(record([NET, FOREST], [few], Criterion(margin=0.02)))).endswith(
+        "Nor is it shown that the two are equivalent within 2.0 points, which takes more than 150 groups, since a "
+        "model might fail in a few that were not tested."
     )
+    many = Ground(images=4000, groups=400, repeats=5)
+    enough = record([NET, FOREST], [few], Criterion(margin=0.02), ground=many)
+    assert plain(sentences.lead_sentence(enough)).endswith("equivalent within 2.0 points.")
+
+
+def test_the_best_of_several_is_corrected_for_being_chosen() -> None:
+    corrected = record([NET, FOREST], [LEAD], corrected=Estimate(0.884, 0.804, 0.95))
+    assert plain(sentences.chosen_sentence(corrected)) == (
+        "The best of 2 models on a test looks better than it is. Allowing for that, expect 88.4 % (80.4 to 95.0) on "
+        "new groups."
+    )
+    assert sentences.chosen_sentence(record([NET, FOREST], [LEAD])) is None
+
+
+def test_few_groups_and_failed_repeats_are_told() -> None:
+    assert plain(sentences.few_groups_sentence(FewGroups(groups=9, compared=True))).startswith(
+        "Only 9 groups were tested:"
+    )
+    assert "too few to compare" in plain(sentences.few_groups_sentence(FewGroups(groups=1, compared=False)))
+    warnings = (Collapsed(models=("net",)), FewGroups(groups=9, compared=True))
+    told = [plain(text) for text in sentences.sentences(record([NET], [], warnings=warnings))]
+    assert sum("In some repeats net predicted" in text or "Only 9 groups" in text for text in told) == 2
+
+
+def test_a_model_that_does_better_than_clues_is_said_to() -> None:
+    clues = pair("net", "clues", Estimate(0.2, 0.05, 0.35), 0.01)
+    above = record([NET], [], against_baselines=(clues,))
+    assert "is 20.0 points worse (95 % interval of the difference +5.0 to +35.0)" in plain(
+        sentences.beyond_clues_sentence(above)
+    )
+    near = pair("net", "clues", Estimate(0.2, 0.0, 0.35), 0.05)
+    assert sentences.beyond_clues_sentence(record([NET], [], against_baselines=(near,))) is None
 
 
 def test_what_the_faster_choice_saves_and_may_cost() -> None:
-    assert plain(sentences.trade_sentence(record([NET, NEAR], [NEAR_TIE]))) == (
+    near = pair("net", "near", Estimate(0.005, -0.01, 0.015), 0.9, margin=0.02)
+    assert plain(sentences.trade_sentence(record([NET, NEAR], [near], Criterion(margin=0.02)))) == (
         "Choosing near over net saves training time (4 s against 2 min 00 s) and may cost accuracy: net got 0.5 "
-        "points more (95 % interval −6.5 to +7.5). If accuracy matters more than time, take net."
+        "points more (95 % interval −1.0 to +1.5). If accuracy matters more than time, take net."
     )
     assert sentences.trade_sentence(record([NET, FOREST], [LEAD])) is None
 
@@ -237,13 +293,14 @@ def test_costs_have_their_units_and_those_not_measured_are_left_out() -> None:
 def test_a_model_above_within_and_below_guessing() -> None:
     guess = "Always predicting sound, the most frequent class, would be right for 55.0 % of test images"
     assert plain(sentences.baseline_sentence(record([NET], []))) == (
-        f"{guess}; net is 35.0 points above that, and its interval does not contain it."
+        f"{guess}; net is 35.0 points above that (95 % interval of the difference +27.0 to +40.0)."
     )
     assert plain(sentences.baseline_sentence(record([SVM], []))) == (
-        f"{guess}, which lies within the interval of svm: it is not shown to be better than guessing."
+        f"{guess}: svm is not shown to be better than guessing (95 % interval of the difference −5.0 to +15.0)."
     )
     assert plain(sentences.baseline_sentence(record([POOR], []))) == (
-        f"{guess}: better than poor, which should not be used as it is."
+        f"{guess}: better than poor (95 % interval of the difference −35.0 to −15.0), which should not be used as it "
+        "is."
     )
     assert plain(sentences.baseline_sentence(record([candidate("net", Estimate(0.9))], []))) == (
         f"{guess}; net is right for 90.0 %."
@@ -257,15 +314,15 @@ def test_where_one_class_is_frequent_balanced_accuracy_is_proposed() -> None:
 
 
 def test_costs_are_told_in_the_unit_of_the_user() -> None:
-    difference = pair("net", "forest", Estimate(21.0, 9.0, 33.0), 0.01, test="clustered_t")
+    difference = pair("net", "forest", Estimate(21.0, 9.0, 33.0), 0.01)
     cheapest = record([DEAR, CHEAP], [difference], COST, LOTTERY)
     assert plain(sentences.headline(cheapest)) == (
         "Use net: it gets a cost of 31.0 for 100 images, better than any other model, "
         "and chance does not explain the lead."
     )
     assert plain(sentences.baseline_sentence(cheapest)) == (
-        "Always predicting faulty would reach a cost of 90.0 for 100 images; net is 59.0 better, "
-        "and its interval does not contain it."
+        "Always predicting faulty would reach a cost of 90.0 for 100 images; net is 59.0 better "
+        "(95 % interval of the difference +45.0 to +70.0)."
     )
 
 

@@ -101,9 +101,11 @@ rule evaluate:
 rule compare:
     input:
         unpack(PLAN.decided_on),
+        clues=f"{RESULTS}/clues.parquet",
         plan=f"{RESULTS}/plan/runs.json",
     output:
-        f"{RESULTS}/comparisons.parquet",
+        comparisons=f"{RESULTS}/comparisons.parquet",
+        standings=f"{RESULTS}/standings.parquet",
     log:
         "logs/compare/{dataset}.log",
     benchmark:
@@ -131,8 +133,10 @@ rule compare:
         " --ordered {params.ordered}"
         " --metric {params.metric}"
         " --costs {params.costs:q}"
+        " --clues {input.clues}"
         " --seed {params.seed}"
-        " --output {output}"
+        " --output {output.comparisons}"
+        " --standings {output.standings}"
         " 2>&1 | tee {log}"
 
 
@@ -141,7 +145,7 @@ rule recommend:
         plan=[f"{RESULTS}/plan/runs.json", f"{RESULTS}/plan/settings.json"],
         tables=expand(
             f"{RESULTS}/{{table}}.parquet",
-            table=["metrics", "comparisons", "verdicts", "audit"],
+            table=["metrics", "comparisons", "standings", "verdicts", "audit"],
             allow_missing=True,
         ),
         predictions=PLAN.of_all_runs("predictions.parquet"),

@@ -79,7 +79,8 @@ rule audit:
         duplicates=f"{RESULTS}/duplicates.parquet",
         quarantine=f"{RESULTS}/quarantine.csv",
     output:
-        f"{RESULTS}/audit.parquet",
+        audit=f"{RESULTS}/audit.parquet",
+        clues=f"{RESULTS}/clues.parquet",
     log:
         "logs/audit/{dataset}.log",
     benchmark:
@@ -103,7 +104,8 @@ rule audit:
         " --classes {params.classes:q}"
         " --joined {params.joined}"
         " --seed {params.seed}"
-        " --output {output}"
+        " --output {output.audit}"
+        " --clue_predictions {output.clues}"
         " 2>&1 | tee {log}"
 
 

@@ -252,7 +252,17 @@ class Plan:
     def evidence_of(self, wildcards: Wildcards) -> dict[str, str | list[str]]:
         """All results of a dataset, which the reporting steps read below `--results`."""
         dataset = self.dataset_of(wildcards)
-        names = ["manifest", "splits", "metrics", "comparisons", "verdicts", "calibration", "subgroups", "audit"]
+        names = [
+            "manifest",
+            "splits",
+            "metrics",
+            "comparisons",
+            "standings",
+            "verdicts",
+            "calibration",
+            "subgroups",
+            "audit",
+        ]
         names += ["leaks"] if dataset.leak_models else []
         names += ["learning_curve", "extrapolations"] if dataset.curve_models else []
         views = {model.view for model in self.config.fitted(wildcards.dataset).values()}

@@ -54,7 +54,15 @@ class Dataset(Source):
         description="differences smaller than this do not matter in practice, e.g. 0.02 for two percentage points of "
         "accuracy; in units of decide_by (costs: per 100 verdicts); null: every difference matters",
     )
-    evaluation: Evaluation
+    faster: Literal["training", "prediction"] = Field(
+        "training",
+        description="of models shown to be at most equivalence worse than the best, the one that is faster at this is "
+        "recommended; without equivalence always the best",
+    )
+    evaluation: Evaluation = Field(
+        default_factory=lambda: Evaluation.model_validate({"folds": 5, "repeats": 1}),
+        description="default: {folds: 5, repeats: 1}",
+    )
     models: tuple[str, ...] = Field(min_length=1)
     leak_test: tuple[str, ...] | bool = Field(
         (), description="models to fit again on a split that ignores groups; true: all of them"

@@ -1,14 +1,14 @@
 """The step `compare`: how much any two models differ on test, how sure that is, and what could have been seen.
 
-The test follows the design. One split: exact McNemar where each image stands alone, else an exchange of whole groups.
-Repeated random splits or folds: the corrected resampled t test. Repeats that all test the same: a t test whose
-standard error knows groups and repeats.
+Models are compared with each other and with two baselines: predicting one class for everything, and a classifier that
+knows only facts without content (clues). All differences are judged together by `inference`.
 """
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,17 +16,18 @@ import pandas as pd
 
 from gradewise import command, tables
 from gradewise.command import UserError
-from gradewise.evaluation import power, significance
 from gradewise.evaluation.counting import confusions
-from gradewise.evaluation.intervals import Deletions, Spread, delete_each, difference_interval, effective, spread
-from gradewise.evaluation.schemas import COMPARISONS
-from gradewise.evaluation.significance import Statistic
+from gradewise.evaluation.inference import difference, infer
+from gradewise.evaluation.intervals import delete_each
+from gradewise.evaluation.schemas import COMPARISONS, STANDINGS
+from gradewise.evaluation.standings import optimism, probability_best
 from gradewise.metrics import Counts, Metric, deciding
 from gradewise.provenance import derive_seed
 from gradewise.results import Results
 from gradewise.verdicts import Level, reclassify
 
-NOTHING = Spread(np.nan, np.nan)
+CONSTANT, CLUES = "always {}", "clues"
+"""Names of the baselines in the column `second`; the first names the class that is predicted."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +54,42 @@ class Design:
     ----------
     images, groups : int
         Different ones tested, over all repeats; where samples are compared, `images` counts samples.
-    same_images : bool
-        Whether every repeat tests the same.
     test_to_train : float
         Tested ones for each trained on, on average over repeats.
     """
 
     images: int
     groups: int
-    same_images: bool
     test_to_train: float
+
+
+@dataclass(frozen=True)
+class Units:
+    """Images, or samples, tested in every repeat, in one order for all models.
+
+    Attributes
+    ----------
+    truth : ndarray of int, shape (n,)
+        Positions of classes.
+    cell : ndarray of int, shape (n,)
+        Positions of repeat and group, repeat by repeat.
+    image : ndarray of str, shape (n,)
+        The image that each is, or is cut from.
+    repeats, groups, classes : int
+        How many there are.
+    """
+
+    truth: np.ndarray
+    cell: np.ndarray
+    image: np.ndarray
+    repeats: int
+    groups: int
+    classes: int
+
+    def tested(self, called: np.ndarray) -> Tested:
+        """Predictions, shape (n,), as positions of classes."""
+        counts = confusions(self.truth, called, self.cell, self.repeats * self.groups, self.classes)
+        return Tested(counts.reshape(self.repeats, self.groups, *counts.shape[1:]), self.truth == called)
 
 
 def compare(
@@ -74,10 +101,12 @@ def compare(
     ordered: bool = False,
     metric: str = "accuracy",
     costs: list[list[float]] | None = None,
+    clues: Path | None = None,
     seed: int,
     output: Path,
+    standings: Path,
 ) -> None:
-    """Compare every pair of models on test images or samples, over all repeats.
+    """Compare models with each other and with baselines on test images or samples.
 
     Parameters
     ----------
@@ -97,10 +126,14 @@ def compare(
     costs : list of list of float, optional
         Cost of each prediction, a row per true class, where the metric needs it; samples then get the class of least
         expected cost.
+    clues : Path, optional
+        Predictions from facts without content, as `audit` wrote them.
     seed : int
-        Of permutation tests.
+        Of the bootstrap that tells the optimism of the choice.
     output : Path
-        `comparisons.parquet`; empty where there is just one model.
+        `comparisons.parquet`.
+    standings : Path
+        `standings.parquet`.
 
     Raises
     ------
@@ -112,23 +145,74 @@ def compare(
     files = Results(results)
     decisive = matrix if chosen.needs == "costs" else None
     table, trained = _of_images(files) if level == "image" else _of_samples(files, classes, decisive)
-    models = files.models()
-    design, tested = collect(table, trained, models, classes, results)
+    design, units, tested = collect(table, trained, files.models(), classes, results)
+    baselines = _baselines(units, classes, chosen, matrix, clues)
+    pairs = [*itertools.combinations(tested, 2), *((model, name) for name in baselines for model in tested)]
+    described = {"dataset": dataset, "role": "test", "level": level, "metric": metric}
     rows = [
-        {"dataset": dataset, "first": first, "second": second, "role": "test", "level": level, "metric": metric}
-        | compare_pair(
-            tested[first],
-            tested[second],
-            design,
-            chosen,
-            derive_seed(seed, "compare", first, second),
-            matrix,
+        described | {"first": first, "second": second, "baseline": second in baselines} | row
+        for (first, second), row in zip(
+            pairs, compare_each(tested | baselines, pairs, design, chosen, matrix), strict=True
         )
-        for first, second in itertools.combinations(models, 2)
     ]
-    frame = pd.DataFrame(rows, columns=COMPARISONS.names)
-    frame["p_holm"] = significance.holm(frame["p_value"].to_numpy(dtype=np.float64))
-    tables.write(frame, output, COMPARISONS)
+    tables.write(pd.DataFrame(rows, columns=COMPARISONS.names), output, COMPARISONS)
+    tables.write(_standings(described, design, tested, chosen, matrix, seed), standings, STANDINGS)
+
+
+def _standings(
+    described: dict[str, str],
+    design: Design,
+    tested: dict[str, Tested],
+    metric: Metric,
+    costs: np.ndarray | None,
+    seed: int,
+) -> pd.DataFrame:
+    """Rows of `standings.parquet`."""
+    sign = -1.0 if metric.lower_is_better else 1.0
+
+    def statistic(confusion: np.ndarray) -> np.ndarray:
+        return sign * metric.overall(Counts(confusion, costs))
+
+    counts = np.stack([of_model.confusion for of_model in tested.values()])
+    least, greatest = metric.limits(counts.shape[-1], costs)
+    frame = pd.DataFrame({"model": list(tested), "value": sign * statistic(counts.sum(axis=(1, 2)))})
+    frame["probability_best"] = probability_best(counts, statistic, greatest - least, design.test_to_train)
+    frame["optimism"] = optimism(counts, statistic, derive_seed(seed, "optimism"))
+    return frame.assign(**{name: described[name] for name in ("dataset", "level", "metric")})
+
+
+def _baselines(
+    units: Units, classes: list[str], metric: Metric, costs: np.ndarray | None, clues: Path | None
+) -> dict[str, Tested]:
+    """Predicting one class for everything, and predicting from clues where everything tested has such a prediction."""
+    place = best_constant(np.bincount(units.truth, minlength=len(classes)), metric, costs)
+    baselines = {CONSTANT.format(classes[place]): units.tested(np.full_like(units.truth, place))}
+    if clues is not None:
+        predicted = tables.read(clues).set_index("image_id")["predicted"].reindex(units.image)
+        if predicted.notna().all():
+            baselines[CLUES] = units.tested(_positions(predicted, classes))
+    return baselines
+
+
+def best_constant(counts: np.ndarray, metric: Metric, costs: np.ndarray | None = None) -> int:
+    """Position of the class that is best predicted for everything; of equals the most frequent one.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (k,)
+        Images, or samples, of each class.
+    metric : Metric
+    costs : ndarray, shape (k, k), optional
+    """
+    frequent = np.argsort(-counts, kind="stable")
+    confusion = np.zeros((len(counts), len(counts), len(counts)))
+    confusion[np.arange(len(counts)), :, frequent] = counts
+    values = np.nan_to_num(metric.overall(Counts(confusion, costs)))
+    return int(frequent[values.argmin() if metric.lower_is_better else values.argmax()])
+
+
+def _positions(names: pd.Series, classes: list[str]) -> np.ndarray:
+    return np.asarray(pd.Categorical(names, categories=classes).codes, dtype=np.int64)
 
 
 def _metric(name: str, ordered: bool, costs: bool) -> Metric:
@@ -149,12 +233,12 @@ def _of_images(results: Results) -> tuple[pd.DataFrame, pd.Series]:
     path = results.table("verdicts")
     table = tables.read(path, columns=["model", "repeat", "image_id", "group", "label", "predicted"], role="test")
     trained = tables.read(path, columns=["model"], role="train")["model"].value_counts()
-    return table.rename(columns={"image_id": "unit"}), trained
+    return table.assign(unit=table["image_id"]), trained
 
 
 def _of_samples(results: Results, classes: list[str], costs: np.ndarray | None) -> tuple[pd.DataFrame, pd.Series]:
     """Predictions of test samples with a column `unit` (the sample's name), and how many each model was trained on."""
-    columns = ["sample_id", "group", "label", "predicted", *(f"p_{name}" for name in classes)]
+    columns = ["sample_id", "image_id", "group", "label", "predicted", *(f"p_{name}" for name in classes)]
     parts, models = [], []
     for run in results.runs():
         part = reclassify(tables.read(run.predictions, columns=columns, role="test"), classes, costs)
@@ -165,13 +249,13 @@ def _of_samples(results: Results, classes: list[str], costs: np.ndarray | None) 
 
 def collect(
     table: pd.DataFrame, trained: pd.Series, models: list[str], classes: list[str], source: Path
-) -> tuple[Design, dict[str, Tested]]:
+) -> tuple[Design, Units, dict[str, Tested]]:
     """Order the test verdicts of each model alike and count them.
 
     Parameters
     ----------
     table : DataFrame
-        On test. Columns model, repeat, unit (name of the image or sample), group, label, predicted.
+        On test. Columns model, repeat, unit (name of the image or sample), image_id, group, label, predicted.
     trained : Series
         Images, or samples, that each model was trained on, added up over repeats.
     models, classes : list of str
@@ -193,35 +277,35 @@ def collect(
                 )
     repeat, repeats = pd.factorize(reference["repeat"])
     group, groups = pd.factorize(reference["group"])
-    images = reference["unit"].nunique()
-    cells = repeat * len(groups) + group
-    truth = pd.Categorical(reference["label"], categories=classes).codes.astype(np.int64)
-    tested = {}
-    for name in models:
-        called = pd.Categorical(by_model[name]["predicted"], categories=classes).codes.astype(np.int64)
-        counts = confusions(truth, called, cells, len(repeats) * len(groups), len(classes))
-        tested[name] = Tested(counts.reshape(len(repeats), len(groups), *counts.shape[1:]), truth == called)
-    ratio = len(reference) / float(trained[models[0]]) if models[0] in trained else np.nan
-    return Design(images, len(groups), len(reference) == images * len(repeats), ratio), tested
+    units = Units(
+        truth=_positions(reference["label"], classes),
+        cell=repeat * len(groups) + group,
+        image=reference["image_id"].to_numpy(),
+        repeats=len(repeats),
+        groups=len(groups),
+        classes=len(classes),
+    )
+    fitted = trained.reindex(models).max()
+    design = Design(reference["unit"].nunique(), len(groups), 0.0 if np.isnan(fitted) else len(reference) / fitted)
+    return design, units, {name: units.tested(_positions(by_model[name]["predicted"], classes)) for name in models}
 
 
-def compare_pair(
-    first: Tested,
-    second: Tested,
+def compare_each(
+    tested: dict[str, Tested],
+    pairs: Sequence[tuple[str, str]],
     design: Design,
     metric: Metric,
-    seed: int,
     costs: np.ndarray | None = None,
-) -> dict[str, object]:
-    """One row of `comparisons.parquet`, but for names and Holm's correction.
+) -> list[dict[str, object]]:
+    """Rows of `comparisons.parquet` without names: the pairs, judged together.
 
     Parameters
     ----------
-    first, second : Tested
+    tested : dict of str to Tested
+        Of each model and baseline.
+    pairs : sequence of tuple of str
     design : Design
     metric : Metric
-    seed : int
-        Of a permutation test.
     costs : ndarray, shape (k, k), optional
         Cost of each prediction.
     """
@@ -229,63 +313,39 @@ def compare_pair(
     def statistic(confusion: np.ndarray) -> np.ndarray:
         return metric.overall(Counts(confusion, costs))
 
-    deletions = delete_each(first.confusion, statistic) - delete_each(second.confusion, statistic)
-    groups = effective(first.confusion.sum(axis=(0, 2, 3)))
-    least, greatest = metric.limits(first.confusion.shape[-1], costs)
-    scale = greatest - least
-    wide = _with_rare_images(spread(deletions, groups), scale, design.images)
-    low, high = difference_interval(deletions.value, wide, scale)
-    test, p_value, of_test = _test(first, second, design, metric, statistic, deletions, wide, seed)
-    return {
-        "difference": deletions.value,
-        "low": low,
-        "high": high,
-        "p_value": p_value,
-        "test": test,
-        "first_only_right": int(np.sum(first.right & ~second.right)),
-        "second_only_right": int(np.sum(~first.right & second.right)),
-        "images": design.images,
-        "groups": design.groups,
-        "repeats": len(first.confusion),
-        "detectable": detectable if (detectable := power.detectable(of_test)) <= scale else np.nan,
-        "error_correlation": _phi(first.right, second.right),
-    }
+    deletions = {name: delete_each(of_model.confusion, statistic) for name, of_model in tested.items()}
+    reference = next(iter(tested.values())).confusion
+    least, greatest = metric.limits(reference.shape[-1], costs)
+    sizes = reference.sum(axis=(0, 2, 3))
+    differences = [
+        difference(deletions[first] - deletions[second], sizes, greatest - least, design.test_to_train)
+        for first, second in pairs
+    ]
+    rows = []
+    for (first, second), judged, inferred in zip(pairs, differences, infer(differences), strict=True):
+        right, other = tested[first].right, tested[second].right
+        rows.append(
+            {
+                "difference": judged.value,
+                "error": judged.spread.error,
+                "freedom": judged.spread.freedom,
+                **asdict(inferred),
+                "scale": judged.scale,
+                "first_only_right": int(np.sum(right & ~other)),
+                "second_only_right": int(np.sum(~right & other)),
+                "images": design.images,
+                "groups": design.groups,
+                "repeats": len(reference),
+                "collapsed": int(np.sum(_collapsed(tested[first]) | _collapsed(tested[second]))),
+                "error_correlation": _phi(right, other),
+            }
+        )
+    return rows
 
 
-def _with_rare_images(spread: Spread, scale: float, images: int) -> Spread:
-    """Add two images on which the models differ, once each way, as Bonett & Price (2012), Journal of Educational and
-    Behavioral Statistics 37:479, do: few or no differing images must not look like certainty."""
-    return replace(spread, error=float(np.hypot(spread.error, np.sqrt(2) * scale / (images + 2))))
-
-
-def _test(
-    first: Tested,
-    second: Tested,
-    design: Design,
-    metric: Metric,
-    statistic: Statistic,
-    deletions: Deletions,
-    wide: Spread,
-    seed: int,
-) -> tuple[str, float, Spread]:
-    """Name and p value of the test that the design asks for, and the standard error that stands for its power: NaN
-    where it cannot show any difference."""
-    repeats = len(first.confusion)
-    if repeats > 1 and design.same_images:
-        return "clustered_t", significance.clustered_t(deletions.value, wide), wide
-    if repeats > 1:
-        by_repeat = statistic(first.confusion.sum(axis=1)) - statistic(second.confusion.sum(axis=1))
-        p_value = significance.corrected_resampled_t(by_repeat, design.test_to_train)
-        if np.isfinite(p_value):
-            of_repeats = significance.resampled_spread(by_repeat, design.test_to_train)
-            return "corrected_resampled_t", p_value, of_repeats
-        return "clustered_t", significance.clustered_t(deletions.value, wide), wide
-    if metric.name == "accuracy" and design.images == design.groups:
-        only_first, only_second = first.right & ~second.right, second.right & ~first.right
-        p_value = significance.mcnemar(int(only_first.sum()), int(only_second.sum()))
-        return "mcnemar", p_value, wide if significance.can_show(design.images) else NOTHING
-    p_value = significance.group_swap(first.confusion[0], second.confusion[0], statistic, seed)
-    return "group_swap", p_value, wide if significance.can_show(design.groups) else NOTHING
+def _collapsed(tested: Tested) -> np.ndarray:
+    """Repeats in which one class was predicted for everything, shape (r,)."""
+    return np.asarray(np.count_nonzero(tested.confusion.sum(axis=(1, 2)), axis=-1) == 1)
 
 
 def _phi(first: np.ndarray, second: np.ndarray) -> float:

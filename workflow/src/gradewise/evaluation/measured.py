@@ -59,7 +59,7 @@ class Measured:
     results : Results
         Where the files lie.
     settings : Dataset
-    metrics, comparisons, verdicts, audit : DataFrame
+    metrics, comparisons, standings, verdicts, audit : DataFrame
         The tables of that name.
     runs : tuple of Run
         By model, in the order of the configuration, then by repeat.
@@ -70,6 +70,7 @@ class Measured:
     settings: Dataset
     metrics: pd.DataFrame
     comparisons: pd.DataFrame
+    standings: pd.DataFrame
     verdicts: pd.DataFrame
     audit: pd.DataFrame
     runs: tuple[Run, ...]
@@ -171,6 +172,7 @@ def read(results: Path, dataset: str) -> Measured:
         settings=Dataset.model_validate(files.plan("settings")),
         metrics=metrics,
         comparisons=tables.read(files.table("comparisons")),
+        standings=tables.read(files.table("standings")),
         verdicts=tables.read(files.table("verdicts")),
         audit=tables.read(files.table("audit")),
         runs=tuple(Run(json.loads(run.record.read_text()), run.folder) for run in files.runs()),

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from gradewise import command, tables
-from gradewise.evaluation.estimates import known
+from gradewise.evaluation.compare import CLUES, best_constant
+from gradewise.evaluation.estimates import Estimate, known
+from gradewise.evaluation.inference import groups_for_equivalence, judge
 from gradewise.evaluation.measured import Measured, read, row_estimate
 from gradewise.evaluation.recommendation import (
     ACCURACY,
@@ -24,14 +27,18 @@ from gradewise.evaluation.recommendation import (
     ClassNeverPredicted,
     ClassResult,
     ClueExplains,
+    Collapsed,
     ConstantPrediction,
     Criterion,
+    Decision,
     Ground,
     Pair,
     Recommendation,
+    against_constant,
     baseline_warning,
     decide,
     disagreements,
+    few_groups_warning,
     look_alike_warning,
     validation_warning,
     weakest,
@@ -72,10 +79,15 @@ def recommend(*, dataset: str, results: Path, output: Path) -> None:
 def recommendation_of(measured: Measured) -> Recommendation:
     """The recommendation by the metric, level and margin that the configuration names."""
     settings = measured.settings
-    criterion = Criterion(metric=settings.deciding_metric, level=settings.deciding_level, margin=settings.equivalence)
-    decision = decide(
-        [_candidate(measured, model, criterion) for model in measured.models], _pairs(measured, criterion), criterion
+    criterion = Criterion(
+        metric=settings.deciding_metric,
+        level=settings.deciding_level,
+        margin=settings.equivalence,
+        faster=settings.faster,
     )
+    candidates = [_candidate(measured, model, criterion) for model in measured.models]
+    decision = decide(candidates, _pairs(measured, criterion), criterion)
+    ground = ground_of(measured, criterion.level)
     tested = measured.tested(measured.models[0], criterion.level)
     baseline = baseline_of(measured, tested["label"], criterion)
     facts: dict[str, Any] = {}
@@ -83,26 +95,34 @@ def recommendation_of(measured: Measured) -> Recommendation:
     if decision.choice is not None:
         choice = decision.candidate(decision.choice)
         classes = _classes(measured, choice.model, criterion.level)
+        against = _pairs(measured, criterion, baselines=True)
+        of_choice = tuple(pair for pair in against if pair.first == choice.model)
         facts = {
-            "against_baseline": criterion.against(choice.score, baseline.value),
+            "against_baselines": of_choice,
+            "corrected": _corrected(measured, decision, criterion),
             "validation": measured.estimate(choice.model, criterion.metric, criterion.level, role="validation"),
             "plain_accuracy": None if criterion.metric == "accuracy" else _accuracy(measured, choice, criterion.level),
             "other_level": _other_level(measured, choice, criterion.level),
             "classes": classes,
             "weakest": weakest(classes),
         }
-        guessing = baseline_warning(decision, baseline.value, criterion)
+        guessing = baseline_warning(
+            against_constant([pair for pair in against if pair.first == decision.leader]), against_constant(of_choice)
+        )
         fall = validation_warning(facts["validation"], choice.score, criterion)
         never = tuple(result.name for result in classes if known(result.recall.value) and not result.predicted)
         warnings += [warning for warning in (guessing, fall) if warning is not None]
         warnings += [ClassNeverPredicted(classes=never)] if never else []
         warnings += _disagreements(measured, choice.model, criterion)
-        warnings += clue_warnings(measured.audit, measured, choice.model)
+        warnings += clue_warnings(measured.audit, measured, choice.model, of_choice)
+        few = few_groups_warning(ground.groups)
+        warnings += [few] if few is not None and len(measured.models) > 1 else []
+        warnings += _collapsed(measured, criterion.level)
     warnings += [*_look_alikes(measured), *_constant(measured, criterion.level), *_imbalance(measured)]
     return Recommendation(
         dataset=measured.dataset,
         criterion=criterion,
-        ground=ground_of(measured, criterion.level),
+        ground=ground,
         baseline=baseline,
         warnings=tuple(warnings),
         **dict(decision),
@@ -126,14 +146,12 @@ def baseline_of(measured: Measured, labels: pd.Series, criterion: Criterion = AC
     counts = labels.value_counts().reindex(measured.classes, fill_value=0).to_numpy(dtype=np.float64)
     costs = measured.settings.cost_matrix
     matrix = None if costs is None else np.array(costs)
-    values = {}
-    for place in np.argsort(-counts, kind="stable"):
-        confusion = np.zeros((len(counts), len(counts)))
-        confusion[:, place] = counts
-        value = METRICS[criterion.metric].overall(Counts(confusion, matrix))
-        values[measured.classes[place]] = float(np.nan_to_num(value))
-    best = min(values, key=lambda name: criterion.advantage(0.0, values[name]))
-    return Baseline(predicted=best, value=values[best])
+    metric = METRICS[criterion.metric]
+    place = best_constant(counts, metric, matrix)
+    confusion = np.zeros((len(counts), len(counts)))
+    confusion[:, place] = counts
+    value = float(np.nan_to_num(metric.overall(Counts(confusion, matrix))))
+    return Baseline(predicted=measured.classes[place], value=value)
 
 
 def _candidate(measured: Measured, model: str, criterion: Criterion) -> Candidate:
@@ -142,6 +160,7 @@ def _candidate(measured: Measured, model: str, criterion: Criterion) -> Candidat
     return Candidate(
         model=model,
         score=measured.estimate(model, criterion.metric, criterion.level),
+        probability_best=_standing(measured, model, "probability_best"),
         seconds_fit=measured.mean(model, "seconds_fit"),
         seconds_per_image=sum(timed) / len(timed) if timed else None,
         memory_mb=measured.mean(model, "peak_memory_mb"),
@@ -149,24 +168,63 @@ def _candidate(measured: Measured, model: str, criterion: Criterion) -> Candidat
     )
 
 
-def _pairs(measured: Measured, criterion: Criterion) -> list[Pair]:
+def _standing(measured: Measured, model: str, column: str) -> float | None:
+    values = measured.standings.loc[measured.standings["model"] == model, column]
+    return _number(values.iloc[0]) if len(values) else None
+
+
+def _corrected(measured: Measured, decision: Decision, criterion: Criterion) -> Estimate:
+    """Score of the leader less what it owes to being chosen, its interval extended by as much; nothing where another
+    model is the choice, or just one was measured."""
+    optimism = None if decision.leader is None else _standing(measured, decision.leader, "optimism")
+    if optimism is None or decision.choice != decision.leader or len(decision.ranking) < 2:
+        return Estimate(None)
+    score = decision.candidate(decision.leader).score
+    value, low, high = score.value or 0.0, score.low, score.high
+    if _lower(criterion):
+        return Estimate(value + optimism, low, None if high is None else high + optimism)
+    return Estimate(value - optimism, None if low is None else low - optimism, high)
+
+
+def _lower(criterion: Criterion) -> bool:
+    return METRICS[criterion.metric].lower_is_better
+
+
+def _pairs(measured: Measured, criterion: Criterion, baselines: bool = False) -> list[Pair]:
     rows = measured.comparisons
-    wanted = (rows["role"] == "test") & (rows["level"] == criterion.level) & (rows["metric"] == criterion.metric)
-    turned = METRICS[criterion.metric].lower_is_better
-    pairs = []
-    for row in rows.loc[wanted].itertuples(index=False):
-        difference = row_estimate(row, "difference")
-        pairs.append(
-            Pair(
-                first=row.first,
-                second=row.second,
-                difference=difference.turned() if turned else difference,
-                p_holm=_number(row.p_holm),
-                test=row.test,
-                detectable=_number(row.detectable),
-            )
-        )
-    return pairs
+    rows = rows.loc[
+        (rows["role"] == "test")
+        & (rows["level"] == criterion.level)
+        & (rows["metric"] == criterion.metric)
+        & (rows["baseline"] == baselines)
+    ]
+    return [_pair(row, criterion) for row in rows.itertuples(index=False)]
+
+
+def _pair(row: Any, criterion: Criterion) -> Pair:
+    difference = row_estimate(row, "difference")
+    if _lower(criterion):
+        difference = difference.turned()
+    low, high = difference.bounds or (float("nan"), float("nan"))
+    margin, certain = criterion.margin, known(row.error) and row.error > 0 and difference.value is not None
+
+    def beyond(least: float) -> float | None:
+        if not certain or difference.value is None:
+            return None
+        return float(stats.t.cdf((difference.value - least) / row.error, row.freedom))
+
+    return Pair(
+        first=row.first,
+        second=row.second,
+        difference=difference,
+        p_adjusted=_number(row.p_adjusted),
+        detectable=_number(row.detectable),
+        probability=beyond(0.0),
+        beyond_margin=None if margin is None else beyond(margin),
+        collapsed=row.collapsed,
+        groups_for_equivalence=None if margin is None else groups_for_equivalence(margin, row.scale),
+        conclusion=judge(low, high, margin, row.groups, row.scale),
+    )
 
 
 def _accuracy(measured: Measured, choice: Candidate, level: Level) -> Accuracy:
@@ -221,6 +279,17 @@ def _imbalance(measured: Measured) -> Iterator[ClassesImbalanced]:
             yield ClassesImbalanced(most_frequent=finding.subject, share=finding.value)
 
 
+def _collapsed(measured: Measured, level: Level) -> Iterator[Collapsed]:
+    """Models that predicted one class for everything in some repeats, but not in all of them."""
+    models = []
+    for model in measured.models:
+        by_repeat = measured.tested(model, level).groupby("repeat")["predicted"]
+        if (by_repeat.nunique() == 1).any() and measured.tested(model, level)["predicted"].nunique() > 1:
+            models.append(model)
+    if models:
+        yield Collapsed(models=tuple(models))
+
+
 def _constant(measured: Measured, level: Level) -> Iterator[ConstantPrediction]:
     for model in measured.models:
         predicted = measured.tested(model, level)["predicted"].unique()
@@ -228,21 +297,29 @@ def _constant(measured: Measured, level: Level) -> Iterator[ConstantPrediction]:
             yield ConstantPrediction(model=model, predicted=str(predicted[0]))
 
 
-def clue_warnings(audit: pd.DataFrame, measured: Measured, model: str) -> list[ClueExplains]:
-    """Where clues of the data audit do nearly as well as a model on images, or gain half of what it gains."""
+def clue_warnings(
+    audit: pd.DataFrame, measured: Measured, model: str, compared: Sequence[Pair] = ()
+) -> list[ClueExplains]:
+    """Where clues of the data audit do nearly as well as a model on images, or gain half of what it gains.
+
+    Nearly as well: the model is not shown to be better than the classifier on clues; where the two were not compared,
+    their intervals meet.
+    """
     accuracy = measured.estimate(model, "accuracy")
     tried = audit.loc[audit["check"] == "clue"]
     rows = tried.loc[(tried["low"] > tried["baseline"]) & (tried["value"] - tried["baseline"] >= NOTABLE)]
     if accuracy.value is None or accuracy.low is None or rows.empty:
         return []
-    near = rows.loc[rows["high"] >= accuracy.low]
-    shown = near if len(near) else rows.loc[rows["value"] == rows["value"].max()]
+    meeting = rows.loc[rows["high"] >= accuracy.low]
+    verdicts = {pair.against for pair in compared if pair.second == CLUES} - {"unknown"}
+    near = "better" not in verdicts if verdicts else len(meeting) > 0
+    shown = meeting if near and len(meeting) else rows.loc[rows["value"] == rows["value"].max()]
     best = shown.loc[shown["value"].idxmax()]
-    if near.empty and best["value"] - best["baseline"] < (accuracy.value - best["baseline"]) / 2:
+    if not near and best["value"] - best["baseline"] < (accuracy.value - best["baseline"]) / 2:
         return []
     return [
         ClueExplains(
-            near=len(near) > 0,
+            near=near,
             best=best["subject"],
             guessed=row_estimate(best),
             baseline=best["baseline"],

@@ -11,16 +11,10 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gradewise.evaluation import power
+from gradewise.evaluation import inference
 from gradewise.evaluation.estimates import Estimate, known
 from gradewise.metrics import METRICS
 from gradewise.verdicts import Level
-
-SIGNIFICANT = 0.05
-"""Adjusted p values below this make two models distinguishable."""
-
-CLOSE = 0.01
-"""How far behind the leader a model may be that is preferred for its speed."""
 
 FALL = 0.05
 """Least share by which validation must be better than test to be a warning."""
@@ -29,11 +23,11 @@ MANY_ALIKE = 0.1
 """Share of look-alikes from which the independence of groups is in doubt."""
 
 Against = Literal["better", "worse", "undecided", "unknown"]
-"""How a score compares with the baseline: its whole 95 % interval is better or worse, or holds it, or is not known."""
+"""How a model compares with a baseline: the whole 95 % interval of the difference is above or below zero, or holds it,
+or is not known."""
 
-Conclusion = Literal["equivalent", "distinguishable", "likely", "undecided"]
-"""What is known of the leader's lead: the whole interval lies within the margin; a test shows it; only the interval
-leaves out zero; none of these."""
+
+Speed = Literal["training", "prediction"]
 
 
 class Record(BaseModel):
@@ -48,11 +42,7 @@ class Criterion(Record):
     metric: str = Field(default="accuracy", description="its name in metrics.parquet")
     level: Level = Field(default="image", description="what is predicted: whole images or single samples")
     margin: float | None = Field(default=None, description="smaller differences do not matter; null: all do")
-
-    @property
-    def close(self) -> float:
-        """How far behind the leader a faster model may be: `CLOSE`; for costs, whose unit is the user's, nothing."""
-        return 0.0 if METRICS[self.metric].unit == "amount" else CLOSE
+    faster: Speed = Field(default="training", description="time that decides between models that are no worse")
 
     def advantage(self, first: float, second: float) -> float:
         """How much better `first` is than `second`."""
@@ -80,6 +70,7 @@ class Candidate(Record):
 
     model: str
     score: Estimate = Field(description="on test, over all repeats, with its 95 % interval")
+    probability_best: float | None = Field(default=None, description="that it is the best on new groups")
     seconds_fit: float | None = Field(default=None, description="time to train once [s]")
     seconds_per_image: float | None = Field(default=None, description="time to predict an image [s]")
     memory_mb: float | None = Field(default=None, description="peak memory of a training [MiB]")
@@ -87,22 +78,50 @@ class Candidate(Record):
 
 
 class Pair(Record):
-    """How much better `first` is than `second` on the same test images, by the criterion."""
+    """How much better `first` is than `second`, a model or a baseline, on the same test images, by the criterion."""
 
     first: str
     second: str
-    difference: Estimate = Field(description="above zero where first is better")
-    p_holm: float | None = Field(default=None, description="p value, corrected for the number of pairs (Holm)")
-    test: str
+    difference: Estimate = Field(description="above zero where first is better; simultaneous 95 % interval")
+    p_adjusted: float | None = Field(default=None, description="p value, adjusted for all comparisons of the dataset")
     detectable: float | None = Field(default=None, description="smallest difference found 4 times in 5")
-    conclusion: Conclusion = "undecided"
+    probability: float | None = Field(default=None, description="that first is better on new groups")
+    beyond_margin: float | None = Field(default=None, description="probability that it is better by the margin")
+    collapsed: int = Field(default=0, description="repeats in which either predicted one class for everything")
+    groups_for_equivalence: float | None = Field(
+        default=None, description="tested groups from which the two can be called equivalent; null: without a margin"
+    )
+    conclusion: inference.Judgement = "undecided"
+
+    @property
+    def against(self) -> Against:
+        """How first compares with second."""
+        if self.difference.bounds is None:
+            return "unknown"
+        low, high = self.difference.bounds
+        return "better" if low > 0 else "worse" if high < 0 else "undecided"
+
+    def no_worse(self, margin: float | None) -> bool:
+        """Whether second is shown to be at most a margin worse than first (non-inferiority)."""
+        return margin is not None and self.difference.bounds is not None and self.difference.bounds[1] < margin
 
     def seen_from(self, model: str) -> Pair:
         """The same comparison with `model` as first."""
         if model == self.first:
             return self
+        turned: dict[inference.Judgement, inference.Judgement] = {
+            "first better": "second better",
+            "second better": "first better",
+        }
         return self.model_copy(
-            update={"first": self.second, "second": self.first, "difference": self.difference.turned()}
+            update={
+                "first": self.second,
+                "second": self.first,
+                "difference": self.difference.turned(),
+                "conclusion": turned.get(self.conclusion, self.conclusion),
+                "probability": None if self.probability is None else 1 - self.probability,
+                "beyond_margin": None,
+            }
         )
 
 
@@ -176,6 +195,24 @@ class ConstantPrediction(Record):
     predicted: str
 
 
+class Collapsed(Record):
+    """In some repeats the choice, or the model compared with it, predicted one class for everything.
+
+    Standard errors are then too small: the comparison finds differences that are not there in up to 12 % of cases.
+    """
+
+    code: Literal["collapsed"] = "collapsed"
+    models: tuple[str, ...] = Field(description="models that did")
+
+
+class FewGroups(Record):
+    """Few groups were tested: below 5 models are not compared, below 10 comparisons are to be read with care."""
+
+    code: Literal["few_groups"] = "few_groups"
+    groups: int
+    compared: bool = Field(description="whether models were compared")
+
+
 class ClassNeverPredicted(Record):
     """The choice never predicts some classes of the test images."""
 
@@ -222,6 +259,8 @@ Caution = (
     | ValidationAboveTest
     | LookAlikes
     | ConstantPrediction
+    | Collapsed
+    | FewGroups
     | ClassNeverPredicted
     | OtherMetricDisagrees
     | ClueExplains
@@ -235,13 +274,12 @@ Kind = TypeVar("Kind", bound=Record)
 class Decision(Record):
     """The leading model, those not distinguishable from it, the choice among them and the rest."""
 
-    choice: str | None = Field(default=None, description="the leader, or a faster one that ties; null: no scores")
+    choice: str | None = Field(default=None, description="the leader, or a faster one no worse; null: no scores")
     leader: str | None = Field(default=None, description="the model with the best score")
     ranking: tuple[Candidate, ...] = Field(default=(), description="models that have a score, the best first")
     tied: tuple[str, ...] = Field(default=(), description="not distinguishable from the leader, the best first")
     beaten: tuple[str, ...] = Field(default=(), description="shown to be worse than the leader, the best first")
     equivalent: tuple[str, ...] = Field(default=(), description="those tied that are equivalent to the leader")
-    likely: tuple[str, ...] = Field(default=(), description="those tied that are likely worse, but not proven")
     pairs: tuple[Pair, ...] = Field(default=(), description="the leader with each model that it was compared with")
 
     def candidate(self, model: str | None) -> Candidate:
@@ -260,13 +298,23 @@ class Recommendation(Decision):
     criterion: Criterion
     ground: Ground
     baseline: Baseline
-    against_baseline: Against = Field(default="unknown", description="how the choice compares with the baseline")
+    against_baselines: tuple[Pair, ...] = Field(
+        default=(), description="the choice with predicting one class for everything, and with a classifier on clues"
+    )
+    corrected: Estimate = Field(
+        default=Estimate(None), description="score of the choice, corrected for having been chosen on the same test"
+    )
     validation: Estimate = Field(default=Estimate(None), description="score of the choice on validation")
     plain_accuracy: Accuracy | None = Field(default=None, description="of the choice, where another metric decides")
     other_level: Accuracy | None = Field(default=None, description="of the choice, on what does not decide")
     classes: tuple[ClassResult, ...] = ()
     weakest: tuple[str, ...] = Field(default=(), description="classes that the choice recognises worst")
     warnings: tuple[Annotated[Caution, Field(discriminator="code")], ...] = ()
+
+    @property
+    def against_baseline(self) -> Against:
+        """How the choice compares with predicting one class for everything."""
+        return against_constant(self.against_baselines)
 
     def warned(self, kind: type[Kind]) -> list[Kind]:
         """The warnings of a kind."""
@@ -276,70 +324,37 @@ class Recommendation(Decision):
 def decide(candidates: Sequence[Candidate], pairs: Sequence[Pair], criterion: Criterion = ACCURACY) -> Decision:
     """Apply the rule of choice.
 
-    The model with the best score leads. A model that is not distinguishable from it ties, as does one that was never
-    compared with it, or whose comparison gave no p value: nothing shows that it is worse. Of the leader and those tied
-    that are at most `Criterion.close` behind, or equivalent, the fastest to train is chosen.
+    The model with the best score leads. A model that is not shown to be worse ties, as does one that was never compared
+    with it. Of the leader and those shown to be at most the margin worse (`Pair.no_worse`), the fastest is chosen; the
+    leader where no margin is given.
     """
     scored = [candidate for candidate in candidates if known(candidate.score.value)]
     ranking = sorted(scored, key=lambda candidate: criterion.advantage(0.0, candidate.score.value or 0.0))
     if not ranking:
         return Decision()
     leader, *others = ranking
-    by_model = {
-        candidate.model: _conclude(find(pairs, leader.model, candidate.model), criterion) for candidate in others
-    }
+    by_model = {candidate.model: find(pairs, leader.model, candidate.model) for candidate in others}
+    compared = {model: pair for model, pair in by_model.items() if pair is not None}
+    beaten = tuple(model for model, pair in compared.items() if pair.conclusion == "first better")
+    no_worse = [candidate for candidate in others if _no_worse(by_model[candidate.model], criterion)]
 
-    def models(*conclusions: Conclusion) -> tuple[str, ...]:
-        concluded = ((name, "undecided" if pair is None else pair.conclusion) for name, pair in by_model.items())
-        return tuple(name for name, conclusion in concluded if conclusion in conclusions)
+    def seconds(candidate: Candidate) -> float:
+        time = candidate.seconds_fit if criterion.faster == "training" else candidate.seconds_per_image
+        return float("inf") if time is None else time
 
-    tied = models("equivalent", "likely", "undecided")
-    close = [
-        candidate
-        for candidate in others
-        if candidate.model in models("equivalent")
-        or (candidate.model in tied and lag(leader, candidate, criterion) <= criterion.close)
-    ]
-    fastest = min(
-        (leader, *close),
-        key=lambda candidate: float("inf") if candidate.seconds_fit is None else candidate.seconds_fit,
-    )
     return Decision(
-        choice=fastest.model,
+        choice=min((leader, *no_worse), key=seconds).model,
         leader=leader.model,
         ranking=tuple(ranking),
-        tied=tied,
-        beaten=models("distinguishable"),
-        equivalent=models("equivalent"),
-        likely=models("likely"),
-        pairs=tuple(pair for pair in by_model.values() if pair is not None),
+        tied=tuple(model for model in by_model if model not in beaten),
+        beaten=beaten,
+        equivalent=tuple(model for model, pair in compared.items() if pair.conclusion == "equivalent"),
+        pairs=tuple(compared.values()),
     )
 
 
-def _conclude(pair: Pair | None, criterion: Criterion) -> Pair | None:
-    if pair is None:
-        return None
-    conclusion: Conclusion = "undecided"
-    if is_equivalent(pair, criterion):
-        conclusion = "equivalent"
-    elif distinguishable(pair):
-        conclusion = "distinguishable"
-    elif pair.difference.bounds is not None and pair.difference.bounds[0] > 0:
-        conclusion = "likely"
-    return pair.model_copy(update={"conclusion": conclusion})
-
-
-def is_equivalent(pair: Pair, criterion: Criterion) -> bool:
-    """Whether the whole interval of a difference lies within the margin, as `power.judge` has it."""
-    if pair.difference.bounds is None or criterion.margin is None:
-        return False
-    low, high = pair.difference.bounds
-    return power.judge(low, high, 1.0 if pair.p_holm is None else pair.p_holm, criterion.margin) == "equivalent"
-
-
-def distinguishable(pair: Pair) -> bool:
-    """Whether a test shows a difference."""
-    return pair.p_holm is not None and known(pair.p_holm) and pair.p_holm < SIGNIFICANT
+def _no_worse(pair: Pair | None, criterion: Criterion) -> bool:
+    return pair is not None and pair.no_worse(criterion.margin)
 
 
 def lag(leader: Candidate, candidate: Candidate, criterion: Criterion) -> float:
@@ -352,14 +367,23 @@ def find(pairs: Sequence[Pair], first: str, second: str) -> Pair | None:
     return next((pair.seen_from(first) for pair in pairs if {pair.first, pair.second} == {first, second}), None)
 
 
-def baseline_warning(decision: Decision, value: float, criterion: Criterion) -> Caution | None:
-    """Where predicting one class for everything, which reaches a value, is better, or may be as good."""
-    if decision.choice is None:
-        return None
-    if criterion.against(decision.candidate(decision.leader).score, value) == "worse":
+def against_constant(pairs: Sequence[Pair]) -> Against:
+    """How a model compares with predicting one class for everything, the first of its pairs with baselines."""
+    return pairs[0].against if pairs else "unknown"
+
+
+def baseline_warning(leader: Against, choice: Against) -> Caution | None:
+    """Where predicting one class for everything is better than the leader, or may be as good as the choice."""
+    if leader == "worse":
         return GuessingBeatsAll()
-    against = criterion.against(decision.candidate(decision.choice).score, value)
-    return NotBetterThanBaseline() if against in ("worse", "undecided") else None
+    return NotBetterThanBaseline() if choice in ("worse", "undecided") else None
+
+
+def few_groups_warning(groups: int) -> FewGroups | None:
+    """Where fewer than `inference.FEW_GROUPS` groups were tested."""
+    if groups >= inference.FEW_GROUPS:
+        return None
+    return FewGroups(groups=groups, compared=groups >= inference.LEAST_GROUPS)
 
 
 def validation_warning(validation: Estimate, test: Estimate, criterion: Criterion) -> ValidationAboveTest | None:

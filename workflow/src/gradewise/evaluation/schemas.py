@@ -31,29 +31,51 @@ COMPARISONS = pa.schema(
         filled("dataset", pa.string()),
         filled("first", pa.string()),
         filled("second", pa.string()),
+        filled("baseline", pa.bool_()),
         filled("role", pa.string()),
         filled("level", pa.string()),
         filled("metric", pa.string()),
         nullable("difference", pa.float64()),
         nullable("low", pa.float64()),
         nullable("high", pa.float64()),
+        nullable("error", pa.float64()),
+        nullable("freedom", pa.float64()),
         nullable("p_value", pa.float64()),
-        nullable("p_holm", pa.float64()),
-        filled("test", pa.string()),
+        nullable("p_adjusted", pa.float64()),
+        nullable("detectable", pa.float64()),
+        filled("scale", pa.float64()),
         filled("first_only_right", pa.int64()),
         filled("second_only_right", pa.int64()),
         filled("images", pa.int64()),
         filled("groups", pa.int64()),
         filled("repeats", pa.int64()),
-        nullable("detectable", pa.float64()),
+        filled("collapsed", pa.int64()),
         nullable("error_correlation", pa.float64()),
     ]
 )
-"""One row per pair of models: metric of `first` minus metric of `second`, over all repeats.
+"""One row per pair of models, and per model and `baseline`: metric of `first` minus that of `second`, over all repeats.
 
-`detectable` is the smallest difference that the test would detect with a power of 80 % (null: no difference is
-detectable), `error_correlation` the correlation (phi) between the two models' mistakes. At `level` sample, `images` and
-the columns `*_only_right` count samples."""
+`low` and `high` bound the simultaneous 95 % interval, which leaves out 0 exactly where `p_adjusted` is below 0.05;
+`p_value` is that of the pair alone. `error` and `freedom` are the standard error and its degrees of freedom.
+`detectable` is the smallest difference that is found with a power of 80 % (null: none is), `scale` the largest
+possible one, `collapsed` the number of
+repeats in which one of the two predicted one class for everything, `error_correlation` the correlation (phi) between
+the two models' mistakes. At `level` sample, `images` and the columns `*_only_right` count samples."""
+
+STANDINGS = pa.schema(
+    [
+        filled("dataset", pa.string()),
+        filled("model", pa.string()),
+        filled("level", pa.string()),
+        filled("metric", pa.string()),
+        nullable("value", pa.float64()),
+        nullable("probability_best", pa.float64()),
+        nullable("optimism", pa.float64()),
+    ]
+)
+"""One row per model. `value` is the metric that decides, `probability_best` the probability that the model is the best
+on new groups, `optimism` how much better the best model looks than it is, because it was chosen on the same test groups
+(the same in all rows)."""
 
 LEAKS = pa.schema(
     [

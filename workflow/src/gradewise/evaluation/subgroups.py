@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from gradewise.evaluation.estimates import hit_rate, share
-from gradewise.evaluation.intervals import Spread, cells, delete_each, effective, spread
-from gradewise.evaluation.significance import clustered_t, holm
+from gradewise.evaluation.intervals import cells, delete_each, effective, spread
 from gradewise.images.schemas import MANIFEST
 
 MOST_VALUES = 20
@@ -57,7 +57,7 @@ def measure_subgroups(verdicts: pd.DataFrame, described: pd.DataFrame) -> list[d
 
     Intervals are those of accuracy. Where a subgroup is a single group (one experiment, say), its images are what is
     drawn anew, and the interval speaks of further images of that group. The difference from all other test images of
-    the same repeats is tested by its jackknife standard error (see `significance.clustered_t`), never taken to be
+    the same repeats is tested by its jackknife standard error, never taken to be
     smaller than that of a subgroup in which one unit more had been judged otherwise, as Agresti & Caffo (2000), The
     American Statistician 54:280, add observations; Holm's correction counts all subgroups of the model, two that
     are each other's rest as one.
@@ -91,7 +91,7 @@ def measure_subgroups(verdicts: pd.DataFrame, described: pd.DataFrame) -> list[d
             rows += found
     # Holm's correction does not count what is not a number: of twins the second takes the first's.
     p_values = [np.nan if place in twins else row["p_value"] for place, row in enumerate(rows)]
-    adjusted = holm(np.array(p_values, dtype=np.float64))
+    adjusted = _holm(np.array(p_values, dtype=np.float64))
     return [row | {"p_holm": float(adjusted[place - (place in twins)])} for place, row in enumerate(rows)]
 
 
@@ -127,9 +127,22 @@ def _against_the_rest(
         return np.nan, np.nan
     sizes = by_cell.sum(axis=0)
     worth = [effective(sizes[:, 1]), effective(sizes[:, 3])]
-    found = spread(deletions, min(worth))
-    least = 1 / (worth[0] + 2)
-    return deletions.value, clustered_t(deletions.value, Spread(float(np.hypot(found.error, least)), found.freedom))
+    error = spread(deletions, min(worth))
+    widened = float(np.hypot(error.error, 1 / (worth[0] + 2)))
+    return deletions.value, float(2 * stats.t.sf(abs(deletions.value) / widened, error.freedom))
+
+
+def _holm(p_values: np.ndarray) -> np.ndarray:
+    """Adjust p values for their number, step-down (Holm 1979, Scandinavian Journal of Statistics 6:65).
+
+    NaN stays NaN and is not counted.
+    """
+    adjusted = np.full(len(p_values), np.nan)
+    known = np.flatnonzero(np.isfinite(p_values))
+    order = known[np.argsort(p_values[known], kind="stable")]
+    steps = (len(order) - np.arange(len(order))) * p_values[order]
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted
 
 
 def _leading_number(value: str) -> float:

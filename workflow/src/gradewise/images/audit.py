@@ -16,7 +16,7 @@ import pandas as pd
 
 from gradewise import command, tables
 from gradewise.images.clues import TOGETHER, WITHOUT_CONTENT, Guess, as_numbers, clues, guess
-from gradewise.images.schemas import AUDIT, MANIFEST
+from gradewise.images.schemas import AUDIT, CLUE_PREDICTIONS, MANIFEST
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +76,7 @@ def audit(
     joined: Joined,
     seed: int,
     output: Path,
+    clue_predictions: Path,
 ) -> None:
     """Audit a dataset.
 
@@ -90,16 +91,21 @@ def audit(
     seed : int
     output : Path
         `audit.parquet`.
+    clue_predictions : Path
+        `clues.parquet`: what facts without content predict of each image; empty where they do not differ, or a class
+        has too few groups.
     """
     images = tables.read(manifest)
     prints = tables.read(fingerprints)
     copies = tables.read(duplicates)
     with quarantine.open(newline="", encoding="utf-8") as stream:
         unusable = sum(1 for _ in csv.DictReader(stream))
+    facts_of_clues = clues(images, prints)
+    guesses = {name: guess(facts, images["label"], images["group"], seed) for name, facts in facts_of_clues.items()}
     findings = [
         *_duplicates(images, copies.loc[copies["kind"] != "alike"], joined),
         *_alike(images, copies.loc[copies["kind"] == "alike"]),
-        *_clues(images, prints, seed),
+        *_clues(images, facts_of_clues, guesses),
         *_columns(images, seed),
         *_balance(images, classes, unusable),
         *_groups(images),
@@ -107,6 +113,7 @@ def audit(
     ]
     frame = pd.DataFrame(findings, columns=AUDIT.names)
     tables.write(frame.astype(dict.fromkeys(NUMBERS, "float64")), output, AUDIT)
+    tables.write(_predictions(images, guesses), clue_predictions, CLUE_PREDICTIONS)
     for severity, part in frame.groupby("severity"):
         log.info("%d of severity %s: %s", len(part), severity, ", ".join(sorted(set(part["check"]))))
 
@@ -173,8 +180,18 @@ def _change(turn: int, cropped: float) -> str:
     return ", ".join(words) if words else "recompressed or resized"
 
 
-def _clues(images: pd.DataFrame, prints: pd.DataFrame, seed: int) -> list[Finding]:
-    labels, facts_of_clues = images["label"], clues(images, prints)
+def _predictions(images: pd.DataFrame, guesses: dict[str, Guess | None]) -> pd.DataFrame:
+    """Rows of `clues.parquet`: predictions from all clues together, or from the only one."""
+    guessed = guesses.get(TOGETHER) or next(iter(guesses.values()), None)
+    if guessed is None:
+        return pd.DataFrame({"image_id": [], "predicted": []}, dtype=str)
+    return pd.DataFrame({"image_id": images["image_id"], "predicted": guessed.predicted})
+
+
+def _clues(
+    images: pd.DataFrame, facts_of_clues: dict[str, pd.DataFrame], guesses: dict[str, Guess | None]
+) -> list[Finding]:
+    labels = images["label"]
     findings = []
     for name, facts in facts_of_clues.items():
         if name not in WITHOUT_CONTENT:
@@ -183,8 +200,7 @@ def _clues(images: pd.DataFrame, prints: pd.DataFrame, seed: int) -> list[Findin
         if any(_separates_classes(values.apply(tuple, axis=1), labels) for values in (facts, *alone)):
             text = f"{name} alone separates the classes: no two share a value, in all {len(images)} images"
             findings.append(_finding("clue equals label", "warning", text, subject=name, value=1.0))
-    for name, facts in facts_of_clues.items():
-        guessed = guess(facts, labels, images["group"], seed)
+    for name, guessed in guesses.items():
         if guessed is None:
             continue
         if name == TOGETHER or not _beats_chance(guessed):

@@ -53,6 +53,8 @@ class Guess:
         Share predicted correctly by always predicting the most frequent class of the training part.
     p_value : float
         Probability of a gain over the baseline at least this large by chance (one-sided).
+    predicted : ndarray of str, shape (n,)
+        Class predicted for each image.
     """
 
     accuracy: float
@@ -60,6 +62,7 @@ class Guess:
     high: float
     baseline: float
     p_value: float
+    predicted: np.ndarray
 
     @property
     def gain(self) -> float:
@@ -137,7 +140,8 @@ def guess(facts: pd.DataFrame, labels: pd.Series, groups: pd.Series, seed: int) 
     gain, gain_error, _ = _mean_over_groups(right - baseline, groups)
     half = float(stats.t.ppf(0.975, count - 1)) * error
     p = float(stats.t.sf(gain / gain_error, count - 1)) if gain_error > 0 else float(gain <= 0)
-    return Guess(accuracy, max(0.0, accuracy - half), min(1.0, accuracy + half), float(baseline.mean()), p)
+    low, high = max(0.0, accuracy - half), min(1.0, accuracy + half)
+    return Guess(accuracy, low, high, float(baseline.mean()), p, predicted.astype(str))
 
 
 def _mean_over_groups(values: np.ndarray, groups: pd.Series) -> tuple[float, float, int]:

@@ -79,6 +79,9 @@ AUDIT = pa.schema(
 invalidate results); `subject` is the class, column or clue concerned; `low` and `high` bound the 95 % interval of
 `value`, which should be compared with `baseline`."""
 
+CLUE_PREDICTIONS = pa.schema([filled("image_id", pa.string()), filled("predicted", pa.string())])
+"""One row per image of the manifest: the class that facts without content predict, learnt from other groups."""
+
 SPLITS = pa.schema(
     [
         filled("repeat", pa.int32()),

@@ -13,6 +13,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from gradewise import command, tables
 from gradewise.command import UserError
 from gradewise.config.evaluation import Evaluation
+from gradewise.images import foresight
 from gradewise.images.schemas import SPLITS
 from gradewise.provenance import derive_seed
 
@@ -50,6 +51,43 @@ def split(
     roles = draw_splits(images, evaluation, classes if limited_by_class else [], seed)
     tables.write(roles, output, SPLITS)
     log_counts(roles)
+    log.info("%s", outlook(images, roles))
+    never = never_tested(images, roles, evaluation)
+    if len(never):
+        log.warning(
+            "%d of %d groups are larger than the share held out (the largest: %s) and are never tested; use folds, "
+            "which test every group",
+            *(len(never), images["group"].nunique(), never.index[0]),
+        )
+
+
+FOUND = 0.1
+"""Difference in accuracy that `outlook` speaks of."""
+
+
+def outlook(images: pd.DataFrame, roles: pd.DataFrame) -> str:
+    """What the tested groups could show, and how many would be needed, in a sentence."""
+    tested = images.loc[images["image_id"].isin(roles.loc[roles["role"] == "test", "image_id"]), "group"]
+    groups, per_group = tested.nunique(), len(tested) / max(tested.nunique(), 1)
+    if groups < 2:
+        return "one group is tested, from which nothing can be said about new groups"
+    found = foresight.power(FOUND, groups, per_group)
+    return (
+        f"{groups} groups are tested, with {per_group:.1f} images on average: accuracy will be known to about "
+        f"±{100 * foresight.half_width(groups, per_group):.0f} percentage points, and of two models that differ by "
+        f"{100 * FOUND:.0f} the better one will be found in about {100 * found:.0f} % of cases; "
+        f"{100 * foresight.POWER:.0f} % take about {foresight.groups_needed(FOUND, per_group)} groups (if one of two "
+        f"models is right where the other is wrong on {100 * foresight.DISAGREE:.0f} % of images)"
+    )
+
+
+def never_tested(images: pd.DataFrame, roles: pd.DataFrame, evaluation: Evaluation) -> pd.Series:
+    """Sizes of the groups that a holdout never tests since each is larger than its share, the largest first."""
+    if evaluation.holdout is None:
+        return pd.Series(dtype=np.int64)
+    tested = images.loc[images["image_id"].isin(roles.loc[roles["role"] == "test", "image_id"]), "group"]
+    sizes = images["group"].value_counts()
+    return sizes.loc[(sizes > evaluation.holdout * len(images)) & ~sizes.index.isin(tested)]
 
 
 def log_counts(roles: pd.DataFrame) -> None:

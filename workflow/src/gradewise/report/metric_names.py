@@ -1,4 +1,4 @@
-"""What metrics and tests are called on the page and how values of metrics are written."""
+"""What metrics are called on the page and how values of metrics are written."""
 
 from __future__ import annotations
 
@@ -8,12 +8,6 @@ from gradewise.metrics import METRICS
 from gradewise.report import numbers
 from gradewise.report.numbers import Estimate
 
-_TESTS = {
-    "mcnemar": "exact McNemar test",
-    "group_swap": "test by exchanging groups",
-    "corrected_resampled_t": "corrected resampled t test",
-    "clustered_t": "t test by groups",
-}
 _WRITERS = {"share": numbers.percent, "amount": numbers.amount}
 
 
@@ -36,11 +30,6 @@ def is_share(metric: str) -> bool:
 def lower_is_better(metric: str) -> bool:
     """Whether small values are good."""
     return METRICS[metric].lower_is_better
-
-
-def test_name(test: str) -> str:
-    """A statistical test in words."""
-    return _TESTS.get(test, test.replace("_", " "))
 
 
 def value(metric: str, number: float | None) -> str:

@@ -5,18 +5,22 @@ Every function is pure, from numbers of the record to a sentence, so that each c
 
 from __future__ import annotations
 
+import math
+
 from gradewise.config.aggregation import Top
-from gradewise.evaluation.power import POWER
+from gradewise.evaluation.compare import CLUES
+from gradewise.evaluation.inference import POWER
+from gradewise.evaluation.intervals import LEVEL
 from gradewise.evaluation.recommendation import (
-    CLOSE,
-    SIGNIFICANT,
     Accuracy,
     Candidate,
     ClassesImbalanced,
     ClassNeverPredicted,
     ClueExplains,
+    Collapsed,
     ConstantPrediction,
     Criterion,
+    FewGroups,
     GuessingBeatsAll,
     LookAlikes,
     NotBetterThanBaseline,
@@ -30,6 +34,9 @@ from gradewise.images.clues import TOGETHER, WITHOUT_CONTENT
 from gradewise.report import metric_names, numbers
 from gradewise.report.numbers import Estimate
 
+MOST_GROUPS = 10_000
+"""Numbers of groups above this are not told: nobody would label them."""
+
 
 def sentences(record: Recommendation, aggregate: str | Top | None = None) -> list[str]:
     """What is said below the headline, in order; nothing where no model has a score.
@@ -40,6 +47,8 @@ def sentences(record: Recommendation, aggregate: str | Top | None = None) -> lis
         return []
     texts = [
         accuracy_sentence(record),
+        chosen_sentence(record),
+        *(few_groups_sentence(warning) for warning in record.warned(FewGroups)),
         plain_sentence(record.plain_accuracy),
         *map(imbalance_sentence, record.warned(ClassesImbalanced)),
         *map(alike_sentence, record.warned(LookAlikes)),
@@ -47,12 +56,14 @@ def sentences(record: Recommendation, aggregate: str | Top | None = None) -> lis
         other_level_sentence(record),
         None if aggregate is None or record.other_level is None else gathering_sentence(aggregate),
         lead_sentence(record),
+        *map(collapsed_sentence, record.warned(Collapsed)),
         trade_sentence(record),
         beaten_sentence(record),
         dissent_sentence(record),
         weakest_sentence(record),
         constant_sentence(record),
         baseline_sentence(record),
+        beyond_clues_sentence(record),
         cost_sentence(record.candidate(record.choice)),
     ]
     return [text for text in texts if text is not None]
@@ -62,27 +73,18 @@ def rule(criterion: Criterion) -> str:
     """How the recommendation is made, for the reader."""
     unit, words = criterion.level, metric_names.in_words(criterion.metric)
     leads = f"{'highest' if criterion.metric == 'accuracy' else 'best'} {unit}-level {words}"
-    close = f"at most {_close(criterion)} behind" if criterion.close else "no further behind"
-    text = (
-        f"How the recommendation is made: the model with the {leads} on test {unit}s leads. Models whose difference "
-        f"from it has a Holm-adjusted p value of {SIGNIFICANT} or more are not distinguishable from it"
-    )
+    choice = "It is recommended"
     if criterion.margin is not None:
-        text += (
-            f", nor are those that are equivalent to it: the whole 95 % interval of the difference lies within "
-            f"{metric_names.gap(criterion.metric, criterion.margin)}"
-        )
-        close += ", or is equivalent"
+        margin = metric_names.gap(criterion.metric, criterion.margin)
+        faster = "trains" if criterion.faster == "training" else "predicts"
+        choice += f", unless a model that {faster} faster is shown to be at most {margin} worse"
     return (
-        f"{text}. One of those is preferred to the leader only if it trains faster and was measured {close}; no model "
-        f"is recommended if guessing is better. Test images were used for no decision before this one; choosing the "
-        f"best of several models on them makes its own result look slightly too good."
+        f"How the recommendation is made: the model with the {leads} on test {unit}s leads. Differences between "
+        f"models, and from guessing, are judged together at {numbers.whole_percent(1 - LEVEL)}: a model is shown to be "
+        f"worse where the simultaneous {numbers.whole_percent(LEVEL)} interval of its difference from the leader "
+        f"leaves out zero. {choice}; no model is recommended where guessing is better. Test images were used for no "
+        f"decision before this one. All of this speaks of models trained on these images and judged on new groups."
     )
-
-
-def _close(criterion: Criterion) -> str:
-    is_point = metric_names.is_share(criterion.metric) and CLOSE == 0.01
-    return "one percentage point" if is_point else metric_names.gap(criterion.metric, criterion.close)
 
 
 def headline(record: Recommendation) -> str:
@@ -110,7 +112,6 @@ def _advice(record: Recommendation) -> str:
     choice, leader = record.candidate(record.choice), record.candidate(record.leader)
     right = _reached(record, choice)
     more = "more than any other model" if criterion.metric == "accuracy" else "better than any other model"
-    images = numbers.many(record.ground.images, criterion.level)
     margin = metric_names.gap(criterion.metric, criterion.margin)
     if len(record.ranking) == 1:
         return f"{choice.model} is the only model here; it gets {right}."
@@ -118,22 +119,29 @@ def _advice(record: Recommendation) -> str:
         return f"Use {choice.model}: it gets {right}, {more}, and chance does not explain the lead."
     if choice is leader:
         text = f"Use {choice.model}: it gets {right}, {more}."
-        undecided = [model for model in record.tied if model not in (*record.equivalent, *record.likely)]
+        undecided = [model for model in record.tied if model not in record.equivalent]
         if undecided:
-            text += f" But {images} do not show that it is better than {numbers.listed(undecided)}."
-        if record.likely:
-            text += f" It is likely, but not proven, to be better than {numbers.listed(list(record.likely))}."
+            text += f" But {_tested(record)} do not show that it is better than {numbers.listed(undecided)}"
+            if numbers.known(choice.probability_best):
+                text += f"; it is the best with a probability of {numbers.whole_percent(choice.probability_best)}"
+            text += "."
         if record.equivalent:
             text += f" Equivalent to it within {margin}: {numbers.listed(list(record.equivalent))}."
         return text
     theirs = metric_names.value(criterion.metric, leader.score.value)
-    both = f"Use {choice.model}: it gets {right}, {leader.model} {theirs}"
-    faster = f"{choice.model} is faster to train"
-    if choice.model in record.equivalent:
-        return f"{both}; the two are equivalent within {margin}, and {faster}."
-    if choice.model in record.likely:
-        return f"{both}; {leader.model} is likely better, but that is not proven, and {faster}."
-    return f"{both}, a difference that {images} do not show to be real, and {faster}."
+    faster = "to train" if criterion.faster == "training" else "to predict"
+    return (
+        f"Use {choice.model}: it gets {right}, {leader.model} {theirs}; it is shown to be at most {margin} worse, and "
+        f"it is faster {faster}."
+    )
+
+
+def _tested(record: Recommendation) -> str:
+    """What was tested, counted in groups: '13 groups (150 images)', '150 images' where each is its own group."""
+    images = numbers.many(record.ground.images, record.criterion.level)
+    if record.ground.images == record.ground.groups:
+        return images
+    return f"{numbers.many(record.ground.groups, 'group')} ({images})"
 
 
 def accuracy_sentence(record: Recommendation) -> str:
@@ -149,6 +157,34 @@ def accuracy_sentence(record: Recommendation) -> str:
         low, high = (metric_names.value(criterion.metric, bound) for bound in choice.score.bounds)
         text += f"; the 95 % interval reaches from {low} to {high}"
     return f"{text} ({rests_on})."
+
+
+def chosen_sentence(record: Recommendation) -> str | None:
+    """What the score of the choice owes to being the best of several on the same test; None where that is unknown."""
+    corrected, metric = record.corrected, record.criterion.metric
+    if record.choice is None or corrected.bounds is None or not numbers.known(corrected.value):
+        return None
+    models = numbers.many(len(record.ranking), "model")
+    return (
+        f"The best of {models} on a test looks better than it is. Allowing for that, expect "
+        f"{metric_names.interval(metric, corrected)} on new groups."
+    )
+
+
+def few_groups_sentence(warning: FewGroups) -> str:
+    """That so few groups were tested that models were not compared, or with little certainty."""
+    told = f"Only {numbers.many(warning.groups, 'group')} {'was' if warning.groups == 1 else 'were'} tested"
+    if not warning.compared:
+        return f"{told}, too few to compare models: intervals and p values of differences are not given."
+    return f"{told}: intervals are rough, and only large differences can be shown. More groups would tell more."
+
+
+def collapsed_sentence(warning: Collapsed) -> str:
+    """Which models failed in some repeats, so that differences may look more certain than they are."""
+    return (
+        f"In some repeats {numbers.listed(list(warning.models))} predicted one class for everything. Where training "
+        f"fails now and then, differences look more certain than they are."
+    )
 
 
 def validation_sentence(record: Recommendation, warning: ValidationAboveTest) -> str:
@@ -207,30 +243,46 @@ def lead_sentence(record: Recommendation) -> str | None:
     ahead += _evidence(pair, criterion)
     if pair.conclusion == "equivalent":
         return f"{ahead}: the two are equivalent within {margin}."
-    if pair.conclusion == "distinguishable":
+    if pair.conclusion == "first better":
         return f"{ahead}: chance alone does not explain that."
-    text = f"{ahead}: {numbers.many(record.ground.images, criterion.level)} do not show a difference."
-    if pair.conclusion == "likely":
-        text = f"{ahead}: likely a difference, but not proven."
-    if numbers.known(pair.detectable):
-        detectable = metric_names.gap(criterion.metric, pair.detectable)
-        text += f" The test alone would detect a difference of {detectable} with {numbers.whole_percent(POWER)} power."
-    elif pair.difference.bounds:
-        text += " With so few repeats or groups this test can hardly show any."
+    text = f"{ahead}: {_tested(record)} do not show a difference.{_what_it_takes(record, pair)}"
     if criterion.margin is not None:
-        text += f" Nor is it shown that the two are equivalent within {margin}."
+        text += f" Nor is it shown that the two are equivalent within {margin}"
+        least = pair.groups_for_equivalence
+        if least is not None and record.ground.groups <= least:
+            many = numbers.many(int(least), "group")
+            text += f", which takes more than {many}, since a model might fail in a few that were not tested"
+        text += "."
     return text
 
 
+def _what_it_takes(record: Recommendation, pair: Pair) -> str:
+    """What difference could have been shown, and how many groups it takes to show the one that was measured."""
+    metric, power = record.criterion.metric, numbers.whole_percent(POWER)
+    if pair.detectable is None:
+        return " So few groups can hardly show any." if pair.difference.bounds else ""
+    text = f" A true difference of {metric_names.gap(metric, pair.detectable)} would be found with {power} power"
+    measured = abs(pair.difference.value or 0.0)
+    needed = record.ground.groups * (pair.detectable / measured) ** 2 if measured else float("inf")
+    if needed <= MOST_GROUPS:
+        text += f"; one as large as this takes about {numbers.many(_rounded(needed), 'group')}"
+    return f"{text}."
+
+
+def _rounded(number: float) -> int:
+    """Upwards, to two digits."""
+    unit = 10 ** max(0, int(math.log10(number)) - 1)
+    return int(math.ceil(number / unit) * unit)
+
+
 def _evidence(pair: Pair, criterion: Criterion) -> str:
-    """Interval, p value and test in parentheses, as far as known."""
+    """Interval and p value in parentheses, as far as known."""
     parts = []
     if pair.difference.bounds:
         parts.append(f"95 % interval {metric_names.bounds(criterion.metric, pair.difference)}")
-    if numbers.known(pair.p_holm):
-        text = numbers.p_value(pair.p_holm)
-        equals = "" if text.startswith("<") else "= "
-        parts += [f"adjusted p {equals}{text}", metric_names.test_name(pair.test)]
+    if numbers.known(pair.p_adjusted):
+        text = numbers.p_value(pair.p_adjusted)
+        parts.append(f"adjusted p {'' if text.startswith('<') else '= '}{text}")
     return f" ({', '.join(parts)})" if parts else ""
 
 
@@ -393,13 +445,28 @@ def baseline_sentence(record: Recommendation) -> str:
     else:
         reached = metric_names.reached(criterion.metric, baseline.value, criterion.level)
         guess = f"Always predicting {baseline.predicted} would reach {reached}"
-    if record.against_baseline == "unknown":
+    against = next(iter(record.against_baselines), None)
+    if against is None or record.against_baseline == "unknown":
         verb = "is right for" if accuracy else "reaches"
         return f"{guess}; {choice.model} {verb} {metric_names.value(criterion.metric, value)}."
+    evidence = f" (95 % interval of the difference {metric_names.bounds(criterion.metric, against.difference)})"
     if record.against_baseline == "better":
         gap = metric_names.gap(criterion.metric, criterion.advantage(value, baseline.value))
-        above = "above that" if accuracy else "better"
-        return f"{guess}; {choice.model} is {gap} {above}, and its interval does not contain it."
+        return f"{guess}; {choice.model} is {gap} {'above that' if accuracy else 'better'}{evidence}."
     if record.against_baseline == "worse":
-        return f"{guess}: better than {choice.model}, which should not be used as it is."
-    return f"{guess}, which lies within the interval of {choice.model}: it is not shown to be better than guessing."
+        return f"{guess}: better than {choice.model}{evidence}, which should not be used as it is."
+    return f"{guess}: {choice.model} is not shown to be better than guessing{evidence}."
+
+
+def beyond_clues_sentence(record: Recommendation) -> str | None:
+    """How the choice compares with a classifier that sees no content; None where the two were not compared, or where
+    the classifier may be as good, which is a warning of its own."""
+    pair = next((pair for pair in record.against_baselines if pair.second == CLUES), None)
+    if pair is None or pair.against != "better" or pair.difference.value is None:
+        return None
+    metric = record.criterion.metric
+    return (
+        f"A classifier that knows only facts without content, such as size, format or brightness, is "
+        f"{metric_names.gap(metric, pair.difference.value)} worse (95 % interval of the difference "
+        f"{metric_names.bounds(metric, pair.difference)}), so such clues alone do not explain the result."
+    )

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
-from gradewise.evaluation.recommendation import SIGNIFICANT
+from gradewise.evaluation.inference import SIGNIFICANT
 from gradewise.report import drawing, numbers
 from gradewise.report.numbers import Estimate
 from gradewise.report.palette import INK, QUIET, Style

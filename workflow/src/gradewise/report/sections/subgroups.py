@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from gradewise.evaluation.recommendation import SIGNIFICANT
+from gradewise.evaluation.inference import SIGNIFICANT
 from gradewise.evaluation.subgroups import LEAST_IMAGES
 from gradewise.report import numbers
 from gradewise.report.blocks import LONG, Column, Figure, Section, Table

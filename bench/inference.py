@@ -1,0 +1,209 @@
+"""How often comparisons find a difference, where there is none and where there is one, with models really fitted.
+
+    python bench/inference.py --experiments 500 > bench/inference.txt
+
+A cell is a design: groups, images per group, splits, learner. Models see features of their own; how informative these
+are sets the true difference in accuracy, the mean over training sets on new groups. `size` is the share of experiments
+in which an adjusted p value is below 0.05 though all models are equally good, `covered` the share in which every
+simultaneous interval holds the truth, `10` and `20` the shares in which a model that is so many points worse is found
+to be worse than the best; `flagged` the share with a repeat in which a model predicted one class for everything,
+`contradictions` intervals and p values that disagree. With 500 experiments a share of 0.05 is known to +-0.02.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from simulated import SCHEMES, splits
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.tree import DecisionTreeClassifier
+
+from gradewise.evaluation.compare import Design, Units, compare_each
+from gradewise.metrics import METRICS
+
+FEATURES = 5
+BEST = 0.6
+"""Signal of the best model."""
+
+Learner = Callable[[np.ndarray, np.ndarray, np.ndarray, int], np.ndarray]
+"""From features and classes of training, and features to predict, to classes; last the number of classes."""
+
+
+def discriminant(x: np.ndarray, truth: np.ndarray, new: np.ndarray, classes: int) -> np.ndarray:
+    """Linear discriminant, slightly shrunk; classes that are absent are never predicted."""
+    present = np.unique(truth)
+    means = np.stack([x[truth == label].mean(axis=0) for label in present])
+    within = np.cov((x - means[np.searchsorted(present, truth)]).T) + 0.1 * np.eye(x.shape[1])
+    weights = np.linalg.solve(within, means.T)
+    return present[(new @ weights - 0.5 * np.sum(means.T * weights, axis=0)).argmax(axis=1)]
+
+
+def neighbour(x: np.ndarray, truth: np.ndarray, new: np.ndarray, classes: int) -> np.ndarray:
+    return KNeighborsClassifier(1).fit(x, truth).predict(new)
+
+
+def tree(x: np.ndarray, truth: np.ndarray, new: np.ndarray, classes: int) -> np.ndarray:
+    return DecisionTreeClassifier(random_state=0).fit(x, truth).predict(new)
+
+
+def collapsing(x: np.ndarray, truth: np.ndarray, new: np.ndarray, classes: int) -> np.ndarray:
+    """A discriminant that fails in one training of ten."""
+    if int(1e6 * abs(x[0, 0])) % 10 == 0:
+        return np.zeros(len(new), dtype=np.int64)
+    return discriminant(x, truth, new, classes)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A design, and models that learn with it."""
+
+    name: str
+    groups: int
+    size: int
+    scheme: str
+    shared: float = 0.5
+    learner: Learner = discriminant
+    classes: int = 2
+    pure: bool = False
+    unequal: bool = False
+    models: int = 2
+    tested: int | None = None
+    signals: dict[float, float] = field(default_factory=dict, compare=False)
+
+    def draw(self, groups: int, signals: list[float], rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        """Features (models, n, FEATURES), classes (n,) and groups (n,)."""
+        sizes = np.full(groups, self.size)
+        if self.unequal:
+            sizes[: groups // 4] *= 4
+        group = np.repeat(np.arange(groups), sizes)
+        truth = (
+            rng.integers(self.classes, size=groups)[group] if self.pure else rng.integers(self.classes, size=len(group))
+        )
+        shape = (len(signals), len(group), FEATURES)
+        offset = rng.normal(scale=self.shared, size=(len(signals), groups, FEATURES))[:, group]
+        centres = np.stack([np.cos(2 * np.pi * truth / self.classes), np.sin(2 * np.pi * truth / self.classes)], axis=1)
+        direction = np.zeros((len(group), FEATURES))
+        direction[:, :2] = centres
+        direction[:, 2:] = centres[:, :1] / 2
+        return rng.normal(size=shape) + offset + 2 * np.array(signals)[:, None, None] * direction, truth, group
+
+    def accuracies(self, signals: list[float], sets: int = 100) -> np.ndarray:
+        """Expected accuracy of a model for each signal, over training sets, on new groups."""
+        rng = np.random.default_rng(1)
+        training = self.groups - round(len(splits(self.scheme, self.groups, rng)[0]))
+        right = np.zeros(len(signals))
+        done = 0
+        while done < sets:
+            x, truth, group = self.draw(training + 60, signals, rng)
+            train = group < training
+            if len(np.unique(truth[train])) < self.classes:
+                continue
+            done += 1
+            for place, features in enumerate(x):
+                called = self.learner(features[train], truth[train], features[~train], self.classes)
+                right[place] += np.mean(called == truth[~train]) / sets
+        return right
+
+    def signal(self, points: float) -> tuple[float, float]:
+        """Signal of a model that is so much less accurate than the best, and the difference that it makes."""
+        grid = np.linspace(BEST, 0.0, 25)
+        accuracy = self.accuracies([float(value) for value in grid])
+        chosen = float(np.interp(-(accuracy[0] - points), -accuracy, grid))
+        reached = self.accuracies([BEST, chosen], 400)
+        return chosen, float(reached[0] - reached[1])
+
+    def run(self, signals: list[float], rng: np.random.Generator) -> list[dict]:
+        """Rows of the comparisons of all pairs in one experiment."""
+        x, truth, group = self.draw(self.groups, signals, rng)
+        called: list[list[np.ndarray]] = [[] for _ in signals]
+        units, ratios = [], []
+        same = SCHEMES[self.scheme][0] == "same"
+        for repeat, part in enumerate(splits(self.scheme, self.groups, rng)):
+            test = np.isin(group, part)
+            train = ~test
+            if same:
+                left = np.setdiff1d(np.arange(self.groups), part)
+                train &= ~np.isin(group, rng.choice(left, max(1, self.groups // 14), replace=False))
+            ratios.append(test.sum() / train.sum())
+            units.append((np.full(test.sum(), repeat), group[test], truth[test]))
+            for place, features in enumerate(x):
+                called[place].append(self.learner(features[train], truth[train], features[test], self.classes))
+        repeat, group_of, truth_of = (np.concatenate(parts) for parts in zip(*units, strict=True))
+        names, group_of = np.unique(group_of, return_inverse=True)
+        tested = Units(
+            truth_of, repeat * len(names) + group_of, group_of.astype(str), repeat.max() + 1, len(names), self.classes
+        )
+        images = sum(int(np.sum(group == name)) for name in names)
+        by_model = {str(place): tested.tested(np.concatenate(parts)) for place, parts in enumerate(called)}
+        pairs = list(itertools.combinations(by_model, 2))
+        return compare_each(by_model, pairs, Design(images, len(names), float(np.mean(ratios))), METRICS["accuracy"])
+
+
+CELLS = [
+    Cell("13 groups, 3 holdouts", 13, 10, "3 holdouts"),
+    Cell("16 groups, 3 holdouts", 16, 10, "3 holdouts"),
+    Cell("20 groups, 3 holdouts", 20, 10, "3 holdouts"),
+    Cell("16 groups, 3 folds", 16, 10, "3 folds"),
+    Cell("24 groups, 5 folds", 24, 10, "5 folds"),
+    Cell("24 groups, 2 x 5 folds", 24, 10, "2 x 5 folds"),
+    Cell("333 lone images, one split", 333, 1, "one split", 0.0),
+    Cell("333 lone images, 5 x same test", 333, 1, "5 x same test", 0.0),
+    Cell("40 groups, one split", 40, 10, "one split"),
+    Cell("40 groups, 5 x same test", 40, 10, "5 x same test"),
+    Cell("one class per group, 24, 3 holdouts", 24, 10, "3 holdouts", pure=True),
+    Cell("one class per group, 24, 5 folds", 24, 10, "5 folds", pure=True),
+    Cell("a quarter four times as large, 20, 5 folds", 20, 8, "5 folds", unequal=True),
+    Cell("nearest neighbour, 16, 3 holdouts", 16, 10, "3 holdouts", learner=neighbour),
+    Cell("trees, 16, 3 holdouts", 16, 10, "3 holdouts", learner=tree),
+    Cell("trees, 24, 5 folds", 24, 10, "5 folds", learner=tree),
+    Cell("collapsing, 16, 3 holdouts", 16, 10, "3 holdouts", learner=collapsing),
+    Cell("three classes, 20, 5 folds", 20, 12, "5 folds", classes=3),
+    Cell("four models, 16, 3 holdouts", 16, 10, "3 holdouts", models=4),
+    Cell("four models, 24, 5 folds", 24, 10, "5 folds", models=4),
+    Cell("four models, 100 lone test images, 5 x", 333, 1, "5 x same test", 0.0, models=4),
+]
+
+
+def measure(cell: Cell, experiments: int) -> str:
+    """One line of the table."""
+    shares = {}
+    contradictions = 0
+    for points in (0.0, 0.1, 0.2):
+        weaker, true = (BEST, 0.0) if points == 0 else cell.signal(points)
+        signals = [BEST] + [weaker] * (cell.models - 1) if points else [BEST] * cell.models
+        rng = np.random.default_rng(zlib.crc32(repr((cell.name, points)).encode()))
+        found = covered = flagged = 0
+        for _ in range(experiments):
+            rows = cell.run(signals, rng)
+            contradictions += sum((row["p_adjusted"] < 0.05) != (row["low"] > 0 or row["high"] < 0) for row in rows)
+            if points:
+                found += rows[0]["p_adjusted"] < 0.05 and rows[0]["difference"] > 0
+            else:
+                found += any(row["p_adjusted"] < 0.05 for row in rows)
+                flagged += any(row["collapsed"] for row in rows)
+            truths = [
+                true if first == 0 else 0.0 for first in range(cell.models) for _ in range(first + 1, cell.models)
+            ]
+            covered += all(row["low"] <= truth <= row["high"] for row, truth in zip(rows, truths, strict=True))
+        shares[points] = (found / experiments, covered / experiments, flagged / experiments)
+    covered = min(part[1] for part in shares.values())
+    return (
+        f"{cell.name:44} {shares[0.0][0]:6.3f} {covered:8.3f} {shares[0.1][0]:6.2f} {shares[0.2][0]:6.2f} "
+        f"{shares[0.0][2]:8.2f} {contradictions:14}"
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--experiments", type=int, default=500)
+    given = parser.parse_args()
+    print("$ python", *sys.argv)
+    print(f"{'design':44} {'size':>6} {'covered':>8} {'10':>6} {'20':>6} {'flagged':>8} {'contradictions':>14}")
+    for cell in CELLS:
+        print(measure(cell, given.experiments), flush=True)

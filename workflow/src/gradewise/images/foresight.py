@@ -1,0 +1,60 @@
+"""What a test on so many groups could show, told before anything is trained."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+DISAGREE = 0.25
+"""Assumed share of images on which one of two models is right and the other wrong."""
+
+CORRELATION = 0.1
+"""Assumed correlation, within a group, of which of two models is right."""
+
+ACCURACY = 0.8
+"""Assumed accuracy, for the width of its interval."""
+
+POWER = 0.8
+LEVEL = 0.95
+MOST_GROUPS = 100_000
+
+
+def power(difference: float, groups: int, images_per_group: float) -> float:
+    """Probability that a paired t test over groups finds a difference in accuracy at a level of 5 %.
+
+    Parameters
+    ----------
+    difference : float
+        True difference in accuracy, above 0.
+    groups : int
+        Tested groups, at least 2.
+    images_per_group : float
+        Tested images of each; what they are worth follows from the design effect 1 + (m - 1) x `CORRELATION` (Kish
+        1965, Survey Sampling, section 5.4).
+    """
+    variance = max(DISAGREE, difference) - difference**2
+    error = _error(variance, groups, images_per_group)
+    quantile = stats.t.ppf((1 + LEVEL) / 2, groups - 1)
+    return float(stats.nct.sf(quantile, groups - 1, difference / error))
+
+
+def half_width(groups: int, images_per_group: float) -> float:
+    """Half the width of the 95 % interval of an accuracy of `ACCURACY`."""
+    error = _error(ACCURACY * (1 - ACCURACY), groups, images_per_group)
+    return float(stats.t.ppf((1 + LEVEL) / 2, groups - 1) * error)
+
+
+def groups_needed(difference: float, images_per_group: float) -> int:
+    """Smallest number of tested groups that finds a difference in accuracy with a probability of `POWER`."""
+    fewest, most = 2, MOST_GROUPS
+    while fewest < most:
+        middle = (fewest + most) // 2
+        if power(difference, middle, images_per_group) < POWER:
+            fewest = middle + 1
+        else:
+            most = middle
+    return fewest
+
+
+def _error(variance: float, groups: int, images_per_group: float) -> float:
+    return float(np.sqrt(variance * (1 + (images_per_group - 1) * CORRELATION) / (groups * images_per_group)))
