@@ -24,8 +24,13 @@ from simulated import SCHEMES, splits
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from gradewise.evaluation.compare import Design, Units, compare_each
-from gradewise.metrics import METRICS
+from gradewise.evaluation.compare import Design, Tested, Units, compare_each
+from gradewise.evaluation.estimates import Estimate
+from gradewise.evaluation.inference import groups_for_equivalence, judge
+from gradewise.evaluation.intervals import delete_each, effective, interval, spread
+from gradewise.evaluation.recommendation import Pair
+from gradewise.evaluation.standings import optimism
+from gradewise.metrics import METRICS, Counts
 
 FEATURES = 5
 BEST = 0.6
@@ -118,8 +123,8 @@ class Cell:
         reached = self.accuracies([BEST, chosen], 400)
         return chosen, float(reached[0] - reached[1])
 
-    def run(self, signals: list[float], rng: np.random.Generator) -> list[dict]:
-        """Rows of the comparisons of all pairs in one experiment."""
+    def test(self, signals: list[float], rng: np.random.Generator) -> tuple[dict[str, Tested], Design]:
+        """Fit and test a model for each signal in one experiment."""
         x, truth, group = self.draw(self.groups, signals, rng)
         called: list[list[np.ndarray]] = [[] for _ in signals]
         units, ratios = [], []
@@ -141,8 +146,12 @@ class Cell:
         )
         images = sum(int(np.sum(group == name)) for name in names)
         by_model = {str(place): tested.tested(np.concatenate(parts)) for place, parts in enumerate(called)}
-        pairs = list(itertools.combinations(by_model, 2))
-        return compare_each(by_model, pairs, Design(images, len(names), float(np.mean(ratios))), METRICS["accuracy"])
+        return by_model, Design(images, len(names), float(np.mean(ratios)))
+
+
+def compared(by_model: dict[str, Tested], design: Design) -> list[dict]:
+    """Rows of the comparisons of all pairs."""
+    return compare_each(by_model, list(itertools.combinations(by_model, 2)), design, METRICS["accuracy"])
 
 
 CELLS = [
@@ -180,7 +189,7 @@ def measure(cell: Cell, experiments: int) -> str:
         rng = np.random.default_rng(zlib.crc32(repr((cell.name, points)).encode()))
         found = covered = flagged = 0
         for _ in range(experiments):
-            rows = cell.run(signals, rng)
+            rows = compared(*cell.test(signals, rng))
             contradictions += sum((row["p_adjusted"] < 0.05) != (row["low"] > 0 or row["high"] < 0) for row in rows)
             if points:
                 found += rows[0]["p_adjusted"] < 0.05 and rows[0]["difference"] > 0
@@ -199,6 +208,56 @@ def measure(cell: Cell, experiments: int) -> str:
     )
 
 
+def accuracy(confusion: np.ndarray) -> np.ndarray:
+    return METRICS["accuracy"].overall(Counts(confusion))
+
+
+def measure_winner(cell: Cell, signals: list[float], experiments: int) -> str:
+    """How much too good the best model looks, with and without the correction, and how often intervals hold it."""
+    truth = cell.accuracies(signals, 400)
+    rng = np.random.default_rng(zlib.crc32(repr((cell.name, signals)).encode()))
+    excess = corrected = covered_plain = covered = 0.0
+    for _ in range(experiments):
+        by_model, _ = cell.test(signals, rng)
+        counts = np.stack([of_model.confusion for of_model in by_model.values()])
+        values = accuracy(counts.sum(axis=(1, 2)))
+        best = int(values.argmax())
+        owed = optimism(counts, accuracy, 0)
+        deletions, groups = delete_each(counts[best], accuracy), effective(counts[best].sum(axis=(0, 2, 3)))
+        low, high = interval(values[best], spread(deletions, groups), (0.0, 1.0), groups)
+        excess += (values[best] - truth[best]) / experiments
+        corrected += (values[best] - owed - truth[best]) / experiments
+        covered_plain += (low <= truth[best] <= high) / experiments
+        covered += (low - owed <= truth[best] <= high) / experiments
+    models = ", ".join(f"{100 * value:.0f}" for value in truth)
+    return f"{cell.name:44} {models:>16} {excess:8.3f} {corrected:10.3f} {covered_plain:8.3f} {covered:8.3f}"
+
+
+def measure_reassurance(groups: int, size: int, experiments: int) -> str:
+    """How often a model that fails in a tenth of the groups is called equivalent to the one that never fails, or shown
+    to be no worse, within two points; it is five points worse in truth."""
+    rng = np.random.default_rng(groups)
+    group = np.repeat(np.arange(groups), size)
+    units = Units(np.zeros(len(group), dtype=np.int64), group, group.astype(str), 1, groups, 2)
+    equivalent = no_worse = 0
+    for _ in range(experiments):
+        failing = (rng.random(groups) < 0.1)[group]
+        wrong = rng.random(len(group)) < 0.05
+        also_wrong = np.where(failing, rng.random(len(group)) < 0.55, wrong)
+        by_model = {"sound": units.tested(wrong.astype(int)), "failing": units.tested(also_wrong.astype(int))}
+        (row,) = compared(by_model, Design(len(group), groups, 0.0))
+        equivalent += judge(row["low"], row["high"], 0.02, groups, row["scale"]) == "equivalent"
+        pair = Pair(
+            first="sound",
+            second="failing",
+            difference=Estimate(row["difference"], row["low"], row["high"]),
+            groups=groups,
+            groups_for_equivalence=groups_for_equivalence(0.02, row["scale"]),
+        )
+        no_worse += pair.no_worse(0.02)
+    return f"{groups:6} {size:6} {equivalent / experiments:10.3f} {no_worse / experiments:8.3f}"
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--experiments", type=int, default=500)
@@ -207,3 +266,12 @@ if __name__ == "__main__":
     print(f"{'design':44} {'size':>6} {'covered':>8} {'10':>6} {'20':>6} {'flagged':>8} {'contradictions':>14}")
     for cell in CELLS:
         print(measure(cell, given.experiments), flush=True)
+    print("\nThe best of four models: how much too good it looks, and 95 % intervals that hold its truth")
+    print(f"{'design':44} {'accuracies':>16} {'excess':>8} {'corrected':>10} {'plain':>8} {'covered':>8}")
+    for cell in CELLS[-3:]:
+        for signals in ([0.35] * 4, [0.35, 0.3, 0.25, 0.2]):
+            print(measure_winner(cell, signals, given.experiments), flush=True)
+    print("\nA model that fails in a tenth of the groups, against one that does not, margin of two points")
+    print(f"{'groups':>6} {'images':>6} {'equivalent':>10} {'no worse':>8}")
+    for groups, size in ((5, 50), (20, 10), (60, 5), (200, 3), (1000, 1)):
+        print(measure_reassurance(groups, size, given.experiments), flush=True)

@@ -272,3 +272,21 @@ def test_samples_are_only_compared_where_models_are_given_the_same(view, alike):
             ConfigError, match=r"datasets.sem: models are compared on single samples .* decide_on: image"
         ):
             load(raw)
+
+
+def test_the_fingerprint_of_the_rule_follows_what_decides_and_nothing_else():
+    def fingerprint(**changes):
+        raw = copy.deepcopy(EXAMPLE)
+        raw["datasets"]["fibres"] |= changes
+        return load(raw).datasets["fibres"].rule_fingerprint
+
+    costs = {"HNF": {"NHNF": 1}, "NHNF": {"HNF": 10}}
+    changes = [
+        {},
+        {"equivalence": 0.02},
+        {"decide_by": "balanced_accuracy"},
+        {"faster": "prediction"},
+        {"costs": costs},
+    ]
+    assert len({fingerprint(**change) for change in changes}) == len(changes)
+    assert fingerprint(aggregate="max") == fingerprint()

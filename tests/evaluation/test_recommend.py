@@ -18,7 +18,7 @@ from gradewise.config.section import to_json
 from gradewise.evaluation.compare import compare
 from gradewise.evaluation.estimates import Estimate
 from gradewise.evaluation.evaluate import evaluate
-from gradewise.evaluation.inference import judge
+from gradewise.evaluation.inference import groups_for_equivalence, judge
 from gradewise.evaluation.measured import read
 from gradewise.evaluation.recommend import clue_warnings, json_schema, recommend
 from gradewise.evaluation.recommendation import (
@@ -57,8 +57,14 @@ SVM = Candidate(model="svm", score=Estimate(0.60, 0.50, 0.70), seconds_fit=1.0)
 def pair(
     first: str, second: str, value: float, low: float, high: float, margin: float | None = None, groups: int = 1000
 ) -> Pair:
-    conclusion = judge(low, high, margin, groups, 1.0)
-    return Pair(first=first, second=second, difference=Estimate(value, low, high), conclusion=conclusion)
+    return Pair(
+        first=first,
+        second=second,
+        difference=Estimate(value, low, high),
+        groups=groups,
+        groups_for_equivalence=None if margin is None else groups_for_equivalence(margin, 1.0),
+        conclusion=judge(low, high, margin, groups, 1.0),
+    )
 
 
 TIE = pair("forest", "net", -0.04, -0.11, 0.03)
@@ -82,12 +88,18 @@ def test_models_are_ranked_and_those_not_shown_to_be_worse_tie() -> None:
 
 
 @pytest.mark.parametrize(
-    ("high", "margin", "choice"), [(0.0199, 0.02, "near"), (0.02, 0.02, "net"), (0.0199, None, "net")]
+    ("high", "margin", "groups", "choice"),
+    [
+        (0.0199, 0.02, 151, "near"),
+        (0.02, 0.02, 151, "net"),
+        (0.0199, 0.02, 150, "net"),
+        (0.0199, None, 151, "net"),
+    ],
 )
-def test_a_faster_model_needs_to_be_shown_no_worse_than_the_margin(
-    high: float, margin: float | None, choice: str
+def test_a_faster_model_needs_to_be_shown_no_worse_than_the_margin_on_enough_groups(
+    high: float, margin: float | None, groups: int, choice: str
 ) -> None:
-    difference = pair("net", "near", 0.005, -0.01, high, margin, groups=20)
+    difference = pair("net", "near", 0.005, -0.01, high, margin, groups)
     assert decide([NET, NEAR], [difference], Criterion(margin=margin)).choice == choice
 
 

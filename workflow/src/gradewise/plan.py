@@ -6,6 +6,7 @@ so other steps read them below `--results` (see `results`).
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from snakemake.utils import update_config
 from gradewise import command
 from gradewise.config.config import Config, load
 from gradewise.config.section import to_json
+
+log = logging.getLogger(__name__)
 
 
 def plan(*, configfiles: list[Path], overrides: dict[str, Any], dataset: str, runs: Path, settings: Path) -> None:
@@ -40,7 +43,13 @@ def plan(*, configfiles: list[Path], overrides: dict[str, Any], dataset: str, ru
     """
     whole = load(merged(configfiles, overrides), Config)
     runs.write_text(planned_runs(whole, dataset) + "\n")
-    settings.write_text(to_json(whole.datasets[dataset]) + "\n")
+    section = whole.datasets[dataset]
+    settings.write_text(to_json(section) + "\n")
+    margin = "no margin" if section.equivalence is None else f"a margin of {section.equivalence:g}"
+    log.info(
+        "%s will be decided by %s of test %ss with %s; fingerprint of this rule: %s",
+        *(dataset, section.deciding_metric, section.deciding_level, margin, section.rule_fingerprint),
+    )
 
 
 def merged(configfiles: list[Path], overrides: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from typing import Annotated, Literal
 
@@ -10,7 +11,7 @@ from pydantic_core import PydanticKnownError
 
 from gradewise.config.aggregation import Aggregate, Top
 from gradewise.config.evaluation import Evaluation
-from gradewise.config.section import suggestion
+from gradewise.config.section import suggestion, to_json
 from gradewise.config.simulations import MangoSimulation, NanofibreSimulation
 from gradewise.config.sources import Source, Table
 from gradewise.metrics import METRICS, Metric, deciding
@@ -167,6 +168,15 @@ class Dataset(Source):
     def deciding_metric(self) -> str:
         """The metric that the recommendation ranks models by, as named in `metrics.parquet`."""
         return self._decisive.name
+
+    @property
+    def rule_fingerprint(self) -> str:
+        """First digits of the SHA-256 of what decides: metric, level, margin, time that counts, and costs.
+
+        Whoever notes it before the test is evaluated can show that none of these was changed afterwards.
+        """
+        decides = [self.deciding_metric, self.deciding_level, self.equivalence, self.faster, self.cost_matrix]
+        return hashlib.sha256(to_json(decides).encode()).hexdigest()[:12]
 
     @property
     def cost_matrix(self) -> tuple[tuple[float, ...], ...] | None:

@@ -122,6 +122,7 @@ def recommendation_of(measured: Measured) -> Recommendation:
     return Recommendation(
         dataset=measured.dataset,
         criterion=criterion,
+        rule_fingerprint=settings.rule_fingerprint,
         ground=ground,
         baseline=baseline,
         warnings=tuple(warnings),
@@ -222,6 +223,7 @@ def _pair(row: Any, criterion: Criterion) -> Pair:
         probability=beyond(0.0),
         beyond_margin=None if margin is None else beyond(margin),
         collapsed=row.collapsed,
+        groups=row.groups,
         groups_for_equivalence=None if margin is None else groups_for_equivalence(margin, row.scale),
         conclusion=judge(low, high, margin, row.groups, row.scale),
     )

@@ -88,8 +88,10 @@ class Pair(Record):
     probability: float | None = Field(default=None, description="that first is better on new groups")
     beyond_margin: float | None = Field(default=None, description="probability that it is better by the margin")
     collapsed: int = Field(default=0, description="repeats in which either predicted one class for everything")
+    groups: int = Field(default=0, description="that were tested")
     groups_for_equivalence: float | None = Field(
-        default=None, description="tested groups from which the two can be called equivalent; null: without a margin"
+        default=None,
+        description="tested groups above which equivalence, or being no worse, can be shown; null: without a margin",
     )
     conclusion: inference.Judgement = "undecided"
 
@@ -103,7 +105,9 @@ class Pair(Record):
 
     def no_worse(self, margin: float | None) -> bool:
         """Whether second is shown to be at most a margin worse than first (non-inferiority)."""
-        return margin is not None and self.difference.bounds is not None and self.difference.bounds[1] < margin
+        if margin is None or self.groups_for_equivalence is None or self.difference.bounds is None:
+            return False
+        return self.groups > self.groups_for_equivalence and self.difference.bounds[1] < margin
 
     def seen_from(self, model: str) -> Pair:
         """The same comparison with `model` as first."""
@@ -296,6 +300,9 @@ class Recommendation(Decision):
 
     dataset: str
     criterion: Criterion
+    rule_fingerprint: str = Field(
+        default="", description="of metric, level, margin and costs, as the step plan logs it"
+    )
     ground: Ground
     baseline: Baseline
     against_baselines: tuple[Pair, ...] = Field(

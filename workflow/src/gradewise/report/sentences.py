@@ -69,8 +69,9 @@ def sentences(record: Recommendation, aggregate: str | Top | None = None) -> lis
     return [text for text in texts if text is not None]
 
 
-def rule(criterion: Criterion) -> str:
+def rule(record: Recommendation) -> str:
     """How the recommendation is made, for the reader."""
+    criterion = record.criterion
     unit, words = criterion.level, metric_names.in_words(criterion.metric)
     leads = f"{'highest' if criterion.metric == 'accuracy' else 'best'} {unit}-level {words}"
     choice = "It is recommended"
@@ -83,7 +84,9 @@ def rule(criterion: Criterion) -> str:
         f"models, and from guessing, are judged together at {numbers.whole_percent(1 - LEVEL)}: a model is shown to be "
         f"worse where the simultaneous {numbers.whole_percent(LEVEL)} interval of its difference from the leader "
         f"leaves out zero. {choice}; no model is recommended where guessing is better. Test images were used for no "
-        f"decision before this one. All of this speaks of models trained on these images and judged on new groups."
+        f"decision before this one. All of this speaks of models trained on these images and judged on new groups. "
+        f"Metric, margin and costs were fixed in the configuration before test images were evaluated; the log of the "
+        f"run gives their fingerprint, {record.rule_fingerprint}."
     )
 
 

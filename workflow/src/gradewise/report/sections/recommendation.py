@@ -39,5 +39,5 @@ def section(evidence: Evidence) -> Section:
         blocks += [Text(sentence) for sentence in sentences.sentences(record, aggregate)]
         near = [warning for warning in record.warned(ClueExplains) if warning.near]
         blocks += [Text(sentences.clue_sentence(warning), "notice") for warning in near]
-    blocks.append(Text(sentences.rule(record.criterion), "small"))
+    blocks.append(Text(sentences.rule(record), "small"))
     return Section("recommendation", "Recommendation", tuple(blocks))
