@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,14 +111,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Made]:
     return lambda *arguments, **settings: make_runs(tmp_path_factory.mktemp("runs"), *arguments, **settings)
 
 
-@pytest.fixture(scope="session")
-def simulated() -> ModuleType:
+@pytest.fixture
+def simulated(bench: Callable[[str], ModuleType]) -> ModuleType:
     """The simulated experiments of `bench`, of which tests run a few."""
-    path = Path(__file__).parents[2] / "bench" / "simulated.py"
-    specification = importlib.util.spec_from_file_location("simulated", path)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["simulated"] = module
-    specification.loader.exec_module(module)
-    return module
+    return bench("simulated")

@@ -149,3 +149,23 @@ def test_what_may_be_said(low: float, high: float, margin: float | None, groups:
 def test_equivalence_needs_three_groups_over_the_margin() -> None:
     assert groups_for_equivalence(0.02, 1.0) == pytest.approx(150)
     assert groups_for_equivalence(5.0, 1000.0) == pytest.approx(600)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["16 groups, 3 folds", "collapsing, 16, 3 holdouts", "four models, 16, 3 holdouts"])
+def test_really_fitted_models_are_compared_with_few_false_findings_and_useful_power(bench, name: str) -> None:
+    cell = next(cell for cell in bench("inference").CELLS if cell.name == name)
+    measured = bench("inference").measure(cell, 60).removeprefix(name).split()
+    size, covered, _, at_twenty_points, flagged, contradictions = map(float, measured)
+    assert size <= 0.12
+    assert covered >= 0.85
+    assert at_twenty_points >= 0.3
+    assert (flagged > 0) == name.startswith("collapsing")
+    assert contradictions == 0
+
+
+@pytest.mark.slow
+def test_a_model_that_fails_in_few_groups_is_not_called_as_good(bench) -> None:
+    for groups, size in ((5, 50), (60, 5)):
+        equivalent, no_worse = map(float, bench("inference").measure_reassurance(groups, size, 100).split()[2:])
+        assert max(equivalent, no_worse) <= 0.05

@@ -47,14 +47,6 @@ def cache(tmp_path: Path) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    """Loads a script of the folder `bench` by its name."""
-    folder = TESTS.parent / "bench"
-    monkeypatch.syspath_prepend(folder)
-    return lambda name: load(folder / f"{name}.py", f"bench_{name}")
-
-
-@pytest.fixture
 def cells_of() -> Callable[..., list[Cell]]:
     """Cells of a study whose model is called as its family is, by name with their settings."""
 
