@@ -164,7 +164,7 @@ def test_the_headline_recommends_nothing_that_guessing_beats() -> None:
 def test_the_headline_admits_that_a_model_may_be_no_better_than_guessing() -> None:
     assert plain(sentences.headline(record([SVM], []))) == (
         "svm is the only model here; it gets 60.0 % of test images right. "
-        "That is not shown to be better than always predicting sound."
+        "It is not shown to be better than always predicting sound."
     )
 
 
@@ -312,6 +312,17 @@ def test_where_one_class_is_frequent_balanced_accuracy_is_proposed() -> None:
     told = sentences.imbalance_sentence(ClassesImbalanced(most_frequent="sound", share=0.83))
     assert f"{numbers.percent(0.83)} of images are sound" in told
     assert told.endswith("consider decide_by: balanced_accuracy.")
+
+
+def test_guessing_that_may_reach_more_on_new_groups_is_explained() -> None:
+    narrow = candidate("net", Estimate(0.9, 0.82, 0.95))
+    undecided = pair("net", "always sound", Estimate(0.35, -0.05, 0.75), 0.2)
+    unclear = record([narrow], []).model_copy(update={"against_baselines": (undecided,)})
+    assert plain(sentences.baseline_sentence(unclear)).endswith(
+        "net is not shown to be better than guessing (95 % interval of the difference −5.0 to +75.0), although its own "
+        "interval lies above that value: what guessing reaches on new groups depends on their mix of classes, which 16 "
+        "groups (48 images) leave open."
+    )
 
 
 def test_costs_are_told_in_the_unit_of_the_user() -> None:

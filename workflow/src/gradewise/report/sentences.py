@@ -74,7 +74,7 @@ def rule(record: Recommendation) -> str:
     criterion = record.criterion
     unit, words = criterion.level, metric_names.in_words(criterion.metric)
     leads = f"{'highest' if criterion.metric == 'accuracy' else 'best'} {unit}-level {words}"
-    choice = "It is recommended"
+    choice = "The leader is recommended"
     if criterion.margin is not None:
         margin = metric_names.gap(criterion.metric, criterion.margin)
         faster = "trains" if criterion.faster == "training" else "predicts"
@@ -102,8 +102,11 @@ def headline(record: Recommendation) -> str:
             f"Use none of these models as it is: the best, {leader.model}, gets {_reached(record, leader)}, {always} "
             f"{metric_names.value(criterion.metric, record.baseline.value)}."
         )
-    doubt = f" That is not shown to be better than {always}." if record.warned(NotBetterThanBaseline) else ""
-    return f"{_advice(record)}{doubt}"
+    text = _advice(record)
+    if record.warned(NotBetterThanBaseline):
+        either = " either" if "do not show" in text else ""
+        text += f" It is not shown to be better than {always}{either}."
+    return text
 
 
 def _reached(record: Recommendation, candidate: Candidate) -> str:
@@ -458,7 +461,13 @@ def baseline_sentence(record: Recommendation) -> str:
         return f"{guess}; {choice.model} is {gap} {'above that' if accuracy else 'better'}{evidence}."
     if record.against_baseline == "worse":
         return f"{guess}: better than {choice.model}{evidence}, which should not be used as it is."
-    return f"{guess}: {choice.model} is not shown to be better than guessing{evidence}."
+    text = f"{guess}: {choice.model} is not shown to be better than guessing{evidence}"
+    if criterion.against(choice.score, baseline.value) == "better":
+        text += (
+            f", although its own interval lies {'above' if accuracy else 'on the better side of'} that value: what "
+            f"guessing reaches on new groups depends on their mix of classes, which {_tested(record)} leave open"
+        )
+    return f"{text}."
 
 
 def beyond_clues_sentence(record: Recommendation) -> str | None:
