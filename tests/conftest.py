@@ -1,14 +1,27 @@
-"""What the tests of all stages share."""
+"""What the tests of all stages share: one thread for each library, the longest files first, and scripts of `bench`."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+# libraries read these as they are loaded; threads of tests that run side by side wait for each other busily
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
+LONGEST = ("test_study_runs.py", "test_runs.py")
+"""Files with a whole run of the workflow: started first, so that the other tests fill what remains of the cores."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Move the longest files to the front."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture

@@ -35,15 +35,11 @@ def plan(snakemake, planned, tmp_path):
     return make
 
 
-def test_a_change_of_views_reads_no_image_again(plan):
+def test_a_change_of_views_reads_no_image_again_and_a_new_image_that_is_too_small_is_set_aside_at_once(plan, tmp_path):
     plan(16, run=True)
     assert plan(16) == {}
     assert plan(40) == {"view": 1}
     assert plan(41) == {"manifest": 1, "split": 1, "view": 1}
-
-
-def test_a_new_image_that_is_too_small_is_set_aside_at_once(plan, tmp_path):
-    plan(40, run=True)
     Image.new("L", (39, 48)).save(tmp_path / "data/a/small.png")
     plan(40, run=True)
     assert "48 pixels; the views need at least 40 a side" in (tmp_path / "results/d/quarantine.csv").read_text()

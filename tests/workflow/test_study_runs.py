@@ -71,14 +71,12 @@ def test_a_new_row_trains_its_own_network_alone(replan):
     }
 
 
-def test_a_new_title_makes_the_page_again_and_nothing_else(replan):
-    jobs = replan(lambda raw: raw["studies"]["forests"].update(title="Woods"))
-    assert jobs == {"plan_studies": 1, "study_page": 1, "index": 1, "all": 1}
+def test_a_new_title_and_another_published_value_make_the_page_again_and_nothing_else(replan):
+    def change(raw):
+        raw["studies"]["forests"].update(title="Woods")
+        raw["studies"]["networks"]["vary"][0].update(published={"test": "81 %"})
 
-
-def test_a_published_value_makes_the_page_again_and_nothing_else(replan):
-    jobs = replan(lambda raw: raw["studies"]["networks"]["vary"][0].update(published={"test": "81 %"}))
-    assert jobs == {"plan_studies": 1, "study_page": 1, "index": 1, "all": 1}
+    assert replan(change) == {"plan_studies": 1, "study_page": 1, "index": 1, "all": 1}
 
 
 def test_a_cell_with_the_settings_of_a_model_has_its_verdicts(finished):
