@@ -129,7 +129,8 @@ def test_a_comparison_that_tells_nothing_makes_no_difference() -> None:
 
 
 def test_a_pair_turns_round() -> None:
-    turned = LEAD.model_copy(update={"probability": 0.9}).seen_from("forest")
+    turned = LEAD.model_copy(update={"probability": 0.9, "beyond_margin": (0.6, 0.02)}).seen_from("forest")
+    assert turned.beyond_margin == (0.02, 0.6)
     assert (turned.first, turned.second, turned.conclusion, turned.against) == (
         "forest",
         "net",

@@ -237,6 +237,10 @@ def test_equivalence_is_told_with_its_margin() -> None:
     many = Ground(images=4000, groups=400, repeats=5)
     enough = record([NET, FOREST], [few], Criterion(margin=0.02), ground=many)
     assert plain(sentences.lead_sentence(enough)).endswith("equivalent within 2.0 points.")
+    beyond = few.model_copy(update={"beyond_margin": (0.71, 0.02)})
+    assert plain(sentences.lead_sentence(record([NET, FOREST], [beyond], Criterion(margin=0.02)))).endswith(
+        "The probability that net is better by more than 2.0 points is 71 %."
+    )
 
 
 def test_the_best_of_several_is_corrected_for_being_chosen() -> None:

@@ -207,21 +207,20 @@ def _pair(row: Any, criterion: Criterion) -> Pair:
     if _lower(criterion):
         difference = difference.turned()
     low, high = difference.bounds or (float("nan"), float("nan"))
-    margin, certain = criterion.margin, known(row.error) and row.error > 0 and difference.value is not None
-
-    def beyond(least: float) -> float | None:
-        if not certain or difference.value is None:
-            return None
-        return float(stats.t.cdf((difference.value - least) / row.error, row.freedom))
-
+    margin = criterion.margin
+    probability, beyond = None, None
+    if difference.value is not None and known(row.error) and row.error > 0:
+        posterior = stats.t(row.freedom, difference.value, row.error)
+        probability = float(posterior.sf(0.0))
+        beyond = None if margin is None else (float(posterior.sf(margin)), float(posterior.cdf(-margin)))
     return Pair(
         first=row.first,
         second=row.second,
         difference=difference,
         p_adjusted=_number(row.p_adjusted),
         detectable=_number(row.detectable),
-        probability=beyond(0.0),
-        beyond_margin=None if margin is None else beyond(margin),
+        probability=probability,
+        beyond_margin=beyond,
         collapsed=row.collapsed,
         groups=row.groups,
         groups_for_equivalence=None if margin is None else groups_for_equivalence(margin, row.scale),

@@ -86,7 +86,9 @@ class Pair(Record):
     p_adjusted: float | None = Field(default=None, description="p value, adjusted for all comparisons of the dataset")
     detectable: float | None = Field(default=None, description="smallest difference found 4 times in 5")
     probability: float | None = Field(default=None, description="that first is better on new groups")
-    beyond_margin: float | None = Field(default=None, description="probability that it is better by the margin")
+    beyond_margin: tuple[float, float] | None = Field(
+        default=None, description="probabilities that first, and that second, is better by more than the margin"
+    )
     collapsed: int = Field(default=0, description="repeats in which either predicted one class for everything")
     groups: int = Field(default=0, description="that were tested")
     groups_for_equivalence: float | None = Field(
@@ -124,7 +126,7 @@ class Pair(Record):
                 "difference": self.difference.turned(),
                 "conclusion": turned.get(self.conclusion, self.conclusion),
                 "probability": None if self.probability is None else 1 - self.probability,
-                "beyond_margin": None,
+                "beyond_margin": None if self.beyond_margin is None else self.beyond_margin[::-1],
             }
         )
 

@@ -259,6 +259,9 @@ def lead_sentence(record: Recommendation) -> str | None:
             many = numbers.many(int(least), "group")
             text += f", which takes more than {many}, since a model might fail in a few that were not tested"
         text += "."
+        if pair.beyond_margin is not None:
+            probability = numbers.whole_percent(pair.beyond_margin[0])
+            text += f" The probability that {leader.model} is better by more than {margin} is {probability}."
     return text
 
 
