@@ -11,7 +11,7 @@ import pytest
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.evaluation.compare import compare
+from gradewise.evaluation.compare import CLUES, compare
 from gradewise.evaluation.schemas import verdicts_schema
 from gradewise.families.schemas import predictions_schema
 from gradewise.images.schemas import CLUE_PREDICTIONS
@@ -107,7 +107,7 @@ def test_models_are_compared_with_guessing_and_with_clues(tmp_path: Path) -> Non
     found = compared(verdicts, tmp_path, baselines=True, clues=clues).query("baseline")
     test = verdicts.query("role == 'test' and model == 'a'")
     common = test["label"].mode()[0]
-    assert found["second"].tolist() == [f"always {common}"] * 2 + ["clues"] * 2
+    assert found["second"].tolist() == [f"always {common}"] * 2 + [CLUES] * 2
     right = (test["label"] == test["predicted"]).mean()
     guessed = (test["image_id"].map(guesses) == test["label"]).mean()
     of_a = found.query("first == 'a'")["difference"].tolist()

@@ -15,7 +15,7 @@ import pytest
 from gradewise import tables
 from gradewise.config.datasets import Dataset
 from gradewise.config.section import to_json
-from gradewise.evaluation.compare import compare
+from gradewise.evaluation.compare import CLUES, compare
 from gradewise.evaluation.estimates import Estimate
 from gradewise.evaluation.evaluate import evaluate
 from gradewise.evaluation.inference import groups_for_equivalence, judge
@@ -332,7 +332,7 @@ def test_clues_are_near_where_the_model_is_not_shown_to_be_better_than_them(
     assert accuracy.low is not None
     clue = {"check": "clue", "subject": "size", "baseline": 0.4, "value": 0.7, "low": 0.5, "high": accuracy.low}
     audit = pd.DataFrame([clue])
-    against = pair("good", "clues", 0.1, low, 0.2)
+    against = pair("good", CLUES, 0.1, low, 0.2)
     assert [warning.near for warning in clue_warnings(audit, measured, "good", [against])] == [near]
 
 

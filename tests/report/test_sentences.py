@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gradewise.evaluation.compare import CLUES
 from gradewise.evaluation.inference import groups_for_equivalence, judge
 from gradewise.evaluation.recommendation import (
     ACCURACY,
@@ -263,12 +264,12 @@ def test_few_groups_and_failed_repeats_are_told() -> None:
 
 
 def test_a_model_that_does_better_than_clues_is_said_to() -> None:
-    clues = pair("net", "clues", Estimate(0.2, 0.05, 0.35), 0.01)
+    clues = pair("net", CLUES, Estimate(0.2, 0.05, 0.35), 0.01)
     above = record([NET], [], against_baselines=(clues,))
     assert "is 20.0 points worse (95 % interval of the difference +5.0 to +35.0)" in plain(
         sentences.beyond_clues_sentence(above)
     )
-    near = pair("net", "clues", Estimate(0.2, 0.0, 0.35), 0.05)
+    near = pair("net", CLUES, Estimate(0.2, 0.0, 0.35), 0.05)
     assert sentences.beyond_clues_sentence(record([NET], [], against_baselines=(near,))) is None
 
 

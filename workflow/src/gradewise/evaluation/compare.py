@@ -26,8 +26,9 @@ from gradewise.provenance import derive_seed
 from gradewise.results import Results
 from gradewise.verdicts import Level, reclassify
 
-CONSTANT, CLUES = "always {}", "clues"
-"""Names of the baselines in the column `second`; the first names the class that is predicted."""
+CONSTANT, CLUES = "always {}", "clues alone"
+"""Names of the baselines in the column `second`, with a space, as no model's name has; the first names the class that
+is predicted."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,9 @@ from gradewise.evaluation.intervals import delete_each
 RESAMPLES = 2000
 """Bootstrap samples of groups, for the optimism of a choice."""
 
+MOST_COUNTS = 20_000_000
+"""Held in memory at once."""
+
 Statistic = Callable[[np.ndarray], np.ndarray]
 """From confusion counts, shape (b, k, k), to a metric of which more is better, shape (b,)."""
 
@@ -91,14 +94,16 @@ def optimism(confusions: np.ndarray, statistic: Statistic, seed: int) -> float:
     flat = by_group.reshape(models, groups, -1)
 
     def scores(weights: np.ndarray) -> np.ndarray:
-        counts = weights.astype(np.float64) @ flat
-        return statistic(counts.reshape(models * RESAMPLES, *by_group.shape[2:])).reshape(models, RESAMPLES)
+        parts = []
+        for part in np.array_split(weights.astype(np.float64), 1 + RESAMPLES * models * flat.shape[-1] // MOST_COUNTS):
+            counts = part @ flat
+            parts.append(statistic(counts.reshape(-1, *by_group.shape[2:])).reshape(models, len(part)))
+        return np.concatenate(parts, axis=1)
 
     inside, outside = scores(drawn), scores(drawn == 0)
     chosen = np.where(np.isfinite(inside), inside, -np.inf).argmax(axis=0)
     honest = np.take_along_axis(outside, chosen[None], axis=0)[0]
-    usual = outside[int(observed.argmax())]
-    known = np.isfinite(honest) & np.isfinite(usual)
+    known = np.isfinite(honest)
     if not known.any():
         return float("nan")
     return max(0.0, float(np.mean(inside.max(axis=0)[known]) - np.mean(honest[known])))

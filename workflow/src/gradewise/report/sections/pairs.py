@@ -6,6 +6,7 @@ from functools import partial
 
 import pandas as pd
 
+from gradewise.evaluation.compare import CLUES
 from gradewise.evaluation.inference import POWER, SIGNIFICANT, groups_for_equivalence, judge
 from gradewise.evaluation.intervals import LEVEL
 from gradewise.evaluation.recommendation import Criterion
@@ -34,7 +35,7 @@ def section(evidence: Evidence) -> Section | None:
             "significant": f"{SIGNIFICANT:.2f}",
             "power": numbers.whole_percent(POWER),
             "compared": bool(rows["p_adjusted"].notna().any()),
-            "clues": bool((rows["second"] == "clues").any()),
+            "clues": bool((rows["second"] == CLUES).any()),
             "collapsed": bool(rows["collapsed"].any()),
             "other_metric": "" if criterion.metric == "accuracy" else metric_names.in_words(criterion.metric),
             "margin": "" if margin is None else metric_names.gap(criterion.metric, margin),
