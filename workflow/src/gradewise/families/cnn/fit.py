@@ -21,7 +21,7 @@ from gradewise.families.training_set import TrainingSet
 def fit(training: TrainingSet, settings: CnnSettings) -> Fitted:
     """Train a network on the training samples.
 
-    Its probabilities are calibrated on the validation samples if their groups agree that this helps (see
+    Its probabilities are calibrated on the validation samples if enough of their groups show that this helps (see
     `temperature`); predicted classes stay the same. CUDA is used if there is a device. On the CPU the result is
     reproducible for the same seed, settings, samples and number of threads.
 
