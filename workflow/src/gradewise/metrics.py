@@ -393,6 +393,12 @@ METRICS: dict[str, Metric] = {
             rests_on="probabilities",
         ),
         Metric(
+            "calibration_slope",
+            "Calibration slope",
+            None,
+            rests_on="probabilities",
+        ),
+        Metric(
             "accuracy_at_90_coverage",
             "Accuracy without the doubtful 10 %",
             None,

@@ -19,6 +19,7 @@ from gradewise import command, tables
 from gradewise.command import UserError
 from gradewise.config.aggregation import Aggregate
 from gradewise.evaluation.calibration import calibrate
+from gradewise.evaluation.calibration_slope import calibration_slope
 from gradewise.evaluation.estimates import Estimate, estimate
 from gradewise.evaluation.schemas import CALIBRATION, METRICS, SUBGROUPS, verdicts_schema
 from gradewise.evaluation.subgroups import describe, measure_subgroups
@@ -169,6 +170,7 @@ def _write_calibration(
             for name, one in (
                 ("calibration_error", found.error),
                 ("calibration_error_by_chance", Estimate(found.by_chance, np.nan, np.nan)),
+                ("calibration_slope", calibration_slope(mine, classes)),
                 ("accuracy_at_90_coverage", found.kept),
             )
         ]
