@@ -68,8 +68,7 @@ def test_a_steep_curve_is_told_to_grow_and_how_many_groups_a_point_takes():
         return 0.05 + 1.5 * n**-0.5
 
     found = [finding(law, [25, 50, 100, 200], seed, repeats=5) for seed in range(6)]
-    assert sum(each["finding"] == "grows" for each in found) >= 3
-    assert all(each["finding"] != "flat" for each in found)
+    assert all(each["finding"] == "grows" for each in found)
     needed = (1.5 / (1.5 * 200**-0.5 - 0.01)) ** 2 - 200
     covered = [each["groups_for_a_point_low"] <= needed <= each["groups_for_a_point_high"] for each in found]
     assert sum(covered) >= 5
@@ -104,16 +103,31 @@ def test_the_interval_of_the_slope_covers_the_truth():
     assert covered >= 53
 
 
-def test_two_sizes_have_a_slope_and_no_fit():
-    rows, found = extrapolate(measure(verdicts(lambda n: 0.2, [20, 40], 0), CLASSES), 0)
-    assert found["finding"] == "undetermined"
+@pytest.mark.parametrize(("excess", "expected"), [(0.0, "undetermined"), (1.5, "grows")])
+@pytest.mark.parametrize("sizes", [[20, 80], [20, 40, 80]])
+def test_no_more_sizes_than_the_law_has_parameters_have_a_slope_and_no_fit(sizes, excess, expected):
+    curve = measure(verdicts(lambda n: 0.05 + excess * n**-0.5, sizes, 1), CLASSES)
+    rows, found = extrapolate(curve, 0)
+    assert found["finding"] == expected
     assert np.isfinite(found["slope"])
     assert np.isnan(found["doubled"])
     assert all(np.isnan(row["fitted"]) for row in rows)
 
 
+def test_what_the_slope_shows_and_nothing_else_is_told_to_grow():
+    found = [finding(lambda n: 0.3 * n**-0.1, [10, 20, 40, 80], seed, tested=60) for seed in range(8)]
+    assert {each["finding"] for each in found} == {"grows", "undetermined"}
+    assert all((each["finding"] == "grows") == (each["slope_low"] > 0) for each in found)
+
+
+def test_a_curve_that_rose_and_then_levelled_off_is_called_flat():
+    found = finding(lambda n: 0.1 + 0.4 * np.exp(-n / 15), [25, 50, 100, 200], 0, tested=300, repeats=5)
+    assert found["slope_low"] > 0
+    assert found["finding"] == "flat"
+
+
 def test_a_model_without_mistakes_is_no_proof_of_none():
-    curve = measure(verdicts(lambda n: -1.0, [10, 20, 40], 0, tested=20), CLASSES)
+    curve = measure(verdicts(lambda n: -1.0, [10, 20, 40, 80], 0, tested=20), CLASSES)
     assert isinstance(curve, Curve)
     rows, found = extrapolate(curve, 0)
     assert found["asymptote"] == 0

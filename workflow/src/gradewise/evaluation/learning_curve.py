@@ -1,10 +1,10 @@
 """The step `learning_curve`: accuracy against the number of training groups, and what more data would bring.
 
-The models were fitted on nested parts of each repeat's training groups and tested on the same images every time. An
-inverse power law is fitted to the errors (Figueroa et al. 2012, BMC Medical Informatics and Decision Making 12:8;
-Cortes et al. 1993, Advances in Neural Information Processing Systems 6:327). How far it can be trusted beyond the data
-follows from fits to many draws of the measured errors, so that a curve that the data do not settle gives an answer
-that is not settled either.
+The models were fitted on nested parts of each repeat's training groups and tested on the same images every time. A
+straight line against the doublings of the training groups tells whether accuracy rises. An inverse power law fitted to
+the errors (Figueroa et al. 2012, BMC Medical Informatics and Decision Making 12:8; Cortes et al. 1993, Advances in
+Neural Information Processing Systems 6:327) tells how far it would go on. How far that can be trusted beyond the data
+follows from fits to many draws of the measured errors.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ ones are over after the first step."""
 AHEAD = 4.0
 """The curve is drawn on to this many times the training groups at hand."""
 
-REACH = 10.0
-"""A gain counts as certain where the whole interval puts it within this many times the training groups at hand."""
+PARAMETERS = 3
+"""Of the power law; it is fitted only to more sizes than that, so that its errors show."""
 
 log = logging.getLogger(__name__)
 
@@ -188,7 +188,9 @@ def measure(by_size: dict[Path, pd.DataFrame], classes: list[str]) -> Curve:
 def extrapolate(curve: Curve, seed: int) -> tuple[list[dict[str, float]], dict[str, Any]]:
     """Rows of `learning_curve.parquet` and of `extrapolations.parquet`, but for names.
 
-    What cannot be known is NaN: the fit with fewer than three different sizes, its bounds with a single test group.
+    What cannot be known is NaN: the fit without more different sizes than it has `PARAMETERS`, its bounds with a single
+    test group. The finding is `flat` where twice the training groups would certainly gain less than a `POINT`, or else
+    `grows` where the whole interval of the slope is above zero.
     """
     whole = curve.groups[-1]
     ratios = curve.groups / whole
@@ -205,12 +207,16 @@ def extrapolate(curve: Curve, seed: int) -> tuple[list[dict[str, float]], dict[s
     errors = 1 - np.array([deletions.value for deletions in curve.deletions])
     deviations = standard_errors(curve)
     law = drawn = None
-    if len(np.unique(curve.groups)) >= 3:
+    if len(np.unique(curve.groups)) > PARAMETERS:
         weights = 1 / np.where(np.isfinite(deviations), deviations, 1.0) ** 2
         law = fit(ratios, errors[None], weights)
         if np.isfinite(deviations).all():
             drawn = fit(ratios, draw_errors(curve, errors, deviations, seed), weights)
-    answer |= _outlook(law, drawn, whole, answer["slope_low"])
+    answer |= _outlook(law, drawn, whole)
+    if answer["doubled_high"] < POINT:
+        answer["finding"] = "flat"
+    else:
+        answer["finding"] = "grows" if answer["slope_low"] > 0 else "undetermined"
     return _points(curve, ratios, law, drawn), answer
 
 
@@ -297,27 +303,21 @@ def fit(ratios: np.ndarray, errors: np.ndarray, weights: np.ndarray) -> PowerLaw
     return PowerLaw(asymptote[best], excess[best], EXPONENTS[best[0]])
 
 
-def _outlook(law: PowerLaw | None, drawn: PowerLaw | None, whole: float, slope_low: float) -> dict[str, Any]:
-    """Gain of twice the data, groups for one point, and the finding."""
+def _outlook(law: PowerLaw | None, drawn: PowerLaw | None, whole: float) -> dict[str, float]:
+    """The fitted law, the gain of twice the data and the groups for one point."""
     names = ("asymptote", "scale", "exponent", "doubled", "groups_for_a_point")
-    found: dict[str, Any] = dict.fromkeys(names, np.nan)
+    found = dict.fromkeys(names, np.nan)
     found |= {f"{name}_{end}": np.nan for name in ("doubled", "groups_for_a_point") for end in ("low", "high")}
     if law is not None:
         found["asymptote"], found["exponent"] = float(law.asymptote[0]), float(law.exponent[0])
         found["scale"] = float(law.excess[0] * whole ** law.exponent[0])
     if drawn is None:
-        return found | {"finding": "undetermined"}
+        return found
     doubled = drawn.error(1.0) - drawn.error(2.0)
     more = whole * (drawn.ratio_for(POINT) - 1)
     for name, draws in (("doubled", doubled), ("groups_for_a_point", more)):
         found[f"{name}_low"], found[name], found[f"{name}_high"] = _middle(draws)
-    if found["doubled_high"] < POINT:
-        finding = "flat"
-    elif found["groups_for_a_point_high"] <= (REACH - 1) * whole and slope_low > 0:
-        finding = "grows"
-    else:
-        finding = "undetermined"
-    return found | {"finding": finding}
+    return found
 
 
 def _middle(draws: np.ndarray) -> tuple[float, float, float]:
