@@ -4,7 +4,8 @@ import pytest
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.evaluation.leak import leak, measure_gap
+from gradewise.evaluation.estimates import Estimate
+from gradewise.evaluation.leak import leak, measure_gap, skill_of_more_groups
 from gradewise.evaluation.schemas import verdicts_schema
 
 CLASSES = ["bad", "good"]
@@ -69,6 +70,20 @@ def test_siblings_are_counted_in_the_careless_split():
     grouped, careless = experiment(np.random.default_rng(1), 0.0)
     assert measure_gap(grouped, careless, CLASSES)["siblings"] > 0.8
     assert measure_gap(careless, grouped, CLASSES)["siblings"] == 0
+
+
+def test_the_careless_model_trained_on_more_groups():
+    found = measure_gap(*experiment(np.random.default_rng(1), 0.0), CLASSES)
+    assert found["grouped_trained"] == 40 - 40 // 3
+    assert 36 < found["careless_trained"] <= 40
+
+
+def test_skill_is_the_gain_of_the_learning_curve_over_the_additional_groups():
+    slope = Estimate(0.02, 0.01, 0.03)
+    assert skill_of_more_groups(20, 40, slope) == slope
+    half = skill_of_more_groups(20, 20 * 2**0.5, slope)
+    assert (half.value, half.low, half.high) == pytest.approx((0.01, 0.005, 0.015))
+    assert skill_of_more_groups(20, 40, Estimate(0.02)) == Estimate(0.02)
 
 
 def test_folds_of_a_group_each_still_have_an_interval():

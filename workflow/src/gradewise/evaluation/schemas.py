@@ -88,6 +88,8 @@ LEAKS = pa.schema(
             for bound in ("", "_low", "_high")
         ),
         nullable("siblings", pa.float64()),
+        filled("grouped_trained", pa.float64()),
+        filled("careless_trained", pa.float64()),
         filled("images", pa.int64()),
         filled("groups", pa.int64()),
         filled("repeats", pa.int64()),
@@ -95,7 +97,8 @@ LEAKS = pa.schema(
 )
 """One row per model: a metric on test images under the dataset's split (`grouped`), under one that ignores groups
 (`careless`), and careless minus grouped (`gap`), each with its 95 % interval. `siblings` is the share of careless test
-images whose group also has images in training or validation; `images` and `groups` count those tested in either."""
+images whose group also has images in training or validation; `grouped_trained` and `careless_trained` are the numbers
+of training groups under either split (means over repeats); `images` and `groups` count those tested in either."""
 
 LEARNING_CURVE = pa.schema(
     [
