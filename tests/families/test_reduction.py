@@ -9,7 +9,7 @@ from sklearn.feature_selection import SelectFromModel
 from gradewise import tables
 from gradewise.command import UserError
 from gradewise.families import train as step
-from gradewise.families.forest.bootstrap import grow_forest
+from gradewise.families.forest.bootstrap import bags_of_rows, grow_forest
 from gradewise.families.forest.reduction import first_forest, select
 from gradewise.families.forest.settings import ForestSettings
 from gradewise.families.load import load
@@ -35,7 +35,7 @@ def test_the_pixels_kept_are_those_that_scikit_learn_would_keep(scale):
     generator = np.random.default_rng(0)
     y = np.arange(90) % 3
     X = (generator.normal(size=(90, 40)) + np.outer(y, np.arange(40) / 40)).astype(np.float32)
-    forest = grow_forest(X, y, np.arange(90), ForestSettings(trees=30), 0, 1)
+    forest = grow_forest(X, y, bags_of_rows(90), ForestSettings(trees=30), 0, 1)
     theirs = SelectFromModel(forest, threshold=f"{scale}*median", prefit=True).get_support(indices=True)
     np.testing.assert_array_equal(select(forest.feature_importances_, scale).kept, theirs)
     assert 0 < len(theirs) < 40

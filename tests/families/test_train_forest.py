@@ -59,6 +59,10 @@ def test_it_learns_and_writes_what_every_family_writes(cache, train):
     assert (record["family"], record["training_rows"], record["training_accuracy"]) == ("forest", 36, 1.0)
     assert min(record["oob_groups"], record["oob_rows"]) > 0.6
     assert record["oob_covered"] == {"rows": 1.0, "groups": 1.0}
+    for unit in ("oob_rows", "oob_groups"):
+        hits = record["oob_hits"][unit]
+        assert len(hits["group"]) == 18
+        assert sum(hits["right"]) / sum(hits["rows"]) == pytest.approx(record[unit])
     assert record["mean_leaves"] > 1
     assert record["model_bytes"] > 0
 
@@ -113,7 +117,7 @@ def test_what_is_not_asked_for_is_not_recorded_and_groups_alone_make_the_model(c
         for ways in (("rows", "groups"), ("groups",), ())
     )
     assert "oob_rows" not in record_of(groups)
-    assert not [key for key in record_of(none) if key.startswith("oob_") and key != "oob_covered"]
+    assert not [key for key in record_of(none) if key.startswith("oob_") and record_of(none)[key]]
     assert record_of(groups)["oob_groups"] == record_of(both)["oob_groups"]
     assert not np.array_equal(probabilities_of(groups), probabilities_of(both))
     np.testing.assert_array_equal(probabilities_of(none), probabilities_of(both))

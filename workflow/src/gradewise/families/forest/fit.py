@@ -1,8 +1,8 @@
 """Grows random forests on the pixels of a view, with out-of-bag accuracy over rows and over groups.
 
 Out-of-bag accuracy over rows is that of scikit-learn, and that of the mango report for training sets enlarged by
-rotations and flips; over groups it is an estimate for new groups. If groups have several rows, the two need separate
-forests. The forest over rows is stored as the model unless only groups are requested.
+rotations and flips; over groups it is an estimate for new groups. The two need separate forests. The forest over rows
+is stored as the model unless only groups are requested.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def fit_best(training: TrainingSet, candidates: Sequence[ForestSettings]) -> tup
     """
     pixels, seed, threads = training.samples.pixels, training.seed, training.threads
     positions, targets = training.train
-    _, groups = np.unique(training.groups(positions), return_inverse=True)
+    names, groups = np.unique(training.groups(positions), return_inverse=True)
     prepared: dict[tuple[int, ...], TrainingRows] = {}
 
     def rows_for(settings: ForestSettings, features: Features) -> TrainingRows:
@@ -80,43 +80,66 @@ def fit_best(training: TrainingSet, candidates: Sequence[ForestSettings]) -> tup
         "repeated_rows": rows.repeated,
         "tried": choice.tried,
         **describe_trees(forest),
-        **estimate_out_of_bag(forest, rows, settings, seed, threads),
+        **estimate_out_of_bag(forest, rows, names.tolist(), settings, seed, threads),
     }
     parameters = sizes_at(forest, [whole(forest)])[0].parameters(len(training.classes))
     return settings, Fitted(classifier, parameters, facts=facts)
 
 
 def estimate_out_of_bag(
-    forest: RandomForestClassifier, rows: TrainingRows, settings: ForestSettings, seed: int, threads: int
-) -> dict[str, float | dict[str, float] | None]:
+    forest: RandomForestClassifier,
+    rows: TrainingRows,
+    names: list[str],
+    settings: ForestSettings,
+    seed: int,
+    threads: int,
+) -> dict[str, object]:
     """Accuracy on training rows: of all trees, and of those that have not seen the row or its group.
+
+    `names` are those of the groups, by their position.
 
     Returns
     -------
     dict
         `training_accuracy`, and for each requested kind, e.g. `groups`: `oob_groups` over all rows,
         `oob_groups_unaugmented` over the original samples, both among those with a vote (null if none has one);
-        `oob_covered` maps each kind to the share of rows with a vote.
+        `oob_covered` maps each kind to the share of rows with a vote, `oob_hits` each accuracy to the rows that it is
+        based on: see `describe_hits`.
     """
-    kept_unit = unit_kept(settings)
     points = [whole(forest)]
     leaves = walk(forest, rows.X, threads)
     probabilities = probabilities_at(forest, leaves, points, threads)[0]
     covered: dict[str, float] = {}
-    facts: dict[str, float | dict[str, float] | None] = {
+    hits: dict[str, dict[str, list[str] | list[int]]] = {}
+    facts: dict[str, object] = {
         "training_accuracy": float((probabilities.argmax(axis=1) == rows.y).mean()),
         "oob_covered": covered,
+        "oob_hits": hits,
     }
     for unit in settings.out_of_bag:
-        if unit != kept_unit and rows.grouped:
-            other = grow_forest(rows.X, rows.y, rows.bags(unit), settings, seed, threads)
-            votes = out_of_bag_at(other, walk(other, rows.X, threads), rows.bags(unit), points, threads)[0]
-        else:
-            votes = out_of_bag_at(forest, leaves, rows.bags(kept_unit), points, threads)[0]
+        bags, grown, ends = rows.bags(unit), forest, leaves
+        if unit != unit_kept(settings):
+            grown = grow_forest(rows.X, rows.y, bags, settings, seed, threads)
+            ends = walk(grown, rows.X, threads)
+        votes = out_of_bag_at(grown, ends, bags, points, threads)[0]
         facts[f"oob_{unit}"] = votes.accuracy(rows.y)
         facts[f"oob_{unit}_unaugmented"] = votes.accuracy(rows.y, rows.unaugmented)
         covered[unit] = float(votes.covered.mean())
+        hits[f"oob_{unit}"] = describe_hits(votes.hits(rows.y, rows.groups), names)
     return facts
+
+
+def describe_hits(hits: np.ndarray, names: list[str]) -> dict[str, list[str] | list[int]]:
+    """Columns `group`, `right` and `rows` of a table of out-of-bag votes by group, for a run's record.
+
+    Parameters
+    ----------
+    hits : ndarray of int, shape (m, 2)
+        From `Votes.hits`.
+    names : list of str
+        Of the groups.
+    """
+    return {"group": names, "right": hits[:, 0].tolist(), "rows": hits[:, 1].tolist()}
 
 
 def describe_trees(forest: RandomForestClassifier) -> dict[str, float]:

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils import gen_batches
 
 from gradewise import command, symmetry
+from gradewise.families.forest.bootstrap import Bags, bags_of_groups, bags_of_rows
 
 
 class Projection(Protocol):
@@ -43,14 +44,9 @@ class TrainingRows:
     elements: tuple[int, ...]
     repeated: int
 
-    @property
-    def grouped(self) -> bool:
-        """Whether any group has several rows; otherwise bootstraps over rows and over groups are the same."""
-        return len(np.unique(self.groups)) < len(self.groups)
-
-    def bags(self, unit: str) -> np.ndarray:
-        """What the bootstrap draws: single rows (`rows`) or whole groups (`groups`)."""
-        return self.groups if unit == "groups" else np.arange(len(self.X))
+    def bags(self, unit: str) -> Bags:
+        """What trees draw: single rows (`rows`) or whole groups, the same share of each class (`groups`)."""
+        return bags_of_groups(self.groups, self.y) if unit == "groups" else bags_of_rows(len(self.X))
 
     @property
     def unaugmented(self) -> slice:

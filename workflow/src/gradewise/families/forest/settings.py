@@ -32,7 +32,7 @@ class ForestSettings(Section):
     )
     components: int | None = Field(None, ge=1, description="grow on this many principal components instead of pixels")
     out_of_bag: tuple[Literal["rows", "groups"], ...] = Field(
-        ("rows", "groups"), description="rows: as in scikit-learn; groups: whole groups are left out of the bag"
+        ("rows", "groups"), description="rows: as in scikit-learn; groups: whole groups, the same share of each class"
     )
     class_weight: ClassWeight = None
 

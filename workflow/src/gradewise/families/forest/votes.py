@@ -16,7 +16,7 @@ from joblib import delayed
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from gradewise.families.forest.bootstrap import draw_bag, parallel
+from gradewise.families.forest.bootstrap import Bags, parallel
 from gradewise.families.forest.settings import ForestSettings
 
 _Stop = tuple[int | None, int]
@@ -29,9 +29,9 @@ class Votes:
     Attributes
     ----------
     out_of_bag : ndarray of float64, shape (n, k)
-        Mean class probabilities over the trees that did not see the row's group; zeros where all did.
+        Mean class probabilities over the trees whose bags left the row out; zeros where none did.
     covered : ndarray of bool, shape (n,)
-        Whether at least one tree did not see the row's group.
+        Whether at least one bag left the row out.
     """
 
     out_of_bag: np.ndarray
@@ -108,7 +108,7 @@ def probabilities_at(
 def out_of_bag_at(
     forest: RandomForestClassifier,
     leaves: np.ndarray,
-    groups: np.ndarray,
+    bags: Bags,
     points: Sequence[ForestSettings],
     threads: int,
 ) -> list[Votes]:
@@ -117,10 +117,10 @@ def out_of_bag_at(
     Parameters
     ----------
     forest : RandomForestClassifier
-        From `grow_forest` with the same `groups`.
+        From `grow_forest` with the same `bags`.
     leaves : ndarray of int32, shape (trees, n)
         From `walk` on the training rows.
-    groups : ndarray of int64, shape (n,)
+    bags : Bags
     points : sequence of ForestSettings
         As for `probabilities_at`.
     threads : int
@@ -132,27 +132,27 @@ def out_of_bag_at(
     """
     return [
         Votes(sums / np.maximum(voters, 1), voters[:, 0] > 0)
-        for sums, voters in _sums_at(forest, leaves, groups, points, threads)
+        for sums, voters in _sums_at(forest, leaves, bags, points, threads)
     ]
 
 
 def _sums_at(
     forest: RandomForestClassifier,
     leaves: np.ndarray,
-    groups: np.ndarray | None,
+    bags: Bags | None,
     points: Sequence[ForestSettings],
     threads: int,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each point, class probabilities (n, k) summed over the trees that vote on a row, and their number (n, 1).
 
-    All trees vote without `groups`; with them, only those that did not see the group of the row.
+    All trees vote without `bags`; with them, only those whose bag left the row out.
     """
     sums = {stop: np.zeros((leaves.shape[1], forest.n_classes_)) for stop in map(_stop, points)}
     voters = np.zeros((leaves.shape[1], 1), dtype=np.int64)
     sums_at: dict[int, tuple[np.ndarray, np.ndarray]] = {}
     all_predictions = _tree_predictions(forest, leaves, list(sums), threads)
     for number, (tree, predictions) in enumerate(zip(forest.estimators_, all_predictions, strict=True), start=1):
-        votes = True if groups is None else draw_bag(tree.random_state, groups)[:, None] == 0
+        votes = True if bags is None else bags.draw(tree.random_state)[:, None] == 0
         voters += votes
         for stop, prediction in predictions.items():
             np.add(sums[stop], prediction, out=sums[stop], where=votes)

@@ -23,6 +23,7 @@ from gradewise import symmetry
 from gradewise.families import pca
 from gradewise.families.forest.bootstrap import grow_forest, unit_kept
 from gradewise.families.forest.classifier import BLOCK_BYTES
+from gradewise.families.forest.fit import describe_hits
 from gradewise.families.forest.reduction import AllPixels, Features, first_forest, importances, select
 from gradewise.families.forest.rows import TrainingRows, training_rows
 from gradewise.families.forest.settings import ForestSettings
@@ -89,10 +90,7 @@ def fit_cells(cells: Sequence[Cell], task: Task) -> Iterator[FittedCell]:
     groups = np.unique(samples.table["group"].to_numpy()[samples.of("train")]).tolist()
     seed = derive_seed(task.seed, task.dataset, task.study, task.repeat)
     for name, grown in grow_cells(settings, training_pixels(samples, task.classes), seed, task.threads):
-        hits = {
-            measure: {"group": groups, "right": counts[:, 0].tolist(), "rows": counts[:, 1].tolist()}
-            for measure, counts in grown.hits.items()
-        }
+        hits = {measure: describe_hits(counts, groups) for measure, counts in grown.hits.items()}
         cost = Cost(grown.seconds, task.threads, "cpu", grown.parameters, {**grown.facts, "oob_hits": hits})
         yield FittedCell(by_name[name], settings[name], seed, grown.probabilities, cost)
 
@@ -181,7 +179,7 @@ def _grow_shared(
     seed: int,
     threads: int,
 ) -> Iterator[tuple[str, Grown]]:
-    """Cells that one forest serves; two where some ask for bags over rows and over groups and these differ."""
+    """Cells that one forest serves; two where some ask for bags over rows and over groups."""
     facts: dict[str, dict[str, float | None]] = {
         name: {"training_rows": len(rows.X), "repeated_rows": rows.repeated, "features": rows.X.shape[1]}
         for name in cells
@@ -190,13 +188,8 @@ def _grow_shared(
     probabilities: dict[str, np.ndarray] = {}
     costs: dict[str, tuple[float, int]] = {}
     for unit in UNITS:
-        # Where no group holds several rows, the forest that is kept serves both ways.
         kept = {name: settings for name, settings in cells.items() if unit_kept(settings) == unit}
-        estimated = {
-            name: settings
-            for name, settings in cells.items()
-            if unit in settings.out_of_bag and (rows.grouped or name in kept)
-        }
+        estimated = {name: settings for name, settings in cells.items() if unit in settings.out_of_bag}
         if not kept and not estimated:
             continue
         start = time.perf_counter()
@@ -205,10 +198,9 @@ def _grow_shared(
         seconds = time.perf_counter() - start
         leaves = walk(forest, rows.X, threads)
         votes = out_of_bag_at(forest, leaves, rows.bags(unit), [*estimated.values()], threads)
-        for (name, settings), vote in zip(estimated.items(), votes, strict=True):
-            for way in (unit,) if rows.grouped else settings.out_of_bag:
-                facts[name][f"oob_{way}"] = vote.accuracy(rows.y)
-                hits[name][f"oob_{way}"] = vote.hits(rows.y, rows.groups)
+        for name, vote in zip(estimated, votes, strict=True):
+            facts[name][f"oob_{unit}"] = vote.accuracy(rows.y)
+            hits[name][f"oob_{unit}"] = vote.hits(rows.y, rows.groups)
         if not kept:
             continue
         points = [*kept.values()]
