@@ -3,8 +3,10 @@
     python bench/out_of_bag.py > bench/out_of_bag.txt
 
 The images are simulated, so the true accuracy is known from a large set of new images. The first experiment has groups
-of eight different images. The second enlarges single images by rotations and flips as in the report's table (section
-3.3), and by four rotations and four flips that together contain the identity and the half turn twice.
+of eight different images. The second has few groups, equally many per class, and compares bags that are a bootstrap of
+groups with bags that hold the same share of each class. The third enlarges single images by rotations and flips as in
+the report's table (section 3.3), and by four rotations and four flips that together contain the identity and the half
+turn twice.
 """
 
 from __future__ import annotations
@@ -13,7 +15,10 @@ import argparse
 
 import numpy as np
 
+from gradewise.evaluation.estimates import share
+from gradewise.families.forest.bootstrap import Bags, bags_of_groups, grow_forest
 from gradewise.families.forest.settings import ForestSettings
+from gradewise.families.forest.votes import out_of_bag_at, walk, whole
 from gradewise.studies.sharing.forest import TrainingPixels, grow_cells
 
 SIDE, CLASSES = 6, 3
@@ -31,23 +36,28 @@ SETS: dict[str, str | tuple[str, ...]] = {
 
 
 def images(
-    groups: int, size: int, shared: float, rng: np.random.Generator
+    groups: int,
+    size: int,
+    shared: float,
+    rng: np.random.Generator,
+    signal: float = SIGNAL,
+    labels: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pixels (n, 6, 6, 1), class and group of images whose borders are brighter the higher their grade.
 
-    Grades overlap, as those of fruit do, so no classifier can be right about all images. They are drawn independently:
-    if all were equally frequent by design, leaving a group out would make its grade the rarest, and its images would be
-    misclassified more often.
+    Grades overlap, as those of fruit do, so no classifier can be right about all images. They are drawn independently
+    unless `labels` has those of the groups.
 
     `shared` is the share of the variance of the noise that the images of a group have in common.
     """
-    labels = rng.integers(CLASSES, size=groups)
+    if labels is None:
+        labels = rng.integers(CLASSES, size=groups)
     severity = labels + rng.normal(scale=OVERLAP, size=groups)
     distance = np.abs(np.arange(SIDE) - (SIDE - 1) / 2)
     pattern = np.add.outer(distance, distance) / distance.max() - 1
     noise = np.sqrt(shared) * rng.normal(size=(groups, 1, SIDE, SIDE))
     noise = noise + np.sqrt(1 - shared) * rng.normal(size=(groups, size, SIDE, SIDE))
-    pixels = np.clip(128 + SIGNAL * np.multiply.outer(severity - 1, pattern)[:, None] + NOISE * noise, 0, 255)
+    pixels = np.clip(128 + signal * np.multiply.outer(severity - 1, pattern)[:, None] + NOISE * noise, 0, 255)
     pixels = pixels.astype(np.uint8)
     return pixels.reshape(-1, SIDE, SIDE, 1), np.repeat(labels, size), np.repeat(np.arange(groups), size)
 
@@ -96,6 +106,36 @@ def compare_units(experiments: int, trees: int) -> None:
         print(f"{groups:6} {shared:6} {mean(facts['truth_groups'])}  {bias[0]:>13}  {bias[1]:>13}", flush=True)
 
 
+def draw_within_classes(experiments: int, trees: int) -> None:
+    print("\nFour images per group, equally many groups per class. Out-of-bag accuracy over groups by a bootstrap and")
+    print("by a share of each class, minus the accuracy on 3000 new groups; coverage and width of its 95 % interval")
+    print(f"{'groups':>6} {'signal':>6} {'truth':>13}  {'bootstrap':>13}  {'share':>13}  {'coverage':>8} {'width':>6}")
+    for groups in (9, 18, 45):
+        for signal in (0, SIGNAL):
+            results = [_few_groups(groups, signal, trees, seed) for seed in range(experiments)]
+            truth, bootstrap, estimate, low, high = np.array(results).T
+            coverage = np.mean((low <= truth.mean()) & (truth.mean() <= high))
+            columns = f"{mean(bootstrap - truth):>13}  {mean(estimate - truth):>13}  {coverage:8.2f}"
+            print(f"{groups:6} {signal:6} {mean(truth)}  {columns} {np.mean(high - low):6.2f}", flush=True)
+
+
+def _few_groups(groups: int, signal: float, trees: int, seed: int) -> tuple[float, ...]:
+    """Truth, out-of-bag accuracy of a bootstrap and of a share of each class, and the latter's interval."""
+    rng = np.random.default_rng(seed)
+    seen, labels, group = images(groups, 4, 0.5, rng, signal, np.arange(groups) % CLASSES)
+    new, truth, _ = images(3000, 1, 0.5, rng, signal)
+    X, unseen = (pixels.reshape(len(pixels), -1).astype(np.float32) for pixels in (seen, new))
+    settings = ForestSettings(trees=trees)
+    hits = []
+    for bags in (Bags(group, (np.arange(groups),), replace=True), bags_of_groups(group, labels)):
+        forest = grow_forest(X, labels, bags, settings, seed, 1)
+        votes = out_of_bag_at(forest, walk(forest, X, 1), bags, [whole(forest)], 1)[0]
+        hits.append(votes.hits(labels, group))
+    interval = share(hits[1][None])
+    values = [float(counts[:, 0].sum() / counts[:, 1].sum()) for counts in hits]
+    return float((forest.predict(unseen) == truth).mean()), *values, *interval.bounds
+
+
 def explain_jump(experiments: int, trees: int) -> None:
     print("\nOne image per group, enlarged; `twins` is the share of rows that have an exact twin, `expected` is")
     print("twins + (1 - twins) x the out-of-bag accuracy over rows of the 8x set without repeats")
@@ -117,4 +157,5 @@ if __name__ == "__main__":
     parser.add_argument("--trees", type=int, default=150)
     arguments = parser.parse_args()
     compare_units(arguments.experiments, arguments.trees)
+    draw_within_classes(4 * arguments.experiments, arguments.trees // 2)
     explain_jump(arguments.experiments, arguments.trees)
