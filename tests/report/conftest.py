@@ -18,6 +18,7 @@ from gradewise import tables
 from gradewise.config.datasets import Dataset
 from gradewise.config.section import to_json
 from gradewise.evaluation.calibration import calibrate
+from gradewise.evaluation.calibration_slope import calibration_slope
 from gradewise.evaluation.recommend import recommend
 from gradewise.evaluation.schemas import (
     CALIBRATION,
@@ -360,6 +361,7 @@ def _record(
         ]
     if FAMILIES[model] == "forest":
         record |= {"oob_rows": 0.91 + 0.01 * repeat, "oob_groups": 0.74 + 0.01 * repeat, "oob_covered": {"rows": 1.0}}
+        record["oob_hits"] = {"oob_groups": {"group": ["a", "b", "c"], "right": [3, 4, 2], "rows": [4, 4, 4]}}
     if FAMILIES[model] == "pca_svm":
         record["tried"] = [
             {"settings": record["settings"] | {"C": c}, "validation_accuracy": 0.7 + 0.01 * c} for c in (1.5, 10.0)
@@ -397,6 +399,7 @@ def _further(verdicts: pd.DataFrame, manifest: pd.DataFrame, world: World, resul
         rows += [
             known | {"metric": "calibration_error", **asdict(found.error)},
             known | {"metric": "calibration_error_by_chance", "value": found.by_chance, "low": None, "high": None},
+            known | {"metric": "calibration_slope", **asdict(calibration_slope(mine, list(world.classes)))},
             known | {"metric": "accuracy_at_90_coverage", **asdict(found.kept)},
             known | {"metric": "brier_score", **_interval(0.21, len(mine), world.null_metrics)},
             known | {"metric": "cost_per_100", "value": 30.0 + len(rows), "low": 20.0, "high": 50.0},

@@ -32,6 +32,8 @@ def rows(gap, low, high, model="forest-d4", grouped=0.623):
                 "gap_low": low,
                 "gap_high": high,
                 "siblings": 0.93,
+                "grouped_trained": 17.0,
+                "careless_trained": 23.7,
                 "images": 48,
                 "groups": 24,
                 "repeats": 3,
@@ -43,14 +45,19 @@ def rows(gap, low, high, model="forest-d4", grouped=0.623):
 @pytest.mark.parametrize(
     ("gap", "low", "high", "words"),
     [
-        (0.218, 0.15, 0.28, "21.8 points (15.0 to 28.0) of the claim were memory of the same experiment, not skill"),
-        (leak.LEAK, 0.001, 0.02, "1.0 points (0.1 to 2.0) of the claim were memory of the same experiment, not skill"),
+        (0.218, 0.15, 0.28, "21.8 points (15.0 to 28.0) of the claim do not hold there"),
+        (leak.LEAK, 0.001, 0.02, "1.0 points (0.1 to 2.0) of the claim do not hold there"),
         (leak.LEAK - 1e-9, 0.001, 0.02, "a real but small difference of 1.0 points (0.1 to 2.0)"),
         (0.005, 0.001, 0.009, "a real but small difference of 0.5 points (0.1 to 0.9)"),
-        (0.002, -0.004, leak.LEAK - 1e-9, "no leak worth mentioning; the interval of the gap ends at +1.0 points"),
-        (0.002, -0.004, leak.LEAK, "cannot be decided from 48 images in 24 groups"),
+        (0.002, -0.004, leak.LEAK - 1e-9, "The gap is known to ±0.7 points, and its interval ends at +1.0"),
+        (0.002, -0.004, leak.LEAK, "from 48 images in 24 groups: the gap is known only to ±0.7 points"),
         (0.02, 0.0, 0.04, "cannot be decided from 48 images in 24 groups"),
-        (0.002, -0.004, 0.008, "no leak worth mentioning; the interval of the gap ends at +0.8 points"),
+        (
+            0.002,
+            -0.004,
+            0.008,
+            "no leak worth mentioning. The gap is known to ±0.6 points, and its interval ends at +0.8",
+        ),
         (0.03, -0.05, 0.11, "cannot be decided from 48 images in 24 groups"),
         (-0.1, -0.15, -0.05, "which memory cannot explain"),
         (0.03, None, None, "too few groups to say how certain that is"),
@@ -62,6 +69,30 @@ def test_the_words_follow_the_interval_of_the_gap(known, gap, low, high, words):
         f"With images split at random, forest-d4 would have claimed {100 * (0.623 + gap):.1f} %; on new groups" in text
     )
     assert words in text
+
+
+def outlook(slope, low, high):
+    row = {"model": "forest-d4", "slope": slope, "slope_low": low, "slope_high": high}
+    return pd.DataFrame([row])
+
+
+@pytest.mark.parametrize(
+    ("trained", "extrapolations", "words"),
+    [
+        (17.0, None, "They are memory of the same experiment, not skill."),
+        (34.0, None, "trained on images of 34 groups instead of 17, so part of the gap may be skill"),
+        (
+            34.0,
+            outlook(0.02, 0.01, 0.03),
+            "+2.0 (+1.0 to +3.0) points are skill from more groups, and the rest is memory",
+        ),
+        (34.0, outlook(None, None, None), "a learning curve (learning_curve in the configuration) shows how much"),
+    ],
+)
+def test_what_the_additional_groups_taught_is_not_called_memory(known, trained, extrapolations, words):
+    leaks = rows(0.218, 0.15, 0.28).assign(careless_trained=trained)
+    section = leak.section(replace(known, leaks=leaks, extrapolations=extrapolations))
+    assert words in page.fill(section).replace(NO_BREAK, " ")
 
 
 def test_without_groups_there_is_nothing_to_find_and_no_table_that_suggests_it(known):

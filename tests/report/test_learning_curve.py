@@ -26,6 +26,7 @@ OPEN = {
     "doubled": (0.01, 0.0, 0.05),
     "groups_for_a_point": (60, 9, np.inf),
 }
+UNFITTED = {"finding": "grows", "slope": (0.03, 0.02, 0.04)}
 UNKNOWN = {"finding": "undetermined", "slope": (0.02, None, None)}
 
 
@@ -59,15 +60,19 @@ def curve():
 @pytest.mark.parametrize(
     ("case", "words"),
     [
-        (GROWS, "About 42 groups more for training (now 48 groups) would gain one point, anywhere between 15 and 300"),
+        (GROWS, "more images would help. Accuracy rises by +3.0 (+2.0 to +4.0) points for each doubling"),
+        (
+            GROWS,
+            "twice as many as the 48 now would gain 2.0 points (1.1 to 3.0); one more point needs between 15 and 300",
+        ),
+        (UNFITTED, "more images would help. Accuracy rises by +3.0 (+2.0 to +4.0) points for each doubling"),
+        (UNFITTED, "there are too few sizes to fit a curve to"),
         (FLAT, "flat within its intervals; more images of the same kind are unlikely to help"),
         (OPEN, "these data cannot tell whether more images would help"),
-        (
-            OPEN,
-            "Within them accuracy shows no certain rise (+2.0 (−1.0 to +5.0) points",
-        ),
-        (OPEN, "One more point needs at least 9 groups more"),
-        (UNKNOWN, "too few sizes or groups to fit a curve to"),
+        (OPEN, "Accuracy changes by +2.0 (−1.0 to +5.0) points for each doubling of the training groups"),
+        (OPEN, "a rise of less than 3.0 points would not show"),
+        (OPEN, "one more point needs between 9 and more than can be said more"),
+        (UNKNOWN, "too few sizes or test groups"),
     ],
 )
 def test_the_words_follow_the_finding(known, case, words):

@@ -6,10 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from gradewise.evaluation.leak import skill_of_more_groups
 from gradewise.report import numbers
 from gradewise.report.blocks import Column, Figure, Section, Table
 from gradewise.report.evidence import Evidence, bounded
 from gradewise.report.figures import dots
+from gradewise.report.numbers import Estimate
 
 ORDER = 60
 
@@ -33,6 +35,8 @@ def section(evidence: Evidence) -> Section | None:
             Column.interval("Split by groups", "grouped", numbers.percent_interval),
             Column.interval("Gap, points", "gap", numbers.points_interval),
             Column("Test images with siblings", "siblings", numbers.percent),
+            Column("Training groups at random", "careless_trained", numbers.count),
+            Column("By groups", "grouped_trained", numbers.count),
         ),
     )
     return Section(
@@ -59,17 +63,50 @@ def _finding(evidence: Evidence, row: Any) -> str:
     low, high = gap.bounds
     between = f"{size} ({numbers.unsigned_points(low)} to {numbers.unsigned_points(high)})"
     if low > 0 and (gap.value or 0.0) >= LEAK:
-        return f"{claim}: {between} of the claim were memory of {same}, not skill."
+        return f"{claim}: {between} of the claim do not hold there. {_parts(evidence, row, same)}"
     if low > 0:
         return f"{claim}: a real but small difference of {between}."
     if high < 0:
         return f"{claim}. The random split claims {size} less, which memory cannot explain; check the splits."
+    half_width = f"{numbers.unsigned_points((high - low) / 2)} points"
     if high < LEAK:
-        return f"{claim}: no leak worth mentioning; the interval of the gap ends at {numbers.points(high)} points."
+        return (
+            f"{claim}: no leak worth mentioning. The gap is known to ±{half_width}, and its interval ends at "
+            f"{numbers.points(high)}."
+        )
     return (
         f"{claim}: a gap of {numbers.points_interval(gap)} points. Whether {row.model} recognises {same} "
-        f"cannot be decided from {numbers.basis(int(row.images), int(row.groups), 'image')}."
+        f"cannot be decided from {numbers.basis(int(row.images), int(row.groups), 'image')}: the gap is known only to "
+        f"±{half_width}, and a smaller leak would not show."
     )
+
+
+def _parts(evidence: Evidence, row: Any, same: str) -> str:
+    """What a gap consists of: memory, and skill where the random split trained on more groups."""
+    seen = numbers.count(row.careless_trained), numbers.count(row.grouped_trained)
+    if seen[0] == seen[1]:
+        return f"They are memory of {same}, not skill."
+    more = f"The random split also trained on images of {seen[0]} groups instead of {seen[1]}"
+    skill = _skill(evidence, row)
+    if skill is None:
+        return (
+            f"{more}, so part of the gap may be skill, and the rest is memory of {same}; a learning curve "
+            "(learning_curve in the configuration) shows how much."
+        )
+    return (
+        f"{more}: by the learning curve {numbers.points_interval(skill)} points are skill from more groups, and the "
+        f"rest is memory of {same}."
+    )
+
+
+def _skill(evidence: Evidence, row: Any) -> Estimate | None:
+    """The part of a gap that is skill by the model's learning curve; None without one."""
+    curves = evidence.extrapolations
+    if curves is None:
+        return None
+    slopes = [bounded(curve, "slope") for curve in curves.itertuples(index=False) if curve.model == row.model]
+    known = [slope for slope in slopes if slope.value is not None]
+    return skill_of_more_groups(row.grouped_trained, row.careless_trained, known[0]) if known else None
 
 
 def _figure(evidence: Evidence, rows: pd.DataFrame) -> Figure:

@@ -62,34 +62,30 @@ def section(evidence: Evidence) -> Section | None:
 
 
 def _finding(row: Any) -> str:
-    doubled = bounded(row, "doubled")
-    if doubled.value is None:
-        return f"{row.model}: these data cannot tell, because there are too few sizes or groups to fit a curve to."
+    doubled, slope = bounded(row, "doubled"), bounded(row, "slope")
+    if not slope.bounds:
+        return f"{row.model}: these data cannot tell, because there are too few sizes or test groups."
+    each_doubling = f"{numbers.points_interval(slope)} points for each doubling of the training groups"
     gain, least, most = map(numbers.unsigned_points, (doubled.value, doubled.low, doubled.high))
     if row.finding == "flat":
         return (
             f"{row.model}: the curve is flat within its intervals; more images of the same kind are unlikely to help. "
             f"Twice as many training groups would gain {most} points at most."
         )
-    needed, low, high = row.groups_for_a_point, row.groups_for_a_point_low, row.groups_for_a_point_high
-    if row.finding == "grows":
-        return (
-            f"{row.model}: more images would help. About {_groups(needed)} more for training (now "
-            f"{_groups(row.groups)}) would gain one point, anywhere between {_rough(low)} and {_rough(high)}; twice as "
-            f"many as now would gain {gain} points ({least} to {most})."
-        )
-    slope = bounded(row, "slope")
-    within = "rises" if slope.bounds and slope.bounds[0] > 0 else "shows no certain rise"
-    needs = f" One more point needs at least {_groups(low)} more." if math.isfinite(low) else ""
-    return (
-        f"{row.model}: these data cannot tell whether more images would help. Within them accuracy {within} "
-        f"({numbers.points_interval(slope)} points for each doubling); twice as many training groups as the "
-        f"{_rough(row.groups)} now would gain anything from {least} to {most} points.{needs}"
+    further = (
+        f"By the fitted curve, twice as many as the {_rough(row.groups)} now would gain {gain} points ({least} to "
+        f"{most}); one more point needs between {_rough(row.groups_for_a_point_low)} and "
+        f"{_rough(row.groups_for_a_point_high)} more."
+        if doubled.value is not None
+        else "How far that goes on cannot be told, because there are too few sizes to fit a curve to."
     )
-
-
-def _groups(number: float) -> str:
-    return numbers.many(int(_rounded(number)), "group")
+    if row.finding == "grows":
+        return f"{row.model}: more images would help. Accuracy rises by {each_doubling}. {further}"
+    half_width = numbers.unsigned_points((slope.bounds[1] - slope.bounds[0]) / 2)
+    return (
+        f"{row.model}: these data cannot tell whether more images would help. Accuracy changes by {each_doubling}, so "
+        f"that a rise of less than {half_width} points would not show. {further}"
+    )
 
 
 def _rough(number: float) -> str:

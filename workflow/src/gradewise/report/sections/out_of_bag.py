@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from gradewise.evaluation import estimates, intervals
 from gradewise.report import numbers
 from gradewise.report.blocks import Column, Figure, Section, Table
 from gradewise.report.evidence import Evidence
@@ -19,18 +20,21 @@ WAYS = {"oob_rows": "rows", "oob_groups": "groups"}
 def section(evidence: Evidence) -> Section | None:
     """Both out-of-bag accuracies next to test; None where no run recorded one."""
     level = "sample" if (evidence.metrics["level"] == "sample").any() else "image"
-    means = {model: {way: evidence.mean(model, way) for way in WAYS} for model in evidence.models}
-    means = {model: values for model, values in means.items() if set(values.values()) != {None}}
+    of_models = {model: {way: _estimate(evidence, model, way) for way in WAYS} for model in evidence.models}
+    of_models = {
+        model: ways for model, ways in of_models.items() if any(way.value is not None for way in ways.values())
+    }
     rows, lines = [], []
-    for model, values in means.items():
+    for model, ways in of_models.items():
         test = evidence.estimate(model, "accuracy", level)
-        rows.append(
-            {"model": model, **values, "test_accuracy": test.value, "test_low": test.low, "test_high": test.high}
-        )
-        style, lead = evidence.styles[model], f"{model}: " if len(means) > 1 else ""
+        row: dict[str, str | float | None] = {"model": model}
+        for name, accuracy in (ways | {"test": test}).items():
+            row |= {name: accuracy.value, f"{name}_low": accuracy.low, f"{name}_high": accuracy.high}
+        rows.append(row)
+        style, lead = evidence.styles[model], f"{model}: " if len(of_models) > 1 else ""
         for way, drawn in WAYS.items():
             repeats = [run.record[way] for run in evidence.runs_of(model) if run.record.get(way) is not None]
-            mark = dots.Mark(Estimate(values[way]), style, hollow=True)
+            mark = dots.Mark(ways[way], style, hollow=True)
             lines.append(dots.Line(f"{lead}out-of-bag, {drawn}", (mark,), repeats if len(repeats) > 1 else ()))
         lines.append(dots.Line(f"{lead}test", (dots.Mark(test, style),)))
     if not rows:
@@ -38,19 +42,36 @@ def section(evidence: Evidence) -> Section | None:
     panels = [dots.Panel(lines)]
     figure = Figure(
         "out-of-bag",
-        "Out-of-bag accuracy (hollow; small dots are single repeats) and accuracy on test with its 95 % interval "
-        "(filled). An estimate to the right of the interval is too optimistic.",
+        "Out-of-bag accuracy (hollow; small dots are single repeats) and accuracy on test (filled), with 95 % "
+        "intervals. An estimate far to the right of test is too optimistic.",
         f"Dot plot: {dots.in_words(panels)}.",
         dots.draw(panels, f"{level.capitalize()}-level accuracy [%]"),
     )
     table = Table(
         "out-of-bag",
-        f"Out-of-bag accuracy and accuracy on test {level}s",
+        f"Out-of-bag accuracy and accuracy on test {level}s, with 95 % intervals",
         pd.DataFrame(rows),
         (
             Column.name("Model", "model"),
-            *(Column(f"Out-of-bag over {drawn}", way, numbers.percent) for way, drawn in WAYS.items()),
-            Column.interval(f"Test, {level}s", "test_accuracy", numbers.percent_interval, ("test_low", "test_high")),
+            *(
+                Column.interval(f"Out-of-bag over {drawn}", way, numbers.percent_interval)
+                for way, drawn in WAYS.items()
+            ),
+            Column.interval(f"Test, {level}s", "test", numbers.percent_interval),
         ),
     )
     return Section("out-of-bag", "Out-of-bag accuracy", contents={"shown": [figure, table]})
+
+
+def _estimate(evidence: Evidence, model: str, way: str) -> Estimate:
+    """Out-of-bag accuracy over all repeats, with an interval by groups where runs recorded the votes on each group."""
+    votes = [
+        pd.DataFrame(run.record["oob_hits"][way]).assign(repeat=run.repeat)
+        for run in evidence.runs_of(model)
+        if way in run.record.get("oob_hits", {})
+    ]
+    if not votes:
+        return Estimate(evidence.mean(model, way))
+    table = pd.concat(votes)
+    repeat, group = (pd.factorize(table[key])[0] for key in ("repeat", "group"))
+    return estimates.share(intervals.cells(repeat, group, table[["right", "rows"]].to_numpy(dtype=float)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -25,6 +26,7 @@ ACROSS = 4
 """Reliability diagrams side by side."""
 
 SCORES = {
+    "slope": "calibration_slope",
     "error": "calibration_error",
     "brier": "brier_score",
     "log_loss": "log_loss",
@@ -50,6 +52,7 @@ def section(evidence: Evidence) -> Section | None:
         rows,
         (
             Column.name("Model", "model"),
+            Column("Calibration slope", ("slope", "slope_low", "slope_high"), _slope),
             Column.interval("Calibration error", "error", numbers.percent_interval),
             Column("By chance alone", "by_chance", numbers.percent),
             Column.interval("Brier score", "brier", numbers.score_interval),
@@ -66,6 +69,13 @@ def section(evidence: Evidence) -> Section | None:
             "shown": [_reliability(evidence, models), _coverage(evidence, models), table],
         },
     )
+
+
+def _slope(*ends: float) -> str:
+    if any(pd.isna(end) for end in ends):
+        return numbers.NONE
+    value, low, high = (f"{end:.2f}" if math.isfinite(end) else "∞" for end in ends)
+    return f"{value} ({low} to {high})"
 
 
 def _claim(claimed: float, *right: float) -> str:
@@ -98,8 +108,10 @@ def _part(evidence: Evidence, model: str, part: str) -> pd.DataFrame:
 def _sentences(row: Any, unit: str) -> list[str]:
     """What the scores of the recommended model mean."""
     sentences = [claim_sentence(row.model, row.claimed, bounded(row, "right"), int(row.verdicts), row.bins == 1, unit)]
+    if pd.notna(row.slope_low) and pd.notna(row.slope_high):
+        sentences.append(slope_sentence(row.model, row.slope, row.slope_low, row.slope_high, unit))
     if numbers.known(row.error):
-        sentences.append(error_sentence(row.model, bounded(row, "error"), row.by_chance, unit))
+        sentences.append(error_sentence(row.model, bounded(row, "error"), row.by_chance))
     if numbers.known(row.kept) and round((1 - KEPT) * row.all_verdicts) >= LEAST:
         sentences.append(coverage_sentence(row.model, bounded(row, "accuracy"), bounded(row, "kept")))
     return sentences
@@ -119,20 +131,35 @@ def claim_sentence(model: str, claimed: float, right: Estimate, verdicts: int, a
         return f"{text}: it is too sure of itself."
     if right.bounds[0] > claimed:
         return f"{text}: more often than it claims."
-    return f"{text}: these {unit}s show no gap between the two."
+    return f"{text}: these {unit}s show no gap between the two that exceeds this interval."
 
 
-def error_sentence(model: str, error: Estimate, by_chance: float, unit: str) -> str:
-    """How large the calibration error is compared with what chance alone makes of it."""
-    beyond_chance = error.low is not None and error.low > by_chance
-    conclusion = (
-        "its probabilities should not be taken at face value"
-        if beyond_chance
-        else f"these {unit}s do not show its probabilities to be wrong"
+def slope_sentence(model: str, slope: float, low: float, high: float, unit: str) -> str:
+    """Whether probabilities are too extreme or too cautious, or what may still be wrong with them."""
+    measured = f"The calibration slope of {model} is {_slope(slope, low, high)}"
+    if high < 1:
+        return (
+            f"{measured}, below 1: its probabilities are too extreme and should not be taken at face value. The "
+            f"log-odds it states are at least {1 / high:.1f} times too large."
+        )
+    if low > 1:
+        return (
+            f"{measured}, above 1: its probabilities are too cautious. The log-odds it states are at least {low:.1f} "
+            "times too small."
+        )
+    large = f"up to {1 / low:.1f} times too large" if low > 0 else "too large by any factor"
+    small = f"up to {high:.1f} times too small" if math.isfinite(high) else "too small by any factor"
+    return (
+        f"{measured}: these {unit}s do not show its probabilities to be wrong. They would not show it either if the "
+        f"log-odds it states were {large}, or {small}."
     )
+
+
+def error_sentence(model: str, error: Estimate, by_chance: float) -> str:
+    """How large the calibration error is compared with what chance alone makes of it."""
     return (
         f"The calibration error of {model} is {numbers.percent_interval(error)}; a calibrated model would show about "
-        f"{numbers.percent(by_chance)} here by chance alone, so {conclusion}."
+        f"{numbers.percent(by_chance)} here by chance alone."
     )
 
 
