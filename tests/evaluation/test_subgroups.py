@@ -62,20 +62,22 @@ def test_accuracy_and_interval_of_single_images_are_wilsons() -> None:
     assert found["x"]["difference"] == pytest.approx(right[:20].mean() - right[20:].mean())
 
 
-def test_two_parts_that_are_each_others_rest_are_one_comparison() -> None:
+def test_the_columns_of_a_model_share_its_chance_of_a_false_alarm() -> None:
     right = np.random.default_rng(3).random(60) < np.repeat([0.6, 0.85], 30)
-    found = measure_subgroups(verdicts(right), describe(manifest(camera=["x"] * 30 + ["y"] * 30)))
-    assert [row["p_holm"] for row in found] == [row["p_value"] for row in found]
-    third = measure_subgroups(verdicts(right), describe(manifest(camera=["x"] * 30 + ["y"] * 20 + ["z"] * 10)))
-    assert third[0]["p_holm"] > third[0]["p_value"]
+    camera = ["x"] * 30 + ["y"] * 30
+    alone = measure_subgroups(verdicts(right), describe(manifest(camera=camera)))
+    both = measure_subgroups(verdicts(right), describe(manifest(camera=camera, site=["u", "v"] * 30)))
+    assert both[0]["p_column"] == pytest.approx(2 * alone[0]["p_column"])
+    assert both[0]["detectable"] > alone[0]["detectable"]
+    assert all(row["p_value"] >= row["p_column"] for row in both)
 
 
 @pytest.mark.parametrize("names", [("x", "y"), ("y", "x")])
-def test_one_group_against_the_rest_has_a_p_value_whatever_it_is_called(names) -> None:
+def test_one_group_against_the_rest_is_one_of_so_many_groups_whatever_it_is_called(names) -> None:
     right = np.concatenate([np.arange(20) < 7, np.arange(40) < 38])
     groups = np.concatenate([np.zeros(20, dtype=int), np.arange(1, 41)])
     found = measure_subgroups(verdicts(right, groups), describe(manifest(lab=[names[0]] * 20 + [names[1]] * 40)))
-    assert [row["p_holm"] < 0.01 for row in found] == [True, True]
+    assert min(row["p_value"] for row in found) == pytest.approx(1 / 41, abs=0.012)
 
 
 @pytest.mark.parametrize(("images", "measured"), [(4, ["y", "z"]), (5, ["x", "y", "z"])])
@@ -99,6 +101,59 @@ def test_a_part_that_is_one_group_is_measured_by_its_images() -> None:
     assert row["low"] < row["accuracy"] < row["high"]
 
 
+def test_parts_that_are_single_groups_are_compared_by_their_images() -> None:
+    groups = np.repeat(np.arange(4), 20)
+    right = np.random.default_rng(5).random(80) < np.where(groups == 2, 0.3, 0.9)
+    found = measure_subgroups(verdicts(right, groups), describe(manifest(run=[f"r{group}" for group in groups])))
+    assert found[2]["p_value"] < 0.01
+    assert found[2]["difference"] < -0.3
+
+
+def test_values_that_vary_within_groups_are_compared_within_groups() -> None:
+    """Groups differ far more than the two sides of each do, and still the worse side is found."""
+    rng = np.random.default_rng(6)
+    groups = np.repeat(np.arange(20), 8)
+    side = np.tile(np.repeat(["left", "right"], 4), 20)
+    chance = np.where(np.arange(20) % 2, 0.75, 0.25)[groups] + np.where(side == "left", -0.2, 0.2)
+    right = rng.random(160) < chance
+    found = {row["value"]: row for row in measure_subgroups(verdicts(right, groups), describe(manifest(side=side)))}
+    assert found["left"]["p_value"] < 0.01
+    across = measure_subgroups(verdicts(right, np.arange(160) // 4), describe(manifest(side=side)))
+    assert across[0]["p_value"] > found["left"]["p_value"]
+
+
+def test_what_is_detectable_is_detected() -> None:
+    camera = np.repeat(["u", "v", "w", "x"], 50)
+    rng = np.random.default_rng(7)
+    rows = measure_subgroups(verdicts(rng.random(200) < 0.8), describe(manifest(camera=camera)))
+    deficit = 4 / 3 * rows[0]["detectable"]
+    called = 0
+    for _ in range(20):
+        right = rng.random(200) < np.where(camera == "u", 0.8 - deficit, 0.8)
+        called += measure_subgroups(verdicts(right), describe(manifest(camera=camera)))[0]["p_value"] < 0.05
+    assert 11 <= called <= 20
+
+
+def test_verdicts_that_are_all_right_show_nothing() -> None:
+    rows = measure_subgroups(verdicts(np.ones(40, dtype=bool)), describe(manifest(camera=["x", "y"] * 20)))
+    assert [(row["p_value"], row["expected"]) for row in rows] == [(1.0, 1.0)] * 2
+    assert all(np.isnan(row["detectable"]) for row in rows)
+
+
+def test_what_is_expected_of_parts_that_do_not_differ_is_their_common_accuracy() -> None:
+    right = np.tile(np.arange(10) < 8, 6)
+    rows = measure_subgroups(verdicts(right), describe(manifest(camera=np.repeat(["u", "v", "w"], 20))))
+    assert [row["expected"] for row in rows] == pytest.approx([0.8] * 3)
+
+
+def test_small_parts_are_drawn_further_towards_the_others_than_large_ones() -> None:
+    camera = np.repeat(["small", "large", "rest"], [8, 200, 200])
+    right = np.concatenate([np.arange(8) < 4, np.arange(200) < 100, np.arange(200) < 180])
+    found = {row["value"]: row for row in measure_subgroups(verdicts(right), describe(manifest(camera=camera)))}
+    assert found["small"]["accuracy"] == found["large"]["accuracy"] == 0.5
+    assert 0.5 < found["large"]["expected"] < found["small"]["expected"] < 0.7
+
+
 def test_groups_widen_the_interval_of_a_part_they_make_up() -> None:
     rng = np.random.default_rng(1)
     groups = np.repeat(np.arange(20), 10)
@@ -114,7 +169,7 @@ def test_a_part_that_is_truly_worse_is_found() -> None:
     camera = np.array(["x", "y", "z"])[np.arange(300) % 3]
     right = rng.random(300) < np.where(camera == "x", 0.5, 0.95)
     found = {row["value"]: row for row in measure_subgroups(verdicts(right), describe(manifest(camera=camera)))}
-    assert found["x"]["p_holm"] < 0.001
+    assert found["x"]["p_value"] < 0.002
     assert found["x"]["difference"] < 0
 
 
@@ -127,5 +182,5 @@ def test_parts_that_do_not_differ_are_seldom_called_different() -> None:
         chance = np.clip(rng.normal(0.75, 0.15, 24), 0, 1)[groups]
         right = np.concatenate([rng.random(72) < chance for _ in range(3)])
         given = describe(manifest(camera=np.array(["u", "v", "w"])[groups % 3]))
-        called += any(row["p_holm"] < 0.05 for row in measure_subgroups(verdicts(right, groups, 3), given))
+        called += any(row["p_value"] < 0.05 for row in measure_subgroups(verdicts(right, groups, 3), given))
     assert called / 150 <= 0.08

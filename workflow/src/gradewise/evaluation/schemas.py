@@ -170,12 +170,17 @@ SUBGROUPS = pa.schema(
         nullable("low", pa.float64()),
         nullable("high", pa.float64()),
         nullable("difference", pa.float64()),
+        nullable("expected", pa.float64()),
+        nullable("detectable", pa.float64()),
+        nullable("p_column", pa.float64()),
         nullable("p_value", pa.float64()),
-        nullable("p_holm", pa.float64()),
     ]
 )
 """Accuracy on test over all repeats for each value of the manifest's columns, on images or samples as `decide_on` says.
-`difference` is that from the rest of the test; `p_holm` is corrected for the number of subgroups of the model."""
+`difference` is that from the other images of the column; `expected` is the accuracy drawn towards that of the other
+values; `detectable` is the difference from all images of the column that would be detected with a power of 80 %.
+`p_column` tests whether the values of a column differ at all, corrected for the number of columns of the model;
+`p_value` tests the value as well, corrected for the number of values."""
 
 
 def verdicts_schema(classes: list[str]) -> pa.Schema:

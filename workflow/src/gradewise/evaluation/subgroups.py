@@ -1,7 +1,7 @@
 """Accuracy on parts of the test images: those of one experiment, cultivar or camera, as the label table tells.
 
-The worst of many subgroups is bad partly by chance, so each is tested against all other images and the p values are
-corrected for their number.
+The worst of many subgroups is bad partly by chance, so the subgroups of a column are first tested together, and what
+is expected of each is drawn towards the others.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from gradewise.evaluation.estimates import hit_rate, share
-from gradewise.evaluation.intervals import cells, delete_each, effective, spread
+from gradewise.evaluation.estimates import share
+from gradewise.evaluation.heterogeneity import Units, compare_parts, holm, shrink
+from gradewise.evaluation.inference import SIGNIFICANT
+from gradewise.evaluation.intervals import cells
 from gradewise.images.schemas import MANIFEST
 
 MOST_VALUES = 20
@@ -56,11 +57,10 @@ def measure_subgroups(verdicts: pd.DataFrame, described: pd.DataFrame) -> list[d
     """Accuracy of one model in every subgroup with at least `LEAST_IMAGES` test images, over all repeats.
 
     Intervals are those of accuracy. Where a subgroup is a single group (one experiment, say), its images are what is
-    drawn anew, and the interval speaks of further images of that group. The difference from all other test images of
-    the same repeats is tested by its jackknife standard error, never taken to be
-    smaller than that of a subgroup in which one unit more had been judged otherwise, as Agresti & Caffo (2000), The
-    American Statistician 54:280, add observations; Holm's correction counts all subgroups of the model, two that
-    are each other's rest as one.
+    drawn anew, and the interval speaks of further images of that group. Each column is tested once, by exchanging its
+    values between groups, or between images where every value is a single group (see `heterogeneity.compare_parts`).
+    The p values of columns are adjusted for their number (Holm); only then are its values compared with all images of
+    the column.
 
     Parameters
     ----------
@@ -74,75 +74,69 @@ def measure_subgroups(verdicts: pd.DataFrame, described: pd.DataFrame) -> list[d
     list of dict
         Rows of `subgroups.parquet`, without dataset and model.
     """
-    rows: list[dict[str, Any]] = []
-    twins: set[int] = set()
+    columns: list[tuple[str, list[str], pd.DataFrame]] = []
     for name in described.columns:
         belongs = verdicts["image_id"].map(described[name])
         images = verdicts.groupby(belongs)["image_id"].nunique()
         kept = [value for value in images.index if images[value] >= LEAST_IMAGES]
         if len(kept) >= 2:
-            order = sorted(kept, key=lambda value: (_leading_number(value), value))
-            found = [{"column": name, "value": value, **_measure(verdicts, belongs == value)} for value in order]
-            if len(found) == 2 and belongs.isin(kept).all():
-                # the p value of one part is unknown where the other is a single group
-                both = float(np.fmax(*(row["p_value"] for row in found)))
-                found = [row | {"p_value": both} for row in found]
-                twins.add(len(rows) + 1)
-            rows += found
-    # Holm's correction does not count what is not a number: of twins the second takes the first's.
-    p_values = [np.nan if place in twins else row["p_value"] for place, row in enumerate(rows)]
-    adjusted = _holm(np.array(p_values, dtype=np.float64))
-    return [row | {"p_holm": float(adjusted[place - (place in twins)])} for place, row in enumerate(rows)]
+            values = sorted(kept, key=lambda value: (_leading_number(value), value))
+            part = pd.Index(values).get_indexer(belongs)
+            table = verdicts.assign(part=part, right=verdicts["label"] == verdicts["predicted"])
+            columns.append((str(name), values, table.loc[part >= 0]))
+    tested = []
+    for _, _, table in columns:
+        units = _units(table)
+        tested.append((shrink(units), *compare_parts(units, SIGNIFICANT / len(columns))))
+    adjusted = holm(np.array([p_values.min() for _, p_values, _ in tested]))
+    rows = []
+    for (name, values, table), (expected, p_values, detectable), p_column in zip(
+        columns, tested, adjusted, strict=True
+    ):
+        for part, value in enumerate(values):
+            rows.append(
+                {
+                    "column": name,
+                    "value": value,
+                    **_measure(table, part),
+                    "expected": float(expected[part]),
+                    "detectable": float(detectable[part]),
+                    "p_column": float(p_column),
+                    "p_value": float(max(p_column, p_values[part])),
+                }
+            )
+    return rows
 
 
-def _measure(verdicts: pd.DataFrame, inside: pd.Series) -> dict[str, Any]:
-    inside = inside.fillna(False).astype(bool)
-    compared = verdicts["repeat"].isin(verdicts.loc[inside, "repeat"].unique())
-    verdicts, member = verdicts.loc[compared], inside.loc[compared].to_numpy()
-    groups = verdicts.loc[member, "group"].nunique()
-    unit = verdicts["group"] if groups > 1 else verdicts["group"].where(~member, "image " + verdicts["image_id"])
-    right = (verdicts["label"] == verdicts["predicted"]).to_numpy(dtype=np.float64)
-    repeat, units = pd.factorize(verdicts["repeat"])[0], pd.factorize(unit)[0]
-    own = pd.factorize(unit[member])[0]
-    accuracy = share(cells(repeat[member], own, np.column_stack([right, np.ones(len(right))])[member]))
-    difference, p_value = _against_the_rest(repeat, units, right, member)
+def _units(table: pd.DataFrame) -> Units:
+    """The units of a column: parts of groups with one value, or images where every value is a single group.
+
+    Where every group has images of several values, values are exchanged within groups.
+    """
+    alone = bool((table.groupby("part")["group"].nunique() == 1).all())
+    keys = ["group", "part", "image_id"] if alone else ["group", "part"]
+    sums = table.groupby(keys)["right"].agg(["sum", "size"]).reset_index()
+    within = bool((sums.groupby("group")["part"].nunique() > 1).all())
+    block = pd.factorize(sums["group"])[0] if within else np.zeros(len(sums), dtype=np.int64)
+    hits, trials = (sums[name].to_numpy(dtype=np.float64) for name in ("sum", "size"))
+    return Units(sums["part"].to_numpy(dtype=np.int64), block, hits, trials)
+
+
+def _measure(table: pd.DataFrame, part: int) -> dict[str, Any]:
+    mine = table.loc[table["part"] == part]
+    right = mine["right"].to_numpy(dtype=np.float64)
+    unit_drawn = "group" if mine["group"].nunique() > 1 else "image_id"
+    repeat, unit = (pd.factorize(mine[key])[0] for key in ("repeat", unit_drawn))
+    accuracy = share(cells(repeat, unit, np.column_stack([right, np.ones(len(right))])))
+    rest = table.loc[(table["part"] != part) & table["repeat"].isin(mine["repeat"])]
     return {
-        "images": int(verdicts.loc[member, "image_id"].nunique()),
-        "groups": int(groups),
+        "images": int(mine["image_id"].nunique()),
+        "groups": int(mine["group"].nunique()),
         "accuracy": accuracy.value,
         "low": accuracy.low,
         "high": accuracy.high,
-        "difference": difference,
-        "p_value": p_value,
+        "difference": float(right.mean() - rest["right"].mean()),
     }
-
-
-def _against_the_rest(
-    repeat: np.ndarray, units: np.ndarray, right: np.ndarray, member: np.ndarray
-) -> tuple[float, float]:
-    """Accuracy inside minus outside, and its p value; NaN where all images are inside."""
-    by_cell = cells(repeat, units, np.stack([right * member, member, right * ~member, ~member], axis=1))
-    deletions = delete_each(by_cell, lambda sums: hit_rate(sums[:, :2]) - hit_rate(sums[:, 2:]))
-    if not np.isfinite(deletions.value):
-        return np.nan, np.nan
-    sizes = by_cell.sum(axis=0)
-    worth = [effective(sizes[:, 1]), effective(sizes[:, 3])]
-    error = spread(deletions, min(worth))
-    widened = float(np.hypot(error.error, 1 / (worth[0] + 2)))
-    return deletions.value, float(2 * stats.t.sf(abs(deletions.value) / widened, error.freedom))
-
-
-def _holm(p_values: np.ndarray) -> np.ndarray:
-    """Adjust p values for their number, step-down (Holm 1979, Scandinavian Journal of Statistics 6:65).
-
-    NaN stays NaN and is not counted.
-    """
-    adjusted = np.full(len(p_values), np.nan)
-    known = np.flatnonzero(np.isfinite(p_values))
-    order = known[np.argsort(p_values[known], kind="stable")]
-    steps = (len(order) - np.arange(len(order))) * p_values[order]
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return adjusted
 
 
 def _leading_number(value: str) -> float:

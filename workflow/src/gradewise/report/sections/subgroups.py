@@ -23,7 +23,9 @@ def section(evidence: Evidence) -> Section | None:
         return None
     models = [name for name in evidence.models if name in set(rows["model"])]
     counts = rows.groupby(["column", "value"], sort=False)[["images", "groups"]].first().reset_index()
-    accuracies = side_by_side(rows, ["column", "value"], models, ["accuracy", "low", "high", "p_holm"])
+    accuracies = side_by_side(
+        rows, ["column", "value"], models, ["accuracy", "low", "high", "expected", "detectable", "p_column", "p_value"]
+    )
     data = counts.merge(accuracies, on=["column", "value"])
     table = Table(
         "subgroups",
@@ -34,10 +36,7 @@ def section(evidence: Evidence) -> Section | None:
             Column.name("Value", "value"),
             Column("Images", "images", numbers.count),
             Column("Groups", "groups", numbers.count),
-            *(
-                Column.interval(name, f"{name} accuracy", numbers.percent_interval, (f"{name} low", f"{name} high"))
-                for name in models
-            ),
+            *(column for name in models for column in _columns_of(name)),
         ),
         folded=len(data) > LONG,
     )
@@ -53,12 +52,19 @@ def section(evidence: Evidence) -> Section | None:
     )
 
 
+def _columns_of(model: str) -> tuple[Column, Column]:
+    return (
+        Column.interval(model, f"{model} accuracy", numbers.percent_interval, (f"{model} low", f"{model} high")),
+        Column("Expected", f"{model} expected", numbers.percent),
+    )
+
+
 def worst_sentence(model: str, rows: pd.DataFrame, unit: str = "image") -> str:
     """Which subgroup a model classifies worst, how badly, and whether more than chance is behind it.
 
     `rows` are those of this model in the subgroup table; `unit` is what is classified, image or sample.
     """
-    worst = next(rows.sort_values(["accuracy", "p_value"], kind="stable").itertuples(index=False))
+    worst = next(rows.sort_values(["expected", "accuracy"], kind="stable").itertuples(index=False))
     counted = numbers.basis(worst.images, worst.groups, "test image")
     of = f"of {counted}" if unit == "image" else f"of the samples of {counted}"
     text = (
@@ -66,19 +72,32 @@ def worst_sentence(model: str, rows: pd.DataFrame, unit: str = "image") -> str:
         f"{numbers.percent_interval(row_estimate(worst, 'accuracy'))} right, {of}, "
         f"{numbers.unsigned_points(abs(worst.difference))} percentage points below all other test {unit}s."
     )
-    of_many = f"One of {len(rows)} subgroups is always the worst"
     clear = [
         f"{_words(row.column)} {row.value}"
         for row in rows.itertuples(index=False)
-        if row.difference < 0 and row.p_holm < SIGNIFICANT and row != worst
+        if row.difference < 0 and row.p_value < SIGNIFICANT and row != worst
     ]
-    adjusted = f"p, adjusted for their number (Holm), is {numbers.p_value(worst.p_holm)}"
-    if worst.p_holm < SIGNIFICANT:
+    expected = f"Drawn towards the others, {numbers.percent(worst.expected)} are to be expected there."
+    if worst.p_value < SIGNIFICANT:
         more = f" Also worse than chance explains: {numbers.listed(clear)}." if clear else ""
-        return f"{text} {of_many}, but chance does not make it this bad: {adjusted}.{more}"
+        return (
+            f"{text} That is more than chance makes of the worst of {len(rows)} subgroups: p, adjusted for their "
+            f"number, is {numbers.p_value(worst.p_value)}. {expected}{more}"
+        )
     if clear:
-        return f"{text} {of_many}; beyond chance (Holm) it does worse at {numbers.listed(clear)}."
-    return f"{text} {of_many}: {adjusted}, so no subgroup is shown to be worse than the rest."
+        return f"{text} Chance may explain that; beyond chance it does worse at {numbers.listed(clear)}. {expected}"
+    columns = rows.drop_duplicates("column")
+    tested = [f"{_words(row.column)} {numbers.p_value(row.p_column)}" for row in columns.itertuples(index=False)]
+    least = numbers.unsigned_points(worst.detectable)
+    seen = (
+        f" A difference of {least} points from all {unit}s would have been detected."
+        if numbers.known(worst.detectable)
+        else ""
+    )
+    return (
+        f"{text} No column is shown to make a difference (p, adjusted for their number: {numbers.listed(tested)}). "
+        f"{expected}{seen}"
+    )
 
 
 def _words(column: str) -> str:
@@ -89,14 +108,14 @@ def _figure(evidence: Evidence, model: str, rows: pd.DataFrame) -> Figure:
     lines = []
     starts = ~rows["column"].duplicated()
     for row, first in zip(rows.itertuples(index=False), starts, strict=True):
-        mark = dots.tested_mark(row_estimate(row, "accuracy"), row.p_holm)
+        mark = dots.tested_mark(row_estimate(row, "accuracy"), row.p_value)
         lines.append(dots.Line(f"{_words(row.column)} {row.value}", (mark,), gap=1.6 if first else 1.0))
     whole = evidence.estimate(model, "accuracy", evidence.deciding_level).value
     panels = [dots.Panel(lines, dashed=whole)]
     return Figure(
         "subgroups",
         f"Accuracy of {model} in each subgroup with 95 % intervals; the dashed line is its accuracy on the whole test. "
-        f"Filled dark marks differ from all the rest with an adjusted p below {SIGNIFICANT}.",
+        f"Filled dark marks differ from it with an adjusted p below {SIGNIFICANT:.2f}.",
         f"Dot plot: {dots.in_words(panels)}.",
         dots.draw(panels, f"Accuracy of {model} on test {evidence.deciding_level}s [%]", height=0.23),
     )
