@@ -1,17 +1,27 @@
 """Turns a step function into a command: `python -m gradewise.<stage>.<step> --flag value ..`.
 
 Flags, types and help come from the function's signature and numpydoc docstring. An error that the user can fix
-(`UserError`) ends the command with its message alone; anything else is a bug and shows its traceback.
+(`UserError`, a full disk) ends the command with its message alone; anything else is a bug and shows its traceback.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
+import shutil
+import signal
 import sys
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 from jsonargparse import auto_cli
+
+from gradewise.processes import Terminated, end_orderly_when_told
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
+"""Numbers of the errors that say that a disk is full, or a user's share of it."""
 
 
 class UserError(Exception):
@@ -19,7 +29,10 @@ class UserError(Exception):
 
 
 def run(step: Callable[..., None]) -> None:
-    """Parse the command line for `step` and call it. Each line of its log names the output."""
+    """Parse the command line for `step` and call it. Each line of its log names the output.
+
+    SIGTERM ends the step in order: temporary files are removed.
+    """
     flags = dict(pairwise(sys.argv))
     output = flags.get("--output", flags.get("--dataset", "")).removeprefix("results/").replace("%", "%%")
     logging.basicConfig(
@@ -28,7 +41,32 @@ def run(step: Callable[..., None]) -> None:
         format=f"%(asctime)s {step.__name__} {output}: %(message)s".replace(" :", ":"),
         datefmt="%H:%M:%S",
     )
+    end_orderly_when_told()
     try:
         auto_cli(step, as_positional=False)
     except UserError as error:
         sys.exit(f"{step.__name__}: {error}")
+    except Exception as error:
+        if not _says_full(error):
+            raise
+        sys.exit(f"{step.__name__}: {_describe_full_disk(error, flags.get('--output', '.'))}")
+    except Terminated:
+        print(f"{step.__name__}: told to end (SIGTERM)", file=sys.stderr)
+        sys.exit(128 + signal.SIGTERM)
+
+
+def _says_full(error: Exception) -> bool:
+    """Whether an error says that a disk is full; some libraries quote the system's words in an error of their own."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in FULL
+    return any(os.strerror(number) in str(error) for number in FULL)
+
+
+def _describe_full_disk(error: Exception, output: str) -> str:
+    path = Path(getattr(error, "filename", None) or output)
+    folder = next((parent for parent in (path, *path.parents) if parent.is_dir()), Path())
+    free = shutil.disk_usage(folder).free / 1e6
+    return (
+        f"{path}: cannot be written: the disk is full or your quota is used up ({free:.0f} MB free in {folder}); "
+        "free some space and run the workflow again"
+    )

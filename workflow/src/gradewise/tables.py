@@ -6,15 +6,17 @@ Writing checks columns and types and is atomic: no partial file ever appears.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from gradewise.processes import partial_file, remove_abandoned
 
 
 def filled(name: str, kind: pa.DataType) -> pa.Field:
@@ -70,11 +72,26 @@ def appending(path: Path, schema: pa.Schema) -> Iterator[Callable[[pd.DataFrame]
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Temporary path that becomes `path` when the block succeeds and is removed when it fails."""
+    """Temporary path that becomes `path` when the block succeeds and is removed when it fails.
+
+    Temporary files in the same folder that killed processes left behind are removed first.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    _clear(path.parent.resolve())
+    partial = partial_file(path)
     try:
         yield partial
         partial.replace(path)
+    except OSError as error:
+        # the error of a write does not name the file
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+@cache
+def _clear(folder: Path) -> None:
+    """Remove what killed processes left in a folder; once per process, for folders can hold very many files."""
+    remove_abandoned(folder)
