@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 
 from gradewise import tables
 from gradewise.images.audit import _balance, audit
-from gradewise.images.schemas import AUDIT
+from gradewise.images.schemas import AUDIT, CLUE_PREDICTIONS
 from gradewise.simulate.drawing import smooth_noise
 
 pytestmark = pytest.mark.slow
@@ -49,7 +49,8 @@ class World:
     def check(self, source, joined=True):
         files = self.make_manifest(source, self.folder, join_duplicates=joined)
         output = self.folder / "audit"
-        audit(classes=["a", "b"], joined=joined, seed=1, output=output, **files)
+        clues = self.folder / "clues.parquet"
+        audit(classes=["a", "b"], joined=joined, seed=1, output=output, clue_predictions=clues, **files)
         return tables.read(output)
 
 
@@ -139,6 +140,9 @@ def test_a_class_photographed_at_another_size_is_a_warning(world):
         if row["label"] == "b":
             world.open(row["image_id"]).resize((104, 104)).save(world.folder / "images" / row["image_id"])
     clue = of(world.audit(), "clue").set_index("subject").loc["size"]
+    predicted = tables.read(world.folder / "clues.parquet").set_index("image_id")["predicted"]
+    truth = pd.DataFrame(world.rows).set_index("image_id")["label"]
+    assert (predicted == truth).mean() > 0.9
     assert clue["severity"] == "warning"
     assert clue["value"] == 1.0
     assert clue["baseline"] == pytest.approx(0.5, abs=0.1)
@@ -221,5 +225,8 @@ def test_the_command_writes_the_audit(world):
     for name in ("manifest", "fingerprints", "duplicates"):
         command += [f"--{name}", str(world.folder / f"{name}.parquet")]
     output = world.folder / "audit-exact"
-    subprocess.run([*command, "--joined", "exact", "--output", str(output)], check=True, capture_output=True)
+    clues = world.folder / "clues-exact.parquet"
+    outputs = ["--output", str(output), "--clue_predictions", str(clues)]
+    subprocess.run([*command, "--joined", "exact", *outputs], check=True, capture_output=True)
     assert tables.read(output).columns.tolist() == AUDIT.names
+    assert tables.read(clues).columns.tolist() == CLUE_PREDICTIONS.names

@@ -117,6 +117,7 @@ def evidence(folder: Path) -> Evidence:
         splits=tables.read(folder / "splits.parquet"),
         metrics=pd.DataFrame({"model": models}),
         comparisons=nothing,
+        standings=nothing,
         verdicts=nothing,
         calibration=nothing,
         subgroups=nothing,
