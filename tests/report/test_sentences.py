@@ -251,6 +251,9 @@ def test_the_best_of_several_is_corrected_for_being_chosen() -> None:
         "new groups."
     )
     assert sentences.chosen_sentence(record([NET, FOREST], [LEAD])) is None
+    alone = corrected.model_copy(update={"ground": Ground(images=48, groups=48, repeats=5)})
+    assert plain(sentences.chosen_sentence(alone)).endswith("on new images.")
+    assert "judged on new images." in plain(sentences.rule(alone))
 
 
 def test_few_groups_and_failed_repeats_are_told() -> None:

@@ -84,7 +84,7 @@ def rule(record: Recommendation) -> str:
         f"models, and from guessing, are judged together at {numbers.whole_percent(1 - LEVEL)}: a model is shown to be "
         f"worse where the simultaneous {numbers.whole_percent(LEVEL)} interval of its difference from the leader "
         f"leaves out zero. {choice}; no model is recommended where guessing is better. Test images were used for no "
-        f"decision before this one. All of this speaks of models trained on these images and judged on new groups. "
+        f"decision before this one. All of this speaks of models trained on these images and judged on {_new(record)}. "
         f"Metric, margin and costs were fixed in the configuration before test images were evaluated; the log of the "
         f"run gives their fingerprint, {record.rule_fingerprint}."
     )
@@ -150,6 +150,12 @@ def _tested(record: Recommendation) -> str:
     return f"{numbers.many(record.ground.groups, 'group')} ({images})"
 
 
+def _new(record: Recommendation) -> str:
+    """What results speak of: new groups, or new images where each is its own group."""
+    alone = record.ground.images == record.ground.groups
+    return f"new {record.criterion.level}s" if alone else "new groups"
+
+
 def accuracy_sentence(record: Recommendation) -> str:
     """How good the choice is on images it has not seen."""
     criterion, ground, choice = record.criterion, record.ground, record.candidate(record.choice)
@@ -173,7 +179,7 @@ def chosen_sentence(record: Recommendation) -> str | None:
     models = numbers.many(len(record.ranking), "model")
     return (
         f"The best of {models} on a test looks better than it is. Allowing for that, expect "
-        f"{metric_names.interval(metric, corrected)} on new groups."
+        f"{metric_names.interval(metric, corrected)} on {_new(record)}."
     )
 
 
@@ -468,7 +474,7 @@ def baseline_sentence(record: Recommendation) -> str:
     if criterion.against(choice.score, baseline.value) == "better":
         text += (
             f", although its own interval lies {'above' if accuracy else 'on the better side of'} that value: what "
-            f"guessing reaches on new groups depends on their mix of classes, which {_tested(record)} leave open"
+            f"guessing reaches on {_new(record)} depends on their mix of classes, which {_tested(record)} leave open"
         )
     return f"{text}."
 
