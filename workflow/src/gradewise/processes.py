@@ -34,15 +34,25 @@ def place() -> str:
     return hashlib.sha256(f"{socket.gethostname()} {namespace}".encode()).hexdigest()[:8]
 
 
-def is_running(pid: int) -> bool:
-    """Whether a process of this place is running."""
+def is_running(pid: int, started: int | None = None) -> bool:
+    """Whether a process of this place is running; with its `start_time`, not another one that has its number now."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:  # it belongs to another user
-        return True
-    return True
+        pass
+    return started is None or started == start_time(pid)
+
+
+def start_time(pid: int) -> int | None:
+    """When a process of this place started, in the kernel's ticks; None if it has ended, or other than on Linux."""
+    try:
+        # the name of the program, in parentheses, may contain spaces
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return int(fields[19])
 
 
 def partial_file(path: Path) -> Path:

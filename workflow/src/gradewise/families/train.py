@@ -18,6 +18,7 @@ from gradewise.families.choose import require_validation
 from gradewise.families.pca import read_pca, read_scores
 from gradewise.families.run import Identity, write_run
 from gradewise.families.training_set import Components, TrainingSet
+from gradewise.locks import locked
 from gradewise.provenance import derive_seed
 from gradewise.views.samples import Samples, read_samples
 
@@ -71,8 +72,8 @@ def train(
     Raises
     ------
     UserError
-        If a class has no training sample, if settings need validation samples and there are none, or if the family
-        cannot be fitted to the samples.
+        If a class has no training sample, if settings need validation samples and there are none, if the family
+        cannot be fitted to the samples, or if another process is training in the folder.
     """
     kind = registry.family(family)
     data = read_samples(samples, splits, manifest, repeat)
@@ -86,17 +87,16 @@ def train(
     )
     options = [kind.settings.model_validate(settings) for settings in candidates]
     require_validation(options, len(training.validation[0]))
-    output.mkdir(parents=True, exist_ok=True)
-    with threadpool_limits(threads):
+    with locked(output), threadpool_limits(threads):
         start = time.perf_counter()
         settings, fitted = kind.fit_best(training, options)
         seconds = time.perf_counter() - start + fitted.seconds_elsewhere
         fitted.classifier.write(output)
         identity = Identity(dataset, model, family, view, repeat, classes, training.seed)
         write_run(output, identity, data, samples, settings, fitted, seconds, threads)
-    # Also removes partial files left by a run that was killed while writing.
-    for path in output.glob("*checkpoint-*"):
-        path.unlink()
+        # Also removes partial files left by a run that was killed while writing.
+        for path in output.glob("*checkpoint-*"):
+            path.unlink()
 
 
 def _components(data: Samples, features: Path, pca: Path, repeat: int) -> Components:

@@ -20,6 +20,7 @@ from gradewise import command
 from gradewise.families import registry
 from gradewise.families.run import Cost
 from gradewise.families.training_set import TrainingSet
+from gradewise.locks import locked
 from gradewise.results import Results
 from gradewise.studies import sharing
 from gradewise.studies.cell_runs import FittedCell, Task, write_runs
@@ -64,13 +65,14 @@ def vary(
     Raises
     ------
     UserError
-        Where cells cannot be fitted, for the reasons that models of their family cannot.
+        Where cells cannot be fitted, for the reasons that models of their family cannot, or if another process is
+        fitting them.
     """
     below = Results(results)
     cells = read_cells(below, study).cells
     views = dict.fromkeys(cell.view for cell in cells)
     tasks = [Task(below, dataset, study, view, repeat, classes, seed, threads) for view in views]
-    with threadpool_limits(threads):
+    with locked(output), threadpool_limits(threads):
         fitted = (
             (task, read_table(*task.inputs).table, fit_cells([cell for cell in cells if cell.view == task.view], task))
             for task in tasks
