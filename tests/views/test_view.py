@@ -1,3 +1,6 @@
+import errno
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -95,6 +98,23 @@ def test_pixels_are_those_of_the_cache_whether_mapped_or_copied(dataset, without
     assert [pixels.tobytes() for pixels in samples.pixels] == [stored[name] for name in samples.table["sample_id"]]
     with pytest.raises(ValueError, match="read-only"):
         samples.pixels[0] = 0
+
+
+@pytest.mark.parametrize("noticed", ["before", "while reserving"])
+def test_a_full_temporary_folder_is_reported_with_what_is_needed_and_what_would_do(dataset, monkeypatch, noticed):
+    path = cache(dataset, "grey", {"tile": 16})
+    path.with_suffix(".npy").unlink()
+
+    def reserve(descriptor: int, start: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    if noticed == "before":
+        monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
+    else:
+        monkeypatch.setattr("os.posix_fallocate", reserve)
+    needed = 11 * 6 * 16 * 16
+    with pytest.raises(UserError, match=rf"need {needed} bytes, while \d+ bytes are free there; set TMPDIR"):
+        read_samples(path, dataset / "splits.parquet", dataset / "manifest.parquet", 0)
 
 
 def test_an_array_that_is_cut_off_or_of_other_samples_is_refused(dataset):

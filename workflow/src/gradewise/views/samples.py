@@ -8,6 +8,10 @@ file.
 
 from __future__ import annotations
 
+import errno
+import math
+import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -85,7 +89,7 @@ def read_samples(view: Path, splits: Path, manifest: Path, repeat: int) -> Sampl
     Raises
     ------
     UserError
-        If the array of the cache is incomplete or holds other samples.
+        If the array of the cache is incomplete or holds other samples, or if the temporary folder is full.
     """
     table = _with_roles(view, splits, manifest, repeat)
     has_role = table["role"].notna().to_numpy()
@@ -164,9 +168,28 @@ def _rows(column: pa.FixedSizeBinaryArray) -> np.ndarray:
 
 
 def _temporary(shape: tuple[int, ...]) -> np.ndarray:
-    """An array in an unlinked file, mapped."""
+    """An array in an unlinked file, mapped. Its space is reserved, since writing to a sparse one on a full disk crashes."""
+    needed = math.prod(shape)
     with tempfile.TemporaryFile(prefix="gradewise-") as file:
+        # checked first, since an attempt to reserve too much would fill the disk for a moment
+        if needed > shutil.disk_usage(tempfile.gettempdir()).free:
+            raise _no_room(needed)
+        if needed and hasattr(os, "posix_fallocate"):
+            try:
+                os.posix_fallocate(file.fileno(), 0, needed)
+            except OSError as error:
+                # some file systems cannot reserve space
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                    raise _no_room(needed) from error
         return np.memmap(file, dtype=np.uint8, mode="w+", shape=shape)
+
+
+def _no_room(needed: int) -> UserError:
+    folder = tempfile.gettempdir()
+    return UserError(
+        f"{folder}: no room for the pixels of this repeat, which need {needed} bytes, while "
+        f"{shutil.disk_usage(folder).free} bytes are free there; set TMPDIR to a folder on a larger disk"
+    )
 
 
 def _with_roles(view: Path, splits: Path, manifest: Path, repeat: int) -> pd.DataFrame:
