@@ -140,5 +140,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--experiments", type=int, default=500)
     experiments = parser.parse_args().experiments
+    print(f"{experiments} experiments\n")
     cover_leak(experiments)
     cover_curve(experiments)
