@@ -168,7 +168,7 @@ def _rows(column: pa.FixedSizeBinaryArray) -> np.ndarray:
 
 
 def _temporary(shape: tuple[int, ...]) -> np.ndarray:
-    """An array in an unlinked file, mapped. Its space is reserved, since writing to a sparse one on a full disk crashes."""
+    """An array in an unlinked file, mapped. Its space is reserved: writing to a sparse one on a full disk crashes."""
     needed = math.prod(shape)
     with tempfile.TemporaryFile(prefix="gradewise-") as file:
         # checked first, since an attempt to reserve too much would fill the disk for a moment
