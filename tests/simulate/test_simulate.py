@@ -1,5 +1,7 @@
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -103,3 +105,16 @@ def test_an_unknown_kind_is_refused_by_name(tmp_path):
     done = run("--simulation", '{"kind":"plums"}', "--seed", "1", "--threads", "1", "--output", str(tmp_path))
     assert done.returncode != 0
     assert "plums" in done.stderr
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path):
+    settings = '{"kind":"mangoes","images":400,"side":64}'
+    command = [sys.executable, "-m", "gradewise.simulate.simulate", "--simulation", settings, "--seed", "1"]
+    flags = ["--threads", "2", "--output", str(tmp_path)]
+    # workers hold the pipe open as long as they live
+    with subprocess.Popen([*command, *flags], stdout=subprocess.PIPE) as process:
+        while not (tmp_path / "images").exists() and process.poll() is None:
+            time.sleep(0.05)
+        process.kill()
+        process.communicate(timeout=20)
+    assert process.returncode == -signal.SIGKILL

@@ -216,7 +216,8 @@ def candidates(thumbnails: np.ndarray) -> list[Match]:
     matches: list[Match] = []
     # Blocks bound the memory: a few images, in all variants, are compared with all others at a time.
     block = max(1, min(32, BLOCK // (symmetry.ORDER * len(coarse.crops) * n)))
-    for start in range(0, n, block):
+    starts = range(0, n, block)
+    for start in track(starts, len(starts), "blocks of images searched for look-alikes"):
         turned = _normalised(flat[start : start + block])[:, permutations]
         own = torch.arange(len(turned))
         similarities = whiten_coarse(coarse(turned)).flatten(0, 1) @ coarse_wholes.T

@@ -19,6 +19,7 @@ import pandas as pd
 
 from gradewise import command, tables
 from gradewise.config.simulations import MangoSimulation, NanofibreSimulation
+from gradewise.processes import end_with_parent
 from gradewise.progress import track
 from gradewise.simulate import mangoes, nanofibres
 from gradewise.simulate.drawing import Drawing
@@ -57,11 +58,13 @@ def _each(function: Callable[[int], Row], numbers: Iterable[int], processes: int
         yield from map(function, numbers)
         return
     # Forked processes can hang on locks that OpenCV's threads held at that moment.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_draw_alone) as pool:
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_prepare_worker) as pool:
         yield from pool.map(function, numbers, chunksize=4)
 
 
-def _draw_alone() -> None:
+def _prepare_worker() -> None:
+    # idle workers would wait for ever for a parent that was killed, and whoever reads their output would wait for them
+    end_with_parent()
     cv2.setNumThreads(1)
 
 
