@@ -1,3 +1,7 @@
+import struct
+import zlib
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -8,6 +12,8 @@ from gradewise.images.decode import UnreadableError, decode, to_uint8
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (20, 30), dtype=np.uint8)
 COLOUR = RNG.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+DEEP_GREY = RNG.integers(0, 2**16, (20, 30), dtype=np.uint16)
+DEEP_COLOUR = RNG.integers(0, 2**16, (20, 30, 3), dtype=np.uint16)
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "bmp", "gif"])
@@ -43,11 +49,156 @@ def test_sixteen_bit_grey_keeps_its_levels_and_says_how_many_bits_it_uses(tmp_pa
     assert to_uint8(decoded.pixels, bits).max() == top >> (bits - 8)
 
 
-@pytest.mark.parametrize("compression", [1, 5])
-def test_sixteen_bit_colour_tiff_keeps_its_upper_bits(tmp_path, compression):
-    wide = (COLOUR.astype(np.uint16) << 8)[..., ::-1]
-    cv2.imwrite(str(tmp_path / "a.tif"), wide, [cv2.IMWRITE_TIFF_COMPRESSION, compression])
+@pytest.mark.parametrize(("suffix", "compression"), [("tif", 1), ("tif", 5), ("tif", 8), ("png", 1)])
+def test_sixteen_bit_colour_keeps_its_levels(tmp_path, suffix, compression):
+    option = cv2.IMWRITE_TIFF_COMPRESSION if suffix == "tif" else cv2.IMWRITE_PNG_COMPRESSION
+    cv2.imwrite(str(tmp_path / f"a.{suffix}"), DEEP_COLOUR[..., ::-1], [option, compression])
+    decoded = decode(tmp_path / f"a.{suffix}")
+    assert np.array_equal(decoded.pixels, DEEP_COLOUR)
+    assert (decoded.mode, decoded.bits) == ("RGB;16", 16)
+    assert np.array_equal(to_uint8(decoded.pixels, 16), DEEP_COLOUR >> 8)
+
+
+def test_twelve_bits_in_sixteen_bit_colour_keep_256_levels(tmp_path):
+    levels = np.linspace(0, 4095, 20 * 30 * 3).astype(np.uint16).reshape(20, 30, 3)
+    cv2.imwrite(str(tmp_path / "a.tif"), levels[..., ::-1])
+    decoded = decode(tmp_path / "a.tif")
+    assert decoded.bits == 12
+    assert len(np.unique(to_uint8(decoded.pixels, 12))) == 256
+
+
+HOT = [
+    [(0, 0)],
+    [(10, 10), (3, 20)],
+    [(0, column) for column in range(40)],
+    [(row, 39) for row in range(30)],
+    [(row, column) for row in (9, 10, 11) for column in (5, 6, 7)],
+]
+
+
+@pytest.mark.parametrize("places", HOT)
+def test_hot_pixels_do_not_count_as_depth_and_become_white(tmp_path, places):
+    levels = np.linspace(0, 4095, 1200).astype(np.uint16).reshape(30, 40)
+    for place in places:
+        levels[place] = 65535
+    Image.fromarray(levels).save(tmp_path / "a.tif")
+    decoded = decode(tmp_path / "a.tif")
+    assert decoded.bits == 12
+    reduced = to_uint8(decoded.pixels, 12)
+    assert np.array_equal(reduced == 255, levels >= 4080)
+    assert all(reduced[place] == 255 for place in places)
+
+
+def tiff(strips, bits, photometric, channels=1, orientation=1, planes=1):
+    """An uncompressed, little-endian TIFF of 30 x 20 pixels with one strip for each plane, as the standard says."""
+    entries = [(256, 30), (257, 20), (258, bits), (259, 1), (262, photometric), (273, 0), (274, orientation)]
+    entries += [(277, channels), (278, 20), (279, len(strips[0])), (284, planes)]
+    several = {258: [bits] * channels, 273: [], 279: [len(strip) for strip in strips]}
+    place = 8 + 2 + 12 * len(entries) + 4
+    start = place + 12 * 3
+    for strip in strips:
+        several[273].append(start)
+        start += len(strip)
+    directory, beyond = struct.pack("<H", len(entries)), b""
+    for tag, value in entries:
+        values = several.get(tag, [value])
+        if len(values) == 1:
+            directory += struct.pack("<HHII", tag, 4, 1, values[0])
+        else:
+            directory += struct.pack("<HHII", tag, 4, len(values), place + len(beyond))
+            beyond += struct.pack(f"<{len(values)}I", *values)
+    return b"II*\0\x08\0\0\0" + directory + bytes(4) + beyond.ljust(36, b"\0") + b"".join(strips)
+
+
+TURNED = {
+    1: lambda pixels: pixels,
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: np.rot90(pixels, 2).swapaxes(0, 1),
+    8: lambda pixels: np.rot90(pixels),
+}
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+@pytest.mark.parametrize("pixels", [GREY, DEEP_GREY, COLOUR, DEEP_COLOUR], ids=["grey", "deep grey", "rgb", "deep rgb"])
+def test_uncompressed_tiff_is_turned_upright(tmp_path, pixels, orientation):
+    channels = 1 if pixels.ndim == 2 else 3
+    photometric = 1 if channels == 1 else 2
+    written = tiff([pixels.tobytes()], 8 * pixels.itemsize, photometric, channels, orientation)
+    (tmp_path / "a.tif").write_bytes(written)
+    assert np.array_equal(decode(tmp_path / "a.tif").pixels, TURNED[orientation](pixels))
+
+
+@pytest.mark.parametrize(("pixels", "top"), [(GREY, 255), (DEEP_GREY, 65535)])
+def test_white_is_zero_is_inverted(tmp_path, pixels, top):
+    (tmp_path / "a.tif").write_bytes(tiff([(top - pixels).tobytes()], 8 * pixels.itemsize, photometric=0))
+    assert np.array_equal(decode(tmp_path / "a.tif").pixels, pixels)
+
+
+def planes(pixels):
+    strips = [np.ascontiguousarray(pixels[..., channel]).tobytes() for channel in range(3)]
+    return tiff(strips, 8 * pixels.itemsize, photometric=2, channels=3, planes=2)
+
+
+def test_planes_of_eight_bits_are_read(tmp_path):
+    (tmp_path / "a.tif").write_bytes(planes(COLOUR))
     assert np.array_equal(decode(tmp_path / "a.tif").pixels, COLOUR)
+
+
+def deep_planes(path):
+    path.write_bytes(planes(DEEP_COLOUR))
+
+
+def png(pixels, kind, key=b""):
+    """A 16-bit PNG; `key` is the transparent colour."""
+
+    def chunk(name, data):
+        return len(data).to_bytes(4) + name + data + zlib.crc32(name + data).to_bytes(4)
+
+    height, width = pixels.shape[:2]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0))
+    transparent = chunk(b"tRNS", key) if key else b""
+    return b"\x89PNG\r\n\x1a\n" + header + transparent + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def with_alpha(pixels, alpha):
+    return np.dstack([pixels, np.full(pixels.shape[:2], alpha, np.uint16)])
+
+
+GREY_PNG, RGB_PNG, GREY_ALPHA_PNG, RGBA_PNG = 0, 2, 4, 6
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (png(DEEP_GREY, GREY_PNG, b"\0\7"), DEEP_GREY),
+        (png(DEEP_COLOUR, RGB_PNG, b"\0\7" * 3), DEEP_COLOUR),
+        (png(with_alpha(DEEP_GREY, 65535), GREY_ALPHA_PNG), DEEP_GREY),
+        (png(with_alpha(DEEP_COLOUR, 65535), RGBA_PNG), DEEP_COLOUR),
+    ],
+)
+def test_opaque_sixteen_bit_files_that_could_be_transparent_keep_their_levels(tmp_path, written, expected):
+    (tmp_path / "a.png").write_bytes(written)
+    assert np.array_equal(decode(tmp_path / "a.png").pixels, expected)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        png(DEEP_GREY, GREY_PNG, int(DEEP_GREY[3, 3]).to_bytes(2)),
+        png(DEEP_COLOUR, RGB_PNG, DEEP_COLOUR[3, 3].astype(">u2").tobytes()),
+        png(with_alpha(DEEP_GREY, 65534), GREY_ALPHA_PNG),
+        png(with_alpha(DEEP_COLOUR, 65534), RGBA_PNG),
+    ],
+)
+def test_transparent_sixteen_bit_files_are_refused(tmp_path, written):
+    (tmp_path / "a.png").write_bytes(written)
+    with pytest.raises(UnreadableError, match="transparent pixels of 16 bits"):
+        decode(tmp_path / "a.png")
 
 
 def test_palette_is_read_as_its_colours(tmp_path):
@@ -104,11 +255,13 @@ def float_tiff(path):
     Image.fromarray(GREY.astype(np.float32)).save(path, format="TIFF")
 
 
+def signed_tiff(path):
+    cv2.imwrite(str(path) + ".tif", DEEP_GREY.astype(np.int16))
+    Path(str(path) + ".tif").rename(path)
+
+
 def enormous(path):
     # a valid header that promises 30000 x 30000 pixels and holds none
-    import struct
-    import zlib
-
     header = b"IHDR" + struct.pack(">IIBBBBB", 30000, 30000, 8, 2, 0, 0, 0)
     chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
     data = b"IDAT" + zlib.compress(b"\0")
@@ -125,6 +278,8 @@ def enormous(path):
         (text, "not an image"),
         (animation, "2 frames"),
         (float_tiff, "floating-point"),
+        (signed_tiff, "negative grey levels"),
+        (deep_planes, "planar"),
         (enormous, "30000 x 30000 pixels is over max_megapixels: 200"),
     ],
 )

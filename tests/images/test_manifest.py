@@ -1,7 +1,11 @@
 import csv
 import json
+import os
+import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +16,7 @@ from PIL import Image
 
 from gradewise import tables
 from gradewise.command import UserError
+from gradewise.images.fingerprints import fingerprint
 from gradewise.images.manifest import join_groups
 
 
@@ -46,6 +51,61 @@ def test_what_cannot_be_read_is_set_aside_and_the_rest_goes_on(run, folders, tmp
         str(folders / "good" / "leer é.png"): "the file is empty",
         str(folders / "bad" / "dot.png"): "1 x 1 pixels; min_side is 16",
     }
+
+
+def test_a_file_whose_name_is_not_utf8_is_set_aside_and_named(run, folders):
+    copy = os.fsencode(folders / "good") + b"/caf\xe9.png"
+    shutil.copy(folders / "good" / "s0_0.png", copy)
+    images, aside = run()
+    assert len(images) == 12
+    assert aside[0]["path"].endswith(r"caf\udce9.png")
+    assert aside[0]["reason"] == "its name is not UTF-8; rename it"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (PermissionError(13, "Permission denied"), "no permission to read the file"),
+        (OSError(5, "Input/output error"), "cannot be read (Input/output error)"),
+        (MemoryError(), "too large for the memory"),
+        (AttributeError("no attribute"), "truncated or damaged (no attribute)"),
+        (TypeError(), "truncated or damaged (TypeError)"),
+    ],
+)
+def test_no_error_of_one_file_stops_the_others(run, folders, monkeypatch, error, reason):
+    opened = Path.open
+
+    def fail(path, *arguments, **named):
+        if path.name == "s1_3.png" and path.parent.name == "bad":
+            raise error
+        return opened(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "open", fail)
+    images, aside = run()
+    assert len(images) == 11
+    assert aside == [{"path": str(folders / "bad" / "s1_3.png"), "reason": reason}]
+
+
+def test_an_error_outside_of_decoding_sets_the_file_aside_too(run, folders, monkeypatch):
+    def fail(decoded, path):
+        if path.name == "s1_3.png":
+            raise ZeroDivisionError("division by zero")
+        return fingerprint(decoded, path)
+
+    monkeypatch.setattr("gradewise.images.read_images.fingerprint", fail)
+    images, aside = run()
+    assert len(images) == 10
+    assert aside[0]["reason"] == "could not be examined (ZeroDivisionError: division by zero)"
+
+
+def test_the_reasons_are_told_where_no_file_can_be_used(run, folders):
+    for number, path in enumerate(folders.glob("*/*.png")):
+        path.write_bytes(b"" if number % 3 else b"text")
+    with pytest.raises(UserError) as caught:
+        run()
+    assert re.search(
+        r"none of 12 files can be used; .*\.png: the file is empty\n  .*\.png: not an image", str(caught.value)
+    )
 
 
 def test_images_too_small_for_a_view_are_set_aside_with_all_that_is_known_of_them(run, folders, tmp_path):

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
-from gradewise.images.decode import FORMATS, Decoded, to_uint8
+from gradewise.images.decode import FORMATS, Decoded, explained, to_uint8
 
 SIDE = 64
 """Side of the small grey picture [px]."""
@@ -85,20 +85,25 @@ def _border(pixels: np.ndarray) -> list[float]:
 
 
 def _file_facts(path: Path) -> Facts:
-    with Image.open(path, formats=FORMATS) as image:
-        exif = image.getexif()
+    with explained(path) as stream, Image.open(stream, formats=FORMATS) as image:
         file_format = image.format
-    details = exif.get_ifd(ExifTags.IFD.Exif)
-    return {
-        "file_format": file_format,
-        "file_bytes": path.stat().st_size,
-        "camera_make": _text(exif.get(ExifTags.Base.Make)),
-        "camera_model": _text(exif.get(ExifTags.Base.Model)),
-        "software": _text(exif.get(ExifTags.Base.Software)),
-        "taken": _text(details.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)),
-    }
+        try:
+            exif = image.getexif()
+            details = exif.get_ifd(ExifTags.IFD.Exif)
+            camera = {
+                "camera_make": _text(exif.get(ExifTags.Base.Make)),
+                "camera_model": _text(exif.get(ExifTags.Base.Model)),
+                "software": _text(exif.get(ExifTags.Base.Software)),
+                "taken": _text(details.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)),
+            }
+        except Exception:
+            # damaged EXIF does not cost the pixels
+            camera = dict.fromkeys(("camera_make", "camera_model", "software", "taken"))
+    return {"file_format": file_format, "file_bytes": path.stat().st_size, **camera}
 
 
 def _text(value: object) -> str | None:
     """What a camera wrote, without the padding that some add; None if empty."""
-    return None if value is None else str(value).strip("\0 ") or None
+    if value is None:
+        return None
+    return str(value).strip("\0 ").encode(errors="backslashreplace").decode() or None

@@ -14,6 +14,7 @@ import pandas as pd
 
 from gradewise.command import UserError
 from gradewise.config.sources import Pattern, Source, Table
+from gradewise.images.decode import escaped
 from gradewise.images.schemas import IMAGES
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
@@ -70,7 +71,7 @@ def _from_folders(folder: Path, source: Source) -> pd.DataFrame:
     if stray:
         raise UserError(f"images: {len(stray)} images lie in {folder} outside the class folders, e.g. {stray[0]!r}")
     rows = [
-        {"image_id": str(path.relative_to(folder)), "path": str(path), "label": label, "role": None}
+        {"image_id": escaped(path.relative_to(folder)), "path": escaped(path), "label": label, "role": None}
         for label in labels
         for path in _files(folder / label)
     ]
@@ -194,7 +195,7 @@ def _masks(frame: pd.DataFrame, source: Source) -> pd.Series:
     if not folder.is_dir():
         raise UserError(f"masks: the folder {source.masks!r} does not exist (looked from {Path.cwd()})")
     masks = {
-        str(path.relative_to(folder).with_suffix("")): str(path)
+        escaped(path.relative_to(folder).with_suffix("")): escaped(path)
         for path in _files(folder)
         if path.suffix.lower() in IMAGE_SUFFIXES
     }

@@ -16,6 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from gradewise import command, tables
+from gradewise.images.reasons import none_usable
 from gradewise.images.schemas import DUPLICATES, FINGERPRINTS, MANIFEST
 
 log = logging.getLogger(__name__)
@@ -63,9 +64,7 @@ def manifest(
     ]
     aside = listed["reason"].notna()
     if aside.all():
-        raise command.UserError(
-            f"none of {len(listed)} files can be used; {listed['path'].iloc[0]}: {listed['reason'].iloc[0]}"
-        )
+        raise command.UserError(none_usable(listed))
     _write_quarantine(listed.loc[aside, ["path", "reason"]], quarantine)
     if aside.any():
         log.warning("%d of %d files set aside, see %s", aside.sum(), len(listed), quarantine)

@@ -21,6 +21,7 @@ from gradewise.images.decode import UnreadableError, decode
 from gradewise.images.duplicates import find_duplicates
 from gradewise.images.fingerprints import SIDE, Facts, fingerprint
 from gradewise.images.listing import list_images
+from gradewise.images.reasons import none_usable
 from gradewise.images.schemas import DUPLICATES, FINGERPRINTS, IMAGES
 from gradewise.progress import track
 
@@ -56,9 +57,7 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
     images = listed.join(pd.DataFrame(facts, index=listed.index, columns=list(FACTS)).astype(FACTS))
     readable = images["reason"].isna()
     if not readable.any():
-        raise command.UserError(
-            f"none of {len(images)} files can be used; {images['path'].iloc[0]}: {images['reason'].iloc[0]}"
-        )
+        raise command.UserError(none_usable(images))
     usable = images.loc[readable].reset_index(drop=True)
     prints = prints.loc[readable].reset_index(drop=True).astype({"file_bytes": "int64"})
     thumbnails = np.frombuffer(b"".join(prints["thumbnail"]), dtype=np.uint8).reshape(-1, SIDE, SIDE)
@@ -72,11 +71,18 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
 
 
 def _inspect(path: Path, mask: str | None, source: Source) -> dict[str, str | int | Facts]:
-    """Facts of an image, its fingerprint, and the reason if it cannot be used."""
+    """Facts of an image, its fingerprint, and the reason if it cannot be used, whatever it is."""
     try:
-        decoded = decode(path, source.max_megapixels)
+        return _examine(path, mask, source)
     except UnreadableError as error:
         return {"reason": str(error)}
+    except Exception as error:
+        log.warning("%s could not be examined", path, exc_info=True)
+        return {"reason": f"could not be examined ({type(error).__name__}: {error})"}
+
+
+def _examine(path: Path, mask: str | None, source: Source) -> dict[str, str | int | Facts]:
+    decoded = decode(path, source.max_megapixels)
     height, width = decoded.pixels.shape[:2]
     facts: dict[str, str | int | Facts] = {
         "width": width,

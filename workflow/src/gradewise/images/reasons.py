@@ -1,0 +1,23 @@
+"""Words about files that are set aside."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+REASONS_TOLD = 5
+
+
+def none_usable(images: pd.DataFrame) -> str:
+    """The message where every file is set aside: the most frequent reasons, each with its first file.
+
+    The list of files set aside is deleted together with the job that fails.
+
+    Parameters
+    ----------
+    images : DataFrame
+        path and reason of each file.
+    """
+    reasons = images.groupby("reason")["path"].agg(["size", "first"])
+    reasons = reasons.sort_values("size", ascending=False, kind="stable").head(REASONS_TOLD).reset_index()
+    lines = [f"{row.first}: {row.reason}" for row in reasons.itertuples()]
+    return "\n  ".join([f"none of {len(images)} files can be used; {lines[0]}", *lines[1:]])
