@@ -251,7 +251,7 @@ class ClueExplains(Record):
 
 
 class ClassesImbalanced(Record):
-    """Most images are of one class, and accuracy decides only because the configuration names no metric."""
+    """One class is far more frequent than others, and accuracy decides only since the configuration names no metric."""
 
     code: Literal["classes_imbalanced"] = "classes_imbalanced"
     most_frequent: str = Field(description="the class")

@@ -266,8 +266,8 @@ def _balance(images: pd.DataFrame, classes: list[str], unusable: int) -> list[Fi
     ]
     times = shares.max() * len(classes)
     if times > IMBALANCED:
-        text = f"{shares.max():.1%} of images are {shares.idxmax()}, {times:.1f} times an equal share: accuracy hardly "
-        text += "counts mistakes on the other classes, balanced accuracy counts all classes alike"
+        text = f"{shares.max():.1%} of images are {shares.idxmax()}, {times:.1f} times an equal share: accuracy "
+        text += "weighs mistakes on frequent classes more, balanced accuracy weighs all classes alike"
         findings.append(
             _finding("class imbalance", "notice", text, subject=str(shares.idxmax()), value=float(shares.max()))
         )

@@ -365,10 +365,11 @@ def plain_sentence(plain: Accuracy | None) -> str | None:
 
 
 def imbalance_sentence(warning: ClassesImbalanced) -> str:
-    """That accuracy, which decides by default, hardly counts the classes that are rare."""
+    """That accuracy, which decides by default, weighs frequent classes more."""
     return (
-        f"{numbers.percent(warning.share)} of images are {warning.most_frequent}, and accuracy hardly counts mistakes "
-        f"on the other classes. It decides here because decide_by is not set; consider decide_by: {warning.proposed}."
+        f"Classes are out of balance: {numbers.percent(warning.share)} of images are {warning.most_frequent}, and "
+        f"accuracy weighs mistakes on frequent classes more. It decides here because decide_by is not set; consider "
+        f"decide_by: {warning.proposed}."
     )
 
 
