@@ -6,6 +6,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from gradewise.command import UserError
+from gradewise.families.folds import grouped_folds
 from gradewise.families.pca_svm import svm
 from gradewise.families.pca_svm.settings import SvmSettings
 
@@ -29,7 +30,7 @@ def test_whitened_scores_have_unit_variance(split):
 
 
 def calibrate(scaled, target, groups, settings, threads=1):
-    return svm.calibrate(scaled, target, svm.grouped_folds(target, groups, 0), settings, threads)
+    return svm.calibrate(scaled, target, grouped_folds(target, groups, 0), settings, threads)
 
 
 class TestCalibration:
@@ -81,7 +82,7 @@ class TestCalibration:
 class TestFolds:
     def test_no_group_lies_on_two_sides_and_every_sample_is_left_out_once(self):
         target, groups = np.arange(60) % 3, np.arange(60) // 4
-        folds = svm.grouped_folds(target, groups, 0)
+        folds = grouped_folds(target, groups, 0)
         assert len(folds) == 5
         for inside, left_out in folds:
             assert not set(groups[inside]) & set(groups[left_out])
@@ -90,10 +91,10 @@ class TestFolds:
     def test_there_are_no_more_folds_than_groups_of_the_rarest_class(self):
         target = np.array([0] * 20 + [1] * 6)
         groups = np.array([*range(20), 100, 100, 101, 101, 102, 102])
-        folds = svm.grouped_folds(target, groups, 0)
+        folds = grouped_folds(target, groups, 0)
         assert len(folds) == 3
         assert all(set(target[inside]) == {0, 1} for inside, _ in folds)
 
     def test_a_class_of_one_group_is_refused(self):
         with pytest.raises(UserError, match="the class with the fewest groups has 1 of 11"):
-            svm.grouped_folds(np.array([0] * 10 + [1] * 5), np.array([*range(10), *[99] * 5]), 0)
+            grouped_folds(np.array([0] * 10 + [1] * 5), np.array([*range(10), *[99] * 5]), 0)

@@ -13,7 +13,6 @@ import pytest
 import torch
 
 from gradewise import tables
-from gradewise.command import UserError
 from gradewise.families.cnn.classifier import load_cnn
 from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.train import train
@@ -96,17 +95,20 @@ def test_samples_of_another_shape_are_refused(cache, tmp_path: Path) -> None:
 def test_candidates_are_chosen_on_validation(cache, tmp_path: Path) -> None:
     hopeless = {"optimiser": {"name": "sgd", "lr": 1e-9}}
     record = run(cache(), tmp_path, hopeless, {"epochs": 8})
-    accuracies = [tried["validation_accuracy"] for tried in record["tried"]]
+    accuracies = [tried["score"] for tried in record["tried"]]
     assert accuracies[1] > accuracies[0]
     assert record["settings"]["optimiser"]["name"] == "adam"
 
 
-def test_candidates_without_validation_samples_are_refused(cache, tmp_path: Path) -> None:
-    made = cache()
+def test_networks_are_chosen_on_folds_where_no_image_is_for_validation(cache, tmp_path: Path) -> None:
+    made = cache(groups=24)
     splits = tables.read(made.splits)
     tables.write(splits[splits["role"] != "validation"], made.splits, SPLITS)
-    with pytest.raises(UserError, match="choose: 2 candidates are compared on validation samples"):
-        run(made, tmp_path, {}, {"epochs": 2})
+    record = run(made, tmp_path / "run", {"optimiser": {"name": "sgd", "lr": 1e-9}}, {"epochs": 8})
+    assert record["settings"]["optimiser"]["name"] == "adam"
+    assert record["chosen_by"]["where"] == "folds of the training groups"
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {"model.safetensors", "model.json", "predictions.parquet", "run.json"}
 
 
 def test_a_finished_candidate_is_not_trained_again_after_a_kill(cache, tmp_path: Path, monkeypatch) -> None:

@@ -363,9 +363,8 @@ def _record(
         record |= {"oob_rows": 0.91 + 0.01 * repeat, "oob_groups": 0.74 + 0.01 * repeat, "oob_covered": {"rows": 1.0}}
         record["oob_hits"] = {"oob_groups": {"group": ["a", "b", "c"], "right": [3, 4, 2], "rows": [4, 4, 4]}}
     if FAMILIES[model] == "pca_svm":
-        record["tried"] = [
-            {"settings": record["settings"] | {"C": c}, "validation_accuracy": 0.7 + 0.01 * c} for c in (1.5, 10.0)
-        ]
+        record["tried"] = [{"settings": record["settings"] | {"C": c}, "score": 0.7 + 0.01 * c} for c in (1.5, 10.0)]
+        record["chosen_by"] = {"metric": "accuracy", "level": "image", "where": "validation"}
     return record
 
 

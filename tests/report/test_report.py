@@ -206,6 +206,7 @@ def test_settings_tried_and_kept_are_told(fibres):
     tried = pd.read_csv(fibres.assets / "tried-svm-plain.csv")
     assert list(tried["settings"][:2]) == ["C 1.5", "C 10"]
     assert list(tried["kept"].fillna("")[:2]) == ["kept", ""]
+    assert tried[["metric", "level", "where", "score"]].iloc[0].tolist() == ["accuracy", "image", "validation", 0.715]
 
 
 def test_the_manifest_and_view_are_named_by_their_hashes(fibres):

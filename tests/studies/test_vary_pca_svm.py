@@ -170,5 +170,5 @@ def test_groups_too_few_to_calibrate_are_refused_as_for_a_model(cache, vary_cell
     splits = tables.read(made.splits)
     groups = splits["image_id"].str.extract(r"g(\d+)")[0].astype(int)
     tables.write(splits[groups < 3], made.splits, SPLITS)
-    with pytest.raises(UserError, match="calibrated probabilities need training groups"):
+    with pytest.raises(UserError, match="cross-validation needs training groups"):
         vary_cells(made, cells_of("pca_svm", {"one": {"components": 2}}), components=2)

@@ -97,14 +97,29 @@ def test_where_cost_decides_verdicts_have_the_least_expected_cost_and_models_are
         assert scores[model] == pytest.approx(100 * paid.mean())
 
 
+def test_settings_are_chosen_by_what_decides(finished):
+    record = json.loads((finished / "results/fibres/models/svm/0/run.json").read_text())
+    assert record["chosen_by"] == {"metric": "cost_per_100", "level": "sample", "where": "folds of the training groups"}
+    costs = {trial["settings"]["C"]: trial["score"] for trial in record["tried"]}
+    assert costs[record["settings"]["C"]] == min(costs.values())
+
+
 def test_the_report_says_which_class_is_the_verdict_where_mistakes_cost(finished):
     assert "The verdict is the class of least expected cost" in (finished / "reports/fibres.html").read_text()
     assert "The verdict is" not in (finished / "reports/fruit.html").read_text()
 
 
-def test_another_metric_that_decides_trains_no_model_again(replan):
+def test_another_metric_that_decides_trains_only_the_model_that_chooses_settings(replan):
     jobs = replan(lambda raw: raw["datasets"]["fibres"].update(decide_by="accuracy"))
-    evaluated = {"plan": 1, "evaluate": 1, "compare": 1, "recommend": 1, "report": 1, "summarise": 1}
+    evaluated = {
+        "train_pca_svm": 1,
+        "plan": 1,
+        "evaluate": 1,
+        "compare": 1,
+        "recommend": 1,
+        "report": 1,
+        "summarise": 1,
+    }
     assert jobs == evaluated | {"study_page": 1, "index": 1, "all": 1}
 
 

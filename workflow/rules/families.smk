@@ -73,9 +73,15 @@ for family in PLAN.families():
             view=PLAN.view_of,
             classes=classes_of,
             candidates=PLAN.candidates_of,
+            choose_by=lambda wildcards: to_json(PLAN.choose_by(wildcards)),
             folder=lambda wildcards, output: Path(output.run).parent,
             seed=CONFIG.seed,
             code=code_version("gradewise.families.train", registry.module_of(family)),
+            judge=lambda wildcards: (
+                code_version("gradewise.families.judge")
+                if PLAN.choose_by(wildcards)
+                else None
+            ),
         shell:
             "python -m gradewise.families.train"
             " --family {params.family}"
@@ -89,6 +95,7 @@ for family in PLAN.families():
             " --view {params.view}"
             " --classes {params.classes:q}"
             " --candidates {params.candidates:q}"
+            " --choose_by {params.choose_by:q}"
             " --seed {params.seed}"
             " --threads {threads}"
             " --output {params.folder}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from gradewise.config.choosing import ChooseBy
 from gradewise.config.config import Config
 from gradewise.config.datasets import Dataset
 from gradewise.config.models import BlendModel, FittedModel
@@ -144,6 +145,11 @@ class Plan:
     def candidates_of(self, wildcards: Wildcards) -> str:
         """Candidate settings of a model, as JSON."""
         return to_json(self.fitted_of(wildcards).candidates)
+
+    def choose_by(self, wildcards: Wildcards) -> ChooseBy | None:
+        """By what a model chooses among candidate settings; None where it has a single one."""
+        several = len(self.fitted_of(wildcards).candidates) > 1
+        return self.dataset_of(wildcards).choose_by if several else None
 
     def largest_components(self, wildcards: Wildcards) -> int:
         """Largest number of principal components that a model of a view needs; the others use the first ones."""

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticKnownError
 
 from gradewise.config.aggregation import Aggregate, Top
+from gradewise.config.choosing import ChooseBy
 from gradewise.config.evaluation import Evaluation
 from gradewise.config.section import suggestion, to_json
 from gradewise.config.simulations import MangoSimulation, NanofibreSimulation
@@ -189,6 +190,17 @@ class Dataset(Source):
     def verdict_costs(self) -> tuple[tuple[float, ...], ...] | None:
         """The cost matrix where cost decides, so that verdicts are classes of least expected cost; otherwise None."""
         return self.cost_matrix if self._decisive.needs == "costs" else None
+
+    @property
+    def choose_by(self) -> ChooseBy:
+        """By what models choose among candidate settings: as the dataset compares models."""
+        return ChooseBy(
+            metric=self.deciding_metric,
+            level=self.deciding_level,
+            aggregate=self.aggregate,
+            positive=self.positive,
+            costs=self.verdict_costs,
+        )
 
     @property
     def _decisive(self) -> Metric:

@@ -109,21 +109,23 @@ class Family(ABC, Generic[Settings]):
         """
 
     def fit_best(self, training: TrainingSet, candidates: Sequence[Settings]) -> tuple[Settings, Fitted]:
-        """Fit each candidate and keep the most accurate on validation samples; the first of several equals.
+        """Fit each candidate and keep the one with the best score on validation samples; the first of several equals.
 
-        A family overrides this if its candidates can share work.
+        `TrainingSet.judge` scores by the metric that decides between the dataset's models. A family overrides this if
+        its candidates can share work.
 
         Returns
         -------
         settings, fitted
-            With several candidates, `facts` lists them with their validation accuracies under `tried`.
+            With several candidates, `facts` lists them with their scores, see `choose.Choice`.
         """
         from gradewise.families.choose import choose
 
         choice = choose(
             candidates,
             lambda settings: self.fit(training, settings),
-            lambda fitted: training.validation_accuracy(fitted.classifier.predict_proba),
+            lambda fitted: training.predict_validation(fitted.classifier.predict_proba),
+            training.judge,
         )
-        choice.fitted.facts["tried"] = choice.tried
+        choice.fitted.facts.update(choice.facts)
         return choice.settings, choice.fitted

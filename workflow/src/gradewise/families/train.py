@@ -12,9 +12,10 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from gradewise import command
+from gradewise import command, tables
+from gradewise.config.choosing import ChooseBy
 from gradewise.families import registry
-from gradewise.families.choose import require_validation
+from gradewise.families.candidates import fit_best
 from gradewise.families.pca import read_pca, read_scores
 from gradewise.families.run import Identity, write_run
 from gradewise.families.training_set import Components, TrainingSet
@@ -37,6 +38,7 @@ def train(
     view: str,
     classes: list[str],
     candidates: list[dict[str, Any]],
+    choose_by: ChooseBy | None = None,
     seed: int,
     threads: int,
     output: Path,
@@ -61,7 +63,10 @@ def train(
     classes : list of str
         In the order of the configuration.
     candidates : list of dict
-        Settings of the family, among which accuracy on the validation samples decides if there are several.
+        Settings of the family. Several are compared on validation, or on folds of the training groups where validation
+        has few groups.
+    choose_by : ChooseBy, optional
+        By what several candidates are compared; by default the accuracy of verdicts on images.
     seed : int
         The configuration's seed.
     threads : int
@@ -72,8 +77,8 @@ def train(
     Raises
     ------
     UserError
-        If a class has no training sample, if settings need validation samples and there are none, if the family
-        cannot be fitted to the samples, or if another process is training in the folder.
+        If a class has no training sample, if there is nothing to choose settings on, if the family cannot be fitted to
+        the samples, or if another process is training in the folder.
     """
     kind = registry.family(family)
     data = read_samples(samples, splits, manifest, repeat)
@@ -86,10 +91,10 @@ def train(
         None if features is None or pca is None else _components(data, features, pca, repeat),
     )
     options = [kind.settings.model_validate(settings) for settings in candidates]
-    require_validation(options, len(training.validation[0]))
+    labels = tables.read(manifest, columns=["image_id", "label"]).set_index("image_id")["label"]
     with locked(output), threadpool_limits(threads):
         start = time.perf_counter()
-        settings, fitted = kind.fit_best(training, options)
+        settings, fitted = fit_best(kind, training, options, choose_by or ChooseBy(), labels)
         seconds = time.perf_counter() - start + fitted.seconds_elsewhere
         fitted.classifier.write(output)
         identity = Identity(dataset, model, family, view, repeat, classes, training.seed)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -33,6 +34,20 @@ class Components:
     seconds: float
 
 
+class Judge(Protocol):
+    """Compares candidate settings by the probabilities that they give to the same samples, see `judge.VerdictJudge`."""
+
+    @property
+    def described(self) -> dict[str, str]:
+        """By what, on what and where candidates are compared."""
+
+    def score(self, probabilities: np.ndarray) -> float:
+        """How good probabilities, shape (n, k), are; NaN where that is undefined."""
+
+    def better(self, score: float, other: float) -> bool:
+        """Whether a score is better than another."""
+
+
 @dataclass(frozen=True)
 class TrainingSet:
     """Samples to fit a model to.
@@ -51,6 +66,8 @@ class TrainingSet:
         The run's folder. Its files `checkpoint-*` are removed once the run is stored.
     components : Components or None
         Given if the family asks for principal components.
+    judge : Judge or None
+        Scores candidate settings on the validation samples; given if there are several.
     """
 
     samples: Samples
@@ -59,6 +76,7 @@ class TrainingSet:
     threads: int
     folder: Path
     components: Components | None = None
+    judge: Judge | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -87,7 +105,6 @@ class TrainingSet:
         """Names of the groups of samples."""
         return np.asarray(self.samples.table["group"].to_numpy()[positions])
 
-    def validation_accuracy(self, predict_proba: Callable[[np.ndarray], np.ndarray]) -> float:
-        """Share of the validation samples that are predicted correctly."""
-        positions, targets = self.validation
-        return float((predict_proba(self.samples.pixels[positions]).argmax(axis=1) == targets).mean())
+    def predict_validation(self, predict_proba: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Class probabilities of the validation samples, shape (n, k)."""
+        return predict_proba(self.samples.pixels[self.validation[0]])

@@ -28,7 +28,7 @@ from gradewise.families.training_set import TrainingSet
 
 
 def fit_best(training: TrainingSet, candidates: Sequence[ForestSettings]) -> tuple[ForestSettings, Fitted]:
-    """Grow a forest with each candidate and keep the most accurate on validation samples.
+    """Grow a forest with each candidate and keep the one with the best score on validation samples.
 
     Memory is 4 bytes x training rows x values per sample (eight rows per sample with `augment: d4`), and the trees.
     Principal components (`components`) are fitted to the original training samples; rotations and flips are projected
@@ -70,7 +70,7 @@ def fit_best(training: TrainingSet, candidates: Sequence[ForestSettings]) -> tup
         forest = grow_forest(rows.X, rows.y, rows.bags(unit_kept(settings)), settings, seed, threads)
         return ForestClassifier(forest, features, training.classes, training.shape, threads)
 
-    choice = choose(candidates, fit, lambda forest: training.validation_accuracy(forest.predict_proba))
+    choice = choose(candidates, fit, lambda forest: training.predict_validation(forest.predict_proba), training.judge)
     settings, classifier = choice.settings, choice.fitted
     forest = classifier.forest
     rows = rows_for(settings, classifier.features)
@@ -78,7 +78,7 @@ def fit_best(training: TrainingSet, candidates: Sequence[ForestSettings]) -> tup
         "training_rows": len(rows.X),
         "features": rows.X.shape[1],
         "repeated_rows": rows.repeated,
-        "tried": choice.tried,
+        **choice.facts,
         **describe_trees(forest),
         **estimate_out_of_bag(forest, rows, names.tolist(), settings, seed, threads),
     }

@@ -34,7 +34,7 @@ class PcaSvm(Family[SvmSettings]):
         return fit(training, settings)
 
     def fit_best(self, training: TrainingSet, candidates: Sequence[SvmSettings]) -> tuple[SvmSettings, Fitted]:
-        """As `Family.fit_best`; candidates share kernel matrices, and only the chosen one is calibrated."""
+        """As `Family.fit_best`; candidates share kernel matrices."""
         from gradewise.families.pca_svm.fit import fit_best
 
         return fit_best(training, candidates)

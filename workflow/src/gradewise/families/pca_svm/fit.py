@@ -7,17 +7,18 @@ from collections.abc import Sequence
 
 from gradewise.families.choose import choose
 from gradewise.families.family import Fitted
+from gradewise.families.folds import grouped_folds
 from gradewise.families.pca_svm.classifier import PcaSvmClassifier
 from gradewise.families.pca_svm.settings import SvmSettings
-from gradewise.families.pca_svm.svm import calibrate, converged, grouped_folds, scale
-from gradewise.families.pca_svm.svm_grid import validation_accuracies
+from gradewise.families.pca_svm.svm import calibrate, converged, scale
+from gradewise.families.pca_svm.svm_grid import validation_probabilities
 from gradewise.families.training_set import Components, TrainingSet
 
 log = logging.getLogger(__name__)
 
 
 def fit_best(training: TrainingSet, candidates: Sequence[SvmSettings]) -> tuple[SvmSettings, Fitted]:
-    """Fit the candidate that is most accurate on validation samples; candidates are compared before calibration.
+    """Fit the candidate with the best score on validation samples, see `choose.choose`.
 
     Raises
     ------
@@ -29,19 +30,19 @@ def fit_best(training: TrainingSet, candidates: Sequence[SvmSettings]) -> tuple[
     largest = max(settings.components for settings in candidates)
     if largest > components.scores.shape[1]:
         log.info("%d components instead of %d: the view has no more", components.scores.shape[1], largest)
-    accuracies = {}
+    probabilities = {}
     if len(candidates) > 1:
-        validation, expected = training.validation
-        accuracies = validation_accuracies(
+        probabilities = validation_probabilities(
             candidates,
-            (components.scores[positions], components.scores[validation]),
-            (targets, expected),
+            (components.scores[positions], components.scores[training.validation[0]]),
+            targets,
+            grouped_folds(targets, training.groups(positions), training.seed),
             components.pca.explained_variance,
             training.threads,
         )
-    choice = choose(candidates, lambda settings: settings, accuracies.__getitem__)
+    choice = choose(candidates, lambda settings: settings, probabilities.__getitem__, training.judge)
     fitted = fit(training, choice.settings)
-    fitted.facts["tried"] = choice.tried
+    fitted.facts.update(choice.facts)
     return choice.settings, fitted
 
 

@@ -10,18 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from joblib import parallel_config
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.model_selection import cross_val_predict
 from sklearn.svm import SVC
 from sklearn.utils.class_weight import compute_sample_weight
 
-from gradewise.command import UserError
+from gradewise.families.folds import Folds
 from gradewise.families.pca_svm.pairwise import couple, fit_sigmoids
 from gradewise.families.pca_svm.settings import SvmSettings
-
-FOLDS = 5
-
-Folds = list[tuple[np.ndarray, np.ndarray]]
-"""Training rows and left-out rows of each fold."""
 
 
 def scale(scores: np.ndarray, explained_variance: np.ndarray, settings: SvmSettings) -> np.ndarray:
@@ -143,30 +138,3 @@ def cross_validated_sigmoids(classifier: SVC, inputs: np.ndarray, targets: np.nd
     weights = compute_sample_weight(classifier.class_weight, targets)
     unseen = cross_val_predict(classifier, inputs, targets, cv=folds, method="decision_function")
     return fit_sigmoids(_for_first(unseen), targets, weights)
-
-
-def grouped_folds(targets: np.ndarray, groups: np.ndarray, seed: int) -> Folds:
-    """Stratified folds that keep groups together: five, or fewer if there are few groups.
-
-    Returns
-    -------
-    list of (training rows, left-out rows)
-        Every class occurs among the training rows of every fold.
-
-    Raises
-    ------
-    UserError
-        If not even two such folds exist.
-    """
-    groups_of_class = [len(np.unique(groups[targets == code])) for code in np.unique(targets)]
-    classes = len(groups_of_class)
-    for number in range(min(FOLDS, *groups_of_class), 1, -1):
-        splitter = StratifiedGroupKFold(number, shuffle=True, random_state=seed)
-        folds = list(splitter.split(targets, targets, groups))
-        if all(len(left_out) and len(np.unique(targets[inside])) == classes for inside, left_out in folds):
-            return folds
-    raise UserError(
-        "calibrated probabilities need training groups that can be divided in two, each part with every class; "
-        f"the class with the fewest groups has {min(groups_of_class)} of {len(np.unique(groups))}. "
-        "Add images, change `group` or `evaluation`, or remove the class"
-    )

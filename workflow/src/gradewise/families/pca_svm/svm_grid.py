@@ -20,9 +20,12 @@ from joblib import Parallel, delayed
 from sklearn.svm import SVC
 from sklearn.utils import gen_batches
 
+from gradewise.families.folds import Folds
 from gradewise.families.pca_svm.settings import SvmSettings
 from gradewise.families.pca_svm.svm import (
+    CalibratedSvm,
     converged,
+    cross_validated_sigmoids,
     gamma_as_number,
     ignore_early_stops,
     scale,
@@ -115,34 +118,39 @@ def fit_each(
     return kept
 
 
-def validation_accuracies(
+def validation_probabilities(
     candidates: Sequence[SvmSettings],
     scores: tuple[np.ndarray, np.ndarray],
-    targets: tuple[np.ndarray, np.ndarray],
+    targets: np.ndarray,
+    folds: Folds,
     explained_variance: np.ndarray,
     threads: int,
-) -> dict[SvmSettings, float]:
-    """Accuracy of uncalibrated classifiers on validation samples.
+) -> dict[SvmSettings, np.ndarray]:
+    """Calibrated probabilities of validation samples.
 
     Parameters
     ----------
     candidates : sequence of SvmSettings
     scores : pair of ndarray, shapes (n, k) and (m, k)
         Unscaled scores of training and validation samples.
-    targets : pair of ndarray of int64, shapes (n,) and (m,)
+    targets : ndarray of int64, shape (n,)
+        Classes of the training samples.
+    folds : list of (training rows, left-out rows)
+        On which probabilities are calibrated, from `grouped_folds`.
     explained_variance : ndarray, shape (k,)
     threads : int
 
     Returns
     -------
     dict
-        From each candidate to its accuracy.
+        From each candidate to its probabilities, shape (m, classes).
     """
 
-    def accuracy(fit: Fit) -> float:
-        return float(fit.classifier.score(fit.inputs[1], targets[1]))
+    def probabilities(fit: Fit) -> np.ndarray:
+        sigmoids = cross_validated_sigmoids(fit.classifier, fit.inputs[0], targets, folds)
+        return CalibratedSvm(fit.classifier, sigmoids).predict_proba(fit.inputs[1])
 
-    return fit_each(candidates, scores, targets[0], explained_variance, threads, accuracy)
+    return fit_each(candidates, scores, targets, explained_variance, threads, probabilities)
 
 
 Job = tuple[SvmSettings, SVC, list[np.ndarray], float | None, int]

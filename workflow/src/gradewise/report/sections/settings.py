@@ -10,7 +10,7 @@ import pandas as pd
 
 from gradewise import tables
 from gradewise.families import registry
-from gradewise.report import numbers
+from gradewise.report import metric_names, numbers
 from gradewise.report.blocks import Block, Column, Section, Table, Text
 from gradewise.report.evidence import Evidence, Run, recorded
 
@@ -59,7 +59,8 @@ def _tried(model: str, runs: list[Run]) -> Table:
         {
             "repeat": run.repeat,
             "settings": _differences(candidate["settings"], [other["settings"] for other in run.record["tried"]]),
-            "validation_accuracy": candidate["validation_accuracy"],
+            **run.record["chosen_by"],
+            "score": candidate["score"],
             "kept": "kept" if candidate["settings"] == run.record["settings"] else "",
         }
         for run in runs
@@ -67,12 +68,15 @@ def _tried(model: str, runs: list[Run]) -> Table:
     ]
     return Table(
         f"tried-{model}",
-        f"{model}: settings tried, and how accurate each was on validation",
+        f"{model}: settings tried, and how good each was",
         pd.DataFrame(rows),
         (
             Column.name("Repeat", "repeat", numbers.count),
             Column.text("Settings that differ", "settings"),
-            Column("Validation accuracy", "validation_accuracy", numbers.percent),
+            Column.name("Metric", "metric", metric_names.name),
+            Column.text("Of", "level", "{}s".format),
+            Column.text("In", "where"),
+            Column("Value", ("metric", "score"), metric_names.value),
             Column.text("", "kept"),
         ),
         folded=True,

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from gradewise.families.folds import grouped_folds
 from gradewise.families.pca_svm.settings import SvmSettings
-from gradewise.families.pca_svm.svm import CalibratedSvm, converged, cross_validated_sigmoids, grouped_folds
+from gradewise.families.pca_svm.svm import CalibratedSvm, converged, cross_validated_sigmoids
 from gradewise.families.pca_svm.svm_grid import Fit, fit_each
 from gradewise.families.run import Cost
 from gradewise.families.targets import training_targets
