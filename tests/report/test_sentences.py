@@ -126,8 +126,10 @@ def test_the_headline_of_a_tie() -> None:
     )
     likely = NET.model_copy(update={"probability_best": 0.62})
     assert plain(sentences.headline(record([likely, NEAR], [NEAR_TIE]))).endswith(
-        "better than near; it is the best with a probability of 62 %."
+        "better than near. Without regard to how many models were compared, it is the best with a probability of 62 %."
     )
+    sure = NET.model_copy(update={"probability_best": 0.997})
+    assert "a probability of more than 99 %." in plain(sentences.headline(record([sure, NEAR], [NEAR_TIE])))
 
 
 def test_the_headline_of_a_faster_model_that_is_no_worse() -> None:

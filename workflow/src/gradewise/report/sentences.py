@@ -128,8 +128,13 @@ def _advice(record: Recommendation) -> str:
         undecided = [model for model in record.tied if model not in record.equivalent]
         if undecided:
             text += f" But {_tested(record)} do not show that it is better than {numbers.listed(undecided)}"
-            if numbers.known(choice.probability_best):
-                text += f"; it is the best with a probability of {numbers.whole_percent(choice.probability_best)}"
+            if choice.probability_best is not None:
+                probability = numbers.whole_percent(min(choice.probability_best, 0.99))
+                more = "more than " if choice.probability_best > 0.99 else ""
+                text += (
+                    f". Without regard to how many models were compared, it is the best with a probability of {more}"
+                )
+                text += probability
             text += "."
         if record.equivalent:
             text += f" Equivalent to it within {margin}: {numbers.listed(list(record.equivalent))}."
