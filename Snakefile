@@ -46,7 +46,7 @@ rule all:
 onsuccess:
     if any(job.rule.name == "index" for job in workflow.dag.jobs):
         print(
-            outcome(rules.index.input.summaries, rules.index.output[0]),
+            outcome(rules.index.input.summaries, rules.index.output.page),
             file=sys.stderr,
         )
 

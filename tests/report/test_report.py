@@ -281,7 +281,8 @@ def test_the_index_has_a_card_with_verdict_and_link_for_each_dataset(fibres, gra
     output = tmp_path / "index.html"
     for results in (fibres, grades):
         shutil.copytree(results.results.folder, tmp_path / "results" / results.world.dataset)
-    index(results=tmp_path / "results", datasets=["fibres", "grades"], studied=[], output=output)
+    arguments = {"datasets": ["fibres", "grades"], "studied": [], "assets": tmp_path / "index"}
+    index(results=tmp_path / "results", output=output, **arguments)
     elements = Elements(output.read_text())
     shown = html.unescape(output.read_text())
     for results in (fibres, grades):
@@ -289,6 +290,7 @@ def test_the_index_has_a_card_with_verdict_and_link_for_each_dataset(fibres, gra
     links = [tag["href"] for tag in elements.named("a")]
     assert all((output.parent / link).is_file() for link in links if not link.startswith("#"))
     assert shown.count("These images are simulated.") == 1
+    assert "Here at most 2 do." in shown
 
 
 def test_the_report_runs_from_the_shell_with_settings_of_every_shape(make_fibres):

@@ -54,7 +54,8 @@ rule index:
         ),
         templates=TEMPLATES,
     output:
-        report("reports/index.html", caption="../report/index.rst"),
+        page=report("reports/index.html", caption="../report/index.rst"),
+        assets=directory("reports/index"),
     log:
         "logs/index.log",
     benchmark:
@@ -73,5 +74,6 @@ rule index:
         " --results results"
         " --datasets {params.datasets:q}"
         " --studied {params.studied:q}"
-        " --output {output}"
+        " --output {output.page}"
+        " --assets {output.assets}"
         " 2>&1 | tee {log}"

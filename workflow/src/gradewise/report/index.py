@@ -1,4 +1,4 @@
-"""Step: the index of all reports, one card per dataset."""
+"""Step: the index of all reports, one card per dataset, and families of models compared over all datasets."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from gradewise import command
-from gradewise.report import numbers, page
+from gradewise.evaluation.across_datasets import FamiliesOnDataset
+from gradewise.report import across_datasets, numbers, page
 
 
-def index(*, results: Path, datasets: list[str], studied: list[str], output: Path) -> None:
+def index(*, results: Path, datasets: list[str], studied: list[str], output: Path, assets: Path) -> None:
     """Write the page that links to the reports.
 
     Parameters
@@ -23,6 +24,8 @@ def index(*, results: Path, datasets: list[str], studied: list[str], output: Pat
         Those of them that have a page on studies.
     output : Path
         The page.
+    assets : Path
+        Folder for the tables as CSV and the figures as SVG.
     """
     cards = [_read(results / dataset) for dataset in datasets]
     studies = {dataset: _read(results / dataset / "studies") for dataset in studied}
@@ -31,7 +34,19 @@ def index(*, results: Path, datasets: list[str], studied: list[str], output: Pat
         dataset: (page.relative(Path(study["page"]), output), numbers.many(len(study["titles"]), "published result"))
         for dataset, study in studies.items()
     }
-    page.render("index.html", output, title="Which classifier to use", cards=cards, links=links, studied=published)
+    families = [FamiliesOnDataset.model_validate(card["families"]) for card in cards]
+    sections = [across_datasets.section(families, [card["dataset"] for card in cards if card["simulated"]])]
+    page.write_assets(sections, assets)
+    page.render(
+        "index.html",
+        output,
+        title="Which classifier to use",
+        cards=cards,
+        links=links,
+        studied=published,
+        sections=sections,
+        assets=page.relative(assets, output),
+    )
 
 
 def _read(folder: Path) -> dict[str, Any]:

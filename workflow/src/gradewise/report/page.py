@@ -58,14 +58,7 @@ def write(
 
     The page begins with a link in these words to the page `related`, if there is one.
     """
-    assets.mkdir(parents=True, exist_ok=True)
-    for block in (block for section in sections for block in section.walk()):
-        if isinstance(block, Table):
-            _write(assets / f"{block.name}.csv", block.data.to_csv(index=False, lineterminator="\n").encode())
-        elif isinstance(block, Figure):
-            _write(assets / f"{block.name}.svg", block.svg)
-        elif isinstance(block, Gallery):
-            _write(assets / f"{block.name}.png", pictures.contact_sheet(block.pictures))
+    write_assets(sections, assets)
     render(
         "report.html",
         output,
@@ -75,6 +68,18 @@ def write(
         sections=sections,
         assets=relative(assets, output),
     )
+
+
+def write_assets(sections: Sequence[Section], assets: Path) -> None:
+    """Write the tables of sections as CSV, their drawings as SVG and their galleries as PNG to the folder `assets`."""
+    assets.mkdir(parents=True, exist_ok=True)
+    for block in (block for section in sections for block in section.walk()):
+        if isinstance(block, Table):
+            _write(assets / f"{block.name}.csv", block.data.to_csv(index=False, lineterminator="\n").encode())
+        elif isinstance(block, Figure):
+            _write(assets / f"{block.name}.svg", block.svg)
+        elif isinstance(block, Gallery):
+            _write(assets / f"{block.name}.png", pictures.contact_sheet(block.pictures))
 
 
 def relative(target: Path, page: Path) -> str:

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from gradewise import command
+from gradewise.evaluation.across_datasets import families_on_dataset
 from gradewise.families.run import write_json
 from gradewise.report import evidence, page, sections
 from gradewise.report.sections.recommendation import facts
@@ -39,7 +40,8 @@ def report(
     assets : Path
         Folder for the tables as CSV and the figures as SVG or PNG.
     summary : Path
-        JSON with the recommendation and the main numbers, for the index of all reports.
+        JSON with the recommendation, the main numbers and the differences between families, for the index of all
+        reports.
     studies_page : Path, optional
         The page on the dataset's studies, to link to.
 
@@ -71,6 +73,7 @@ def report(
             "models": known.models,
             "headline": advice,
             "facts": facts(known.recommendation),
+            "families": families_on_dataset(known).model_dump(),
         },
     )
     log.info("%s: %s", known.dataset, advice)
