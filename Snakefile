@@ -10,6 +10,8 @@ min_version("9.27")
 shell.prefix(
     "set -euo pipefail; export PYTHONPATH="
     + shlex.quote(f"{workflow.basedir}/workflow/src")
+    .replace("{", "{{")
+    .replace("}", "}}")
     + "${{PYTHONPATH:+:$PYTHONPATH}}; "
 )
 terminal = Terminal(

@@ -103,6 +103,16 @@ MISTAKES = [
     (["datasets", "sem", "masks"], None, "labels_from: masks needs masks"),
     (["datasets", "sem", "merge"], {"Normal": ["a"]}, "merge: ['Anomalous'] are in only one of merge and classes"),
     (["datasets", "../up"], EXAMPLE["datasets"]["fruit"], "'../up' cannot be a file name"),
+    (["datasets", "{lot}"], EXAMPLE["datasets"]["fruit"], "'{lot}' cannot be a file name; use letters"),
+    (["datasets", "sem", "images"], "data/{lot}", "datasets.sem.images: 'data/{lot}' contains a brace"),
+    (["datasets", "fruit", "tables", 0, "csv"], "{a}.csv", "datasets.fruit.tables.0.csv: '{a}.csv' contains a brace"),
+    (["datasets", "index"], EXAMPLE["datasets"]["fruit"], "datasets: 'index' cannot be a dataset"),
+    (["views", "v" * 300], ["grey", {"resize": 64}], "views: 'vvv"),
+    (
+        ["models", "m" * 101],
+        EXAMPLE["models"]["forest"],
+        "has 101 characters; files are named after it, use at most 100",
+    ),
     (
         ["views", "x"],
         ["gray", {"resize": 64}],

@@ -76,6 +76,20 @@ def test_a_grid_is_every_combination_with_what_was_published_of_it():
     assert [cell.published for cell in cells] == [{}, {"validation": "68 %"}, {}, {}]
 
 
+def test_a_dataset_cannot_have_the_page_of_another_ones_studies():
+    raw = copy.deepcopy(RAW)
+    raw["datasets"]["fibres-studies"] = raw["datasets"]["fibres"]
+    with pytest.raises(ConfigError, match=r"datasets: 'fibres-studies' cannot be a dataset, .* the studies of fibres"):
+        load(raw)
+    del raw["studies"]
+    assert len(load(raw).datasets) == 2
+
+
+def test_a_study_cannot_be_called_like_the_plan_of_all():
+    with pytest.raises(ConfigError, match=r"studies: 'plan\.json' cannot be a study"):
+        load(RAW | {"studies": {"plan.json": RAW["studies"]["depth"]}})
+
+
 def test_equal_rows_of_two_studies_share_a_run():
     raw = copy.deepcopy(RAW)
     raw["studies"]["again"] = {**raw["studies"]["depth"], "title": "Again"}
@@ -97,6 +111,11 @@ MISTAKES = [
     ("depth", {"vary": [{"name": "x", "set": {"chanels": [1]}}]}, "studies.depth.vary (x).unknown key 'chanels'"),
     ("depth", {"vary": [{"name": "x", "set": {"view": "tile"}}]}, "vary (x).view: 'tile' is not defined"),
     ("depth", {"vary": [{"name": "x"}, {"name": "x"}]}, "'x' stands twice; give every row a name of its own"),
+    (
+        "depth",
+        {"vary": [{"name": "x" * 300, "set": {"channels": [1]}}]},
+        "give the row a shorter name, use at most 200",
+    ),
     ("grid", {"vary": {"C": [0]}}, "studies.grid.vary (C 0).C = 0: Input should be greater than 0"),
     ("grid", {"best_of": ["gamma"]}, "best_of: 'gamma' is not varied; varied are components, C"),
     ("grid", {"draw": ["heat_map"], "along": ["C"]}, "draw: heat_map needs along"),

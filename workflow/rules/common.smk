@@ -32,7 +32,7 @@ try:
 except (ConfigError, registry.FamilyError) as error:
     raise WorkflowError(str(error))
 
-# The files that the configuration was read from.
+# The files that the configuration was read from. Rules take them as functions, for a brace in a name would be a wildcard.
 CONFIGFILES = to_json(
     [str(path) for path in workflow.config_settings.configfiles] or ["config.yaml"]
 )

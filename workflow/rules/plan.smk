@@ -17,8 +17,8 @@ rule plan:
         mem_mb=memory(500, 0),
         runtime=minutes(5, 0),
     params:
-        configfiles=CONFIGFILES,
-        overrides=OVERRIDES,
+        configfiles=lambda wildcards: CONFIGFILES,
+        overrides=lambda wildcards: OVERRIDES,
         plan=lambda wildcards: [
             planned_runs(CONFIG, wildcards.dataset),
             to_json(dataset_of(wildcards)),

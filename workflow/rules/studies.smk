@@ -18,8 +18,8 @@ rule plan_studies:
         mem_mb=memory(500, 0),
         runtime=minutes(5, 0),
     params:
-        configfiles=CONFIGFILES,
-        overrides=OVERRIDES,
+        configfiles=lambda wildcards: CONFIGFILES,
+        overrides=lambda wildcards: OVERRIDES,
         study=PLAN.study_flag,
         plan=PLAN.planned_of,
         code=code_version("gradewise.studies.plan_studies"),

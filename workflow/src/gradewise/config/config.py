@@ -15,10 +15,12 @@ from pydantic import Field, ValidationError, model_validator
 from gradewise.config.datasets import Dataset
 from gradewise.config.faults import ConfigError, fault_lines
 from gradewise.config.models import BlendModel, FittedModel, Model
-from gradewise.config.section import Section, suggestion
+from gradewise.config.section import Section, short, suggestion
 from gradewise.config.views import View
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+LONGEST_NAME = 100
+"""File names may have 255 characters; those of tables, temporary files and a study's runs contain further words."""
 SCALES = ("small", "full")
 
 
@@ -43,8 +45,17 @@ class Config(Section):
             for name in getattr(self, section):
                 if not NAME.fullmatch(name):
                     raise ValueError(
-                        f"{section}: {name!r} cannot be a file name; use letters, digits, dot, dash, underscore"
+                        f"{section}: {short(name)} cannot be a file name; use letters, digits, dot, dash, underscore"
                     )
+                if len(name) > LONGEST_NAME:
+                    raise ValueError(
+                        f"{section}: {short(name)} has {len(name)} characters; files are named after it, use at most "
+                        f"{LONGEST_NAME}"
+                    )
+        if "index" in (name.lower() for name in self.datasets):
+            raise ValueError(
+                "datasets: 'index' cannot be a dataset, since reports/index.html lists all reports; use another name"
+            )
         for name, model in self.models.items():
             if isinstance(model, BlendModel):
                 self._check_blend(name, model)

@@ -10,12 +10,22 @@ from pydantic import Field, field_validator
 from gradewise.config.section import Section
 
 
+def _check_path(path: str | None) -> str | None:
+    if path is not None and re.search("[{}]", path):
+        raise ValueError(
+            f"{path!r} contains a brace, which Snakemake takes for a placeholder; rename it, or give a link to it"
+        )
+    return path
+
+
 class Table(Section):
     """A label table for a folder of images."""
 
     csv: str = Field(description="label table with columns image_id, label and any further ones")
     images: str = Field(description="the folder that image_id is relative to")
     role: Literal["train", "validation", "test"] | None = Field(None, description="for evaluation: {predefined: true}")
+
+    _check_paths = field_validator("csv", "images")(_check_path)
 
 
 class Pattern(Section):
@@ -55,3 +65,5 @@ class Source(Section):
     )
     max_megapixels: float = Field(200.0, gt=0, description="larger images are set aside without being read")
     min_side: int = Field(16, ge=1, description="smaller images are set aside [px]")
+
+    _check_paths = field_validator("images", "masks")(_check_path)

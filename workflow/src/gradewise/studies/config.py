@@ -22,6 +22,10 @@ from gradewise.studies.cells import Cell, Published
 from gradewise.studies.kinds.settings import Study as SettingsStudy
 from gradewise.studies.study import AnyStudy, StudySection
 
+PLAN_FILE = "plan.json"
+LONGEST_RUN = 200
+"""Folders of runs are named after study and row; file names may have 255 characters."""
+
 
 class StudiesConfig(Config):
     """The whole configuration, studies included."""
@@ -34,6 +38,14 @@ class StudiesConfig(Config):
         for name, study in self.studies.items():
             check_known(f"studies.{name}.dataset", study.dataset, self.datasets)
             study.check(f"studies.{name}", self)
+            if name == PLAN_FILE:
+                raise ValueError(f"studies: {name!r} cannot be a study, since a file is called so; use another name")
+            page = f"{study.dataset}-studies"
+            if page in self.datasets:
+                raise ValueError(
+                    f"datasets: {page!r} cannot be a dataset, since reports/{page}.html shows the studies of "
+                    f"{study.dataset}; use another name"
+                )
         for dataset in self.datasets:
             # making the models of a study checks their settings
             self.trained(dataset)
@@ -91,6 +103,11 @@ class StudiesConfig(Config):
         key = f"studies.{study}.vary ({name})"
         model = self._varied_model(key, section, varied)
         own = re.sub(r"[^A-Za-z0-9.]+", "-", f"{study}--{name}").strip("-.")
+        if len(own) > LONGEST_RUN:
+            raise ValueError(
+                f"{key}: files are named after study and row, {len(own)} characters; give the row a shorter name, "
+                f"use at most {LONGEST_RUN} for both"
+            )
         run = names.setdefault((section.dataset, model.model_dump_json()), own)
         cell = Cell(
             name=name,
