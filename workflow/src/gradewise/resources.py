@@ -1,7 +1,8 @@
 """Resources of jobs as functions of the size of their input and of the attempt.
 
-Each function returns a function for Snakemake to call. A job that was killed for lack of memory or time requests more
-when it is retried. Memory is in MB, time in minutes.
+Each function returns a function for Snakemake to call. A job that failed requests more memory and more time when it is
+retried, since Snakemake does not say what a job died of; the profile's `resources` bound both. Memory is in MB, time in
+minutes.
 """
 
 from __future__ import annotations
