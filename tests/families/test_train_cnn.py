@@ -160,9 +160,9 @@ def test_the_step_runs_from_the_shell(cache, tmp_path: Path) -> None:
     assert settings == CnnSettings.model_validate(candidate).model_dump(mode="json")
 
 
-def test_probabilities_are_tempered_on_validation_samples_and_answers_stay(cache, tmp_path: Path) -> None:
-    made = cache()
-    record = run(made, tmp_path)
+def test_probabilities_are_tempered_on_validation_samples_and_predictions_stay(cache, tmp_path: Path) -> None:
+    made = cache(groups=60, contrast=15.0)
+    record = run(made, tmp_path, {"epochs": 30})
     samples = read_samples(made.samples, made.splits, made.manifest, 0)
     loaded = load_cnn(tmp_path)
     assert loaded.temperature == record["temperature"] != 1
