@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from gradewise.config.section import Section
 from gradewise.families.family import Family, Fitted
@@ -28,6 +28,14 @@ class DiscriminantSettings(Section):
 
     components: int = Field(20, ge=1, description="principal components kept (at most what the data allow)")
     shrinkage: float = Field(0.1, ge=0, le=1, description="of the covariance towards a multiple of the identity")
+
+
+class Record(Section):
+    """The content of `model.json`."""
+
+    classes: list[str]
+    weights: list[list[FiniteFloat]]
+    intercept: list[FiniteFloat]
 
 
 @dataclass(frozen=True)
@@ -87,13 +95,17 @@ class Discriminant(Family[DiscriminantSettings]):
         return Fitted(classifier, parameters, seconds_elsewhere=shared.seconds)
 
     def load(self, folder: Path) -> DiscriminantClassifier:
-        """Read what `DiscriminantClassifier.write` wrote."""
-        import json
-
+        """Read what `DiscriminantClassifier.write` wrote; a damaged file is an error of one line that names it."""
         import numpy as np
 
         from gradewise.families.pca import read_pca
+        from gradewise.families.stored import read_record, require
 
-        model = json.loads((folder / "model.json").read_text())
-        weights, intercept = np.array(model["weights"]), np.array(model["intercept"])
-        return DiscriminantClassifier(read_pca(folder / "pca.safetensors")[0], weights, intercept, model["classes"])
+        path = folder / "model.json"
+        model = read_record(path, Record)
+        pca, _ = read_pca(folder / "pca.safetensors")
+        weights, intercept = np.array(model.weights), np.array(model.intercept)
+        shape = (len(pca.components), len(model.classes))
+        fits = weights.shape == shape and intercept.shape == shape[1:]
+        require(fits, path, f"weights and intercept do not fit {shape[0]} components and {shape[1]} classes")
+        return DiscriminantClassifier(pca, weights, intercept, model.classes)

@@ -94,6 +94,12 @@ def cache(tmp_path: Path) -> Callable[..., Cache]:
     return make
 
 
+@pytest.fixture(scope="session")
+def write() -> Callable[..., Cache]:
+    """`write_cache`, for fixtures that live longer than a test."""
+    return write_cache
+
+
 @pytest.fixture
 def draw_scores() -> Callable[[int, int], tuple[np.ndarray, np.ndarray]]:
     """From a number of samples and a seed: centred scores of falling variance, and three classes that overlap."""

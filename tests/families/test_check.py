@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gradewise.command import UserError
 from gradewise.families import registry
 from gradewise.families.check import ContractError, check_family
 from gradewise.families.forest import Forest
@@ -39,6 +40,16 @@ class Forgetful(ForestClassifier):
         (folder / "model.json").unlink()
 
 
+class Trusting(Forest):
+    """Reads a damaged file as if it were whole."""
+
+    def load(self, folder):
+        try:
+            return super().load(folder)
+        except UserError:
+            return None
+
+
 class Unnormalised(ForestClassifier):
     """Gives scores instead of probabilities."""
 
@@ -57,6 +68,12 @@ class Unnormalised(ForestClassifier):
 def test_a_breach_is_named(monkeypatch, classifier, breach):
     monkeypatch.setattr("gradewise.families.forest.fit.ForestClassifier", classifier)
     with pytest.raises(ContractError, match=breach):
+        check_family("forest", SMALL["forest"])
+
+
+def test_a_damaged_file_that_is_read_is_named(monkeypatch):
+    monkeypatch.setattr(registry, "family", lambda name: Trusting())
+    with pytest.raises(ContractError, match=r"UserError that names forest\.skops if it is cut"):
         check_family("forest", SMALL["forest"])
 
 

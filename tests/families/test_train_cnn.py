@@ -51,7 +51,7 @@ def test_the_run_folder_holds_the_contract(cache, tmp_path: Path) -> None:
     made = cache()
     record = run(made, tmp_path / "run")
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert names == {"model.safetensors", "model.json", "predictions.parquet", "run.json"}
+    assert names == {"model.safetensors", "model.json", "model.sha256", "predictions.parquet", "run.json"}
     assert record["family"] == "cnn"
     assert record["parameters"] == sum(layer["parameters"] for layer in record["layers"])
     assert record["precision"] in ("fp32", "bf16")
@@ -108,7 +108,7 @@ def test_networks_are_chosen_on_folds_where_no_image_is_for_validation(cache, tm
     assert record["settings"]["optimiser"]["name"] == "adam"
     assert record["chosen_by"]["where"] == "folds of the training groups"
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert names == {"model.safetensors", "model.json", "predictions.parquet", "run.json"}
+    assert names == {"model.safetensors", "model.json", "model.sha256", "predictions.parquet", "run.json"}
 
 
 def test_a_finished_candidate_is_not_trained_again_after_a_kill(cache, tmp_path: Path, monkeypatch) -> None:

@@ -51,6 +51,7 @@ for family in PLAN.families():
         output:
             model=[f"{RUN}/{file}" for file in registry.family(family).files],
             predictions=f"{RUN}/predictions.parquet",
+            hashes=f"{RUN}/model.sha256",
             run=f"{RUN}/run.json",
         log:
             f"logs/train_{family}/{{dataset}}{{variant}}/{{model}}/{{repeat}}.log",

@@ -41,7 +41,7 @@ def check_family(name: str, settings: Mapping[str, Any], shape: tuple[int, int, 
     The checks cover: the declarations of the family; quick import; probabilities and the order of classes; equal
     results for equal seeds; bit-equal predictions of a loaded model, from the declared files and without pickle;
     predictions that do not depend on which samples are predicted together; two and three classes; few samples, with
-    and without validation samples; and clear errors.
+    and without validation samples; and clear errors, also about model files that are cut, altered or missing.
 
     Parameters
     ----------
@@ -65,6 +65,7 @@ def check_family(name: str, settings: Mapping[str, Any], shape: tuple[int, int, 
         parent = Path(folder)
         for classes in (CLASSES, CLASSES[:2], CLASSES[::-1]):
             _check_model(family, section, _training(family, section, classes, shape, parent / "-".join(classes)))
+        _check_damage(family, parent / "-".join(CLASSES))
         _check_seeds(family, section, shape, parent)
         few = _training(family, section, CLASSES, shape, parent / "few", groups=9, validation=False)
         _probabilities(family.fit(few, section).classifier, few)
@@ -122,6 +123,32 @@ def _check_model(family: Family[Any], settings: Section, training: TrainingSet) 
     except ValueError:
         return
     raise ContractError("samples of another shape are not rejected; call classifier.check_pixels first")
+
+
+def _check_damage(family: Family[Any], folder: Path) -> None:
+    """Load a stored model, one file of which is cut in half, begins differently or is missing."""
+    for file in family.files:
+        path = folder / file
+        content = path.read_bytes()
+        damaged = {"cut": content[: len(content) // 2], "altered": bytes(16) + content[16:], "missing": None}
+        for state, remainder in damaged.items():
+            path.unlink(missing_ok=True)
+            if remainder is not None:
+                path.write_bytes(remainder)
+            _require_refusal(family, folder, file, state)
+        path.write_bytes(content)
+
+
+def _require_refusal(family: Family[Any], folder: Path, file: str, state: str) -> None:
+    rule = f"load must raise a UserError that names {file} if it is {state}; read it with families.stored"
+    try:
+        family.load(folder)
+    except UserError as error:
+        _require(file in str(error), f"{rule}, not {error}")
+    except Exception as error:
+        raise ContractError(f"{rule}, not {type(error).__name__}: {error}") from error
+    else:
+        raise ContractError(f"{rule}, not return a model")
 
 
 def _check_fitted(fitted: Fitted, training: TrainingSet) -> None:

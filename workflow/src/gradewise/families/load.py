@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from gradewise.command import UserError
 from gradewise.families import registry
 from gradewise.families.classifier import Classifier
+from gradewise.families.hashes import check_hashes
+from gradewise.families.stored import Classes, read_record, require
+
+
+class _Run(BaseModel):
+    """What is needed of `run.json`."""
+
+    family: str
+    classes: Classes
 
 
 def load(directory: Path) -> Classifier:
@@ -26,15 +36,24 @@ def load(directory: Path) -> Classifier:
     Raises
     ------
     UserError
-        If the folder holds no run, or a model file was not written by its family.
+        If the folder holds no run, a file is missing, damaged or altered (see `hashes`), or it was not written by the
+        family.
     """
     record = directory / "run.json"
     if not record.exists():
         raise UserError(f"{directory}: no run.json, hence no trained model; give the folder of a run")
-    name = json.loads(record.read_text())["family"]
-    if name == "blend":
+    run = read_record(record, _Run)
+    if run.family == "blend":
         raise UserError(f"{record}: a blend has no model files; load its members, which are listed under settings")
+    check_hashes(directory)
     try:
-        return registry.family(name).load(directory)
+        family = registry.family(run.family)
     except registry.FamilyError as error:
         raise UserError(f"{record}: {error}") from error
+    model = family.load(directory)
+    require(
+        list(model.classes) == run.classes,
+        record,
+        f"lists the classes {', '.join(run.classes)}, but the model has {', '.join(model.classes)}",
+    )
+    return model

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
-from safetensors.numpy import save_file
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from safetensors.numpy import save
 from scipy.linalg import eigh
 from scipy.linalg.blas import ssyrk
 from sklearn.utils import gen_batches
 
 from gradewise import tables
 from gradewise.command import UserError
+from gradewise.families.stored import Length, read_metadata, read_tensors, reading, require
 from gradewise.progress import track
 
 BLOCK_BYTES = 2**26
@@ -84,16 +86,42 @@ class Pca:
         }
         facts = {**notes, "shape": list(self.shape), "total_variance": self.total_variance}
         with tables.replacing(path) as partial:
-            save_file(tensors, partial, metadata={"gradewise": json.dumps(facts)})
+            # Not `save_file`, which makes files that only their owner may read.
+            partial.write_bytes(save(tensors, {"gradewise": json.dumps(facts)}))
+
+
+class _Facts(BaseModel):
+    """What the metadata of a file of `Pca.write` hold besides notes."""
+
+    model_config = ConfigDict(extra="allow")
+    shape: tuple[Length, ...] = Field(min_length=1)
+    total_variance: FiniteFloat = Field(gt=0)
 
 
 def read_pca(path: Path) -> tuple[Pca, dict[str, float]]:
-    """Read components and notes from a file of `Pca.write`."""
-    with safe_open(path, framework="numpy") as stored:
-        facts = json.loads(stored.metadata()["gradewise"])
-        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    total_variance = facts.pop("total_variance")
-    return Pca(**tensors, total_variance=total_variance, shape=tuple(facts.pop("shape"))), facts
+    """Read components and notes from a file of `Pca.write`.
+
+    Raises
+    ------
+    UserError
+        If the file is damaged, its arrays do not fit each other or the shape of samples, or numbers are not finite.
+    """
+    metadata = read_metadata(path)
+    with reading(path):
+        facts = _Facts.model_validate(metadata)
+    d = math.prod(facts.shape)
+    tensors = read_tensors(
+        path, {"mean": ("F32", (d,)), "components": ("F32", (None, d)), "explained_variance": ("F64", (None,))}
+    )
+    components, variance = tensors["components"], tensors["explained_variance"]
+    require(
+        len(components) == len(variance) <= d,
+        path,
+        f"has {len(components)} components of {d} values, but {len(variance)} variances",
+    )
+    require(bool((variance > 0).all()), path, "explained_variance is not above zero")
+    notes = facts.model_extra or {}
+    return Pca(tensors["mean"], components, variance, facts.total_variance, facts.shape), notes
 
 
 def read_scores(features: Path, sample_ids: np.ndarray, repeat: int) -> np.ndarray:

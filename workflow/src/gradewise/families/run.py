@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from gradewise import tables
 from gradewise.families.family import Fitted
+from gradewise.families.hashes import model_files
 from gradewise.families.schemas import predictions_schema
 from gradewise.provenance import hash_file, peak_memory_mb, versions
 from gradewise.views.samples import Samples
@@ -106,11 +107,10 @@ def write_run(
     seconds = time.perf_counter() - start
     frame = predictions_table(samples.table, identity.classes, probabilities)
     tables.write(frame, output / "predictions.parquet", predictions_schema(identity.classes))
-    files = [path for path in output.iterdir() if path.name not in ("predictions.parquet", "run.json")]
     measured = {
         "seconds_predict_per_sample": seconds / len(frame),
         "peak_memory_mb": peak_memory_mb(),
-        "model_bytes": sum(path.stat().st_size for path in files if not path.name.startswith((".", "checkpoint"))),
+        "model_bytes": sum(path.stat().st_size for path in model_files(output)),
     }
     cost = Cost(seconds_fit, threads, fitted.device, fitted.parameters, fitted.facts)
     write_json(output / "run.json", describe_run(identity, frame, hash_file(view), settings, cost, measured))

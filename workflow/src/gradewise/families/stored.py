@@ -1,42 +1,195 @@
-"""scikit-learn estimators as skops files: without pickle, restricted to the types that a family trusts."""
+"""Reads JSON and tensors of stored models, and refuses files that are damaged or were altered.
+
+A model may come from anywhere. Sizes are checked before a file is read, names, types and shapes before numbers are
+used, and every failure is one `UserError` that names the file.
+"""
 
 from __future__ import annotations
 
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from zipfile import ZIP_DEFLATED, BadZipFile
+from typing import Annotated, Any, NoReturn, TypeVar
+from zipfile import BadZipFile
 
-import skops.io
+import numpy as np
+from pydantic import AfterValidator, BaseModel, Field
+from safetensors import SafetensorError, safe_open
 
-from gradewise import tables
 from gradewise.command import UserError
 
+LARGEST_JSON = 2**24
+"""Bytes of a record beside a model; real ones have a few thousand."""
 
-def write_estimator(estimator: object, path: Path) -> None:
-    """Write an estimator atomically as a compressed file."""
-    with tables.replacing(path) as partial:
-        skops.io.dump(estimator, partial, compression=ZIP_DEFLATED)
+FAILURES = (
+    ArithmeticError,
+    AttributeError,
+    BadZipFile,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SafetensorError,
+    TypeError,
+    ValueError,
+    zlib.error,
+)
+"""What libraries raise when they read a damaged file."""
+
+Record = TypeVar("Record", bound=BaseModel)
+Tensors = Mapping[str, tuple[str, tuple[int | None, ...]]]
+"""Type, such as F32, and shape of each tensor of a file; None: any length from 1."""
 
 
-def read_estimator(path: Path, trusted: tuple[str, ...]) -> Any:
-    """Read an estimator.
+def _distinct(classes: list[str]) -> list[str]:
+    if len(set(classes)) < len(classes):
+        raise ValueError("a class is listed twice")
+    return classes
 
-    Parameters
-    ----------
-    path : Path
-    trusted : tuple of str
-        Dotted names of the types in the family's files that skops does not trust by itself.
+
+Classes = Annotated[list[str], Field(min_length=2), AfterValidator(_distinct)]
+"""Names of the classes in the record of a model."""
+
+Length = Annotated[int, Field(ge=1, le=2**24)]
+SampleShape = tuple[Length, Length, Length]
+"""Height, width and channels of a sample in the record of a model."""
+
+
+def refuse(path: Path, problem: str) -> NoReturn:
+    """Raise the error about a file that cannot be used.
 
     Raises
     ------
     UserError
-        If the file is not a skops file or contains any other type, and so was not written by gradewise.
+        Always.
     """
+    raise UserError(f"{path}: {problem}. The file is damaged or was not written by gradewise; train the model again")
+
+
+def require(condition: bool, path: Path, problem: str) -> None:
+    """Refuse a file unless a condition holds.
+
+    Raises
+    ------
+    UserError
+        If it does not hold.
+    """
+    if not condition:
+        refuse(path, problem)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn whatever libraries raise about a file into an error that names it.
+
+    Raises
+    ------
+    UserError
+        If `path` is no regular file, or the block fails.
+    """
+    require(path.is_file(), path, "there is no such file")
     try:
-        types = skops.io.get_untrusted_types(file=path)
-    except (BadZipFile, KeyError, ValueError) as error:
-        raise UserError(f"{path}: not a skops file ({error}); train the model again") from error
-    foreign = sorted(set(types) - set(trusted))
-    if foreign:
-        raise UserError(f"{path}: contains types that this family never uses ({', '.join(foreign)}); not loaded")
-    return skops.io.load(path, trusted=list(trusted))
+        yield
+    except FAILURES as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        refuse(path, f"cannot be read ({reason[:300]})")
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON, in which numbers are finite.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+
+    def no_number(name: str) -> NoReturn:
+        raise ValueError(f"{name} is not a number")
+
+    return json.loads(text, parse_constant=no_number)
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of limited size.
+
+    Raises
+    ------
+    UserError
+        If it is too large or no JSON.
+    """
+    with reading(path):
+        size = path.stat().st_size
+        require(size <= LARGEST_JSON, path, f"has {size} bytes, more than any record of a model")
+        return parse_json(path.read_bytes())
+
+
+def read_record(path: Path, kind: type[Record]) -> Record:
+    """Read a JSON file into a pydantic model, which says what it must contain.
+
+    Raises
+    ------
+    UserError
+        If a key is missing or unknown or a value is not allowed.
+    """
+    content = read_json(path)
+    with reading(path):
+        return kind.model_validate(content)
+
+
+def check_tensors(path: Path, stored: safe_open, expected: Tensors) -> None:
+    """Check names, types and shapes of the tensors of an open safetensors file before they are read.
+
+    Raises
+    ------
+    UserError
+        If a tensor is missing, unexpected, or has another type or shape.
+    """
+    names = set(stored.keys())  # type: ignore[no-untyped-call]
+    missing, unknown = sorted(expected.keys() - names), sorted(names - expected.keys())
+    require(not missing, path, f"lacks the tensors {', '.join(missing[:5])}")
+    require(not unknown, path, f"has the unknown tensors {', '.join(unknown[:5])}")
+    for name, (kind, shape) in expected.items():
+        header = stored.get_slice(name)  # type: ignore[no-untyped-call]
+        actual = tuple(header.get_shape())
+        fits = len(actual) == len(shape) and all(
+            length >= 1 if needed is None else length == needed for length, needed in zip(actual, shape, strict=True)
+        )
+        require(
+            header.get_dtype() == kind and fits,
+            path,
+            f"{name} is {header.get_dtype()} of shape {actual}, not {kind} of shape {shape}",
+        )
+
+
+def read_tensors(path: Path, expected: Tensors) -> dict[str, np.ndarray]:
+    """Read the arrays of a safetensors file.
+
+    Raises
+    ------
+    UserError
+        If they do not fit what is expected, or numbers are not finite.
+    """
+    with reading(path), safe_open(path, framework="numpy") as stored:
+        check_tensors(path, stored, expected)
+        tensors = {name: stored.get_tensor(name) for name in expected}
+    for name, values in tensors.items():
+        require(bool(np.isfinite(values).all()), path, f"{name} contains values that are not finite")
+    return tensors
+
+
+def read_metadata(path: Path) -> Any:
+    """Read the JSON under `gradewise` in the metadata of a safetensors file.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    with reading(path), safe_open(path, framework="numpy") as stored:
+        text = (stored.metadata() or {})["gradewise"]
+        require(len(text) <= LARGEST_JSON, path, "its metadata are too large")
+        return parse_json(text)

@@ -1,7 +1,7 @@
 """The step `train` fits a model of any family to a view's samples. The rule of a family is `train_<family>`.
 
-It takes the view's cache and the split of one repeat, and writes the model, its predictions and `run.json` into the
-run's folder.
+It takes the view's cache and the split of one repeat, and writes the model, the hashes of its
+files, its predictions and `run.json` into the run's folder.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from gradewise import command, tables
 from gradewise.config.choosing import ChooseBy
 from gradewise.families import registry
 from gradewise.families.candidates import fit_best
+from gradewise.families.hashes import write_hashes
 from gradewise.families.pca import read_pca, read_scores
 from gradewise.families.run import Identity, write_run
 from gradewise.families.training_set import Components, TrainingSet
@@ -43,7 +44,7 @@ def train(
     threads: int,
     output: Path,
 ) -> None:
-    """Train a model and write it, its predictions and `run.json`.
+    """Train a model and write it, the hashes of its files, its predictions and `run.json`.
 
     Parameters
     ----------
@@ -99,6 +100,7 @@ def train(
         fitted.classifier.write(output)
         identity = Identity(dataset, model, family, view, repeat, classes, training.seed)
         write_run(output, identity, data, samples, settings, fitted, seconds, threads)
+        write_hashes(output)
         # Also removes partial files left by a run that was killed while writing.
         for path in output.glob("*checkpoint-*"):
             path.unlink()

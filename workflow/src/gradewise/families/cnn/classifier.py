@@ -6,24 +6,31 @@ short formats nor, beyond rounding, on which samples are predicted together.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save
+from pydantic import Field, FiniteFloat
+from safetensors import safe_open
+from safetensors.torch import save
 from torch import Tensor
 
 from gradewise import tables
+from gradewise.config.section import Section
 from gradewise.families.classifier import check_pixels
 from gradewise.families.cnn.convnet import ConvNet
 from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.run import write_json
+from gradewise.families.stored import Classes, SampleShape, check_tensors, read_record, reading, require
 
 BATCH_PIXELS = {"cpu": 2**18, "cuda": 2**22}
 """Pixels predicted at once; on the CPU as many as fit its caches (16 samples of 128 x 128)."""
+
+KINDS = {torch.float32: "F32", torch.int64: "I64"}
+"""Types of a network's tensors as safetensors names them."""
 
 
 @dataclass(frozen=True)
@@ -106,22 +113,62 @@ class CnnClassifier:
         )
 
 
+Positive = Annotated[FiniteFloat, Field(gt=0)]
+
+
+class _Record(Section):
+    """The content of `model.json`."""
+
+    settings: CnnSettings
+    shape: SampleShape
+    classes: Classes
+    mean: list[FiniteFloat]
+    std: list[Positive]
+    temperature: Positive
+
+
 def load_cnn(directory: Path) -> CnnClassifier:
-    """Read the files of `CnnClassifier.write`, onto the accelerator if there is one."""
-    record = json.loads((directory / "model.json").read_text())
-    settings = CnnSettings.model_validate(record["settings"])
-    height, width, channels = record["shape"]
-    network = ConvNet(settings, (height, width, channels), len(record["classes"]))
-    network.load_state_dict(load_file(directory / "model.safetensors"))
+    """Read the files of `CnnClassifier.write`, onto the accelerator if there is one.
+
+    Raises
+    ------
+    UserError
+        If a file is missing, damaged or altered, or the files do not fit each other.
+    """
+    path = directory / "model.json"
+    record = read_record(path, _Record)
+    channels = record.shape[2]
+    require(len(record.mean) == len(record.std) == channels, path, f"mean and std are not those of {channels} channels")
+    network = _read_network(directory / "model.safetensors", record)
     return CnnClassifier(
         place(network),
-        settings,
-        (height, width, channels),
-        record["classes"],
-        record["mean"],
-        record["std"],
-        record["temperature"],
+        record.settings,
+        record.shape,
+        record.classes,
+        record.mean,
+        record.std,
+        record.temperature,
     )
+
+
+def _read_network(path: Path, record: _Record) -> ConvNet:
+    settings = record.settings
+    with reading(path), safe_open(path, framework="pt") as stored:
+        layers = len(settings.channels) * settings.convolutions + len(settings.dense)
+        require(layers < len(stored.keys()), path, f"has {len(stored.keys())} tensors, too few for {layers} layers")
+        # On this device tensors have shapes but take no memory, so that no layer is larger than what the file holds.
+        with torch.device("meta"):
+            network = ConvNet(settings, record.shape, len(record.classes))
+        state = network.state_dict()
+        check_tensors(
+            path, stored, {name: (KINDS[tensor.dtype], tuple(tensor.shape)) for name, tensor in state.items()}
+        )
+        # Copies, since the tensors of an open file would change with it.
+        tensors = {name: stored.get_tensor(name).clone() for name in state}
+        network.load_state_dict(tensors, assign=True)
+    for name, tensor in tensors.items():
+        require(bool(torch.isfinite(tensor).all()), path, f"{name} contains values that are not finite")
+    return network
 
 
 def place(network: ConvNet) -> ConvNet:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.utils import gen_batches
 
+from gradewise.config.section import Section
 from gradewise.families.classifier import check_pixels
+from gradewise.families.estimators import write_estimator
 from gradewise.families.forest.reduction import AllPixels, Features, SelectedPixels, read_selected
+from gradewise.families.forest.stored import read_trees
 from gradewise.families.pca import Pca, read_pca
 from gradewise.families.run import write_json
-from gradewise.families.stored import read_estimator, write_estimator
+from gradewise.families.stored import Classes, SampleShape, read_record, require
 
-TRUSTED = ("sklearn.tree._tree.Tree",)
 BLOCK_BYTES = 2**26
 
 
@@ -70,19 +73,32 @@ class ForestClassifier:
         write_json(directory / "model.json", facts)
 
 
+class _Record(Section):
+    """The content of `model.json`."""
+
+    classes: Classes
+    shape: SampleShape
+    features: Literal["AllPixels", "SelectedPixels", "Pca"]
+
+
 def read_forest(directory: Path, threads: int = 1) -> ForestClassifier:
     """Read the files of `ForestClassifier.write`.
 
     Raises
     ------
     UserError
-        If the stored forest contains types that a forest never has.
+        If a file is missing, damaged or altered, or the files do not fit each other.
     """
-    facts = json.loads((directory / "model.json").read_text())
-    forest = read_estimator(directory / "forest.skops", TRUSTED)
+    record = read_record(directory / "model.json", _Record)
+    values = math.prod(record.shape)
     features: Features = AllPixels()
-    if facts["features"] == SelectedPixels.__name__:
-        features = read_selected(directory / "pixels.safetensors")
-    elif facts["features"] == Pca.__name__:
-        features = read_pca(directory / "pca.safetensors")[0]
-    return ForestClassifier(forest, features, facts["classes"], tuple(facts["shape"]), threads)
+    if record.features == SelectedPixels.__name__:
+        features = read_selected(directory / "pixels.safetensors", values)
+        values = len(features.kept)
+    elif record.features == Pca.__name__:
+        path = directory / "pca.safetensors"
+        features = read_pca(path)[0]
+        require(features.shape == record.shape, path, f"has components of {features.shape}, not of {record.shape}")
+        values = len(features.components)
+    forest = read_trees(directory / "forest.skops", values, len(record.classes))
+    return ForestClassifier(forest, features, record.classes, record.shape, threads)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save
 
 from gradewise import tables
 from gradewise.command import UserError
@@ -20,6 +20,7 @@ from gradewise.families.forest.bootstrap import grow_forest, unit_kept
 from gradewise.families.forest.rows import TrainingRows
 from gradewise.families.forest.settings import ForestSettings
 from gradewise.families.pca import Pca
+from gradewise.families.stored import read_tensors, require
 from gradewise.provenance import derive_seed
 
 log = logging.getLogger(__name__)
@@ -53,12 +54,22 @@ class SelectedPixels:
     def write(self, path: Path) -> None:
         """Write to a safetensors file."""
         with tables.replacing(path) as partial:
-            save_file({"kept": self.kept}, partial)
+            # Not `save_file`, which makes files that only their owner may read.
+            partial.write_bytes(save({"kept": self.kept}))
 
 
-def read_selected(path: Path) -> SelectedPixels:
-    """Read a file of `SelectedPixels.write`."""
-    return SelectedPixels(load_file(path)["kept"])
+def read_selected(path: Path, values: int) -> SelectedPixels:
+    """Read a file of `SelectedPixels.write` for samples of so many values.
+
+    Raises
+    ------
+    UserError
+        If the positions are not ascending or lie beyond the values of a sample.
+    """
+    kept = read_tensors(path, {"kept": ("I64", (None,))})["kept"]
+    ascending = bool((np.diff(kept) > 0).all())
+    require(ascending and kept[0] >= 0 and kept[-1] < values, path, f"kept is not a selection of {values} values")
+    return SelectedPixels(kept)
 
 
 Features = AllPixels | SelectedPixels | Pca

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import FiniteFloat
 
+from gradewise.config.section import Section
 from gradewise.families.classifier import check_pixels
+from gradewise.families.estimators import write_estimator
 from gradewise.families.pca import Pca, read_pca
 from gradewise.families.pca_svm.settings import SvmSettings
+from gradewise.families.pca_svm.stored import read_svc
 from gradewise.families.pca_svm.svm import CalibratedSvm, scale
 from gradewise.families.run import write_json
-from gradewise.families.stored import read_estimator, write_estimator
+from gradewise.families.stored import Classes, read_record, require
 
 
 @dataclass(frozen=True)
@@ -56,15 +59,30 @@ class PcaSvmClassifier:
         write_json(directory / "model.json", facts)
 
 
+class _Record(Section):
+    """The content of `model.json`."""
+
+    classes: Classes
+    settings: SvmSettings
+    sigmoids: list[tuple[FiniteFloat, FiniteFloat]]
+
+
 def read_pca_svm(directory: Path) -> PcaSvmClassifier:
     """Read the files of `PcaSvmClassifier.write`.
 
     Raises
     ------
     UserError
-        If the stored classifier contains types that a support vector classifier never has.
+        If a file is missing, damaged or altered, or the files do not fit each other.
     """
-    facts = json.loads((directory / "model.json").read_text())
+    path = directory / "model.json"
+    record = read_record(path, _Record)
+    classes = len(record.classes)
+    sigmoids = np.array(record.sigmoids)
+    pairs = classes * (classes - 1) // 2
+    require(sigmoids.shape == (pairs, 2), path, f"has {len(sigmoids)} sigmoids, not {pairs} for {classes} classes")
+    require(bool((sigmoids[:, 0] >= 0).all()), path, "the slope of a sigmoid is below zero")
     pca, _ = read_pca(directory / "pca.safetensors")
-    svm = CalibratedSvm(read_estimator(directory / "svm.skops", ()), np.array(facts["sigmoids"]))
-    return PcaSvmClassifier(pca, svm, SvmSettings.model_validate(facts["settings"]), facts["classes"])
+    features = min(len(pca.components), record.settings.components)
+    svm = CalibratedSvm(read_svc(directory / "svm.skops", record.settings, features, classes), sigmoids)
+    return PcaSvmClassifier(pca, svm, record.settings, record.classes)
