@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gradewise import tables
@@ -75,11 +76,33 @@ def write_assets(sections: Sequence[Section], assets: Path) -> None:
     assets.mkdir(parents=True, exist_ok=True)
     for block in (block for section in sections for block in section.walk()):
         if isinstance(block, Table):
-            _write(assets / f"{block.name}.csv", block.data.to_csv(index=False, lineterminator="\n").encode())
+            _write(assets / f"{block.name}.csv", to_csv(block.data))
         elif isinstance(block, Figure):
             _write(assets / f"{block.name}.svg", block.svg)
         elif isinstance(block, Gallery):
             _write(assets / f"{block.name}.png", pictures.contact_sheet(block.pictures))
+
+
+def to_csv(data: pd.DataFrame) -> bytes:
+    """A table as CSV for spreadsheets, in which no text is taken for a formula.
+
+    Names of images and classes come from users' files. A text that begins like a formula gets an apostrophe before it,
+    which spreadsheets do not show; numbers stay as they are.
+    """
+    texts = data.select_dtypes(["object", "string", "category"]).columns
+    safe = data.assign(**{str(name): data[name].map(_without_formula) for name in texts})
+    text: str = safe.rename(columns=_without_formula).to_csv(index=False, lineterminator="\n")
+    return text.encode()
+
+
+def _without_formula(cell: object) -> object:
+    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
 
 
 def relative(target: Path, page: Path) -> str:
