@@ -121,6 +121,7 @@ def test_sections_follow_the_order_of_the_questions(written):
         "Out-of-bag accuracy",
         "Most confident mistakes",
         "Settings and origin",
+        "Checklist",
     ]
 
 

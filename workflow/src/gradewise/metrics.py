@@ -371,6 +371,7 @@ METRICS: dict[str, Metric] = {
             "brier_score",
             "Brier score",
             _mean_loss(1),
+            words="Brier score",
             lower_is_better=True,
             bounds=lambda classes, costs: (0.0, 1.0 if classes == 2 else 2.0),
             rests_on="probabilities",

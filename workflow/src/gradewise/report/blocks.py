@@ -44,7 +44,8 @@ class Facts:
 class Column:
     """A column of a table: its heading, the keys of its values in the data, and how these are written in a cell.
 
-    `kind` is number (aligned right), name (kept on one line) or text (may run over several lines).
+    `kind` is number (aligned right), name (kept on one line), text (may run over several lines) or prose (sentences, in
+    a wide column).
     """
 
     heading: str
@@ -129,8 +130,8 @@ class Table:
 
 
 def _width(column: Column, texts: tuple[str, ...]) -> float:
-    """About how wide a column is [px]: texts of kind text may break, headings do between words."""
-    most = 12 if column.kind == "text" else max(map(len, texts), default=0)
+    """About how wide a column is [px]: text and prose may break, headings do between words."""
+    most = 12 if column.kind in ("text", "prose") else max(map(len, texts), default=0)
     return 7.3 * max(most, *map(len, column.heading.split() or [""])) + 24
 
 

@@ -161,11 +161,18 @@ def _new(record: Recommendation) -> str:
     return f"new {record.criterion.level}s" if alone else "new groups"
 
 
+def ground_in_words(record: Recommendation) -> str:
+    """What was tested, and how often: '48 test images in 16 groups, over 3 folds', '.., one split'."""
+    ground = record.ground
+    text = numbers.basis(ground.images, ground.groups, f"test {record.criterion.level}")
+    return (
+        f"{text}, over {numbers.rounds(ground.repeats, ground.folds)}" if ground.repeats > 1 else f"{text}, one split"
+    )
+
+
 def accuracy_sentence(record: Recommendation) -> str:
     """How good the choice is on images it has not seen."""
-    criterion, ground, choice = record.criterion, record.ground, record.candidate(record.choice)
-    rests_on = numbers.basis(ground.images, ground.groups, f"test {criterion.level}")
-    rests_on += f", over {numbers.rounds(ground.repeats, ground.folds)}" if ground.repeats > 1 else ", one split"
+    criterion, choice = record.criterion, record.candidate(record.choice)
     if criterion.metric == "accuracy":
         text = f"{choice.model} classifies {numbers.percent(choice.score.value)} of test {criterion.level}s correctly"
     else:
@@ -173,7 +180,7 @@ def accuracy_sentence(record: Recommendation) -> str:
     if choice.score.bounds:
         low, high = (metric_names.value(criterion.metric, bound) for bound in choice.score.bounds)
         text += f"; the 95 % interval reaches from {low} to {high}"
-    return f"{text} ({rests_on})."
+    return f"{text} ({ground_in_words(record)})."
 
 
 def chosen_sentence(record: Recommendation) -> str | None:

@@ -24,8 +24,7 @@ def section(evidence: Evidence) -> Section:
     if deciding.metric != "accuracy":
         figures.insert(0, _figure(evidence, "deciding-metric", [deciding]))
     tables = [_table(evidence, level, by_class) for level in evidence.levels for by_class in (False, True)]
-    measured = set(evidence.estimates("image")["metric"])
-    shown = [metric for metric in METRICS if metric in measured]
+    shown = metrics_of(evidence, "image")
     tested = set(evidence.tested(evidence.models[0], evidence.deciding_level)["label"])
     absent = [name for name in evidence.classes if name not in tested]
     return Section(
@@ -43,6 +42,12 @@ def section(evidence: Evidence) -> Section:
             "verdicts": _verdicts(evidence.settings),
         },
     )
+
+
+def metrics_of(evidence: Evidence, level: str) -> list[str]:
+    """Names of the metrics measured on test images or samples, in the order of `METRICS`."""
+    measured = set(evidence.estimates(level)["metric"])
+    return [metric for metric in METRICS if metric in measured]
 
 
 def _verdicts(settings: Dataset) -> str:

@@ -25,9 +25,7 @@ def section(evidence: Evidence) -> Section:
     """Sentences, pairs of copies and of look-alikes, clues and all findings."""
     audit = evidence.audit
     copies, alike = audit.loc[audit["check"].isin(COPIES)], audit.loc[audit["check"] == "alike"]
-    counts = audit["check"].value_counts()
-    exact, near = (numbers.many(int(counts.get(check, 0)), "pair") for check in COPIES)
-    conflicts = int(counts.get("conflicting labels", 0))
+    conflicts = int((audit["check"] == "conflicting labels").sum())
     shown: list[Gallery | Table] = [
         _gallery(
             evidence,
@@ -71,10 +69,7 @@ def section(evidence: Evidence) -> Section:
         "audit",
         "Data audit",
         contents={
-            "copies": len(copies),
-            "exact": exact,
-            "near": near,
-            "joined": evidence.settings.join_duplicates,
+            "copies": copies_in_words(evidence),
             "conflicts": numbers.many(conflicts, "pair") if conflicts else "",
             "findings": [*alike.loc[alike["image_id"].isna(), "text"], *_first_findings(audit)],
             "warnings": [
@@ -82,6 +77,20 @@ def section(evidence: Evidence) -> Section:
             ],
             "shown": [block for block in shown if len(block.data if isinstance(block, Table) else block.pictures)],
         },
+    )
+
+
+def copies_in_words(evidence: Evidence) -> str:
+    """How many copies of images there are, and which of them share a group."""
+    counts, joined = evidence.audit["check"].value_counts(), evidence.settings.join_duplicates
+    exact, near = (int(counts.get(check, 0)) for check in COPIES)
+    if not exact + near:
+        return "No copies were found, neither with the same pixels nor changed (saved again, resized, cropped, turned)."
+    together = "those with the same pixels" if joined == "exact" else "all copies" if joined else "none"
+    return (
+        f"{numbers.many(exact, 'pair')} of images have the same pixels; {numbers.many(near, 'pair')} show the same "
+        f"picture changed (saved again, resized, cropped, turned). Copies that were made to share a group, so that no "
+        f"split separates them: {together}."
     )
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from gradewise import tables
+from gradewise.config.datasets import Dataset
+from gradewise.config.evaluation import Evaluation
 from gradewise.provenance import derive_seed
 from gradewise.report import numbers, pictures
 from gradewise.report.blocks import Block, Column, Gallery, Picture, Section, Table
@@ -52,16 +54,61 @@ def section(evidence: Evidence) -> Section:
             "same": "all" if len(sizes) == 1 else f"{numbers.percent(sizes.iloc[0] / len(manifest))} of them",
             "size": "{} x {}".format(*sizes.index[0]),
             "classes": numbers.listed(evidence.classes),
-            "settings": evidence.settings,
+            "simulated": evidence.settings.simulate is not None,
+            "ordered": evidence.settings.ordered,
+            "groups": groups_in_words(evidence.settings),
         },
     )
 
 
-def _classes(evidence: Evidence, samples: dict[str, pd.DataFrame]) -> Table:
+def groups_in_words(settings: Dataset) -> str:
+    """What a group of images is in this dataset, a sentence."""
+    if settings.group is None:
+        same = "here each image alone"
+    elif isinstance(settings.group, str):
+        same = f"here those with the same {settings.group}"
+    else:
+        same = f"here those whose file names agree in the part matched by {settings.group.regex}"
+    copies = ", and copies of each other" if settings.join_duplicates else ""
+    return f"A group is a set of images that must stay together in every split: {same}{copies}."
+
+
+def splits_in_words(plan: Evaluation, repeats: int) -> str:
+    """Which images are for test, which for validation, and what chose between them, in sentences.
+
+    `repeats` is how often images were split, with folds once for each fold.
+    """
+    again = f"the validation images are drawn again in each of {repeats} repeats"
+    if plan.predefined:
+        test = "Test images are those that the label tables name as such"
+        test += f"; {again}" if repeats > 1 else ""
+    elif plan.folds is not None:
+        test = f"The images are distributed over {plan.folds} folds, and each fold is the test set once"
+        test += f"; this is done {plan.repeats} times with different draws" if plan.repeats > 1 else ""
+    else:
+        test = f"{numbers.percent(plan.holdout)} of the images are held out for test"
+        if repeats > 1 and plan.same_test:
+            test += f", the same ones throughout; {again}"
+        elif repeats > 1:
+            test += f"; the draw is repeated {repeats} times"
+    return (
+        f"{test}. {numbers.percent(plan.validation)} of the training images are set apart for validation, which "
+        f"chooses settings and when to stop. Classes are spread over the roles as evenly as whole groups allow, and no "
+        f"group is on two sides of a split."
+    )
+
+
+def count_classes(evidence: Evidence) -> pd.DataFrame:
+    """Columns class, images, share and groups, a row for each class in the order of the configuration."""
     by_class = evidence.manifest.groupby("label")
     rows = by_class.agg(images=("image_id", "size"), groups=("group", "nunique"))
     rows = rows.reindex(evidence.classes, fill_value=0).rename_axis("class").reset_index()
     rows.insert(2, "share", rows["images"] / len(evidence.manifest))
+    return rows
+
+
+def _classes(evidence: Evidence, samples: dict[str, pd.DataFrame]) -> Table:
+    rows = count_classes(evidence)
     for view, table in samples.items():
         rows[f"samples in {view}"] = rows["class"].map(table["label"].value_counts()).fillna(0).astype(int)
     return Table(
@@ -142,15 +189,11 @@ def _splits(evidence: Evidence, samples: dict[str, pd.DataFrame]) -> Section:
         ),
         folded=True,
     )
-    plan = evidence.settings.evaluation
     return Section(
         "splits",
         "Splits",
         contents={
-            "plan": plan,
-            "holdout": numbers.percent(plan.holdout) if plan.holdout is not None else "",
-            "validation": numbers.percent(plan.validation),
-            "repeats": evidence.splits["repeat"].nunique(),
+            "drawn": splits_in_words(evidence.settings.evaluation, evidence.splits["repeat"].nunique()),
             "shown": [roles, by_repeat if several else None],
         },
     )

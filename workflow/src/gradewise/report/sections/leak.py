@@ -43,11 +43,19 @@ def section(evidence: Evidence) -> Section | None:
         "leak",
         "What a careless split would have claimed",
         contents={
-            "findings": [] if alone else [_finding(evidence, row) for row in rows.itertuples(index=False)],
+            "findings": findings(evidence),
             "siblings": numbers.percent(float(rows["siblings"].mean())),
             "shown": [] if alone else [_figure(evidence, rows), table],
         },
     )
+
+
+def findings(evidence: Evidence) -> list[str]:
+    """What a split that ignores groups would have claimed, a text for each model; empty without a test or groups."""
+    rows = evidence.leaks
+    if rows is None or evidence.manifest["group"].is_unique:
+        return []
+    return [_finding(evidence, row) for row in rows.itertuples(index=False)]
 
 
 def _finding(evidence: Evidence, row: Any) -> str:

@@ -44,7 +44,7 @@ def section(evidence: Evidence) -> Section | None:
         return None
     models = [model for model in evidence.models if model in set(evidence.calibration["model"])]
     rows = pd.DataFrame([_row(evidence, model) for model in models])
-    unit, choice = evidence.deciding_level, rows.loc[rows["model"] == evidence.recommendation.choice]
+    unit = evidence.deciding_level
     table = Table(
         "probabilities",
         f"Calibration and scores of probabilities on test {unit}s, with 95 % intervals; lower is better for the errors "
@@ -65,7 +65,7 @@ def section(evidence: Evidence) -> Section | None:
         "probabilities",
         "Probabilities",
         contents={
-            "sentences": [text for row in choice.itertuples(index=False) for text in _sentences(row, unit)],
+            "sentences": findings(evidence),
             "shown": [_reliability(evidence, models), _coverage(evidence, models), table],
         },
     )
@@ -76,6 +76,15 @@ def _slope(*ends: float) -> str:
         return numbers.NONE
     value, low, high = (f"{end:.2f}" if math.isfinite(end) else "∞" for end in ends)
     return f"{value} ({low} to {high})"
+
+
+def findings(evidence: Evidence) -> list[str]:
+    """What the scores of the recommended model's probabilities mean; empty where nothing was measured."""
+    choice = evidence.recommendation.choice
+    if choice is None or _part(evidence, choice, "bin").empty:
+        return []
+    row = next(pd.DataFrame([_row(evidence, choice)]).itertuples(index=False))
+    return _sentences(row, evidence.deciding_level)
 
 
 def _claim(claimed: float, *right: float) -> str:

@@ -36,8 +36,6 @@ def section(evidence: Evidence) -> Section:
 
 def _model(model: str, runs: list[Run]) -> tuple[Block, ...]:
     record = runs[0].record
-    family, view = str(record["family"]), record["view"]
-    label = f" ({registry.family(family).label})" if family in registry.names() else ""
     settings = [(name, run.repeat, value) for run in runs for name, value in run.record["settings"].items()]
     notes = [(name, run.repeat, value) for run in runs for name, value in _single_values(run.record)]
     tables = (
@@ -46,7 +44,24 @@ def _model(model: str, runs: list[Run]) -> tuple[Block, ...]:
         _layers(model, record),
         _named_values(f"notes-{model}", f"{model}: further records of its runs", "what", _over_repeats(notes)),
     )
-    return (Text(f"Family {family}{label}, on view {view}."), *(table for table in tables if len(table.data)))
+    return (Text(model_in_words(model, record)), *(table for table in tables if len(table.data)))
+
+
+def model_in_words(model: str, record: Mapping[str, Any]) -> str:
+    """What kind of model it is: 'forest-small: family forest (random forest), on view photos.'"""
+    family = str(record["family"])
+    label = f" ({registry.family(family).label})" if family in registry.names() else ""
+    view = str(record["view"])
+    return f"{model}: family {family}{label}, on view{'s' if ', ' in view else ''} {view}."
+
+
+def versions(runs: Iterable[Run]) -> dict[str, str]:
+    """The version of each library that some runs record; several, separated by commas, where runs differ."""
+    records = [run.record.get("versions", {}) for run in runs]
+    return {
+        library: ", ".join(dict.fromkeys(str(record.get(library, numbers.NONE)) for record in records))
+        for library in dict.fromkeys(library for record in records for library in record)
+    }
 
 
 def _named_values(name: str, caption: str, what: str, values: Mapping[str, str]) -> Table:
@@ -153,8 +168,6 @@ def origin(evidence: Evidence, page: str) -> Section:
             for model in evidence.models
             if (runs := evidence.runs_of(model))
         )
-    for library in dict.fromkeys(name for run in evidence.runs for name in run.record.get("versions", {})):
-        used = dict.fromkeys(str(run.record.get("versions", {}).get(library, numbers.NONE)) for run in evidence.runs)
-        origins[f"Version of {library}"] = ", ".join(used)
+    origins |= {f"Version of {library}": used for library, used in versions(evidence.runs).items()}
     table = _named_values("origin", "What the results were made from and with", "what", origins)
     return Section("origin", "Origin", contents={"page": page, "shown": table})
