@@ -47,11 +47,81 @@ class World:
         return self.check(source, joined)
 
     def check(self, source, joined=True):
-        files = self.make_manifest(source, self.folder, join_duplicates=joined)
-        output = self.folder / "audit"
-        clues = self.folder / "clues.parquet"
+        return self.check_source(self.folder, self.make_manifest, source, joined)
+
+    @staticmethod
+    def check_source(folder, make_manifest, source, joined=True):
+        files = make_manifest(source, folder, join_duplicates=joined)
+        output = folder / "audit"
+        clues = folder / "clues.parquet"
         audit(classes=["a", "b"], joined=joined, seed=1, output=output, clue_predictions=clues, **files)
         return tables.read(output)
+
+
+def finding(check, findings):
+    """The only finding of a check."""
+    (row,) = findings.loc[findings["check"] == check].itertuples()
+    return row
+
+
+def small_images(folder, deep):
+    """Six images of 12 bits, or of 8, in two classes."""
+    for number in range(6):
+        levels = np.random.default_rng(number).integers(0, 4096 if deep else 200, (40, 48))
+        levels[:4] = 200
+        path = folder / "data" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(levels.astype(np.uint16 if deep else np.uint8)).save(path)
+    return {"images": str(folder / "data"), "classes": ["a", "b"]}
+
+
+def test_grey_levels_and_white_pixels_are_told(tmp_path, make_manifest):
+    source = small_images(tmp_path, deep=False)
+    Image.new("L", (48, 40), 255).save(tmp_path / "data" / "b" / "white.png")
+    text = finding("grey levels", World.check_source(tmp_path, make_manifest, source)).text
+    assert "201 different grey levels (median), the fewest 1; 14.3% of their pixels are white" in text
+
+
+def test_images_that_lose_grey_levels_to_a_deeper_one_are_told(tmp_path, make_manifest):
+    source = small_images(tmp_path, deep=True)
+    levels = np.linspace(0, 65535, 1920).astype(np.uint16).reshape(40, 48)
+    Image.fromarray(levels).save(tmp_path / "data" / "b" / "deep.png")
+    found = finding("depth", World.check_source(tmp_path, make_manifest, source))
+    assert found.severity == "warning"
+    assert found.value == 16
+    assert "6 of 7 images of 16 bits keep at most 16 of 256 grey levels" in found.text
+    assert "b/deep.png uses 16" in found.text
+
+
+def test_one_hot_pixel_loses_no_grey_levels(tmp_path, make_manifest):
+    source = small_images(tmp_path, deep=True)
+    levels = np.asarray(Image.open(tmp_path / "data" / "b" / "1.png")).copy()
+    levels[20, 20] = 65535
+    Image.fromarray(levels).save(tmp_path / "data" / "b" / "1.png")
+    findings = World.check_source(tmp_path, make_manifest, source)
+    assert "depth" not in set(findings["check"])
+    assert set(tables.read(tmp_path / "manifest.parquet")["bits"]) == {12}
+
+
+@pytest.mark.parametrize(
+    ("marked", "check", "severity", "words"),
+    [
+        ((8, 8, 8), "masks", "fact", "masks mark 3.33% of the pixels of class b on average; 0 of 3 mark nothing"),
+        ((8, 0, 8), "empty masks", "notice", "1 of 3 masks of class b mark nothing, e.g. that of b/3.png"),
+        ((0, 0, 0), "empty masks", "warning", "none of 3 masks marks anything"),
+        ((38, 38, 38), "large masks", "warning", "are they inverted"),
+    ],
+)
+def test_what_masks_mark_is_told(tmp_path, make_manifest, marked, check, severity, words):
+    source = small_images(tmp_path, deep=False) | {"masks": str(tmp_path / "masks")}
+    (tmp_path / "masks").mkdir()
+    for number, side in zip((1, 3, 5), marked, strict=True):
+        mask = np.zeros((40, 48), np.uint8)
+        mask[:side, :side] = 1
+        Image.fromarray(mask).save(tmp_path / "masks" / f"{number}.png")
+    found = finding(check, World.check_source(tmp_path, make_manifest, source))
+    assert found.severity == severity
+    assert words in found.text
 
 
 @pytest.fixture

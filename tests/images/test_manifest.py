@@ -179,6 +179,27 @@ def test_a_mask_of_another_size_sets_its_image_aside(run, folders, tmp_path):
     assert "5 x 5 pixels, the image 32 x 24" in aside[0]["reason"]
 
 
+def test_images_with_masks_that_cannot_be_understood_are_set_aside(run, folders, tmp_path):
+    masks = tmp_path / "masks" / "bad"
+    masks.mkdir(parents=True)
+    region = np.zeros((24, 32), np.uint8)
+    region[:6, :8] = 1
+    names = sorted(path.stem for path in (folders / "bad").iterdir())
+    for name in names:
+        Image.fromarray(region).save(masks / f"{name}.png")
+    (masks / f"{names[0]}.png").write_bytes((masks / f"{names[0]}.png").read_bytes()[:-30])
+    Image.new("L", (32, 24), 90).save(masks / f"{names[1]}.png")
+    (masks / f"{names[2]}.png").unlink()
+    Image.fromarray(region.astype(np.float32)).save(masks / f"{names[2]}.tif")
+    images, aside = run(masks=str(tmp_path / "masks"))
+    assert len(images) == 10
+    assert f"its mask {masks / names[0]}.png: truncated or damaged" in aside[0]["reason"]
+    assert "do not say which is the background" in aside[1]["reason"]
+    shares = tables.read(tmp_path / "fingerprints.parquet")["masked_share"]
+    assert shares.dropna().tolist() == [0.0625] * 4
+    assert shares.isna().sum() == 6
+
+
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1))
 def test_joined_groups_are_the_finest_that_part_neither_groups_nor_twins(pairs):
     groups = pd.Series([f"g{group}" for group, _ in pairs])

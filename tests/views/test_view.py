@@ -66,6 +66,29 @@ def test_masks_label_tiles_where_asked(dataset):
     assert positive["masked_fraction"].tolist() == pytest.approx([0.25] * 6)
 
 
+@pytest.mark.parametrize("mode", ["1", "label", "LA"])
+def test_masks_label_the_same_tiles_however_they_are_stored(dataset, mode):
+    expected = tables.read(cache(dataset, "grey", {"tile": 16}, positive="B", mask_fraction=0.2))["label"].tolist()
+    for path in dataset.glob("*_mask.png"):
+        mask = Image.open(path)
+        if mode == "label":
+            mask = mask.point(lambda level: level // 255)
+        elif mode == "LA":
+            mask = Image.merge("LA", [mask, mask])
+        else:
+            mask = mask.convert("1")
+        mask.save(path)
+    assert (
+        tables.read(cache(dataset, "grey", {"tile": 16}, positive="B", mask_fraction=0.2))["label"].tolist() == expected
+    )
+
+
+def test_a_mask_that_can_no_longer_be_read_is_named(dataset):
+    (dataset / "3_mask.png").write_bytes(b"")
+    with pytest.raises(UserError, match=r"3\.png or its mask: the file is empty; .*rebuild the manifest"):
+        cache(dataset, "grey", {"tile": 16}, positive="B", mask_fraction=0.2)
+
+
 def test_threads_do_not_change_a_byte(dataset):
     operations = ["grey", {"tile": 16, "keep": "random", "count": 2}]
     first = cache(dataset, *operations, threads=1).read_bytes()

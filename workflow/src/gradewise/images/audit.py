@@ -48,6 +48,9 @@ MOST_ALIKE = 0.2
 """If more than this share of images resemble an image of another group, images may be similar by nature: parts of one
 design, or one position in front of one background. Similarity then says nothing about a pair."""
 
+MOSTLY_MASKED = 0.5
+"""Share of an image from which its mask is more likely to mark the background."""
+
 TURNS = (
     "",
     "rotated by 90°",
@@ -110,6 +113,8 @@ def audit(
         *_balance(images, classes, unusable),
         *_groups(images),
         *_outliers(prints),
+        *_grey_levels(images, prints),
+        *_masks(images, prints),
     ]
     frame = pd.DataFrame(findings, columns=AUDIT.names)
     tables.write(frame.astype(dict.fromkeys(NUMBERS, "float64")), output, AUDIT)
@@ -312,6 +317,46 @@ def _outliers(prints: pd.DataFrame) -> list[Finding]:
             for image, how_far in zip(prints["image_id"].iloc[far], distance[far].tolist(), strict=True):
                 text = f"{name} compared with the rest, by {how_far:.1f} robust standard deviations"
                 findings.append(_finding("outlier", "notice", text, subject=name, image_id=image, value=how_far))
+    return findings
+
+
+def _grey_levels(images: pd.DataFrame, prints: pd.DataFrame) -> list[Finding]:
+    """Grey levels in use, white pixels, and what reducing 16-bit files to 8 bits leaves of them."""
+    levels, white = prints["levels"], prints["saturated_share"]
+    text = f"images use {levels.median():.0f} different grey levels (median), the fewest {levels.min()}; "
+    text += f"{white.mean():.1%} of their pixels are white on average, at most {white.max():.1%} of an image"
+    findings = [_finding("grey levels", "fact", text, value=float(levels.median()))]
+    deep = images.loc[images["mode"].str.contains("16") | images["mode"].str.startswith("I")]
+    deepest = int(deep["bits"].max()) if len(deep) else 0
+    shallow = deep.loc[deep["bits"] <= deepest - 2]
+    if len(shallow):
+        kept = 2 ** (8 - (deepest - int(shallow["bits"].max())))
+        owner = deep.loc[deep["bits"].idxmax(), "image_id"]
+        text = f"{len(shallow)} of {len(deep)} images of 16 bits keep at most {kept} of 256 grey levels: they use "
+        text += f"{shallow['bits'].max()} bits or fewer, {owner} uses {deepest}, and all are reduced alike"
+        severity = "warning" if len(shallow) > len(deep) / 2 else "notice"
+        findings.append(_finding("depth", severity, text, image_id=owner, value=float(kept)))
+    return findings
+
+
+def _masks(images: pd.DataFrame, prints: pd.DataFrame) -> list[Finding]:
+    """Share that masks mark, by class; masks that mark nothing or most of an image."""
+    masked = prints.assign(label=images["label"]).dropna(subset="masked_share")
+    findings = []
+    for name, part in masked.groupby("label"):
+        share, count = part["masked_share"], len(part)
+        empty = part.loc[share == 0, "image_id"]
+        text = f"masks mark {share.mean():.2%} of the pixels of class {name} on average; {len(empty)} of {count} mark "
+        text += "nothing"
+        findings.append(_finding("masks", "fact", text, subject=str(name), value=float(share.mean())))
+        if 0 < len(empty) <= count / 2:
+            text = f"{len(empty)} of {count} masks of class {name} mark nothing, e.g. that of {empty.iloc[0]}"
+            findings.append(_finding("empty masks", "notice", text, subject=str(name), image_id=empty.iloc[0]))
+        if share.median() > MOSTLY_MASKED:
+            text = f"most masks of class {name} mark more than half of the image; are they inverted?"
+            findings.append(_finding("large masks", "warning", text, subject=str(name), value=float(share.median())))
+    if len(masked) and not masked["masked_share"].any():
+        findings.append(_finding("empty masks", "warning", f"none of {len(masked)} masks marks anything"))
     return findings
 
 

@@ -233,15 +233,3 @@ def to_uint8(pixels: np.ndarray, bits: int) -> np.ndarray:
     Levels beyond, of hot pixels, become white.
     """
     return pixels if pixels.dtype == np.uint8 else np.minimum(pixels >> (bits - 8), 255).astype(np.uint8)
-
-
-def decode_mask(path: Path) -> np.ndarray:
-    """Read a mask, shape (height, width); from a colour image, its brightest channel.
-
-    Raises
-    ------
-    UnreadableError
-        In the same cases as `decode`.
-    """
-    pixels = decode(path).pixels
-    return pixels if pixels.ndim == 2 else pixels.max(axis=2)

@@ -40,8 +40,9 @@ def fingerprint(decoded: Decoded, path: Path) -> Facts:
         thumbnail (bytes, `SIDE` x `SIDE` grey levels whatever the aspect), brightness and contrast (mean and standard
         deviation [grey levels]), sharpness (variance of the Laplacian with the longer side at most `MEASURED_SIDE`
         pixels, after Pech-Pacheco et al. 2000, ICPR 3:314), black_share and saturated_share (of pixels at the lowest
-        and highest level), border_red, border_green and border_blue (mean of the outermost pixels), file_format,
-        file_bytes, and camera_make, camera_model, software, taken from EXIF, each null where not given.
+        and highest level), levels (number of different values of the pixels of the file), border_red, border_green and
+        border_blue (mean of the outermost pixels), file_format, file_bytes, and camera_make, camera_model, software,
+        taken from EXIF, each null where not given.
     """
     small = to_uint8(_shrink(decoded.pixels, MEASURED_SIDE), decoded.bits)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY) if small.ndim == 3 else small
@@ -54,6 +55,7 @@ def fingerprint(decoded: Decoded, path: Path) -> Facts:
         "sharpness": float(roughness[0, 0] ** 2),
         "black_share": float((grey == 0).mean()),
         "saturated_share": float((grey == 255).mean()),
+        "levels": _count_levels(decoded.pixels),
         **dict(zip(("border_red", "border_green", "border_blue"), _border(small), strict=True)),
         **_file_facts(path),
     }
@@ -74,6 +76,12 @@ def _shrink(pixels: np.ndarray, longest: int) -> np.ndarray:
         return pixels
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def _count_levels(pixels: np.ndarray) -> int:
+    values = 2 ** (8 * pixels.itemsize)
+    histogram = cv2.calcHist([pixels.reshape(len(pixels), -1)], [0], None, [values], [0, values])
+    return int(np.count_nonzero(histogram))
 
 
 def _border(pixels: np.ndarray) -> list[float]:

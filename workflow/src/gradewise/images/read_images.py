@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from gradewise import command, tables
 from gradewise.config.sources import Source
@@ -21,6 +20,7 @@ from gradewise.images.decode import UnreadableError, decode
 from gradewise.images.duplicates import find_duplicates
 from gradewise.images.fingerprints import SIDE, Facts, fingerprint
 from gradewise.images.listing import list_images
+from gradewise.images.masks import read_mask
 from gradewise.images.reasons import none_usable
 from gradewise.images.schemas import DUPLICATES, FINGERPRINTS, IMAGES
 from gradewise.progress import track
@@ -59,7 +59,11 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
     if not readable.any():
         raise command.UserError(none_usable(images))
     usable = images.loc[readable].reset_index(drop=True)
-    prints = prints.loc[readable].reset_index(drop=True).astype({"file_bytes": "int64"})
+    prints = (
+        prints.loc[readable]
+        .reset_index(drop=True)
+        .astype({"file_bytes": "int64", "levels": "int32", "masked_share": "float64"})
+    )
     thumbnails = np.frombuffer(b"".join(prints["thumbnail"]), dtype=np.uint8).reshape(-1, SIDE, SIDE)
     copies = find_duplicates(usable, thumbnails, threads)
     log.info("%d pairs of images: %s", len(copies), copies["kind"].value_counts().to_dict())
@@ -93,21 +97,20 @@ def _examine(path: Path, mask: str | None, source: Source) -> dict[str, str | in
     if min(height, width) < source.min_side:
         return {**facts, "reason": f"{width} x {height} pixels; min_side is {source.min_side}"}
     try:
-        if isinstance(mask, str):
-            _check_mask(Path(mask), (width, height))
+        masked_share = _masked_share(Path(mask), (width, height)) if isinstance(mask, str) else None
     except UnreadableError as error:
-        return {**facts, "reason": str(error)}
-    return {**facts, "pixel_hash": decoded.pixel_hash(), "fingerprint": fingerprint(decoded, path)}
+        return {**facts, "reason": f"its mask {mask}: {error}"}
+    small = fingerprint(decoded, path) | {"masked_share": masked_share}
+    return {**facts, "pixel_hash": decoded.pixel_hash(), "fingerprint": small}
 
 
-def _check_mask(path: Path, size: tuple[int, int]) -> None:
-    try:
-        with Image.open(path) as mask:
-            width, height = mask.size
-    except OSError as error:
-        raise UnreadableError(f"its mask {path} cannot be read ({error})") from error
+def _masked_share(path: Path, size: tuple[int, int]) -> float:
+    """Share of the pixels that a mask marks; it must have the size (width, height) of its image."""
+    mask = read_mask(path)
+    height, width = mask.shape
     if (width, height) != size:
-        raise UnreadableError(f"its mask {path} is {width} x {height} pixels, the image {size[0]} x {size[1]}")
+        raise UnreadableError(f"{width} x {height} pixels, the image {size[0]} x {size[1]}")
+    return float((mask > 0).mean())
 
 
 if __name__ == "__main__":

@@ -38,13 +38,15 @@ FINGERPRINTS = pa.schema(
                 *("border_red", "border_green", "border_blue"),
             )
         ),
+        filled("levels", pa.int32()),
+        nullable("masked_share", pa.float64()),
         filled("file_format", pa.string()),
         filled("file_bytes", pa.int64()),
         *(nullable(name, pa.string()) for name in ("camera_make", "camera_model", "software", "taken")),
     ]
 )
 """One row per image of the manifest: a small grey picture (`thumbnail`, rows of a square) and facts that do not depend
-on its content."""
+on its content; `masked_share` is that of its mask."""
 
 DUPLICATES = pa.schema(
     [

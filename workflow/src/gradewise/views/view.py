@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 
 from gradewise import command, tables
 from gradewise.config.views import Positions, View
-from gradewise.images.decode import decode, decode_mask, to_uint8
+from gradewise.images.decode import UnreadableError, decode, to_uint8
+from gradewise.images.masks import read_mask
 from gradewise.progress import track
 from gradewise.provenance import derive_seed, hash_file
 from gradewise.views.apply import make_samples, masked_fractions
@@ -73,6 +74,11 @@ def view(
         Class that masks mark.
     mask_fraction : float, optional
         Masked share from which a sample is positive; without it, samples have the label of their image.
+
+    Raises
+    ------
+    UserError
+        Where an image or a mask is gone or can no longer be read.
     """
     shape = operations.shape
     images = tables.read(manifest)
@@ -94,8 +100,13 @@ def view(
 
     def samples_of(image: Image) -> pa.RecordBatch:
         rng = np.random.default_rng(derive_seed(seed, name, image.image_id))
-        samples, positions = make_samples(to_uint8(decode(Path(image.path)).pixels, bits), operations, rng)
-        masked = _masked(image.mask, operations, positions)
+        try:
+            samples, positions = make_samples(to_uint8(decode(Path(image.path)).pixels, bits), operations, rng)
+            masked = _masked(image.mask, operations, positions)
+        except UnreadableError as error:
+            raise command.UserError(
+                f"{image.path} or its mask: {error}; it was read before, so put it back or rebuild the manifest"
+            ) from None
         if mask_fraction is None:
             labels: list[str | None] = [image.label] * len(samples)
         else:
@@ -156,7 +167,7 @@ def _row_groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterato
 def _masked(mask: str | None, operations: View, positions: Positions) -> np.ndarray | None:
     if mask is None or pd.isna(mask):
         return None
-    return masked_fractions(decode_mask(Path(mask)), operations, positions)
+    return masked_fractions(read_mask(Path(mask)), operations, positions)
 
 
 def _count_left_off(images: pd.DataFrame, operations: View) -> int:

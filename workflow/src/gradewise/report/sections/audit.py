@@ -17,7 +17,17 @@ ORDER = 20
 PAIRS_SHOWN, ALIKE_SHOWN = 8, 4
 ROWS_SHOWN = 50
 COPIES = ("exact duplicate", "near duplicate")
-TOLD_ONCE = ("copy across roles", "column equals label", "clue equals label", "class imbalance")
+TOLD_ONCE = (
+    "copy across roles",
+    "column equals label",
+    "clue equals label",
+    "class imbalance",
+    "depth",
+    "grey levels",
+    "masks",
+    "large masks",
+    "empty masks",
+)
 """Checks of which only the first finding is written out."""
 
 

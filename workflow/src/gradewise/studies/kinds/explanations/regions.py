@@ -8,8 +8,9 @@ import numpy as np
 
 from gradewise.command import UserError
 from gradewise.config.views import View
-from gradewise.images.decode import UnreadableError, decode_mask
+from gradewise.images.decode import UnreadableError
 from gradewise.images.listing import IMAGE_SUFFIXES
+from gradewise.images.masks import read_mask
 from gradewise.views.apply import mask_samples
 
 
@@ -34,7 +35,7 @@ def region_of(mask: Path | None, view: View, row: int, column: int) -> np.ndarra
     if mask is None:
         return None
     try:
-        pixels = decode_mask(mask)
+        pixels = read_mask(mask)
     except UnreadableError as error:
         raise UserError(f"{mask}: {error}; put the mask back or make the manifest anew") from None
     return np.asarray((mask_samples(pixels, view, [(row, column)])[0] / 255).astype(np.float32))
