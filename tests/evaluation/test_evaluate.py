@@ -178,10 +178,12 @@ def test_an_image_that_the_manifest_lacks_is_named(make: Callable[..., Any], tmp
 
 
 @pytest.mark.slow
-def test_both_steps_run_from_the_shell(make: Callable[..., Any]) -> None:
-    made = make({"good": 3.0, "poor": 0.0}, classes=("A", "B"), tiles=3, repeats=2)
-    common = ["--dataset", "d", "--results", str(made.folder), "--classes", '["A","B"]', "--costs", "[[0,1],[5,0]]"]
-    evaluating = ["--positive", "B", "--aggregate", '{"top": 2}']
+@pytest.mark.parametrize("positive", ["null", "-neg"])
+def test_both_steps_run_from_the_shell(make: Callable[..., Any], positive: str) -> None:
+    made = make({"good": 3.0, "poor": 0.0}, classes=("A", positive), tiles=3, repeats=2)
+    classes = f'["A","{positive}"]'
+    common = ["--dataset", "d", "--results", str(made.folder), "--classes", classes, "--costs", "[[0,1],[5,0]]"]
+    evaluating = [f"--positive={positive}", "--aggregate", '{"top": 2}']
     for name in ("metrics", "verdicts", "calibration", "subgroups"):
         evaluating += [f"--{name}", str(made.folder / f"{name}.parquet")]
     comparing = ["--seed", "7", "--metric", "cost_per_100"]

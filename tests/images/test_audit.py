@@ -136,7 +136,7 @@ def of(found, check):
 def test_clean_images_give_neutral_facts_only(world):
     found = world.audit(operator=["x", "y", "z"] * 20, number=np.arange(60))
     assert set(found["severity"]) == {"fact"}
-    assert set(found["check"]) == {"class balance", "clue"}
+    assert set(found["check"]) == {"class balance", "clue", "grey levels"}
 
 
 @pytest.mark.parametrize(("classes", "most", "told"), [(2, 75, False), (2, 76, True), (4, 37, False), (4, 38, True)])

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from gradewise.command import UserError
@@ -38,7 +40,73 @@ def test_a_table_column_gives_groups_and_further_columns_stay(table):
     frame = list_images(tables_source(table, group="specimen"))
     assert frame["group"].nunique() == 4
     assert frame["specimen"].tolist() == frame["group"].tolist()
-    assert frame["table_width"].tolist() == list(range(12))
+    assert frame["table_width"].tolist() == [str(number) for number in range(12)]
+
+
+def regroup(table, *values):
+    """Replace the specimens of the table; the last value is that of all further images."""
+    lines = table.read_text().splitlines()
+    for place in range(1, len(lines)):
+        image, label, _, width = lines[place].split(",")
+        lines[place] = f"{image},{label},{values[min(place, len(values)) - 1]},{width}"
+    table.write_text("\n".join(lines) + "\n")
+
+
+BARCODES = "123456789012345678901", "123456789012345678902"
+
+
+@pytest.mark.parametrize("pair", [("01", "1"), ("1E1", "10"), ("1.0", "1"), BARCODES, ("nan", "NA"), ("0x1", "1")])
+def test_groups_that_differ_as_text_are_different(table, pair):
+    regroup(table, *pair, "x")
+    assert set(list_images(tables_source(table, group="specimen"))["group"]) == {*pair, "x"}
+
+
+def test_an_image_whose_group_is_blank_stands_alone_and_numbers_keep_their_names(table):
+    regroup(table, "1", "", " ", "1", "2")
+    frame = list_images(tables_source(table, group="specimen"))
+    counts = frame["group"].value_counts().to_dict()
+    assert (counts.pop("1"), counts.pop("2")) == (2, 8)
+    assert list(counts.values()) == [1, 1]
+
+
+def test_a_group_is_the_same_in_two_tables_whatever_else_they_hold(folders):
+    for name, further in (("train", ""), ("dev", "old")):
+        (folders.parent / name).mkdir()
+        (folders.parent / f"{name}.csv").write_text(f"image_id,label,specimen\n1.png,good,1\n2.png,bad,{further}\n")
+        for number in (1, 2):
+            (folders.parent / name / f"{number}.png").touch()
+    sections = [
+        {"csv": str(folders.parent / f"{name}.csv"), "images": str(folders.parent / name)} for name in ("train", "dev")
+    ]
+    frame = list_images(Source.model_validate({"tables": sections, "classes": CLASSES, "group": "specimen"}))
+    assert frame["group"].tolist() == ["1", "old", "1", "train/2.png"]
+
+
+def test_a_group_column_that_one_of_two_tables_lacks_leaves_its_images_alone(folders):
+    for name, column in (("train", "specimen"), ("dev", "other")):
+        (folders.parent / name).mkdir()
+        (folders.parent / f"{name}.csv").write_text(f"image_id,label,{column}\n1.png,good,1\n2.png,bad,1\n")
+        for number in (1, 2):
+            (folders.parent / name / f"{number}.png").touch()
+    sections = [
+        {"csv": str(folders.parent / f"{name}.csv"), "images": str(folders.parent / name)} for name in ("train", "dev")
+    ]
+    frame = list_images(Source.model_validate({"tables": sections, "classes": CLASSES, "group": "specimen"}))
+    assert frame["group"].tolist() == ["dev/1.png", "dev/2.png", "1", "1"]
+
+
+def test_a_folder_that_cannot_be_read_is_named(folders, monkeypatch):
+    (folders / "good" / "locked").mkdir()
+    scan = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(UserError, match=r"good/locked' cannot be read \(Permission denied\)"):
+        list_images(folders_source(folders))
 
 
 def test_labels_can_be_merged(folders):

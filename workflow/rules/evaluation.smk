@@ -29,7 +29,7 @@ rule blend:
         members=lambda wildcards: to_json(CONFIG.models[wildcards.model].members),
         over=lambda wildcards: CONFIG.models[wildcards.model].over,
         classes=classes_of,
-        positive=lambda wildcards: to_json(dataset_of(wildcards).positive),
+        positive=lambda wildcards: dataset_of(wildcards).positive or "",
         aggregate=lambda wildcards: to_json(dataset_of(wildcards).aggregate),
         folder=lambda wildcards, output: Path(output.run).parent,
         code=code_version("gradewise.evaluation.blend"),
@@ -44,7 +44,7 @@ rule blend:
         " --over {params.over}"
         " --classes {params.classes:q}"
         " --level {params.level}"
-        " --positive {params.positive:q}"
+        " --positive={params.positive:q}"
         " --aggregate {params.aggregate:q}"
         " --output {params.folder}"
         " 2>&1 | tee {log}"
@@ -73,7 +73,7 @@ rule evaluate:
     params:
         results=PLAN.results_of,
         classes=classes_of,
-        positive=lambda wildcards: to_json(dataset_of(wildcards).positive),
+        positive=lambda wildcards: dataset_of(wildcards).positive or "",
         ordered=lambda wildcards: dataset_of(wildcards).ordered,
         aggregate=lambda wildcards: to_json(dataset_of(wildcards).aggregate),
         level=lambda wildcards: dataset_of(wildcards).deciding_level,
@@ -85,7 +85,7 @@ rule evaluate:
         " --dataset {wildcards.dataset}"
         " --results {params.results}"
         " --classes {params.classes:q}"
-        " --positive {params.positive:q}"
+        " --positive={params.positive:q}"
         " --ordered {params.ordered}"
         " --aggregate {params.aggregate:q}"
         " --level {params.level}"

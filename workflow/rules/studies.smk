@@ -96,7 +96,7 @@ rule summarise:
     params:
         results=PLAN.results_of,
         classes=classes_of,
-        positive=lambda wildcards: to_json(dataset_of(wildcards).positive),
+        positive=lambda wildcards: dataset_of(wildcards).positive or "",
         aggregate=lambda wildcards: to_json(dataset_of(wildcards).aggregate),
         costs=lambda wildcards: to_json(dataset_of(wildcards).verdict_costs),
         folder=lambda wildcards, output: Path(output.cells).parent,
@@ -106,7 +106,7 @@ rule summarise:
         " --results {params.results}"
         " --study {wildcards.study}"
         " --classes {params.classes:q}"
-        " --positive {params.positive:q}"
+        " --positive={params.positive:q}"
         " --aggregate {params.aggregate:q}"
         " --costs {params.costs:q}"
         " --output {params.folder}"

@@ -128,7 +128,7 @@ class Plan:
         dataset = self.dataset_of(wildcards)
         if dataset.labels_from == "images":
             return []
-        return ["--positive", str(dataset.positive), "--mask_fraction", str(dataset.mask_fraction)]
+        return [f"--positive={dataset.positive}", "--mask_fraction", str(dataset.mask_fraction)]
 
     def used_views(self, dataset: str) -> set[str]:
         """Views that the models of a dataset use."""

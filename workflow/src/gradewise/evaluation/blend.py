@@ -36,7 +36,7 @@ def blend(
     over: Literal["members", "repeats"] = "members",
     classes: list[str],
     level: Level,
-    positive: str | None = None,
+    positive: str = "",
     aggregate: Aggregate = "mean",
     output: Path,
 ) -> None:
@@ -63,8 +63,8 @@ def blend(
         In the order of the configuration.
     level : {"image", "sample"}
         What is blended: samples, if the members have the same, or verdicts on images.
-    positive : str, optional
-        The class that `aggregate` max and top look for.
+    positive : str
+        The class that `aggregate` max and top look for; empty for none.
     aggregate : {"mean", "max", "vote"} or Top
         From samples to a verdict on their image, where those are blended.
     output : Path
@@ -89,7 +89,7 @@ def blend(
         labels = tables.read(manifest, columns=["image_id", "label"]).set_index("image_id")["label"]
         for place, path in enumerate(predictions):
             check_labels(path, labels, frames[place]["image_id"], classes)
-            frames[place] = _as_samples(gather(frames[place], labels, classes, positive, aggregate))
+            frames[place] = _as_samples(gather(frames[place], labels, classes, positive or None, aggregate))
     frames = [frame.set_index("sample_id") for frame in frames]
     shared = _shared(frames)
     for path, frame in zip(predictions, frames, strict=True):

@@ -38,7 +38,7 @@ def evaluate(
     dataset: str,
     results: Path,
     classes: list[str],
-    positive: str | None = None,
+    positive: str = "",
     ordered: bool = False,
     aggregate: Aggregate = "mean",
     level: Level = "image",
@@ -63,8 +63,8 @@ def evaluate(
         manifest is the truth about an image.
     classes : list of str
         In the order of the configuration.
-    positive : str, optional
-        The class that ROC AUC speaks of where there are two.
+    positive : str
+        The class that ROC AUC speaks of where there are two; empty for none.
     ordered : bool
         Whether classes are grades.
     aggregate : {"mean", "max", "vote"} or Top
@@ -83,7 +83,7 @@ def evaluate(
     UserError
         Where files do not belong together.
     """
-    if positive is not None and positive not in classes:
+    if positive and positive not in classes:
         raise UserError(f"--positive {positive}: not one of the classes {classes}")
     if least_cost and costs is None:
         raise UserError("--least_cost needs --costs; give the cost of each prediction")
@@ -94,7 +94,7 @@ def evaluate(
     decisive = matrix if least_cost else None
     labels = images.set_index("image_id")["label"]
     groups = pd.Index(images["group"].unique())
-    targets = _targets(classes, positive)
+    targets = _targets(classes, positive or None)
     gathered: list[pd.DataFrame] = []
     tested: list[pd.DataFrame] = []
     measured: list[dict[str, Any]] = []
@@ -103,7 +103,7 @@ def evaluate(
         model, repeat = _identity(run.record, classes)
         samples = reclassify(tables.read(run.predictions), classes, decisive)
         check_labels(run.predictions, labels, samples["image_id"], classes)
-        by_image = gather(samples, labels, classes, positive, aggregate, decisive)
+        by_image = gather(samples, labels, classes, positive or None, aggregate, decisive)
         gathered.append(by_image.assign(model=model, repeat=repeat))
         for each, table in zip(LEVELS, (samples, by_image), strict=True):
             if each == level:

@@ -39,11 +39,14 @@ def describe(manifest: pd.DataFrame) -> pd.DataFrame:
     found = {}
     for name in manifest.columns.difference(MANIFEST.names, sort=False):
         values = manifest.set_index("image_id")[name]
+        values = values.mask(values.astype("string").str.strip() == "")
         numbers = pd.to_numeric(values, errors="coerce")
         if numbers.notna().any() and numbers.notna().equals(values.notna()):
-            many = numbers.nunique() > MOST_VALUES
-            values = pd.qcut(numbers, QUARTILES, duplicates="drop") if many else numbers
-            values = values.map(_quarter if many else "{:g}".format, na_action="ignore")
+            if numbers.nunique() > MOST_VALUES:
+                values = pd.qcut(numbers, QUARTILES, duplicates="drop").map(_quarter, na_action="ignore")
+            elif values.astype("string").str.contains(".", regex=False).any():
+                # decimals are quantities; 1 and 01 may be names
+                values = numbers.map("{:g}".format, na_action="ignore")
         if 2 <= values.nunique() <= MOST_VALUES:
             found[name] = values.astype("string")
     return pd.DataFrame(found, index=pd.Index(manifest["image_id"], name="image_id"))

@@ -247,10 +247,14 @@ def _columns(images: pd.DataFrame, seed: int) -> list[Finding]:
             text = f"column {name} is equivalent to the label in all {len(images)} images"
             findings.append(_finding("column equals label", "warning", text, subject=name, value=1.0))
             continue
+        filled = column.mask(values.str.strip() == "")
+        numbers = pd.to_numeric(filled, errors="coerce")
+        if numbers.notna().equals(filled.notna()):
+            column = numbers
         # Words that are different for nearly every image cannot predict anything.
-        if not pd.api.types.is_numeric_dtype(column) and values.nunique() > len(images) / 2:
+        elif values.nunique() > len(images) / 2:
             continue
-        guessed = guess(as_numbers(images[[name]]), images["label"], images["group"], seed)
+        guessed = guess(as_numbers(column.to_frame()), images["label"], images["group"], seed)
         if guessed and guessed.accuracy >= DETERMINED and _beats_chance(guessed):
             text = f"column {name} alone predicts {guessed.accuracy:.1%} of the labels; models never see it"
             findings.append(_finding("column predicts label", "notice", text, subject=name, **_measured(guessed)))

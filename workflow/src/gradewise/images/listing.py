@@ -16,6 +16,7 @@ from gradewise.command import UserError
 from gradewise.config.sources import Pattern, Source, Table
 from gradewise.images.decode import escaped
 from gradewise.images.schemas import IMAGES
+from gradewise.images.state import walk
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 
@@ -83,17 +84,15 @@ def _from_folders(folder: Path, source: Source) -> pd.DataFrame:
 
 def _files(folder: Path) -> Iterator[Path]:
     """Files below a folder except hidden ones; links to folders are followed once."""
-    seen = set()
-    for base, folders, names in os.walk(folder, followlinks=True):
-        seen.add(os.path.realpath(base))
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".") and os.path.realpath(os.path.join(base, name)) not in seen
-        )
-        for name in sorted(names):
+    for base, folders, names in walk(str(folder), _refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
             if not name.startswith(".") and name != "Thumbs.db":
                 yield Path(base, name)
+
+
+def _refuse(error: OSError) -> None:
+    raise UserError(f"the folder {error.filename!r} cannot be read ({error.strerror})")
 
 
 def _from_tables(sections: tuple[Table, ...], source: Source) -> pd.DataFrame:
@@ -131,7 +130,7 @@ def _from_table(section: Table, common: Path, source: Source) -> pd.DataFrame:
             "label": table["label"],
             "role": section.role,
         }
-    ).join(further.apply(_numeric_if_possible))
+    ).join(further)
 
 
 def _check_table(table: pd.DataFrame, csv: Path, source: Source) -> None:
@@ -159,16 +158,8 @@ def _points_outside(image_id: str) -> bool:
     return path.is_absolute() or ".." in path.parts
 
 
-def _numeric_if_possible(column: pd.Series) -> pd.Series:
-    """Numbers if every value is one, so that metadata is sorted and plotted correctly."""
-    try:
-        return pd.to_numeric(column)
-    except ValueError:
-        return column
-
-
 def _groups(frame: pd.DataFrame, group: str | Pattern | None) -> pd.Series:
-    """Group of each image; its own image_id without a `group` setting."""
+    """Group of each image; its own image_id without a `group` setting, or where the column is blank."""
     if group is None:
         return frame["image_id"]
     if isinstance(group, Pattern):
@@ -182,8 +173,9 @@ def _groups(frame: pd.DataFrame, group: str | Pattern | None) -> pd.Series:
     if column not in frame.columns or column in ("image_id", "path", "label", "role"):
         further = [name for name in frame.columns if name not in ("image_id", "path", "label", "role")]
         raise UserError(f"group: no column {group!r} in the label table; its further columns: {further}")
-    values = frame[column].astype(str)
-    return values.where(values.str.strip() != "", frame["image_id"])
+    # missing where another of several tables has the column
+    values = frame[column].fillna("").str.strip()
+    return values.where(values != "", frame["image_id"])
 
 
 def _masks(frame: pd.DataFrame, source: Source) -> pd.Series:

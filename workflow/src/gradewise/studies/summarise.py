@@ -39,7 +39,7 @@ def summarise(
     results: Path,
     study: str,
     classes: list[str],
-    positive: str | None = None,
+    positive: str = "",
     aggregate: Aggregate = "mean",
     costs: list[list[float]] | None = None,
     output: Path,
@@ -54,8 +54,8 @@ def summarise(
         Its name in the configuration.
     classes : list of str
         In the order of the configuration.
-    positive : str, optional
-        The class that some ways to gather look for.
+    positive : str
+        The class that some ways to gather look for; empty for none.
     aggregate : {"mean", "max", "vote"} or Top
         From the samples of an image to a verdict on it.
     costs : list of list of float, optional
@@ -77,7 +77,7 @@ def summarise(
         of_run = {"cell": run.cell, "repeat": run.repeat}
         predictions = run.predictions()
         check_labels(run.file, labels, predictions["image_id"], classes)
-        gathered = gather(predictions, labels, classes, positive, aggregate, matrix)
+        gathered = gather(predictions, labels, classes, positive or None, aggregate, matrix)
         verdicts.append(gathered[["role", "image_id", "group", "label", "predicted"]].assign(**of_run))
         values = {name: recorded(run.record, name) for name in MEASURES}
         measures += [{**of_run, "measure": name, "value": value} for name, value in values.items() if value is not None]

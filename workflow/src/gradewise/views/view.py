@@ -47,7 +47,7 @@ def view(
     seed: int,
     threads: int,
     output: Path,
-    positive: str | None = None,
+    positive: str = "",
     mask_fraction: float | None = None,
 ) -> None:
     """Write a view's cache.
@@ -70,8 +70,8 @@ def view(
         How many images are worked on at a time.
     output : Path
         `views/{view}.parquet`; the same pixels are also written as one array, with the suffix `.npy`.
-    positive : str, optional
-        Class that masks mark.
+    positive : str
+        Class that masks mark; empty for none.
     mask_fraction : float, optional
         Masked share from which a sample is positive; without it, samples have the label of their image.
 
