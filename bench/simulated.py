@@ -129,7 +129,7 @@ class Trained:
                 counts[model].append(confusions(truth[test], predicted, group[test], self.groups, 2))
                 right[model].append(predicted == truth[test])
         tested = sorted(tested_groups)
-        design = Design(len(tested) * self.size, len(tested), same, float(np.mean(ratios)))
+        design = Design(len(tested) * self.size, len(tested), float(np.mean(ratios)))
         first, second = (Tested(np.stack(counts[m])[:, tested], np.concatenate(right[m])) for m in (0, 1))
         return totals[0], totals[1], design, first, second
 
