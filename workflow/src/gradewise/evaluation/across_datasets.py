@@ -15,7 +15,6 @@ from pydantic import Field
 from scipy import optimize, stats
 
 from gradewise.evaluation.estimates import Estimate, known
-from gradewise.evaluation.heterogeneity import holm
 from gradewise.evaluation.intervals import LEVEL
 from gradewise.evaluation.measured import Measured
 from gradewise.evaluation.recommendation import Record
@@ -117,8 +116,20 @@ class FamilyPair:
     second: str
     differences: dict[str, FamilyDifference]
     unknown: tuple[str, ...]
-    combined: Combined | None
+    combined: Combined | None = None
     p_adjusted: float = float("nan")
+
+    @property
+    def combinable(self) -> bool:
+        """Whether there are enough differences to combine."""
+        return len(self.differences) >= LEAST_DATASETS
+
+    def judged_among(self, pairs: int) -> FamilyPair:
+        """The same pair, combined and judged as one of so many."""
+        values = [(difference.difference, difference.error) for difference in self.differences.values()]
+        differences, errors = np.array(values, dtype=np.float64).T
+        combined = combine(differences, errors, pairs)
+        return replace(self, combined=combined, p_adjusted=min(1.0, combined.p_value * pairs))
 
 
 def families_on_dataset(measured: Measured) -> FamiliesOnDataset:
@@ -164,8 +175,9 @@ def families_on_dataset(measured: Measured) -> FamiliesOnDataset:
 def compare_families(datasets: Sequence[FamiliesOnDataset]) -> list[FamilyPair]:
     """Compare all pairs of families that some dataset compares, over those datasets that are decided by a share.
 
-    P values are adjusted by Holm's method. It needs no correlation between pairs, which is unknown here, since
-    different pairs may be combined over different datasets.
+    Intervals of means and p values allow for the number of pairs by Bonferroni's method, so that an interval leaves out
+    zero exactly where the adjusted p value is below 0.05. It needs no correlation between pairs, which is unknown here,
+    since different pairs may be combined over different datasets.
 
     Parameters
     ----------
@@ -181,9 +193,8 @@ def compare_families(datasets: Sequence[FamiliesOnDataset]) -> list[FamilyPair]:
     order = dict.fromkeys(family for families in shares for family in families.models)
     pairs = [_pair(first, second, shares) for first, second in itertools.combinations(order, 2)]
     pairs = [pair for pair in pairs if pair.differences or pair.unknown]
-    p_values = {(pair.first, pair.second): pair.combined.p_value for pair in pairs if pair.combined is not None}
-    adjusted = dict(zip(p_values, holm(np.array(list(p_values.values()), dtype=np.float64)), strict=True))
-    return [replace(pair, p_adjusted=float(adjusted.get((pair.first, pair.second), np.nan))) for pair in pairs]
+    number = sum(pair.combinable for pair in pairs)
+    return [pair.judged_among(number) if pair.combinable else pair for pair in pairs]
 
 
 def _pair(first: str, second: str, datasets: Sequence[FamiliesOnDataset]) -> FamilyPair:
@@ -194,14 +205,10 @@ def _pair(first: str, second: str, datasets: Sequence[FamiliesOnDataset]) -> Fam
                 differences[families.dataset] = difference if difference.first == first else difference.turned()
     usable = {dataset: difference for dataset, difference in differences.items() if difference.usable}
     unknown = tuple(dataset for dataset in differences if dataset not in usable)
-    combined = None
-    if len(usable) >= LEAST_DATASETS:
-        values = [(difference.difference, difference.error) for difference in usable.values()]
-        combined = combine(*np.array(values, dtype=np.float64).T)
-    return FamilyPair(first, second, usable, unknown, combined)
+    return FamilyPair(first, second, usable, unknown)
 
 
-def combine(differences: np.ndarray, errors: np.ndarray) -> Combined:
+def combine(differences: np.ndarray, errors: np.ndarray, pairs: int = 1) -> Combined:
     """Mean and spread of a difference over datasets, in a random-effects model.
 
     The interval of the mean is that of Hartung & Knapp (2001), Statistics in Medicine 20:1771, and Sidik & Jonkman
@@ -217,6 +224,8 @@ def combine(differences: np.ndarray, errors: np.ndarray) -> Combined:
         Of independent datasets, as shares.
     errors : ndarray, shape (d,)
         Their standard errors, above zero.
+    pairs : int
+        Differences whose means are judged together: the interval of the mean is wider, at 1 - 0.05 / `pairs`.
 
     Raises
     ------
@@ -237,7 +246,7 @@ def combine(differences: np.ndarray, errors: np.ndarray) -> Combined:
     if datasets >= LEAST_TO_EXPECT:
         expected = _bounded(mean, float(_quantile(datasets - 2) * np.sqrt(variance + error**2)))
     return Combined(
-        mean=_bounded(mean, _quantile(datasets - 1) * error),
+        mean=_bounded(mean, _quantile(datasets - 1, pairs) * error),
         spread=float(np.sqrt(variance)),
         expected=expected,
         p_value=float(2 * stats.t.sf(abs(mean) / error, datasets - 1)),
@@ -260,8 +269,8 @@ def _variance_between(differences: np.ndarray, errors: np.ndarray) -> float:
     return float(optimize.brentq(excess, 0.0, enough))
 
 
-def _quantile(freedom: float) -> float:
-    return float(stats.t.ppf((1 + LEVEL) / 2, freedom))
+def _quantile(freedom: float, pairs: int = 1) -> float:
+    return float(stats.t.ppf(1 - (1 - LEVEL) / 2 / pairs, freedom))
 
 
 def _bounded(value: float, half: float) -> Estimate:

@@ -126,7 +126,7 @@ def _method(datasets: Sequence[FamiliesOnDataset], pairs: Sequence[FamilyPair]) 
         f"Families: {'; '.join(labels)}. Points are percentage points of {points}. On each dataset a family is "
         "represented by the first of its models in the configuration: the best one on test would flatter a family with "
         "many models. Means are those of a random-effects model (Paule & Mandel 1982) with intervals by Hartung & "
-        "Knapp (2001), each for its pair alone; p values are adjusted for the number of pairs by Holm's method. What "
+        "Knapp (2001); these and p values allow for the number of pairs (Bonferroni). What "
         f"to expect on a new dataset is a {numbers.whole_percent(LEVEL)} interval of the true difference there, told "
         f"from {LEAST_TO_EXPECT} datasets on; in simulations it held in 87 to 100 % of cases. Datasets are taken as "
         "independent and of one kind: two that share images count as more than they are."
