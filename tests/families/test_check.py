@@ -72,7 +72,9 @@ def test_a_breach_is_named(monkeypatch, classifier, breach):
 
 
 def test_a_damaged_file_that_is_read_is_named(monkeypatch):
+    module = registry.module_of("forest")
     monkeypatch.setattr(registry, "family", lambda name: Trusting())
+    monkeypatch.setattr(registry, "module_of", lambda name: module)
     with pytest.raises(ContractError, match=r"UserError that names forest\.skops if it is cut"):
         check_family("forest", SMALL["forest"])
 

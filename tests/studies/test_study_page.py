@@ -423,7 +423,8 @@ def test_the_report_leads_to_the_page(bare):
 
 def test_the_index_leads_to_the_page_on_studies(made, grades, tmp_path):
     output = made.arguments["output"].parent / "index-of-studies.html"
-    index(results=grades.results.folder.parent, datasets=["grades"], studied=["grades"], output=output)
+    results = grades.results.folder.parent
+    index(results=results, datasets=["grades"], studied=["grades"], output=output, assets=tmp_path / "index")
     assert 'href="grades-studies.html"' in output.read_text()
     assert f"{len(STUDIES)}{NO_BREAK}published results" in output.read_text()
 

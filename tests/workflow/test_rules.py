@@ -40,7 +40,7 @@ class Job(NamedTuple):
 
     @property
     def flags(self) -> set[str]:
-        return {word.removeprefix("--") for word in self.arguments if re.match(r"--[a-z]", word)}
+        return {word.removeprefix("--").partition("=")[0] for word in self.arguments if re.match(r"--[a-z]", word)}
 
 
 @pytest.fixture(scope="module")

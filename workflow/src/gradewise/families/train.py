@@ -44,7 +44,7 @@ def train(
     threads: int,
     output: Path,
 ) -> None:
-    """Train a model and write it, the hashes of its files, its predictions and `run.json`.
+    """Train a model and write it, its predictions and `run.json`.
 
     Parameters
     ----------
