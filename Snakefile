@@ -35,6 +35,7 @@ include: "workflow/rules/images.smk"
 include: "workflow/rules/views.smk"
 include: "workflow/rules/families.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/predict.smk"
 include: "workflow/rules/studies.smk"
 include: "workflow/rules/report.smk"
 
@@ -43,6 +44,7 @@ rule all:
     default_target: True
     input:
         "reports/index.html",
+        expand(f"{RESULTS}/prediction.json", dataset=CONFIG.datasets),
 
 
 onsuccess:

@@ -10,7 +10,7 @@ from gradewise.provenance import first_party_imports, import_closure
 
 PACKAGE = Path(gradewise.__file__).parent
 CONFIG = PACKAGE.parents[2] / "config.yaml"
-STAGES = ["simulate", "images", "views", "families", "evaluation", "report", "studies"]
+STAGES = ["simulate", "images", "views", "families", "evaluation", "predict", "report", "studies"]
 MODULES = sorted(
     ".".join(["gradewise", *path.relative_to(PACKAGE).with_suffix("").parts])
     for path in PACKAGE.rglob("*.py")
@@ -27,6 +27,8 @@ ABOVE_FAMILIES = {
 def stage(module):
     if module in ABOVE_FAMILIES:
         return STAGES.index("families")
+    if module == "gradewise.__main__":
+        return len(STAGES)
     parts = module.split(".")
     return STAGES.index(parts[1]) if len(parts) > 1 and parts[1] in STAGES else -1
 
@@ -76,7 +78,7 @@ def test_no_circle_exists():
 )
 def test_edits_elsewhere_do_not_rerun_a_step(step, others):
     """Neither a simulator nor a table of the report nor a kind of study, nor `others`, count for the step's version."""
-    unrelated = ("simulate", "evaluation", "report", "studies", *others)
+    unrelated = ("simulate", "evaluation", "predict", "report", "studies", *others)
     closure = {
         name.removeprefix("gradewise.") for name in import_closure(*(f"gradewise.{module}" for module in step.split()))
     }

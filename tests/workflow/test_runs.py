@@ -1,6 +1,5 @@
 """Whole runs: from nothing to reports, nothing the second time, and only what a change touches after that."""
 
-import io
 import json
 import re
 import shutil
@@ -120,18 +119,44 @@ def test_another_metric_that_decides_trains_only_the_model_that_chooses_settings
         "report": 1,
         "summarise": 1,
     }
-    assert jobs == evaluated | {"study_page": 1, "index": 1, "all": 1}
+    assert jobs == evaluated | {"describe": 1, "study_page": 1, "index": 1, "all": 1}
+
+
+def test_another_way_from_tiles_to_verdicts_trains_no_model_of_fixed_settings_again(replan):
+    jobs = replan(lambda raw: raw["datasets"]["fibres"].update(aggregate="mean"))
+    assert jobs["describe"] == 1
+    assert not {"train_cnn", "train_forest"} & set(jobs)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "model"),
+    [("fibres", "cnn"), ("fibres", "svm"), ("fibres", "forest"), ("fruit", "svm-colour"), ("fruit", "forest-colour")],
+)
+def test_the_command_gives_files_of_test_images_the_verdicts_of_the_run(finished, tmp_path, dataset, model):
+    results = finished / "results" / dataset
+    verdicts = tables.read(results / "verdicts.parquet").query("model == @model and role == 'test' and `repeat` == 0")
+    paths = tables.read(results / "manifest.parquet").set_index("image_id")["path"].loc[verdicts["image_id"]]
+    command = [sys.executable, "-m", "gradewise", "predict", results / "models" / model / "0", *paths]
+    subprocess.run([*command, "--output", tmp_path / "out.csv"], cwd=finished, check=True)
+    written = pd.read_csv(tmp_path / "out.csv")
+    assert list(written["path"]) == list(paths)
+    assert written["error"].isna().all()
+    assert list(written["class"]) == list(verdicts["predicted"])
+    columns = [name for name in verdicts if name.startswith("p_") and verdicts[name].notna().all()]
+    assert len(columns) == {"fibres": 2, "fruit": 3}[dataset]
+    np.testing.assert_allclose(written[columns], verdicts[columns], rtol=0, atol=1e-6)
 
 
 def test_the_example_in_python_predicts_what_the_run_predicted(finished):
     photos = sorted((finished / "results/fruit/simulated/images").iterdir())[:3]
     command = [sys.executable, ROOT / "examples/predict.py", "results/fruit/models/forest-colour/0", *photos]
     printed = subprocess.run(command, cwd=finished, capture_output=True, text=True, check=True).stdout
-    shown = pd.read_csv(io.StringIO(printed), sep="\t")
-    predictions = tables.read(finished / "results/fruit/models/forest-colour/0/predictions.parquet")
-    expected = predictions.set_index("image_id").loc[[photo.name for photo in photos]]
-    assert list(shown["class"]) == list(expected["predicted"])
-    np.testing.assert_allclose(shown[["p_A", "p_B", "p_C"]], expected[["p_A", "p_B", "p_C"]], atol=5e-5)
+    verdicts = tables.read(finished / "results/fruit/verdicts.parquet").query("model == 'forest-colour'")
+    expected = verdicts.drop_duplicates("image_id").set_index("image_id").loc[[photo.name for photo in photos]]
+    assert printed.splitlines() == [
+        f"{photo}\t{row.predicted}\tA {row.p_A:.4f}\tB {row.p_B:.4f}\tC {row.p_C:.4f}"
+        for photo, row in zip(photos, expected.itertuples(), strict=True)
+    ]
 
 
 def test_snakemake_makes_a_report_of_the_finished_run(finished, snakemake):
@@ -145,7 +170,7 @@ def test_a_second_run_does_nothing(replan):
 
 def test_a_setting_of_one_model_reruns_that_model_evaluation_and_report_alone(replan):
     jobs = replan(lambda raw: raw["models"]["forest"].update(trees=30))
-    own = {"train_forest": 1, "evaluate": 1, "compare": 1, "recommend": 1, "report": 1}
+    own = {"train_forest": 1, "describe": 1, "evaluate": 1, "compare": 1, "recommend": 1, "report": 1}
     # a study varies this model, and its page tells what stays the same
     assert jobs == own | {"plan_studies": 1, "study_page": 1, "index": 1, "all": 1}
 
@@ -160,6 +185,7 @@ def test_a_new_view_reruns_what_looks_through_it_alone(replan):
         "compare": 1,
         "leak": 1,
         "recommend": 1,
+        "describe": 1,
         "report": 1,
         "index": 1,
         "all": 1,

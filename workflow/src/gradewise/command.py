@@ -12,7 +12,8 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -34,24 +35,42 @@ def run(step: Callable[..., None]) -> None:
     SIGTERM ends the step in order: temporary files are removed.
     """
     flags = dict(pairwise(sys.argv))
-    output = flags.get("--output", flags.get("--dataset", "")).removeprefix("results/").replace("%", "%%")
+    output = flags.get("--output", flags.get("--dataset", "")).removeprefix("results/")
+    with reporting(step.__name__, output, flags.get("--output", ".")):
+        auto_cli(step, as_positional=False)
+
+
+@contextmanager
+def reporting(name: str, subject: str, output: str) -> Iterator[None]:
+    """Log to stderr, and end the process with a message alone if an error is one that the user can fix.
+
+    Parameters
+    ----------
+    name : str
+        What the command is called in its messages.
+    subject : str
+        Named in each line of the log, e.g. the output.
+    output : str
+        Where the command writes, for the message about a full disk that names no file.
+    """
+    subject = subject.replace("%", "%%")
     logging.basicConfig(
         level=logging.INFO,
         stream=sys.stderr,
-        format=f"%(asctime)s {step.__name__} {output}: %(message)s".replace(" :", ":"),
+        format=f"%(asctime)s {name} {subject}: %(message)s".replace(" :", ":"),
         datefmt="%H:%M:%S",
     )
     end_orderly_when_told()
     try:
-        auto_cli(step, as_positional=False)
+        yield
     except UserError as error:
-        sys.exit(f"{step.__name__}: {error}")
+        sys.exit(f"{name}: {error}")
     except Exception as error:
         if not _says_full(error):
             raise
-        sys.exit(f"{step.__name__}: {_describe_full_disk(error, flags.get('--output', '.'))}")
+        sys.exit(f"{name}: {_describe_full_disk(error, output)}")
     except Terminated:
-        print(f"{step.__name__}: told to end (SIGTERM)", file=sys.stderr)
+        print(f"{name}: told to end (SIGTERM)", file=sys.stderr)
         sys.exit(128 + signal.SIGTERM)
 
 

@@ -271,7 +271,6 @@ class Plan:
         ]
         names += ["leaks"] if dataset.leak_models else []
         names += ["learning_curve", "extrapolations"] if dataset.curve_models else []
-        views = {model.view for model in self.config.fitted(wildcards.dataset).values()}
         return {
             "plan": [f"{RESULTS}/plan/runs.json", f"{RESULTS}/plan/settings.json"],
             "tables": [f"{RESULTS}/{name}.parquet" for name in names],
@@ -279,8 +278,13 @@ class Plan:
             "quarantine": f"{RESULTS}/quarantine.csv",
             "runs": self.of_all_runs("run.json")(wildcards),
             "predictions": self.of_all_runs("predictions.parquet")(wildcards),
-            "views": [f"{RESULTS}/views/{view}.parquet" for view in sorted(views)],
+            "views": self.caches_of(wildcards),
         }
+
+    def caches_of(self, wildcards: Wildcards) -> list[str]:
+        """The caches of all views that a dataset's list of models uses."""
+        views = {model.view for model in self.config.fitted(wildcards.dataset).values()}
+        return [f"{RESULTS}/views/{view}.parquet" for view in sorted(views)]
 
 
 def _components(model: FittedModel) -> list[int]:

@@ -74,7 +74,7 @@ def _from_folders(folder: Path, source: Source) -> pd.DataFrame:
     rows = [
         {"image_id": escaped(path.relative_to(folder)), "path": escaped(path), "label": label, "role": None}
         for label in labels
-        for path in _files(folder / label)
+        for path in files_below(folder / label)
     ]
     empty = [label for label in labels if not any(row["label"] == label for row in rows)]
     if empty:
@@ -82,7 +82,7 @@ def _from_folders(folder: Path, source: Source) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def files_below(folder: Path) -> Iterator[Path]:
     """Files below a folder except hidden ones; links to folders are followed once."""
     for base, folders, names in walk(str(folder), _refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -188,7 +188,7 @@ def _masks(frame: pd.DataFrame, source: Source) -> pd.Series:
         raise UserError(f"masks: the folder {source.masks!r} does not exist (looked from {Path.cwd()})")
     masks = {
         escaped(path.relative_to(folder).with_suffix("")): escaped(path)
-        for path in _files(folder)
+        for path in files_below(folder)
         if path.suffix.lower() in IMAGE_SUFFIXES
     }
     for position, image_id in frame["image_id"].items():

@@ -1,0 +1,244 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from gradewise import tables
+from gradewise.command import UserError
+from gradewise.config.aggregation import Top
+from gradewise.predict import predict_files
+from gradewise.predict.predict import find_images, predict
+from gradewise.verdicts import gather, reclassify
+
+CLASSES = ["good", "bad"]
+
+
+def read(path):
+    return pd.read_csv(path, keep_default_na=False).set_index("path")
+
+
+def check(run, photos, aggregate="mean", positive=None, costs=None):
+    """See that images have the verdicts that evaluation gathers from the predictions of the run."""
+    images = sorted(photos.iterdir())
+    output = photos.parent / "checked.csv"
+    predict(run, [str(photos)], output)
+    samples = reclassify(tables.read(run / "predictions.parquet"), CLASSES, costs)
+    labels = samples.groupby("image_id")["label"].first()
+    expected = gather(samples, labels, CLASSES, positive, aggregate, costs).set_index("image_id")
+    written = read(output)
+    assert list(written.index) == [str(image) for image in images]
+    expected = expected.loc[[image.name for image in images]]
+    assert list(written["class"]) == list(expected["predicted"])
+    columns = ["p_good", "p_bad"]
+    np.testing.assert_allclose(written[columns].astype(float), expected[columns].to_numpy(), atol=1e-6)
+    assert list(written["samples"]) == list(samples["image_id"].value_counts().loc[expected.index])
+    return written
+
+
+def test_whole_images_have_the_verdicts_of_the_run(run, tmp_path):
+    written = check(run, tmp_path / "photos")
+    assert list(written.columns) == ["class", "p_good", "p_bad", "samples", "model", "error"]
+    assert (written["error"] == "").all()
+    assert written["model"].nunique() == 1
+
+
+def test_the_highest_tiles_decide_where_the_dataset_says_so(make_run, tmp_path):
+    run = make_run("grey", {"tile": 16}, aggregate={"top": 2}, positive="bad")
+    assert set(check(run, tmp_path / "photos", Top(top=2), "bad")["samples"]) == {6}
+
+
+def test_tiles_at_random_are_those_of_training_for_the_same_file_name(make_run, tmp_path):
+    check(make_run("grey", {"tile": 16, "keep": "random", "count": 2}), tmp_path / "photos")
+
+
+def test_the_class_of_least_expected_cost_is_predicted_where_cost_decides(make_run, tmp_path):
+    costs = {"bad": {"good": 50}, "good": {"bad": 1}}
+    run = make_run("grey", {"tile": 16}, costs=costs, decide_by="cost")
+    written = check(run, tmp_path / "photos", costs=np.array([[0, 1], [50, 0]]))
+    assert ((written["class"] == "bad") & (written["p_bad"] < 0.5)).any()
+
+
+def test_images_of_sixteen_bits_are_reduced_as_in_training_and_deeper_ones_refused(make_run, tmp_path):
+    run = make_run("grey", {"resize": 16}, bits=12)
+    check(run, tmp_path / "photos")
+    levels = np.random.default_rng(1).integers(0, 2**16, (32, 48)).astype(np.uint16)
+    Image.fromarray(levels).save(tmp_path / "deep.png")
+    with pytest.raises(UserError, match=r"deep.png: uses 16 bits for grey levels, the images of training 12"):
+        predict(run, [str(tmp_path / "deep.png")], tmp_path / "out.csv")
+
+
+def test_a_file_that_cannot_be_used_is_listed_with_the_reason_and_the_others_are_classified(run, tmp_path):
+    photos = tmp_path / "photos"
+    (photos / "empty.png").touch()
+    Image.fromarray(np.zeros((40, 12), np.uint8)).save(photos / "small.png")
+    predict(run, [str(photos), str(photos / "none.png")], tmp_path / "out.csv")
+    written = read(tmp_path / "out.csv")
+    assert written["error"].to_dict() == {str(path): "" for path in sorted(photos.glob("??.png"))} | {
+        str(photos / "empty.png"): "the file is empty",
+        str(photos / "small.png"): "12 x 40 pixels; the model needs at least 16 a side",
+        str(photos / "none.png"): "no such file",
+    }
+    failed = written.loc[written["error"] != ""]
+    assert (failed[["class", "p_good", "p_bad"]] == "").all(axis=None)
+    assert (failed["samples"] == 0).all()
+
+
+def test_an_unforeseen_error_sets_only_its_file_aside(run, tmp_path, monkeypatch):
+    from gradewise.predict import predictor
+
+    def fail(path, limit):
+        if path.name == "03.png":
+            raise RuntimeError("odd")
+        return decode(path, limit)
+
+    decode = predictor.decode
+    monkeypatch.setattr(predictor, "decode", fail)
+    predict(run, [str(tmp_path / "photos")], tmp_path / "out.csv")
+    errors = read(tmp_path / "out.csv")["error"]
+    assert errors[errors != ""].to_dict() == {
+        str(tmp_path / "photos/03.png"): "could not be examined (RuntimeError: odd)"
+    }
+
+
+def test_where_no_file_can_be_classified_the_command_fails_and_the_table_says_why(run, tmp_path):
+    (tmp_path / "a.png").touch()
+    command = [sys.executable, "-m", "gradewise", "predict", run, tmp_path / "a.png", "--output", tmp_path / "out.csv"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"none of 1 files can be classified, see {tmp_path / 'out.csv'}; " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(read(tmp_path / "out.csv")["error"]) == ["the file is empty"]
+
+
+def test_folders_are_searched_to_the_bottom_and_patterns_expanded(tmp_path):
+    for name in ("a/1.png", "a/b/2.png", "a/.hidden", "c/3.png", "c/4.tif"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    names = [tmp_path / "a", tmp_path / "c/*.png", tmp_path / "none.png"]
+    images = find_images([str(name) for name in names])
+    assert [str(path.relative_to(tmp_path)) for path in images] == ["a/1.png", "a/b/2.png", "c/3.png", "none.png"]
+    with pytest.raises(UserError, match="no file matches"):
+        list(find_images([str(tmp_path / "*.gif")]))
+
+
+def test_an_empty_folder_is_an_error(run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="no files in there"):
+        predict(run, [str(tmp_path / "empty")], tmp_path / "out.csv")
+
+
+def test_the_output_may_lie_among_the_images_and_is_never_replaced(run, tmp_path):
+    output = tmp_path / "photos/out.csv"
+    predict(run, [str(tmp_path / "photos")], output)
+    assert len(read(output)) == 12
+    with pytest.raises(UserError, match=r"out.csv: exists; delete it"):
+        predict(run, [str(tmp_path / "photos")], output)
+
+
+def test_an_interrupted_command_continues_and_tries_errors_again(run, tmp_path, monkeypatch):
+    photos, output = tmp_path / "photos", tmp_path / "out.csv"
+    predict(run, [str(photos)], tmp_path / "whole.csv")
+    lines = (tmp_path / "whole.csv").read_text().splitlines(keepends=True)
+    model = read(tmp_path / "whole.csv")["model"].iloc[0]
+    failed = f"{photos / '04.png'},,,,0,{model},the file is empty\n"
+    partial = tmp_path / "out.csv.partial"
+    # the last row was being written
+    partial.write_text("".join([*lines[:5], failed, lines[6][:-5]]))
+    seen = []
+    from gradewise.predict.predictor import Predictor
+
+    original = Predictor.samples_of
+    monkeypatch.setattr(Predictor, "samples_of", lambda self, path: seen.append(path.name) or original(self, path))
+    predict(run, [str(photos)], output, threads=1)
+    assert seen == [f"{number:02d}.png" for number in range(4, 12)]
+    pd.testing.assert_frame_equal(read(output), read(tmp_path / "whole.csv"))
+    assert not partial.exists()
+
+
+def test_a_table_begun_by_another_model_is_not_continued(run, tmp_path):
+    partial = tmp_path / "out.csv.partial"
+    begun = "path,class,p_good,p_bad,samples,model,error\nx.png,good,0.6,0.4,1,0123456789ab,\n"
+    partial.write_text(begun)
+    with pytest.raises(UserError, match=r"out.csv.partial: begun with another model; delete it"):
+        predict(run, [str(tmp_path / "photos")], tmp_path / "out.csv")
+    assert partial.read_text() == begun
+
+
+def test_batches_do_not_change_verdicts(run, tmp_path, monkeypatch):
+    images = sorted((tmp_path / "photos").iterdir())
+    (tmp_path / "photos/05.png").write_bytes(b"")
+    whole = list(predict_files(run, images))
+    monkeypatch.setattr("gradewise.predict.predictor.BATCH_IMAGES", 1)
+    assert list(predict_files(run, images, threads=3)) == whole
+    assert [verdict.path for verdict in whole] == images
+    assert [verdict.error for verdict in whole if verdict.predicted is None] == ["the file is empty"]
+
+
+def test_file_names_of_any_kind_stay_in_one_row(run, tmp_path):
+    names = ["a,b.png", "two\nlines.png", "é.png"]
+    for name in names:
+        shutil.copy(tmp_path / "photos/00.png", tmp_path / name)
+    try:
+        shutil.copy(os.fsencode(tmp_path / "photos/00.png"), os.fsencode(tmp_path) + b"/\xff.png")
+        names.append("\udcff.png")
+    except OSError:
+        pass  # the file system takes only UTF-8
+    predict(run, [str(tmp_path / name) for name in names], tmp_path / "out.csv")
+    written = read(tmp_path / "out.csv")
+    shown = ["a,b.png", "two\\nlines.png", "é.png", "\\udcff.png"]
+    assert list(written.index) == [str(tmp_path / name) for name in shown[: len(names)]]
+    assert written["p_good"].nunique() == 1
+
+
+def test_a_model_that_was_trained_on_other_samples_is_refused(run, tmp_path):
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(record | {"view_hash": "0"}))
+    with pytest.raises(UserError, match="trained on other samples or classes than"):
+        predict_files(run, [])
+
+
+def test_a_view_that_is_not_described_is_told(run):
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(record | {"view": "other"}))
+    with pytest.raises(UserError, match="its view 'other' is not in"):
+        predict_files(run, [])
+
+
+def test_a_blend_names_the_members_to_predict_with(run):
+    record = json.loads((run / "run.json").read_text())
+    record |= {"family": "blend", "settings": {"members": ["svm", "forest"]}}
+    (run / "run.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match=r"predict with its members \(svm, forest\) instead"):
+        predict_files(run, [])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "does not exist; run the workflow again"), ("{}", "not what the rule describe")]
+)
+def test_a_missing_or_foreign_description_is_told(run, content, message):
+    path = run.parents[2] / "prediction.json"
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(UserError, match=message):
+        predict_files(run, [])
+
+
+def test_a_folder_without_a_run_is_told(tmp_path):
+    with pytest.raises(UserError, match=r"no run.json, hence no trained model"):
+        predict_files(tmp_path, [])
+
+
+def test_other_versions_than_in_training_are_told(run, caplog):
+    record = json.loads((run / "run.json").read_text())
+    record["versions"]["numpy"] = "1.0"
+    (run / "run.json").write_text(json.dumps(record))
+    predict_files(run, [])
+    assert "other versions than in training" in caplog.text
+    assert "numpy 1.0 -> " in caplog.text

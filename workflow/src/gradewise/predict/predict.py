@@ -1,0 +1,144 @@
+"""The command `gradewise predict`: classifies image files and writes one row per image as CSV.
+
+Rows are written as they come into `{output}.partial`, which takes its final name at the end. The same command continues
+such a file if the same model wrote it.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Iterator, Sequence
+from glob import glob
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from gradewise import tables
+from gradewise.command import UserError
+from gradewise.images.decode import escaped
+from gradewise.images.listing import files_below
+from gradewise.predict.predictor import Predictor, Verdict, available_threads, load_predictor
+from gradewise.progress import track
+
+log = logging.getLogger(__name__)
+
+
+def predict(folder: Path, images: Sequence[str], output: Path, threads: int | None = None) -> None:
+    """Classify image files.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder, `results/{dataset}/models/{model}/{repeat}`.
+    images : sequence of str
+        Files, folders (all files below them, except hidden ones) or patterns such as ``photos/*.png``.
+    output : Path
+        CSV with the columns path, class, ``p_<class>`` for each class, samples, model (a fingerprint of the model and
+        of how its verdicts are made) and error (why an image could not be used).
+    threads : int, optional
+        For reading and predicting; by default as many as the process has cores.
+
+    Raises
+    ------
+    UserError
+        If the folder holds no model, `output` exists, another model has begun it, or no image could be classified.
+    """
+    if output.exists():
+        raise UserError(f"{output}: exists; delete it or give another --output")
+    predictor = load_predictor(folder)
+    partial = output.with_name(f"{output.name}.partial")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    done = _continue(partial, predictor)
+    left_out = {output.resolve(), partial.resolve()}
+
+    def remaining() -> Iterator[Path]:
+        return (path for path in find_images(images) if _text(path) not in done and path.resolve() not in left_out)
+
+    # found twice instead of being kept, since there may be millions
+    total = sum(1 for _ in remaining())
+    if total + len(done) == 0:
+        raise UserError(f"{', '.join(images)}: no files in there")
+    if done:
+        log.info("%s: continued after %d images", partial, len(done))
+    failed, example = 0, ""
+    threads = threads or available_threads()
+    with partial.open("a", newline="", encoding="utf-8", buffering=1) as stream, threadpool_limits(threads):
+        writer = csv.writer(stream)
+        for verdict in track(predictor.predict(remaining(), threads), total, "images"):
+            writer.writerow(_row(verdict, predictor))
+            if verdict.error is not None:
+                failed += 1
+                example = example or f"{verdict.path}: {verdict.error}"
+    partial.replace(output)
+    classified = len(done) + total - failed
+    if classified == 0:
+        raise UserError(f"none of {total} files can be classified, see {output}; {example}")
+    log.info("%d images classified, %d files set aside: %s", classified, failed, output)
+
+
+def find_images(names: Sequence[str]) -> Iterator[Path]:
+    """Files that are named, lie below named folders or match named patterns, in the order of the names.
+
+    Raises
+    ------
+    UserError
+        If nothing matches a pattern.
+    """
+    for name in names:
+        path = Path(name)
+        paths = [path]
+        if not path.exists() and any(sign in name for sign in "*?["):
+            paths = [Path(match) for match in sorted(glob(name, recursive=True))]
+            if not paths:
+                raise UserError(f"{name}: no file matches")
+        for match in paths:
+            if match.is_dir():
+                yield from files_below(match)
+            else:
+                yield match
+
+
+def _header(predictor: Predictor) -> list[str]:
+    return ["path", "class", *(f"p_{name}" for name in predictor.description.classes), "samples", "model", "error"]
+
+
+def _row(verdict: Verdict, predictor: Predictor) -> list[object]:
+    classes = predictor.description.classes
+    probabilities = [verdict.probabilities.get(name, "") for name in classes]
+    facts = (verdict.samples, predictor.fingerprint, _in_one_line(verdict.error or ""))
+    return [_text(verdict.path), verdict.predicted or "", *probabilities, *facts]
+
+
+def _text(path: Path) -> str:
+    """A path as written to the table: valid UTF-8 in one line."""
+    return _in_one_line(escaped(path))
+
+
+def _in_one_line(text: str) -> str:
+    return text.replace("\r", "\\r").replace("\n", "\\n")
+
+
+def _continue(partial: Path, predictor: Predictor) -> set[str]:
+    """Start the table, or keep the images classified by an interrupted command; returns their paths as written.
+
+    A row that was cut off is dropped, and so are images with an error, which are tried again.
+    """
+    header = _header(predictor)
+    done = set()
+    partial.touch()
+    with (
+        tables.replacing(partial) as kept,
+        kept.open("w", newline="", encoding="utf-8") as stream,
+        partial.open(newline="", encoding="utf-8") as begun,
+    ):
+        writer = csv.DictWriter(stream, header)
+        writer.writeheader()
+        rows = csv.DictReader(line for line in begun if line.endswith("\n"))
+        for row in rows:
+            if rows.fieldnames != header or row["model"] != predictor.fingerprint:
+                raise UserError(f"{partial}: begun with another model; delete it or give another --output")
+            if not row["error"]:
+                writer.writerow(row)
+                done.add(row["path"])
+    return done
