@@ -43,6 +43,8 @@ def test_probabilities_that_are_too_extreme_or_too_cautious_are_called_so():
         "not be taken at face value. The log-odds it states are at least 1.6 times too large."
     )
     assert "above 1: its probabilities are too cautious" in slope_sentence("net", 2.0, 1.5, np.inf, "image")
+    assert slope_sentence("net", 0.0, 0.0, 0.0, "image").endswith("say nothing about which class is the true one.")
+    assert "any number of times too small" in slope_sentence("net", np.inf, np.inf, np.inf, "image")
 
 
 def test_what_is_not_shown_wrong_is_told_with_what_would_not_have_shown():

@@ -51,7 +51,8 @@ def split(
     roles = draw_splits(images, evaluation, classes if limited_by_class else [], seed)
     tables.write(roles, output, SPLITS)
     log_counts(roles)
-    log.info("%s", outlook(images, roles))
+    if limited_by_class:
+        log.info("%s", outlook(images, roles))
     never = never_tested(images, roles, evaluation)
     if len(never):
         log.warning(

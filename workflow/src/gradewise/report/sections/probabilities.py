@@ -146,15 +146,17 @@ def claim_sentence(model: str, claimed: float, right: Estimate, verdicts: int, a
 def slope_sentence(model: str, slope: float, low: float, high: float, unit: str) -> str:
     """Whether probabilities are too extreme or too cautious, or what may still be wrong with them."""
     measured = f"The calibration slope of {model} is {_slope(slope, low, high)}"
+    if high <= 0:
+        return f"{measured}: its probabilities say nothing about which class is the true one."
     if high < 1:
         return (
             f"{measured}, below 1: its probabilities are too extreme and should not be taken at face value. The "
             f"log-odds it states are at least {1 / high:.1f} times too large."
         )
     if low > 1:
+        factor = f"at least {low:.1f} times" if math.isfinite(low) else "any number of times"
         return (
-            f"{measured}, above 1: its probabilities are too cautious. The log-odds it states are at least {low:.1f} "
-            "times too small."
+            f"{measured}, above 1: its probabilities are too cautious. The log-odds it states are {factor} too small."
         )
     large = f"up to {1 / low:.1f} times too large" if low > 0 else "too large by any factor"
     small = f"up to {high:.1f} times too small" if math.isfinite(high) else "too small by any factor"
