@@ -124,8 +124,9 @@ def test_images_without_a_prediction_from_clues_are_not_compared_with_them(tmp_p
 def test_a_repeat_in_which_a_model_gave_one_answer_is_counted(tmp_path: Path) -> None:
     verdicts = verdicts_of({"a": coin(1, 0.9), "b": coin(2, 0.5)}, repeats=3)
     assert compared(verdicts, tmp_path)["collapsed"].tolist() == [0]
+    assert compared(verdicts, tmp_path, baselines=True)["collapsed"].tolist() == [0, 0, 0]
     verdicts.loc[(verdicts["model"] == "b") & (verdicts["repeat"] == 1), "predicted"] = "C"
-    assert compared(verdicts, tmp_path)["collapsed"].tolist() == [1]
+    assert compared(verdicts, tmp_path, baselines=True)["collapsed"].tolist() == [1, 0, 1]
 
 
 def test_standings_follow_the_metric_that_decides(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ knows only facts without content (clues). All differences are judged together by
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -153,7 +154,7 @@ def compare(
     rows = [
         described | {"first": first, "second": second, "baseline": second in baselines} | row
         for (first, second), row in zip(
-            pairs, compare_each(tested | baselines, pairs, design, chosen, matrix), strict=True
+            pairs, compare_each(tested, pairs, design, chosen, matrix, baselines), strict=True
         )
     ]
     tables.write(pd.DataFrame(rows, columns=COMPARISONS.names), output, COMPARISONS)
@@ -297,24 +298,29 @@ def compare_each(
     design: Design,
     metric: Metric,
     costs: np.ndarray | None = None,
+    baselines: Mapping[str, Tested] = MappingProxyType({}),
 ) -> list[dict[str, object]]:
     """Rows of `comparisons.parquet` without names: the pairs, judged together.
 
     Parameters
     ----------
     tested : dict of str to Tested
-        Of each model and baseline.
+        Of each model.
     pairs : sequence of tuple of str
     design : Design
     metric : Metric
     costs : ndarray, shape (k, k), optional
         Cost of each prediction.
+    baselines : mapping of str to Tested
+        What pairs may name beside models; a baseline that gives one answer is not counted as collapsed.
     """
 
     def statistic(confusion: np.ndarray) -> np.ndarray:
         return metric.overall(Counts(confusion, costs))
 
-    deletions = {name: delete_each(of_model.confusion, statistic) for name, of_model in tested.items()}
+    everything = {**tested, **baselines}
+    deletions = {name: delete_each(of_name.confusion, statistic) for name, of_name in everything.items()}
+    collapsed = {name: _collapsed(of_model) for name, of_model in tested.items()}
     reference = next(iter(tested.values())).confusion
     least, greatest = metric.limits(reference.shape[-1], costs)
     sizes = reference.sum(axis=(0, 2, 3))
@@ -324,7 +330,8 @@ def compare_each(
     ]
     rows = []
     for (first, second), judged, inferred in zip(pairs, differences, infer(differences), strict=True):
-        right, other = tested[first].right, tested[second].right
+        right, other = everything[first].right, everything[second].right
+        failed = [collapsed[name] for name in (first, second) if name in collapsed]
         rows.append(
             {
                 "difference": judged.value,
@@ -337,7 +344,7 @@ def compare_each(
                 "images": design.images,
                 "groups": design.groups,
                 "repeats": len(reference),
-                "collapsed": int(np.sum(_collapsed(tested[first]) | _collapsed(tested[second]))),
+                "collapsed": int(np.any(failed, axis=0).sum()),
                 "error_correlation": _phi(right, other),
             }
         )
