@@ -29,6 +29,7 @@ TOLD_ONCE = (
     "empty masks",
 )
 """Checks of which only the first finding is written out."""
+CLASSES_TOLD = 4
 
 
 def section(evidence: Evidence) -> Section:
@@ -105,14 +106,14 @@ def copies_in_words(evidence: Evidence) -> str:
 
 
 def _first_findings(audit: pd.DataFrame) -> list[str]:
-    """The first finding of some checks, and how many there are."""
+    """The first finding of some checks, and how many there are; of masks those of the first classes."""
     findings = []
     for check in TOLD_ONCE:
         texts = list(audit.loc[audit["check"] == check, "text"])
         if texts:
-            findings.append(
-                f"{texts[0][:1].upper()}{texts[0][1:]}{f' ({len(texts)} in all)' if len(texts) > 1 else ''}"
-            )
+            told = texts[: CLASSES_TOLD if check == "masks" else 1]
+            more = f" ({len(texts)} in all)" if len(texts) > len(told) else ""
+            findings.append("; ".join([f"{told[0][:1].upper()}{told[0][1:]}", *told[1:]]) + more)
     return findings
 
 
