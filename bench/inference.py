@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from simulated import SCHEMES, splits
+from simulated import roles, splits
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
@@ -128,13 +128,7 @@ class Cell:
         x, truth, group = self.draw(self.groups, signals, rng)
         called: list[list[np.ndarray]] = [[] for _ in signals]
         units, ratios = [], []
-        same = SCHEMES[self.scheme][0] == "same"
-        for repeat, part in enumerate(splits(self.scheme, self.groups, rng)):
-            test = np.isin(group, part)
-            train = ~test
-            if same:
-                left = np.setdiff1d(np.arange(self.groups), part)
-                train &= ~np.isin(group, rng.choice(left, max(1, self.groups // 14), replace=False))
+        for repeat, (_, train, test) in enumerate(roles(self.scheme, self.groups, group, rng)):
             ratios.append(test.sum() / train.sum())
             units.append((np.full(test.sum(), repeat), group[test], truth[test]))
             for place, features in enumerate(x):

@@ -7,6 +7,7 @@ informative features, so their true accuracies are equal.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,20 @@ def splits(scheme: str, groups: int, rng: np.random.Generator) -> list[np.ndarra
     if kind == "same":
         return [np.arange(size)] * repeats
     return [rng.permutation(groups)[:size] for _ in range(repeats)]
+
+
+def roles(
+    scheme: str, groups: int, group: np.ndarray, rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Tested groups, and which samples of the given groups are for training and for test, in each repeat."""
+    for part in splits(scheme, groups, rng):
+        test = np.isin(group, part)
+        train = ~test
+        if SCHEMES[scheme][0] == "same":
+            # The test images are fixed; in each repeat a tenth of the training groups is drawn for validation.
+            others = np.setdiff1d(np.arange(groups), part)
+            train &= ~np.isin(group, rng.choice(others, max(1, groups // 14), replace=False))
+        yield part, train, test
 
 
 def outcomes(
@@ -107,19 +122,11 @@ class Trained:
     def run(self, scheme: str, rng: np.random.Generator) -> tuple[list[Totals], list[Totals], Design, Tested, Tested]:
         """Fit and test both models on every split of one dataset."""
         x, truth, group = self.draw(self.groups, rng)
-        parts = splits(scheme, self.groups, rng)
-        same = scheme == "5 x same test"
         totals: tuple[list[Totals], list[Totals]] = ([], [])
         counts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
         right: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
         ratios, tested_groups = [], set()
-        for part in parts:
-            test = np.isin(group, part)
-            train = ~test
-            if same:
-                # The test images are fixed; in each repeat a tenth of the training groups is drawn for validation.
-                others = np.setdiff1d(np.arange(self.groups), part)
-                train &= ~np.isin(group, rng.choice(others, max(1, self.groups // 14), replace=False))
+        for part, train, test in roles(scheme, self.groups, group, rng):
             ratios.append(test.sum() / train.sum())
             tested_groups |= set(part.tolist())
             for model, half in enumerate(self.halves()):
