@@ -11,7 +11,6 @@ from scipy import stats
 
 from gradewise.evaluation.inference import (
     LEAST_GROUPS,
-    POWER,
     UNKNOWN,
     Difference,
     adjust,
@@ -21,6 +20,7 @@ from gradewise.evaluation.inference import (
     judge,
 )
 from gradewise.evaluation.intervals import Deletions, Spread, delete_each, spread
+from gradewise.images.foresight import POWER
 
 
 def one(value: float, changes: np.ndarray, error: float = 0.1, freedom: float = 12.0) -> Difference:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from gradewise.images.foresight import POWER
+
 DRAWS = 1999
-POWER = 0.8
 
 
 @dataclass(frozen=True)

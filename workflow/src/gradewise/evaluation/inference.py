@@ -16,14 +16,13 @@ import numpy as np
 from scipy import stats
 
 from gradewise.evaluation.intervals import LEVEL, Deletions, Spread, effective, spread
+from gradewise.images.foresight import POWER
 
 LEAST_GROUPS = 5
 """Tested groups from which models are compared: fewer do not tell a standard error."""
 
 FEW_GROUPS = 10
 """Tested groups below which a comparison is read with care."""
-
-POWER = 0.8
 
 SIGNIFICANT = 1 - LEVEL
 """Adjusted p values below this show a difference."""

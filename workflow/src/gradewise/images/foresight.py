@@ -15,6 +15,7 @@ ACCURACY = 0.8
 """Assumed accuracy, for the width of its interval."""
 
 POWER = 0.8
+"""With which differences are called detectable, here and after the test."""
 LEVEL = 0.95
 MOST_GROUPS = 100_000
 

@@ -15,9 +15,9 @@ import pandas as pd
 
 from gradewise import tables
 from gradewise.config.views import View
-from gradewise.evaluation.inference import POWER
 from gradewise.evaluation.recommendation import ClueExplains, FewGroups
 from gradewise.evaluation.subgroups import LEAST_IMAGES
+from gradewise.images.foresight import POWER
 from gradewise.report import metric_names, numbers, sentences
 from gradewise.report.blocks import Column, Section, Table
 from gradewise.report.evidence import Evidence, recorded
