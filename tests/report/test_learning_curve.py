@@ -99,3 +99,10 @@ def test_the_page_holds_the_curve_and_its_tables(make_fibres):
     assert list(pd.read_csv(results.assets / "learning-curve.csv")["share"]) == [0.25, 0.5, 1.0, 2.0]
     assert (results.assets / "learning-curve.svg").exists()
     assert (results.assets / "extrapolations.csv").exists()
+    assert "inverse power law" in results.html
+    bare = curve().assign(fitted=np.nan, fitted_low=np.nan, fitted_high=np.nan)
+    results.write(learning_curve=bare, extrapolations=outlook(UNFITTED))
+    results.report()
+    assert list(pd.read_csv(results.assets / "learning-curve.csv")["share"]) == [0.25, 0.5, 1.0]
+    assert "inverse power law" not in results.html
+    assert "fitted curve with its" not in results.html

@@ -25,7 +25,7 @@ def section(evidence: Evidence) -> Section | None:
     curve_table = Table(
         "learning-curve",
         "Image-level accuracy on test by size of the training set, with 95 % intervals",
-        curve.loc[curve["accuracy"].notna() | (curve["share"] == 2)].reset_index(drop=True),
+        curve.loc[curve["accuracy"].notna() | ((curve["share"] == 2) & curve["fitted"].notna())].reset_index(drop=True),
         (
             Column.name("Model", "model"),
             Column("Share", "share", numbers.whole_percent),
@@ -38,7 +38,7 @@ def section(evidence: Evidence) -> Section | None:
     needed = ("groups_for_a_point", "groups_for_a_point_low", "groups_for_a_point_high")
     outlook_table = Table(
         "extrapolations",
-        "What the fitted curves say; gains in percentage points, with 95 % intervals",
+        "What the curves say; gains in percentage points, with 95 % intervals",
         outlook.reset_index(drop=True),
         (
             Column.name("Model", "model"),
@@ -54,6 +54,7 @@ def section(evidence: Evidence) -> Section | None:
         "Would more images help?",
         contents={
             "findings": [_finding(row) for row in outlook.itertuples(index=False)],
+            "fitted": bool(curve["fitted"].notna().any()),
             "draws": DRAWS,
             "single": bool((outlook["repeats"] == 1).all()),
             "shown": [_figure(evidence, curve), curve_table, outlook_table],
@@ -122,15 +123,20 @@ def _figure(evidence: Evidence, curve: pd.DataFrame) -> Figure:
             curves.Curve(beyond["groups"], beyond["fitted"], replace(style, line=(0, (4, 3)))),
             curves.marks(measured["groups"], measured["accuracy"], *ends, style, size=7),
         ]
-        x = curves.Axis("Training groups", ticks=[*measured["groups"], 2 * most])
+        fitted = bool(rows["fitted"].notna().any())
+        x = curves.Axis("Training groups", ticks=[*measured["groups"], *([2 * most] if fitted else [])])
         y = curves.Axis("" if panels else "Image-level accuracy on test [%]", share=True)
-        panels.append(curves.Panel(drawn, x, y, model, dashed=most))
+        panels.append(curves.Panel(drawn, x, y, model, dashed=most if fitted else None))
         points = (f"{row.groups:.0f} groups {numbers.percent(row.accuracy)}" for row in measured.itertuples())
         accuracies.append(f"{model}: {', '.join(points)}")
+    caption = "Measured accuracy with 95 % intervals"
+    if curve["fitted"].notna().any():
+        caption += (
+            ", and the fitted curve with its 95 % band; dashed beyond the training groups at hand (vertical line)"
+        )
     return Figure(
         "learning-curve",
-        "Measured accuracy with 95 % intervals, and the fitted curve with its 95 % band; dashed beyond the training "
-        "groups at hand (vertical line).",
+        f"{caption}.",
         f"Learning curves. {'; '.join(accuracies)}.",
         curves.draw(panels, across=len(panels), height=2.8, shared=True),
     )
