@@ -13,6 +13,7 @@ import pytest
 
 from gradewise import tables
 from gradewise.command import UserError
+from gradewise.evaluation.schemas import METRICS
 from gradewise.report.index import index
 
 pytestmark = pytest.mark.slow
@@ -234,6 +235,15 @@ def test_hostile_names_and_labels_are_shown_not_obeyed(make_grades):
     assert not elements.named("script", "b")
     assert "<script>alert(" in text_of(results)
     assert "<b>ripe</b>" in elements.cells
+
+
+def test_a_metric_that_is_best_in_between_is_not_said_to_be_better_where_it_is_higher(make_fibres):
+    results = make_fibres(models=("forest-d4",))
+    rows = tables.read(results.results.table("metrics"))
+    slope = rows.loc[(rows["metric"] == "calibration_error")].assign(metric="calibration_slope")
+    tables.write(pd.concat([rows, slope], ignore_index=True), results.results.table("metrics"), METRICS)
+    results.report()
+    assert "The calibration slope is best at 1. For all other metrics higher is better." in text_of(results)
 
 
 def test_one_model_with_null_metrics_and_nothing_set_aside(bare):

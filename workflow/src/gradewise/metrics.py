@@ -103,6 +103,8 @@ class Metric:
     unit : {"share", "score", "amount"}
         A share is written in per cent, a score with three decimals, an amount in the user's own unit.
     lower_is_better : bool
+    best : float or None
+        The value that is best, where that is neither the smallest nor the largest.
     bounds : tuple of float, or callable
         Smallest and largest value, or a function that computes them from the number of classes and the costs.
     rests_on : {"verdicts", "probabilities"}
@@ -133,6 +135,7 @@ class Metric:
     measure: Callable[[Counts], np.ndarray] | None
     unit: Literal["share", "score", "amount"] = "score"
     lower_is_better: bool = False
+    best: float | None = None
     bounds: tuple[float, float] | Callable[[int, np.ndarray | None], tuple[float, float]] = (0.0, 1.0)
     rests_on: Literal["verdicts", "probabilities"] = "verdicts"
     needs: Literal["grades", "costs"] | None = None
@@ -397,6 +400,7 @@ METRICS: dict[str, Metric] = {
             "calibration_slope",
             "Calibration slope",
             None,
+            best=1.0,
             rests_on="probabilities",
         ),
         Metric(

@@ -37,6 +37,11 @@ def section(evidence: Evidence) -> Section:
             "figures": figures,
             "tables": [table for table in tables if len(table.data)],
             "undefined": any(evidence.estimates(level)["value"].isna().any() for level in evidence.levels),
+            "best": [
+                (metric_names.in_words(metric), f"{METRICS[metric].best:g}")
+                for metric in shown
+                if METRICS[metric].best is not None
+            ],
             "inverse": [metric_names.name(metric) for metric in shown if metric_names.lower_is_better(metric)],
             "explanations": metric_names.explained(shown),
             "verdicts": _verdicts(evidence.settings),
