@@ -11,7 +11,7 @@ import pytest
 
 from gradewise import locks
 from gradewise.command import UserError
-from gradewise.locks import locked
+from gradewise.locks import locked, writing
 
 HOLDER = """
 import sys, time
@@ -105,3 +105,37 @@ def test_the_lock_is_removed_when_the_work_fails(tmp_path):
     with pytest.raises(ZeroDivisionError), locked(tmp_path):
         print(1 // 0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_finds_a_file_being_written_here_stops_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "WAIT", 1000)
+    with writing(tmp_path / "new/out.csv"):
+        with writing(tmp_path / "new/other.csv"):
+            pass
+        with (
+            pytest.raises(UserError, match=f"out.csv: process {os.getpid()} on .* is writing this file"),
+            writing(tmp_path / "new/out.csv"),
+        ):
+            pass
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_who_finds_a_file_being_written_elsewhere_stops_when_the_writer_shows_life(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "WAIT", 1000)
+    file = lock_of_another_host(tmp_path).rename(tmp_path / ".out.csv.lock")
+    finished = threading.Event()
+    heart = threading.Thread(target=locks._touch_until, args=(finished, file, file.read_text()))
+    heart.start()
+    try:
+        with pytest.raises(UserError, match="process 41 on node7 is writing"), writing(tmp_path / "out.csv"):
+            pass
+    finally:
+        finished.set()
+        heart.join()
+
+
+def test_a_file_whose_writer_elsewhere_shows_no_life_is_taken_over(tmp_path):
+    lock_of_another_host(tmp_path).rename(tmp_path / ".out.csv.lock")
+    start = time.monotonic()
+    with writing(tmp_path / "out.csv"):
+        assert time.monotonic() - start >= locks.WAIT

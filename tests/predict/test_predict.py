@@ -12,6 +12,7 @@ from PIL import Image
 from gradewise import tables
 from gradewise.command import UserError
 from gradewise.config.aggregation import Top
+from gradewise.locks import writing
 from gradewise.predict import predict_files
 from gradewise.predict.predict import find_images, predict
 from gradewise.verdicts import gather, reclassify
@@ -194,6 +195,33 @@ def test_file_names_of_any_kind_stay_in_one_row(run, tmp_path):
     shown = ["a,b.png", "two\\nlines.png", "é.png", "\\udcff.png"]
     assert list(written.index) == [str(tmp_path / name) for name in shown[: len(names)]]
     assert written["p_good"].nunique() == 1
+
+
+def test_no_path_is_taken_for_a_formula_and_the_command_still_continues(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ["=1+2.png", "+a.png", "a=b.png"]
+    for name in names:
+        shutil.copy("photos/00.png", name)
+    (tmp_path / "+empty.png").touch()
+    images = [*names, "+empty.png"]
+    predict(run, images, tmp_path / "out.csv")
+    written = read(tmp_path / "out.csv")
+    assert list(written.index) == ["'=1+2.png", "'+a.png", "a=b.png", "'+empty.png"]
+    (tmp_path / "out.csv").rename("out.csv.partial")
+    shutil.copy("photos/00.png", "+empty.png")
+    predict(run, images, tmp_path / "out.csv")
+    continued = read(tmp_path / "out.csv")
+    assert list(continued.index) == list(written.index)
+    assert (continued["error"] == "").all()
+
+
+def test_a_second_command_for_the_same_table_stops_and_leaves_it_to_the_first(run, tmp_path):
+    photos, output = tmp_path / "photos", tmp_path / "new/out.csv"
+    with writing(output), pytest.raises(UserError, match=r"out.csv: process \d+ on .* is writing this file; wait for"):
+        predict(run, [str(photos)], output)
+    assert list(output.parent.iterdir()) == []
+    predict(run, [str(photos)], output)
+    assert list(output.parent.iterdir()) == [output]
 
 
 def test_a_model_that_was_trained_on_other_samples_is_refused(run, tmp_path):

@@ -1,6 +1,8 @@
-"""Keeps two processes from working in one folder: Snakemake was killed, its jobs live on, and it is started again.
+"""Keeps two processes from working in one folder or writing one file.
 
-The lock is a file that exists as long as a process works in the folder, and names it. It is not a lock of the operating
+Snakemake was killed, its jobs live on, and it is started again; or a command is given twice.
+
+The lock is a file that exists as long as a process works, and names it. It is not a lock of the operating
 system (`flock`, `fcntl`): on network file systems these depend on server and mount options, where some are refused and
 others granted on two nodes at once, and they do not tell who holds them. Creating a file only if there is none is
 atomic on local disks and on NFS. But such a file outlives a process that is killed. If that process ran here, its
@@ -25,7 +27,7 @@ from gradewise.command import UserError
 from gradewise.processes import is_running, partial_file, place, start_time
 
 WAIT, BEAT, PAUSE = 60.0, 10.0, 0.5
-"""How long to wait for a folder, how often its holder touches the lock, and how often those who wait look [s]."""
+"""How long to wait for a lock, how often its holder touches it, and how often those who wait look [s]."""
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +50,32 @@ def locked(folder: Path) -> Iterator[None]:
         If another process still works there after `WAIT` seconds.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / ".lock"
+    advice = (
+        "is working in this folder, perhaps a job of a run of Snakemake that was killed; wait for it or end it, and "
+        "run the workflow again"
+    )
+    with _holding(folder / ".lock", folder, WAIT, advice):
+        yield
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Write a file, whose folder is created if necessary, while no other process does.
+
+    Raises
+    ------
+    UserError
+        As soon as it is clear that another process is writing it: at once, or after `BEAT` seconds on another host.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _holding(path.with_name(f".{path.name}.lock"), path, 0, "is writing this file; wait for it or end it"):
+        yield
+
+
+@contextmanager
+def _holding(file: Path, subject: Path, patience: float, advice: str) -> Iterator[None]:
     own = json.dumps(asdict(_Holder(socket.gethostname(), os.getpid(), place(), start_time(os.getpid()))))
-    _acquire(file, own)
+    _acquire(file, own, subject, patience, advice)
     finished = threading.Event()
     heart = threading.Thread(target=_touch_until, args=(finished, file, own), daemon=True)
     heart.start()
@@ -63,7 +88,7 @@ def locked(folder: Path) -> Iterator[None]:
             file.unlink(missing_ok=True)
 
 
-def _acquire(file: Path, own: str) -> None:
+def _acquire(file: Path, own: str, subject: Path, patience: float, advice: str) -> None:
     start = last_change = time.monotonic()
     seen = _read(file)
     while not _create(file, own):
@@ -74,17 +99,16 @@ def _acquire(file: Path, own: str) -> None:
         text, _ = state
         holder = _parse(text)
         if holder is not None and holder.place == place():
-            abandoned = not is_running(holder.pid, holder.started)
+            working = is_running(holder.pid, holder.started)
+            abandoned = not working
         else:
+            working = holder is not None and last_change > start
             abandoned = now - last_change >= WAIT
         if abandoned:
-            log.warning("%s: taking over from %s, which has ended", file.parent, _describe(holder))
+            log.warning("%s: taking over from %s, which has ended", subject, _describe(holder))
             _remove(file, text)
-        elif now - start >= WAIT:
-            raise UserError(
-                f"{file.parent}: {_describe(holder)} is working in this folder, perhaps a job of a run of "
-                "Snakemake that was killed; wait for it or end it, and run the workflow again"
-            )
+        elif working and now - start >= patience:
+            raise UserError(f"{subject}: {_describe(holder)} {advice}")
         else:
             time.sleep(PAUSE)
 

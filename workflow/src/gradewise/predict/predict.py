@@ -18,8 +18,10 @@ from gradewise import tables
 from gradewise.command import UserError
 from gradewise.images.decode import escaped
 from gradewise.images.listing import files_below
+from gradewise.locks import writing
 from gradewise.predict.predictor import Predictor, Verdict, available_threads, load_predictor
 from gradewise.progress import track
+from gradewise.spreadsheets import without_formula
 
 log = logging.getLogger(__name__)
 
@@ -35,20 +37,26 @@ def predict(folder: Path, images: Sequence[str], output: Path, threads: int | No
         Files, folders (all files below them, except hidden ones) or patterns such as ``photos/*.png``.
     output : Path
         CSV with the columns path, class, ``p_<class>`` for each class, samples, model (a fingerprint of the model and
-        of how its verdicts are made) and error (why an image could not be used).
+        of how its verdicts are made) and error (why an image could not be used). A text that spreadsheets would take
+        for a formula has an apostrophe before it.
     threads : int, optional
         For reading and predicting; by default as many as the process has cores.
 
     Raises
     ------
     UserError
-        If the folder holds no model, `output` exists, another model has begun it, or no image could be classified.
+        If the folder holds no model, `output` exists, another model has begun it, another command is writing it, or no
+        image could be classified.
     """
+    with writing(output):
+        _predict(folder, images, output, threads or available_threads())
+
+
+def _predict(folder: Path, images: Sequence[str], output: Path, threads: int) -> None:
     if output.exists():
         raise UserError(f"{output}: exists; delete it or give another --output")
     predictor = load_predictor(folder)
     partial = output.with_name(f"{output.name}.partial")
-    output.parent.mkdir(parents=True, exist_ok=True)
     done = _continue(partial, predictor)
     left_out = {output.resolve(), partial.resolve()}
 
@@ -62,7 +70,6 @@ def predict(folder: Path, images: Sequence[str], output: Path, threads: int | No
     if done:
         log.info("%s: continued after %d images", partial, len(done))
     failed, example = 0, ""
-    threads = threads or available_threads()
     with partial.open("a", newline="", encoding="utf-8", buffering=1) as stream, threadpool_limits(threads):
         writer = csv.writer(stream)
         for verdict in track(predictor.predict(remaining(), threads), total, "images"):
@@ -106,17 +113,18 @@ def _header(predictor: Predictor) -> list[str]:
 def _row(verdict: Verdict, predictor: Predictor) -> list[object]:
     classes = predictor.description.classes
     probabilities = [verdict.probabilities.get(name, "") for name in classes]
-    facts = (verdict.samples, predictor.fingerprint, _in_one_line(verdict.error or ""))
-    return [_text(verdict.path), verdict.predicted or "", *probabilities, *facts]
+    facts = (verdict.samples, predictor.fingerprint, _cell(verdict.error or ""))
+    return [_text(verdict.path), _cell(verdict.predicted or ""), *probabilities, *facts]
 
 
 def _text(path: Path) -> str:
-    """A path as written to the table: valid UTF-8 in one line."""
-    return _in_one_line(escaped(path))
+    """A path as written to the table, in valid UTF-8."""
+    return _cell(escaped(path))
 
 
-def _in_one_line(text: str) -> str:
-    return text.replace("\r", "\\r").replace("\n", "\\n")
+def _cell(text: str) -> str:
+    """A text in one line that no spreadsheet takes for a formula."""
+    return without_formula(text.replace("\r", "\\r").replace("\n", "\\n"))
 
 
 def _continue(partial: Path, predictor: Predictor) -> set[str]:

@@ -16,6 +16,7 @@ from gradewise import tables
 from gradewise.report import pictures
 from gradewise.report.blocks import Figure, Gallery, Section, Table
 from gradewise.report.evidence import Evidence
+from gradewise.spreadsheets import without_formula
 
 
 def render(template: str, output: Path, **content: Any) -> None:
@@ -86,23 +87,16 @@ def write_assets(sections: Sequence[Section], assets: Path) -> None:
 def to_csv(data: pd.DataFrame) -> bytes:
     """A table as CSV for spreadsheets, in which no text is taken for a formula.
 
-    Names of images and classes come from users' files. A text that begins like a formula gets an apostrophe before it,
-    which spreadsheets do not show; numbers stay as they are.
+    Names of images and classes come from users' files; see `without_formula`.
     """
     texts = data.select_dtypes(["object", "string", "category"]).columns
-    safe = data.assign(**{str(name): data[name].map(_without_formula) for name in texts})
-    text: str = safe.rename(columns=_without_formula).to_csv(index=False, lineterminator="\n")
+    safe = data.assign(**{str(name): data[name].map(_safe) for name in texts})
+    text: str = safe.rename(columns=_safe).to_csv(index=False, lineterminator="\n")
     return text.encode()
 
 
-def _without_formula(cell: object) -> object:
-    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return cell
-    try:
-        float(cell)
-    except ValueError:
-        return f"'{cell}"
-    return cell
+def _safe(cell: object) -> object:
+    return without_formula(cell) if isinstance(cell, str) else cell
 
 
 def relative(target: Path, page: Path) -> str:
