@@ -40,15 +40,17 @@ def test_the_embedded_example_plans_under_every_profile(snakemake, planned, tmp_
     assert jobs["report"] == len(config.datasets)
 
 
-def test_no_retry_requests_more_of_a_cluster_than_the_profile_says(snakemake, tmp_path):
+def test_no_job_requests_more_of_a_cluster_than_the_profile_grants(snakemake, tmp_path):
     profile = ROOT / "profiles/slurm"
-    most = yaml.safe_load((profile / "config.yaml").read_text())["resources"]
-    arguments = ["-n", "--directory", tmp_path, "--configfile", ROOT / "tests/workflow/small.yaml"]
-    shown = snakemake(*arguments, "--workflow-profile", profile, "--attempt", 1000).stdout
-    for resource, bound in most.items():
+    settings = yaml.safe_load((profile / "config.yaml").read_text())
+    arguments = ["-n", "--cores", 999, "--directory", tmp_path, "--configfile", ROOT / "tests/workflow/small.yaml"]
+    excess = ["--set-threads", "train_cnn=999", "--set-resources", "train_cnn:gpu=99", "--attempt", 1000]
+    shown = snakemake(*arguments, "--workflow-profile", profile, *excess).stdout
+    for resource, most in settings["resources"].items():
         # of the jobs without input; a dry run does not know the others' yet
         requested = re.findall(rf"^    resources: .*\b{resource}=(\d+)", shown, flags=re.M)
-        assert max(map(int, requested)) == bound
+        assert max(map(int, requested)) == most
+    assert max(map(int, re.findall(r"^    threads: (\d+)", shown, flags=re.M))) == settings["max-threads"]
 
 
 PUBLISHED = [ROOT / "studies/nanofibre.yaml", ROOT / "studies/mango.yaml"]
