@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
+import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save
 from torch import nn
 
 from gradewise.families.cnn.checkpoint import optimiser_tensors, read_checkpoint, restore_optimiser, write_checkpoint
@@ -32,12 +37,47 @@ def test_a_checkpoint_of_other_settings_is_passed_over(tmp_path: Path) -> None:
     assert read_checkpoint(tmp_path / "c", "mine") is None
 
 
-def test_a_damaged_checkpoint_is_told_and_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    write_checkpoint(tmp_path / "c", "mine", {"network": {"a": torch.rand(50)}}, {})
-    (tmp_path / "c").write_bytes((tmp_path / "c").read_bytes()[:-20])
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def holes(path: Path) -> None:
+    """Claim 16 GiB of numbers, none of which was ever written."""
+    header = json.dumps({"network/a": {"dtype": "F32", "shape": [2**32], "data_offsets": [0, 2**34]}}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    os.truncate(path, 8 + len(header) + 2**34)
+
+
+def replace(old: bytes, new: bytes) -> Callable[[Path], None]:
+    def alter(path: Path) -> None:
+        content = path.read_bytes()
+        assert len(old) == len(new), "a header has a fixed length"
+        assert old in content
+        path.write_bytes(content.replace(old, new))
+
+    return alter
+
+
+DAMAGES = {
+    "cut": cut,
+    "a number changed": replace(struct.pack("<f", 0.1), struct.pack("<f", 0.2)),
+    "holes": holes,
+    "no metadata": lambda path: path.write_bytes(save({"network/a": torch.rand(3)})),
+    "no state": lambda path: path.write_bytes(save({"network/a": torch.rand(3)}, {"gradewise": "{}"})),
+    "no JSON": replace(rb"{\"fingerprint", rb"{\"fingerprin,"),
+    "a key renamed": replace(b"iteration", b"iterative"),
+    "a shape changed": replace(b"[2,2]", b"[4,1]"),
+    "a tensor renamed": replace(b"network/a", b"networka/"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_damaged_checkpoint_is_told_and_passed_over(damage, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_checkpoint(tmp_path / "c", "mine", {"network": {"a": torch.full((2, 2), 0.1)}}, {"iteration": 3})
+    damage(tmp_path / "c")
     with caplog.at_level(logging.WARNING):
         assert read_checkpoint(tmp_path / "c", "mine") is None
-    assert "cannot be read" in caplog.text
+    assert [record.getMessage().startswith(f"{tmp_path / 'c'} cannot be read (") for record in caplog.records] == [True]
 
 
 @pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam])

@@ -205,6 +205,18 @@ def cut(file: str) -> Callable[[Path], None]:
     return alter
 
 
+def mostly_holes(file: str, tensor: str, kind: str, length: int) -> Callable[[Path], None]:
+    """A file whose header claims a tensor of a length, none of which was ever written."""
+
+    def alter(folder: Path) -> None:
+        size = length * int(kind[1:]) // 8
+        header = json.dumps({tensor: {"dtype": kind, "shape": [length], "data_offsets": [0, size]}}).encode()
+        (folder / file).write_bytes(len(header).to_bytes(8, "little") + header)
+        os.truncate(folder / file, 8 + len(header) + size)
+
+    return alter
+
+
 def pipe(folder: Path) -> None:
     (folder / "model.json").unlink()
     os.mkfifo(folder / "model.json")
@@ -246,6 +258,18 @@ CASES = {
         edit_tensors("pixels.safetensors", lambda t: put({"nodes": t}, "kept", 10**6, -1)),
         r"pixels\.safetensors: kept is not a selection of 64 values",
     ),
+    "selected-holes": (
+        "selected",
+        mostly_holes("pixels.safetensors", "kept", "I64", 2**27),
+        r"pixels\.safetensors: .*claims 10737\d+ bytes, of which \d+ were ever written",
+    ),
+    "selected-beyond-memory": (
+        "selected",
+        mostly_holes("pixels.safetensors", "kept", "I64", 2**40),
+        r"pixels\.safetensors: .*more than the memory of this machine",
+    ),
+    "svm-holes": ("svm", mostly_holes("pca.safetensors", "mean", "F32", 2**28), r"pca\.safetensors: .*ever written"),
+    "cnn-holes": ("cnn", mostly_holes("model.safetensors", "a", "F32", 2**28), r"model\.safetensors: .*ever written"),
     "selected-type": (
         "selected",
         edit_tensors("pixels.safetensors", lambda t: t.update(kept=t["kept"].astype(np.float32))),

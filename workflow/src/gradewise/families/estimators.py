@@ -18,16 +18,13 @@ import numpy as np
 import skops.io
 
 from gradewise import tables
-from gradewise.families.stored import parse_json, reading, refuse, require
+from gradewise.families.stored import LARGEST_RATIO, parse_json, reading, refuse, require
 
 SCHEMA = "schema.json"
 """The file in the archive that describes the estimator; all others are arrays."""
 
 LARGEST_SCHEMA = 2**28
 """Bytes; a tree takes some 20 kB."""
-
-LARGEST_RATIO = 100
-"""Unpacked by packed size. Models reach 30, blanks 1000."""
 
 LOADERS = {"ObjectNode", "DictNode", "ListNode", "TupleNode", "JsonNode", "TypeNode", "NdArrayNode", "TreeNode"}
 """What skops may build: plain values, arrays, estimators and trees, but no functions."""

@@ -7,11 +7,12 @@ used, and every failure is one `UserError` that names the file.
 from __future__ import annotations
 
 import json
+import os
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, Protocol, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -22,6 +23,9 @@ from gradewise.command import UserError
 
 LARGEST_JSON = 2**24
 """Bytes of a record beside a model; real ones have a few thousand."""
+
+LARGEST_RATIO = 100
+"""Size of a file by what it takes on disk, or of what it unpacks to by its own size. Models reach 30, blanks 1000."""
 
 FAILURES = (
     ArithmeticError,
@@ -42,6 +46,26 @@ FAILURES = (
 Record = TypeVar("Record", bound=BaseModel)
 Tensors = Mapping[str, tuple[str, tuple[int | None, ...]]]
 """Type, such as F32, and shape of each tensor of a file; None: any length from 1."""
+
+
+class Stored(Protocol):
+    """An open safetensors file, which has no types of its own."""
+
+    def metadata(self) -> dict[str, str] | None:
+        """Texts beside the tensors."""
+        ...
+
+    def keys(self) -> list[str]:
+        """Names of the tensors."""
+        ...
+
+    def get_slice(self, name: str) -> Any:
+        """A tensor of which only type and shape have been read."""
+        ...
+
+    def get_tensor(self, name: str) -> Any:
+        """A tensor of the framework."""
+        ...
 
 
 def _distinct(classes: list[str]) -> list[str]:
@@ -140,7 +164,30 @@ def read_record(path: Path, kind: type[Record]) -> Record:
         return kind.model_validate(content)
 
 
-def check_tensors(path: Path, stored: safe_open, expected: Tensors) -> None:
+@contextmanager
+def open_tensors(path: Path, framework: str) -> Iterator[Stored]:
+    """Open a safetensors file whose tensors fit into memory and take room on disk, as those of a model do.
+
+    A file may claim any size without having it: what was never written to it reads as zeros.
+
+    Raises
+    ------
+    ValueError
+        If it is larger than the memory of this machine, or nearly all of it was never written.
+    """
+    status = path.stat()
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if status.st_size > memory:
+        raise ValueError(f"{status.st_size} bytes, more than the memory of this machine, {memory} bytes")
+    # a few file systems do not count blocks
+    on_disk = 512 * status.st_blocks or status.st_size
+    if status.st_size > LARGEST_RATIO * on_disk:
+        raise ValueError(f"claims {status.st_size} bytes, of which {on_disk} were ever written")
+    with safe_open(path, framework=framework) as stored:
+        yield stored
+
+
+def check_tensors(path: Path, stored: Stored, expected: Tensors) -> None:
     """Check names, types and shapes of the tensors of an open safetensors file before they are read.
 
     Raises
@@ -148,12 +195,12 @@ def check_tensors(path: Path, stored: safe_open, expected: Tensors) -> None:
     UserError
         If a tensor is missing, unexpected, or has another type or shape.
     """
-    names = set(stored.keys())  # type: ignore[no-untyped-call]
+    names = set(stored.keys())
     missing, unknown = sorted(expected.keys() - names), sorted(names - expected.keys())
     require(not missing, path, f"lacks the tensors {', '.join(missing[:5])}")
     require(not unknown, path, f"has the unknown tensors {', '.join(unknown[:5])}")
     for name, (kind, shape) in expected.items():
-        header = stored.get_slice(name)  # type: ignore[no-untyped-call]
+        header = stored.get_slice(name)
         actual = tuple(header.get_shape())
         fits = len(actual) == len(shape) and all(
             length >= 1 if needed is None else length == needed for length, needed in zip(actual, shape, strict=True)
@@ -173,7 +220,7 @@ def read_tensors(path: Path, expected: Tensors) -> dict[str, np.ndarray]:
     UserError
         If they do not fit what is expected, or numbers are not finite.
     """
-    with reading(path), safe_open(path, framework="numpy") as stored:
+    with reading(path), open_tensors(path, "numpy") as stored:
         check_tensors(path, stored, expected)
         tensors = {name: stored.get_tensor(name) for name in expected}
     for name, values in tensors.items():
@@ -189,7 +236,7 @@ def read_metadata(path: Path) -> Any:
     UserError
         If there is none.
     """
-    with reading(path), safe_open(path, framework="numpy") as stored:
+    with reading(path), open_tensors(path, "numpy") as stored:
         text = (stored.metadata() or {})["gradewise"]
         require(len(text) <= LARGEST_JSON, path, "its metadata are too large")
         return parse_json(text)

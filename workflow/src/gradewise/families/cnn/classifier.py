@@ -14,7 +14,6 @@ from typing import Annotated
 import numpy as np
 import torch
 from pydantic import Field, FiniteFloat
-from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -24,7 +23,7 @@ from gradewise.families.classifier import check_pixels
 from gradewise.families.cnn.convnet import ConvNet
 from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.run import write_json
-from gradewise.families.stored import Classes, SampleShape, check_tensors, read_record, reading, require
+from gradewise.families.stored import Classes, SampleShape, check_tensors, open_tensors, read_record, reading, require
 
 BATCH_PIXELS = {"cpu": 2**18, "cuda": 2**22}
 """Pixels predicted at once; on the CPU as many as fit its caches (16 samples of 128 x 128)."""
@@ -153,7 +152,7 @@ def load_cnn(directory: Path) -> CnnClassifier:
 
 def _read_network(path: Path, record: _Record) -> ConvNet:
     settings = record.settings
-    with reading(path), safe_open(path, framework="pt") as stored:
+    with reading(path), open_tensors(path, "pt") as stored:
         layers = len(settings.channels) * settings.convolutions + len(settings.dense)
         require(layers < len(stored.keys()), path, f"has {len(stored.keys())} tensors, too few for {layers} layers")
         # On this device tensors have shapes but take no memory, so that no layer is larger than what the file holds.
