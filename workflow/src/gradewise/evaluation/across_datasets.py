@@ -15,10 +15,10 @@ from pydantic import Field
 from scipy import optimize, stats
 
 from gradewise.evaluation.estimates import Estimate, known
-from gradewise.evaluation.intervals import LEVEL
 from gradewise.evaluation.measured import Measured
 from gradewise.evaluation.recommendation import Record
 from gradewise.families.registry import RESERVED
+from gradewise.images.foresight import LEVEL
 from gradewise.metrics import METRICS
 from gradewise.verdicts import Level
 

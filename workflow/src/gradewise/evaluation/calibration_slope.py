@@ -13,7 +13,7 @@ from scipy import stats
 from scipy.special import log_softmax
 
 from gradewise.evaluation.estimates import Estimate
-from gradewise.evaluation.intervals import LEVEL
+from gradewise.images.foresight import LEVEL
 
 SLOPES = np.concatenate([[0.0], np.geomspace(1 / 16, 16, 257)])
 """Slopes tried. At 0 probabilities say nothing; steps are of 2 %, and 1 is among them."""

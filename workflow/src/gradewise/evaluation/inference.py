@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from gradewise.evaluation.intervals import LEVEL, Deletions, Spread, effective, spread
-from gradewise.images.foresight import POWER
+from gradewise.evaluation.intervals import Deletions, Spread, effective, spread
+from gradewise.images.foresight import LEVEL, POWER
 
 LEAST_GROUPS = 5
 """Tested groups from which models are compared: fewer do not tell a standard error."""

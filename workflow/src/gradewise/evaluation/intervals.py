@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-LEVEL = 0.95
+from gradewise.images.foresight import LEVEL
 
 
 @dataclass(frozen=True)

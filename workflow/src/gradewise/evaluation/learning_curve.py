@@ -22,7 +22,6 @@ from gradewise import command, tables
 from gradewise.command import UserError
 from gradewise.evaluation.counting import accuracy, count
 from gradewise.evaluation.intervals import (
-    LEVEL,
     Deletions,
     Spread,
     delete_each,
@@ -32,6 +31,7 @@ from gradewise.evaluation.intervals import (
     spread,
 )
 from gradewise.evaluation.schemas import EXTRAPOLATIONS, LEARNING_CURVE
+from gradewise.images.foresight import LEVEL
 from gradewise.provenance import derive_seed
 from gradewise.results import Results
 

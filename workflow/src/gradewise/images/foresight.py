@@ -16,7 +16,10 @@ ACCURACY = 0.8
 
 POWER = 0.8
 """With which differences are called detectable, here and after the test."""
+
 LEVEL = 0.95
+"""Of all intervals, here and after the test."""
+
 MOST_GROUPS = 100_000
 
 

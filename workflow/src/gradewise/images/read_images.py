@@ -21,7 +21,7 @@ from gradewise.images.duplicates import find_duplicates
 from gradewise.images.fingerprints import SIDE, Facts, fingerprint
 from gradewise.images.listing import list_images
 from gradewise.images.masks import read_mask
-from gradewise.images.reasons import none_usable
+from gradewise.images.reasons import none_usable, not_examined
 from gradewise.images.schemas import DUPLICATES, FINGERPRINTS, IMAGES
 from gradewise.progress import track
 
@@ -81,8 +81,7 @@ def _inspect(path: Path, mask: str | None, source: Source) -> dict[str, str | in
     except UnreadableError as error:
         return {"reason": str(error)}
     except Exception as error:
-        log.warning("%s could not be examined", path, exc_info=True)
-        return {"reason": f"could not be examined ({type(error).__name__}: {error})"}
+        return {"reason": not_examined(path, error)}
 
 
 def _examine(path: Path, mask: str | None, source: Source) -> dict[str, str | int | Facts]:

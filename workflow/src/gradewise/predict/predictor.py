@@ -27,6 +27,7 @@ from gradewise.families.classifier import Classifier
 from gradewise.families.load import load
 from gradewise.families.stored import read_record
 from gradewise.images.decode import UnreadableError, decode, escaped, to_uint8
+from gradewise.images.reasons import not_examined
 from gradewise.predict.description import NAME, Description, read_description
 from gradewise.provenance import derive_seed, hash_file, versions
 from gradewise.results import Results
@@ -154,8 +155,7 @@ class Predictor:
         except UnreadableError as error:
             reason = str(error)
         except Exception as error:
-            log.warning("%s could not be examined", path, exc_info=True)
-            reason = f"could not be examined ({type(error).__name__}: {error})"
+            reason = not_examined(path, error)
         return _Read(path, np.empty((0, *self.view.shape), np.uint8), reason)
 
     def _classify(self, images: list[_Read]) -> Iterator[Verdict]:

@@ -16,8 +16,8 @@ from gradewise.evaluation.across_datasets import (
     compare_families,
 )
 from gradewise.evaluation.inference import SIGNIFICANT
-from gradewise.evaluation.intervals import LEVEL
 from gradewise.families import registry
+from gradewise.images.foresight import LEVEL
 from gradewise.report import metric_names, numbers
 from gradewise.report.blocks import Block, Column, Figure, Section, Table, Text
 from gradewise.report.figures import dots

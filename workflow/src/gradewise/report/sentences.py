@@ -9,7 +9,6 @@ import math
 
 from gradewise.config.aggregation import Top
 from gradewise.evaluation.compare import CLUES
-from gradewise.evaluation.intervals import LEVEL
 from gradewise.evaluation.recommendation import (
     Accuracy,
     Candidate,
@@ -30,7 +29,7 @@ from gradewise.evaluation.recommendation import (
     lag,
 )
 from gradewise.images.clues import TOGETHER, WITHOUT_CONTENT
-from gradewise.images.foresight import POWER
+from gradewise.images.foresight import LEVEL, POWER
 from gradewise.report import metric_names, numbers
 from gradewise.report.numbers import Estimate
 

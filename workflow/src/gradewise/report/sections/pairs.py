@@ -8,9 +8,8 @@ import pandas as pd
 
 from gradewise.evaluation.compare import CLUES
 from gradewise.evaluation.inference import SIGNIFICANT, groups_for_equivalence, judge
-from gradewise.evaluation.intervals import LEVEL
 from gradewise.evaluation.recommendation import Criterion
-from gradewise.images.foresight import POWER
+from gradewise.images.foresight import LEVEL, POWER
 from gradewise.report import metric_names, numbers
 from gradewise.report.blocks import Column, Figure, Section, Table
 from gradewise.report.evidence import Evidence, row_estimate

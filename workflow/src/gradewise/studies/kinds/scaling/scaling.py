@@ -15,9 +15,9 @@ import pandas as pd
 from scipy import stats
 
 from gradewise import command, tables
+from gradewise.images.foresight import LEVEL
 from gradewise.studies.schemas import EXPONENTS, GROWTH
 
-LEVEL = 0.95
 LEAST_SIZES = 3
 log = logging.getLogger(__name__)
 
