@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,13 @@ class DescribedView(Section):
     view_hash: str = Field(description="SHA-256 of the cache, as in run.json of every model trained on it")
 
 
+class Blend(Section):
+    """How the probabilities of several models become one, see `evaluation.blend`."""
+
+    by: Literal["probability", "vote"]
+    level: Literal["image", "sample"] = Field(description="whether verdicts on images are blended, or samples")
+
+
 class Description(Section):
     """How images of a dataset become samples, and how the probabilities of samples become a verdict on the image."""
 
@@ -40,6 +48,11 @@ class Description(Section):
     seed: int = Field(description="seed of the configuration, for tiles drawn at random")
     views: dict[str, DescribedView]
     versions: dict[str, str] = Field(description="of Python and libraries")
+
+    def of_views(self, names: Iterable[str]) -> Description:
+        """The same with some of the views only."""
+        kept = set(names)
+        return self.model_copy(update={"views": {name: view for name, view in self.views.items() if name in kept}})
 
 
 def read_description(path: Path) -> Description:

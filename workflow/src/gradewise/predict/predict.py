@@ -19,7 +19,8 @@ from gradewise.command import UserError
 from gradewise.images.decode import escaped
 from gradewise.images.listing import files_below
 from gradewise.locks import writing
-from gradewise.predict.predictor import Predictor, Verdict, available_threads, load_predictor
+from gradewise.predict.loading import load_predictor
+from gradewise.predict.predictor import Predictor, Verdict, available_threads
 from gradewise.progress import track
 from gradewise.spreadsheets import without_formula
 
@@ -32,7 +33,7 @@ def predict(folder: Path, images: Sequence[str], output: Path, threads: int | No
     Parameters
     ----------
     folder : Path
-        The run's folder, `results/{dataset}/models/{model}/{repeat}`.
+        See `load_predictor`.
     images : sequence of str
         Files, folders (all files below them, except hidden ones) or patterns such as ``photos/*.png``.
     output : Path

@@ -35,6 +35,7 @@ class Image(Protocol):
     image_id: str
     path: str
     label: str
+    pixel_hash: str
     mask: str | None
 
 
@@ -65,7 +66,7 @@ def view(
     classes : list of str
         Classes of the dataset.
     seed : int
-        For tiles drawn at random.
+        For tiles drawn at random; with it, the pixels of an image decide which ones.
     threads : int
         How many images are worked on at a time.
     output : Path
@@ -99,7 +100,7 @@ def view(
     other = next((label for label in classes if label != positive), "")
 
     def samples_of(image: Image) -> pa.RecordBatch:
-        rng = np.random.default_rng(derive_seed(seed, name, image.image_id))
+        rng = np.random.default_rng(derive_seed(seed, name, image.pixel_hash))
         try:
             samples, positions = make_samples(to_uint8(decode(Path(image.path)).pixels, bits), operations, rng)
             masked = _masked(image.mask, operations, positions)

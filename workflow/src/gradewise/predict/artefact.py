@@ -1,0 +1,112 @@
+"""The file `model.json` of a model that is handed over (an artefact): all that prediction needs beside the weights.
+
+`README.md` describes the folder. The format has a version; files of another version are refused.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from gradewise.command import UserError
+from gradewise.config.section import Section
+from gradewise.families.stored import read_json, read_record, refuse, require
+from gradewise.predict.description import Blend, Description
+from gradewise.provenance import hash_file
+
+MODEL = "model.json"
+FORMAT = 1
+"""Version of the format of the folder."""
+
+
+def _inside(name: str) -> str:
+    path = Path(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise ValueError(f"{name!r} is not a path inside the folder")
+    return name
+
+
+class ArtefactMember(Section):
+    """One of the models whose probabilities make the verdict."""
+
+    name: str
+    family: str
+    view: str
+    folder: str = Field(description="of its files, relative to model.json")
+    onnx: str | None = Field(None, description="the model from uint8 samples to probabilities, relative to model.json")
+    export: dict[str, float] = Field(
+        default_factory=dict, description="size, speed and largest difference of the ONNX form"
+    )
+
+    _check_folder = field_validator("folder")(_inside)
+
+
+class Expected(Section):
+    """How well the model did on images that were not used for training: what to expect on new ones of the same kind."""
+
+    metric: str
+    level: Literal["image", "sample"]
+    value: float
+    low: float | None = Field(None, description="end of the 95 % interval")
+    high: float | None = Field(None, description="end of the 95 % interval")
+    images: int = Field(description="tested, over all repeats")
+    groups: int = Field(description="tested, over all repeats")
+    repeats: int
+
+
+class FittedOn(Section):
+    """The images that the model was fitted on."""
+
+    images: int
+    groups: int
+    per_class: dict[str, int]
+    what: Literal["all", "training"] = Field(
+        description="all labelled images, or those of training in the first repeat"
+    )
+    manifest: str = Field(description="SHA-256 of manifest.parquet, which lists the images")
+
+
+class Artefact(Section):
+    """The content of `model.json`."""
+
+    format: Literal[1]
+    name: str = Field(description="the model's name in the configuration")
+    description: Description
+    members: tuple[ArtefactMember, ...] = Field(min_length=1)
+    blend: Blend | None = Field(None, description="how the probabilities of several members become one")
+    expected: Expected | None = None
+    fitted_on: FittedOn | None = None
+    verified: dict[str, object] | None = Field(
+        None, description="comparison of files and stored predictions of a tested run, see verification.json"
+    )
+    versions: dict[str, str] = Field(description="of Python and libraries")
+    files: dict[str, str] = Field(description="SHA-256 of every other file of the folder")
+
+
+def read_artefact(folder: Path) -> Artefact:
+    """Read `model.json` and compare the folder's files with their hashes.
+
+    Raises
+    ------
+    UserError
+        If the format has another version, or a file is missing, differs or is damaged.
+    """
+    path = folder / MODEL
+    content = read_json(path)
+    version = content.get("format") if isinstance(content, dict) else None
+    if version != FORMAT:
+        raise UserError(
+            f"{path}: has the format {version!r}, and this version of gradewise reads {FORMAT}; use the version of "
+            "gradewise that wrote it, see versions in the file"
+        )
+    artefact = read_record(path, Artefact)
+    for name, digest in artefact.files.items():
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            refuse(path, f"lists the file {name!r}, which is not inside the folder")
+        require((folder / name).is_file(), folder / name, f"is missing, though {MODEL} lists it")
+        require(hash_file(folder / name) == digest, folder / name, f"differs from its hash in {MODEL}")
+    for member in artefact.members:
+        require(f"{member.folder}/run.json" in artefact.files, path, f"lists no files of the model {member.name!r}")
+    return artefact
