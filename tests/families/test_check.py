@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from onnx import ModelProto
 
 from gradewise.command import UserError
 from gradewise.families import registry
@@ -76,6 +80,25 @@ def test_a_damaged_file_that_is_read_is_named(monkeypatch):
     monkeypatch.setattr(registry, "family", lambda name: Trusting())
     monkeypatch.setattr(registry, "module_of", lambda name: module)
     with pytest.raises(ContractError, match=r"UserError that names forest\.skops if it is cut"):
+        check_family("forest", SMALL["forest"])
+
+
+def test_an_onnx_form_that_predicts_otherwise_is_named(monkeypatch):
+    whole = Forest.to_onnx
+
+    def without_a_tree(self, classifier):
+        fewer = copy(classifier.forest)
+        fewer.estimators_ = fewer.estimators_[1:]
+        return whole(self, replace(classifier, forest=fewer))
+
+    monkeypatch.setattr(Forest, "to_onnx", without_a_tree)
+    with pytest.raises(ContractError, match="probabilities of the ONNX form differ by up to 0"):
+        check_family("forest", SMALL["forest"])
+
+
+def test_an_onnx_form_that_no_runtime_reads_is_named(monkeypatch):
+    monkeypatch.setattr(Forest, "to_onnx", lambda self, classifier: ModelProto())
+    with pytest.raises(ContractError, match="the ONNX form cannot be used"):
         check_family("forest", SMALL["forest"])
 
 

@@ -22,10 +22,12 @@ from gradewise.config.section import Section
 from gradewise.families import pca, registry
 from gradewise.families.classifier import Classifier
 from gradewise.families.family import Family, Fitted
+from gradewise.families.graph import load_graph
 from gradewise.families.training_set import Components, TrainingSet
 from gradewise.resources import Resources
 from gradewise.views.samples import Samples
 
+ONNX_TOLERANCE = 1e-5
 CLASSES = ["A", "B", "C"]
 HEAVY = ("numpy", "pandas", "torch", "sklearn", "matplotlib")
 PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth")
@@ -40,7 +42,8 @@ def check_family(name: str, settings: Mapping[str, Any], shape: tuple[int, int, 
 
     The checks cover: the declarations of the family; quick import; probabilities and the order of classes; equal
     results for equal seeds; bit-equal predictions of a loaded model, from the declared files and without pickle;
-    predictions that do not depend on which samples are predicted together; two and three classes; few samples, with
+    predictions that do not depend on which samples are predicted together; an ONNX form, if the family has one, that
+    predicts the same; two and three classes; few samples, with
     and without validation samples; and clear errors, also about model files that are cut, altered or missing.
 
     Parameters
@@ -118,11 +121,32 @@ def _check_model(family: Family[Any], settings: Section, training: TrainingSet) 
     _require(np.array_equal(again, probabilities), "the loaded model predicts differently from the one that was stored")
     alone = np.concatenate([loaded.predict_proba(training.samples.pixels[k : k + 1]) for k in range(6)])
     _require(np.allclose(alone, again[:6], atol=1e-4), "a prediction depends on which samples are predicted together")
+    _check_onnx(family, loaded, training, again)
     try:
         loaded.predict_proba(np.zeros((2, training.shape[0] + 1, *training.shape[1:]), np.uint8))
     except ValueError:
         return
     raise ContractError("samples of another shape are not rejected; call classifier.check_pixels first")
+
+
+def _check_onnx(family: Family[Any], classifier: Classifier, training: TrainingSet, expected: np.ndarray) -> None:
+    """Compare the ONNX form of a model, where the family has one, with the model."""
+    model = family.to_onnx(classifier)
+    if model is None:
+        return
+    for part in (slice(None), slice(1)):
+        try:
+            actual = load_graph(model.SerializeToString())(training.samples.pixels[part])
+        except Exception as error:
+            raise ContractError(f"the ONNX form cannot be used: {error}") from error
+        shapes = actual.shape, expected[part].shape
+        _require(shapes[0] == shapes[1], f"the ONNX form gives the shape {shapes[0]} where the model gives {shapes[1]}")
+        difference = float(np.abs(actual - expected[part]).max())
+        _require(
+            difference <= ONNX_TOLERANCE,
+            f"probabilities of the ONNX form differ by up to {difference:.2g} from those of predict_proba; "
+            f"{ONNX_TOLERANCE:g} is allowed",
+        )
 
 
 def _check_damage(family: Family[Any], folder: Path) -> None:

@@ -20,6 +20,8 @@ from gradewise.config.section import Section
 from gradewise.resources import Resources
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
+
     from gradewise.families.classifier import Classifier
     from gradewise.families.training_set import TrainingSet
 
@@ -107,6 +109,14 @@ class Family(ABC, Generic[Settings]):
         UserError
             If a file was not written by the family.
         """
+
+    def to_onnx(self, classifier: Classifier) -> ModelProto | None:
+        """A classifier of this family as an ONNX model, which predicts without this package; None: not available.
+
+        `graph.Graph` builds one. Its input `pixels` takes uint8 samples (n, height, width, channels), its output
+        `probabilities` is float32 (n, classes) and within 1e-5 of `predict_proba`.
+        """
+        return None
 
     def fit_best(self, training: TrainingSet, candidates: Sequence[Settings]) -> tuple[Settings, Fitted]:
         """Fit each candidate and keep the one with the best score on validation samples; the first of several equals.

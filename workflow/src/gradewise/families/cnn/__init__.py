@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ from gradewise.families.family import Family, Fitted
 from gradewise.resources import Resources
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from gradewise.families.classifier import Classifier
     from gradewise.families.cnn.classifier import CnnClassifier
     from gradewise.families.training_set import TrainingSet
 
@@ -39,3 +43,9 @@ class Cnn(Family[CnnSettings]):
         from gradewise.families.cnn.classifier import load_cnn
 
         return load_cnn(folder)
+
+    def to_onnx(self, classifier: Classifier) -> ModelProto:
+        """The graph of a network, see `onnx.to_onnx`."""
+        # imported by its name, so that an edit of it trains nothing again
+        model: ModelProto = import_module("gradewise.families.cnn.onnx").to_onnx(classifier)
+        return model

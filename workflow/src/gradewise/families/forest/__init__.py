@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ from gradewise.families.forest.settings import ForestSettings
 from gradewise.resources import Resources
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from gradewise.families.classifier import Classifier
     from gradewise.families.forest.classifier import ForestClassifier
     from gradewise.families.training_set import TrainingSet
 
@@ -44,3 +48,9 @@ class Forest(Family[ForestSettings]):
         from gradewise.families.forest.classifier import read_forest
 
         return read_forest(folder)
+
+    def to_onnx(self, classifier: Classifier) -> ModelProto:
+        """The graph of a forest, see `onnx.to_onnx`."""
+        # imported by its name, so that an edit of it trains nothing again
+        model: ModelProto = import_module("gradewise.families.forest.onnx").to_onnx(classifier)
+        return model

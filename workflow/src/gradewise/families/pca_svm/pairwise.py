@@ -10,6 +10,9 @@ from sklearn.linear_model import LogisticRegression
 CERTAIN = 1e-7
 """Probabilities of pairs are limited to this distance from 0 and 1."""
 
+LARGEST_ODDS = 50.0
+"""Logarithms of odds are limited to this magnitude, far beyond `CERTAIN`, so that exponentials stay finite."""
+
 ROWS = 4096
 """Samples coupled at a time, which limits memory."""
 
@@ -76,7 +79,7 @@ def couple(decisions: np.ndarray, sigmoids: np.ndarray, classes: int) -> np.ndar
         Rows add up to one.
     """
     odds = decisions * sigmoids[:, 0] + sigmoids[:, 1]
-    pairs = np.clip(1 / (1 + np.exp(-np.clip(odds, -50, 50))), CERTAIN, 1 - CERTAIN)
+    pairs = np.clip(1 / (1 + np.exp(-np.clip(odds, -LARGEST_ODDS, LARGEST_ODDS))), CERTAIN, 1 - CERTAIN)
     parts = [_couple(pairs[start : start + ROWS], classes) for start in range(0, len(pairs), ROWS)]
     return np.concatenate(parts) if parts else np.zeros((0, classes))
 

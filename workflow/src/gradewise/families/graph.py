@@ -1,0 +1,128 @@
+"""Builds ONNX graphs node by node: from uint8 samples to class probabilities.
+
+ONNX is a format of trained models that many programs and languages can run (https://onnx.ai). The versions of its
+operators are old ones, so that old runtimes read the files as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+from gradewise import __version__
+
+OPERATORS = {"": 13, "ai.onnx.ml": 3}
+"""Version of the operators by domain; onnxruntime has them since 2021."""
+
+FORMAT = 7
+"""Version of the file format that came with these operators."""
+
+PIXELS, PROBABILITIES = "pixels", "probabilities"
+"""Names of input and output."""
+
+
+class Graph:
+    """The nodes and constants of a graph, in the order in which they were added.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Height, width and channels of a sample.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._shape = shape
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+
+    def add(self, operator: str, *inputs: str | np.ndarray, domain: str = "", **attributes: Any) -> str:
+        """Add a node with one output.
+
+        Parameters
+        ----------
+        operator : str
+            Its name in ONNX, e.g. ``MatMul``.
+        *inputs : str or ndarray
+            Names of the outputs of other nodes, `PIXELS`, or constants.
+        domain : str
+            Of the operator; empty for ONNX's own.
+        **attributes
+            Of the node.
+
+        Returns
+        -------
+        str
+            Name of its output.
+        """
+        names = [value if isinstance(value, str) else self._constant(value) for value in inputs]
+        output = f"{operator}{len(self._nodes)}"
+        self._nodes.append(helper.make_node(operator, names, [output], domain=domain, **attributes))
+        return output
+
+    def floats(self, values: str) -> str:
+        """Add a conversion to 32 bits."""
+        return self.add("Cast", values, to=TensorProto.FLOAT)
+
+    def doubles(self, values: str) -> str:
+        """Add a conversion to 64 bits."""
+        return self.add("Cast", values, to=TensorProto.DOUBLE)
+
+    def flat_pixels(self) -> str:
+        """Add what turns samples into rows of their values, uint8 (n, height x width x channels)."""
+        return self.add("Flatten", PIXELS)
+
+    def finish(self, probabilities: str, classes: int) -> onnx.ModelProto:
+        """The model.
+
+        Parameters
+        ----------
+        probabilities : str
+            Output of the node that computes them, float32 (n, classes).
+        classes : int
+        """
+        self._nodes.append(helper.make_node("Identity", [probabilities], [PROBABILITIES]))
+        pixels = helper.make_tensor_value_info(PIXELS, TensorProto.UINT8, ["samples", *self._shape])
+        output = helper.make_tensor_value_info(PROBABILITIES, TensorProto.FLOAT, ["samples", classes])
+        graph = helper.make_graph(self._nodes, "gradewise", [pixels], [output], self._constants)
+        versions = [helper.make_opsetid(domain, version) for domain, version in OPERATORS.items()]
+        return helper.make_model(
+            graph,
+            opset_imports=versions,
+            ir_version=FORMAT,
+            producer_name="gradewise",
+            producer_version=__version__,
+        )
+
+    def _constant(self, values: np.ndarray) -> str:
+        name = f"constant{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+
+def add_projection(graph: Graph, mean: np.ndarray, components: np.ndarray) -> str:
+    """Add the projection of samples on principal components, float32 (n, k), as `Pca.project` computes it."""
+    centred = graph.add("Sub", graph.floats(graph.flat_pixels()), mean)
+    return graph.add("MatMul", centred, components.T)
+
+
+def load_graph(model: bytes) -> Callable[[np.ndarray], np.ndarray]:
+    """A serialised model as a function from samples to class probabilities, which uses one processor.
+
+    Parameters
+    ----------
+    model : bytes
+
+    Returns
+    -------
+    callable
+        From uint8 (n, height, width, channels) to float32 (n, classes).
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return lambda pixels: np.asarray(session.run([PROBABILITIES], {PIXELS: pixels})[0])

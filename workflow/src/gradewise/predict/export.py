@@ -1,0 +1,108 @@
+"""Writes a trained model as an ONNX file, which predicts without gradewise, and measures how it compares.
+
+Input is a batch of uint8 samples (n, height, width, channels) of the model's view, output their calibrated
+probabilities, float32 (n, classes). The names of the classes are in the file's metadata, in the order of the output.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from onnx import helper
+from pydantic import BaseModel
+from threadpoolctl import threadpool_limits
+
+from gradewise import tables
+from gradewise.command import UserError
+from gradewise.families import registry
+from gradewise.families.graph import load_graph
+from gradewise.families.load import load
+from gradewise.families.stored import read_record
+
+LARGEST = 2**31 - 1
+"""Bytes that an ONNX file can have."""
+
+ROUNDS = 5
+
+
+class NoOnnxError(UserError):
+    """The model has no ONNX form; the message says why."""
+
+
+class _Run(BaseModel):
+    """What is needed of `run.json`."""
+
+    model: str
+    family: str
+    view: str
+    model_bytes: int
+
+
+def export_onnx(folder: Path, output: Path, samples: np.ndarray) -> dict[str, float]:
+    """Write the model of a run as an ONNX file and compare the two on samples.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder, `results/{dataset}/models/{model}/{repeat}`, or one with a copy of its files.
+    output : Path
+        The ONNX file.
+    samples : ndarray of uint8, shape (n, height, width, channels)
+        Samples of the model's view, at least one; some dozens give a fair time.
+
+    Returns
+    -------
+    dict
+        `bytes` and `native_bytes`: sizes of both forms. `seconds_per_sample` and `native_seconds_per_sample`: medians
+        over rounds with one processor. `largest_difference` between probabilities; `other_classes`: the number of
+        samples whose most probable class differs; `samples`: their number.
+
+    Raises
+    ------
+    NoOnnxError
+        If the family has no ONNX form, or the file would be too large.
+    UserError
+        If the folder holds no model.
+    """
+    classifier = load(folder)
+    record = folder / "run.json"
+    run = read_record(record, _Run)
+    model = registry.family(run.family).to_onnx(classifier)
+    if model is None:
+        raise NoOnnxError(f"{record}: the family {run.family} has no ONNX form")
+    facts = {"classes": json.dumps(classifier.classes), "view": run.view, "model": run.model}
+    helper.set_model_props(model, facts)
+    size = model.ByteSize()
+    if size > LARGEST:
+        raise NoOnnxError(f"{record}: the ONNX form of {run.model} would have {size} bytes; {LARGEST} are possible")
+    with tables.replacing(output) as partial:
+        partial.write_bytes(model.SerializeToString())
+    converted = load_graph(output.read_bytes())
+    with threadpool_limits(1):
+        expected, actual = classifier.predict_proba(samples), converted(samples)
+        native_seconds, seconds = _medians(samples, classifier.predict_proba, converted)
+    return {
+        "bytes": size,
+        "native_bytes": run.model_bytes,
+        "seconds_per_sample": seconds,
+        "native_seconds_per_sample": native_seconds,
+        "largest_difference": float(np.abs(actual - expected).max()),
+        "other_classes": int((actual.argmax(axis=1) != expected.argmax(axis=1)).sum()),
+        "samples": len(samples),
+    }
+
+
+def _medians(samples: np.ndarray, *models: Callable[[np.ndarray], np.ndarray]) -> list[float]:
+    """Median time per sample of each model, in alternating rounds [s]."""
+    seconds: list[list[float]] = [[] for _ in models]
+    for _ in range(ROUNDS):
+        for predict, of_model in zip(models, seconds, strict=True):
+            start = time.perf_counter()
+            predict(samples)
+            of_model.append((time.perf_counter() - start) / len(samples))
+    return list(map(statistics.median, seconds))
