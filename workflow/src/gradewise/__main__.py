@@ -1,37 +1,80 @@
-"""The command `gradewise`, also `python -m gradewise`: uses the results of a finished run."""
+"""The command `gradewise`, also `python -m gradewise`: from images of your own to a trained model and its use.
+
+A subcommand is a line of `COMMANDS`. Its module defines `add_arguments`, which adds its arguments to a parser and sets
+`call`, what is called with the parsed arguments. Only the module of the given subcommand is imported.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
+from importlib import import_module
+from typing import NamedTuple
 
+import shtab
+
+from gradewise import __version__
 from gradewise.command import reporting
+
+
+class Command(NamedTuple):
+    """A subcommand: where it is defined, and what it does."""
+
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    "run": Command("gradewise.start.run", "run the workflow on a configuration"),
+    "predict": Command("gradewise.predict.predict", "classify new images with the model of a run"),
+}
+
+EXAMPLES = """\
+examples:
+  gradewise run mine.yaml -n                          which jobs there would be
+  gradewise run mine.yaml                             results in this folder, reports/index.html first
+  gradewise predict results/photos/models/cnn/0 new-photos --output classes.csv
+
+gradewise COMMAND --help explains a command; gradewise --print-completion bash prints completions for a shell.
+"""
+
+COMPLETION = "--print-completion"
 
 
 def main() -> None:
     """Parse the command line and call the subcommand."""
-    parser = argparse.ArgumentParser(prog="gradewise", description="Use the results of a finished run.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    predict_parser = commands.add_parser(
-        "predict",
-        help="classify new images with the model of a run",
-        description="Classify new images with the model of a run. Files that cannot be used are listed with the "
-        "reason. The same command continues where it was stopped.",
-    )
-    predict_parser.add_argument("folder", type=Path, help="the run: results/<dataset>/models/<model>/<repeat>")
-    predict_parser.add_argument("images", nargs="+", help="files, folders or patterns such as 'photos/*.png'")
-    predict_parser.add_argument("--output", type=Path, required=True, help="CSV file with one row per image")
-    predict_parser.add_argument("--threads", type=int, help="threads for reading and predicting (default: all cores)")
-    arguments = parser.parse_args()
-    with reporting("predict", str(arguments.output), str(arguments.output)):
-        # loads the libraries that models need, which takes seconds
-        from gradewise.predict.predict import predict
-
+    arguments = make_parser(sys.argv[1:]).parse_args(sys.argv[1:] or ["--help"])
+    output = str(getattr(arguments, "output", None) or "")
+    with reporting(arguments.command, output, output or "."):
         try:
-            predict(arguments.folder, arguments.images, arguments.output, arguments.threads)
+            arguments.call(arguments)
         except KeyboardInterrupt:
-            sys.exit("predict: stopped; the same command continues")
+            sys.exit(f"{arguments.command}: stopped; give the same command again to continue")
+
+
+def make_parser(words: list[str]) -> argparse.ArgumentParser:
+    """The parser of a command line; complete for the subcommand that its words name, or where completion is asked for.
+
+    Parameters
+    ----------
+    words : list of str
+        The command line without the name of the program.
+    """
+    parser = argparse.ArgumentParser(
+        "gradewise",
+        description="Which classifier to use on your images, how good it will be on new ones, and how to use it.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"gradewise {__version__}")
+    shtab.add_argument_to(parser, [COMPLETION], help="print completions for this shell")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    asked = set(words[:1]) if not any(word.startswith(COMPLETION) for word in words) else set(COMMANDS)
+    for name, command in COMMANDS.items():
+        subparser = commands.add_parser(name, help=command.summary)
+        if name in asked:
+            import_module(command.module).add_arguments(subparser)
+    return parser
 
 
 if __name__ == "__main__":

@@ -6,12 +6,14 @@ such a file if the same model wrote it.
 
 from __future__ import annotations
 
+import argparse
 import csv
 import logging
 from collections.abc import Iterator, Sequence
 from glob import glob
 from pathlib import Path
 
+import shtab
 from threadpoolctl import threadpool_limits
 
 from gradewise import tables
@@ -25,6 +27,24 @@ from gradewise.progress import track
 from gradewise.spreadsheets import without_formula
 
 log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `gradewise predict`."""
+    parser.description = (
+        "Classify new images with the model of a run. Files that cannot be used are listed with the reason. The same "
+        "command continues where it was stopped."
+    )
+    parser.epilog = "example: gradewise predict results/fibres/models/cnn/0 photos 'more/*.tif' --output classes.csv"
+    folder = parser.add_argument("folder", type=Path, help="the run: results/<dataset>/models/<model>/<repeat>")
+    images = parser.add_argument("images", nargs="+", help="files, folders or patterns such as 'photos/*.png'")
+    output = parser.add_argument("--output", type=Path, required=True, help="CSV file with one row per image")
+    parser.add_argument("--threads", type=int, help="threads for reading and predicting (default: all cores)")
+    folder.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
+    images.complete = output.complete = shtab.FILE  # type: ignore[attr-defined]
+    parser.set_defaults(
+        call=lambda arguments: predict(arguments.folder, arguments.images, arguments.output, arguments.threads)
+    )
 
 
 def predict(folder: Path, images: Sequence[str], output: Path, threads: int | None = None) -> None:
