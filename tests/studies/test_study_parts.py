@@ -8,6 +8,7 @@ from gradewise.report.palette import shades
 from gradewise.studies.kinds.groups import page as groups
 from gradewise.studies.kinds.settings import lines
 from gradewise.studies.pages import published, wording
+from gradewise.studies.pages.rows import Row, highlights
 from gradewise.studies.pages.wording import Measured
 
 NO_BREAK = "\u00a0"
@@ -33,6 +34,15 @@ def test_published_numbers_are_read_as_shares(value, share):
 @pytest.mark.parametrize("value", [None, "< 30 sec", "66-69 %", "CNN", True, "nearly 30 minutes"])
 def test_published_words_are_not_drawn(value):
     assert published.as_share(value) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "told"), [(["about a half", "not given"], "about a half"), (["not given", "61 %", "59 %"], "61 %")]
+)
+def test_the_best_published_value_is_told_also_where_values_are_words(values, told):
+    rows = [Row("measured here alone"), *(Row(value, {"test": value}) for value in values)]
+    theirs, _ = highlights(rows, ["test"], lambda accuracy: None, "{value} ({row})")
+    assert theirs == f"Test accuracy {told} ({told})"
 
 
 @given(st.text(min_size=1))

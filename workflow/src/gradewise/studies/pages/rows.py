@@ -69,6 +69,8 @@ def highlights(
 ) -> tuple[str, str]:
     """The line of a study in the overview: the best published value, and that of the row chosen here.
 
+    Where all published values are words, the first stands for them.
+
     Parameters
     ----------
     rows : sequence of Row
@@ -87,7 +89,8 @@ def highlights(
     accuracy = accuracies[0]
     label, theirs, chosen = wording.name(accuracy), numbers.NONE, choose(accuracy)
     if reported:
-        best = max(rows, key=lambda row: row.published_share(accuracy) or 0.0)
+        named = [row for row in rows if accuracy in row.published]
+        best = max(named, key=lambda row: row.published_share(accuracy) or 0.0)
         value = published.written(best.published[accuracy])
         theirs = f"{label} {pattern.format(value=value, row=best.name)}"
     return theirs, numbers.NONE if chosen is None else f"{label} {chosen.written(accuracy)}: {chosen.name}"
