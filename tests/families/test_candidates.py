@@ -12,10 +12,11 @@ from pydantic import BaseModel
 from gradewise import tables
 from gradewise.command import UserError
 from gradewise.config.aggregation import Top
-from gradewise.config.choosing import ChooseBy
+from gradewise.config.choosing import ChooseBy, most_fits
 from gradewise.families import train as step
 from gradewise.families.candidates import FEWEST_GROUPS
 from gradewise.families.choose import choose
+from gradewise.families.forest import Forest
 from gradewise.families.judge import VerdictJudge
 from gradewise.images.schemas import SPLITS
 from gradewise.verdicts import gather
@@ -165,6 +166,15 @@ def test_without_validation_folds_choose_by_cost_and_any_image_is_in_one_fold(ca
     # a third of the images are C: to call all of them so costs 67, to be wrong about half of C 300 or more
     assert 0 < min(trial["score"] for trial in by_cost["tried"]) < 100
     assert train(made, [GOOD, BAD])["tried"][0]["score"] < 1
+
+
+def test_a_choice_on_folds_takes_as_many_fits_as_time_is_requested_for(cache, train, monkeypatch):
+    fits, fit_best = [], Forest.fit_best
+    monkeypatch.setattr(Forest, "fit_best", lambda *given: fits.append(given) or fit_best(*given))
+    made = cache()
+    keep_validation(made, 0)
+    train(made, [GOOD, BAD])
+    assert len(fits) == most_fits(2)
 
 
 def test_folds_give_way_to_few_validation_groups_where_training_groups_cannot_be_divided(cache, train):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from gradewise.config.choosing import ChooseBy
+from gradewise.config.choosing import ChooseBy, most_fits
 from gradewise.config.config import Config
 from gradewise.config.datasets import Dataset
 from gradewise.config.models import BlendModel, FittedModel
@@ -169,9 +169,10 @@ class Plan:
         return {"features": f"{folder}/features.parquet", "pca": f"{folder}/pca.safetensors"}
 
     def resources_of(self, wildcards: Wildcards) -> Resources:
-        """Resources for training a model."""
-        model = self.fitted_of(wildcards)
-        return registry.family(model.family).resources(model.candidates)
+        """Resources for training a model, with the time that it may take to choose among its candidate settings."""
+        candidates = self.fitted_of(wildcards).candidates
+        family = registry.family(self.fitted_of(wildcards).family)
+        return family.resources(candidates).repeated(most_fits(len(candidates)))
 
     def uses_gpu(self, family: str) -> bool:
         """Whether any model of a family uses a GPU."""

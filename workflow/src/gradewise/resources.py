@@ -8,7 +8,7 @@ minutes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -49,6 +49,10 @@ class Resources:
     minutes: float = 20
     minutes_per_gb: float = 240
     gpus: int = 0
+
+    def repeated(self, fits: int) -> Resources:
+        """Resources of a job that does so many times the work, one after the other."""
+        return replace(self, minutes=fits * self.minutes, minutes_per_gb=fits * self.minutes_per_gb)
 
 
 MOST_THREADS = 8

@@ -9,6 +9,14 @@ from pydantic import Field
 from gradewise.config.aggregation import Aggregate
 from gradewise.config.section import Section
 
+FOLDS = 5
+"""Folds of training groups that settings are chosen on where validation has few groups."""
+
+
+def most_fits(candidates: int) -> int:
+    """Fits that training takes at most: each of several candidates once per fold, then the chosen one."""
+    return 1 if candidates == 1 else candidates * FOLDS + 1
+
 
 class ChooseBy(Section):
     """What candidate settings are compared by."""

@@ -78,7 +78,10 @@ class Family(ABC, Generic[Settings]):
     colour: ClassVar[str | None] = None
 
     def resources(self, candidates: Sequence[Settings]) -> Resources:
-        """Resources for training, including the choice among candidate settings."""
+        """Resources for one fit, whichever of the settings it has.
+
+        Where settings are chosen, the workflow requests the time of as many fits as that may take.
+        """
         return Resources()
 
     def components(self, settings: Settings) -> int | None:

@@ -6,8 +6,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
 from gradewise.command import UserError
-
-FOLDS = 5
+from gradewise.config.choosing import FOLDS
 
 Folds = list[tuple[np.ndarray, np.ndarray]]
 """Training rows and left-out rows of each fold."""

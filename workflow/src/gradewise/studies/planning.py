@@ -108,7 +108,7 @@ class StudiesPlan(Plan):
         fit = registry.family(name).resources(settings)
         if name in SHARING:
             return replace(fit, minutes=30, minutes_per_gb=600, **SHARING[name])
-        return replace(fit, minutes=len(settings) * fit.minutes, minutes_per_gb=len(settings) * fit.minutes_per_gb)
+        return fit.repeated(len(settings))
 
     def runs_of_cells(self, wildcards: StudyWildcards) -> dict[str, list[str]]:
         """Predictions and records of a study's cells: a run of each, or those of all in one file per repeat."""
