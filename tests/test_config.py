@@ -124,6 +124,12 @@ MISTAKES = [
         "not an operation. Did you mean 'resize'? Operations: grey, polar",
     ),
     (["views", "x"], ["grey", {"tile": 64, "kep": "all"}], "Did you mean 'keep'?"),
+    (["views", "x"], ["grey", {"resize": {"side": 64}}], "views.x.1.resize.keep_aspect: missing"),
+    (
+        ["views", "x"],
+        ["grey", {"resize": {"side": 64, "keep_aspect": "fill"}}],
+        "views.x.1.resize.keep_aspect = 'fill': Input should be 'pad' or 'crop'.",
+    ),
     (["views", "x"], [{"resize": 64}], "a view begins with the colour it works in"),
     (["views", "x"], ["grey"], "samples need one fixed size"),
     (["views", "x"], ["grey", "polar", {"resize": 64}], "polar needs a fixed size"),

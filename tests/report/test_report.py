@@ -327,3 +327,9 @@ def test_where_samples_decide_the_verdict_speaks_of_them(make_fibres):
     assert "sample-level accuracy on test samples" in text
     assert "Of images, combined from their samples," in text
     assert "The sample is shown next to the image that it comes from." in text
+
+
+def test_what_a_view_shows_of_the_images_and_how_it_stretches_them_is_told(written):
+    tiled = written.world.tiles > 1
+    view = "tiles-32: grey, tiles of 32 x 32 px, all kept" if tiled else "whole-96: colour, resized to 96 x 96 px"
+    assert f"View {view}. It shows whole images. It keeps their proportions." in text_of(written)

@@ -95,6 +95,57 @@ def test_shrinking_averages_instead_of_skipping_pixels():
     assert abs(int(batch.mean()) - 127) <= 1
 
 
+def fit(image, keep_aspect, side=32):
+    batch, _ = samples(image, "grey", {"resize": {"side": side, "keep_aspect": keep_aspect}})
+    return batch[0, ..., 0]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_padded_image_lies_in_the_middle_between_its_reflections(turned):
+    image = RNG.integers(0, 256, (32, 12), dtype=np.uint8)
+    expected = np.pad(image, ((0, 0), (10, 10)), mode="symmetric")
+    if turned:
+        image, expected = image.T, expected.T
+    assert np.array_equal(fit(image, "pad"), expected)
+
+
+@pytest.mark.parametrize("shape", [(40, 1), (1, 40), (31, 2), (3, 100)])
+def test_margins_far_wider_than_the_image_are_filled_too(shape):
+    assert (fit(np.full(shape, 9, np.uint8), "pad") == 9).all()
+
+
+def test_a_cropped_image_is_its_middle_square():
+    image = RNG.integers(0, 256, (64, 100), dtype=np.uint8)
+    square, _ = samples(image[:, 18:82], "grey", {"resize": 32})
+    assert np.array_equal(fit(image, "crop"), square[0, ..., 0])
+
+
+@given(st.integers(1, 70), st.sampled_from(["pad", "crop"]))
+def test_a_square_image_is_resized_as_without_keep_aspect(side, keep_aspect):
+    image = np.random.default_rng(side).integers(0, 256, (side, side), dtype=np.uint8)
+    plain, _ = samples(image, "grey", {"resize": 32})
+    assert np.array_equal(fit(image, keep_aspect), plain[0, ..., 0])
+
+
+@pytest.mark.parametrize("keep_aspect", ["pad", "crop"])
+def test_a_circle_stays_round_and_its_mask_follows(keep_aspect):
+    yy, xx = np.mgrid[:120, :240]
+    circle = np.where((yy - 59.5) ** 2 + (xx - 119.5) ** 2 < 50**2, 255, 0).astype(np.uint8)
+    square = view("grey", {"resize": {"side": 64, "keep_aspect": keep_aspect}})
+    shown = fit(circle, keep_aspect, 64) > 127
+    if keep_aspect == "pad":
+        shown = shown[16:48]  # without the reflections
+    assert abs(int(shown.any(axis=0).sum()) - int(shown.any(axis=1).sum())) <= 1
+    mask = mask_samples(circle, square, [(0, 0)])[0]
+    assert np.array_equal(mask, fit(circle, keep_aspect, 64))
+
+
+def test_only_a_middle_square_leaves_out_a_part_of_the_image():
+    cuts = [view("grey", {"resize": {"side": 64, "keep_aspect": kept}}).cut for kept in ("pad", "crop")]
+    assert cuts[0] == view("grey", {"resize": 64}).cut == ()
+    assert cuts[1] != ()
+
+
 def test_grey_and_colour_convert_into_each_other():
     colour, _ = samples(np.full((16, 16), 9, np.uint8), "rgb", {"resize": 8})
     assert colour.shape == (1, 8, 8, 3)
@@ -154,6 +205,8 @@ SHAPES = [
     (["grey", {"tile": 32}], (32, 32, 1), 32),
     (["rgb", {"resize": [20, 30]}], (20, 30, 3), 1),
     (["rgb", {"resize": 64}, {"centre_crop": 32}], (32, 32, 3), 1),
+    (["grey", {"resize": {"side": 40, "keep_aspect": "pad"}}], (40, 40, 1), 1),
+    (["rgb", {"resize": {"side": 40, "keep_aspect": "crop"}}], (40, 40, 3), 1),
     (["grey", {"centre_crop": 48}, {"tile": 16}, {"resize": 8}], (8, 8, 1), 48),
     (["rgb", {"resize": 64}, "polar", {"crop": {"top": 0, "left": 0, "height": 32, "width": 64}}], (32, 64, 3), 1),
 ]

@@ -44,6 +44,8 @@ _BRANCHES = {
     "blend",
     "Pattern",
     "Top",
+    "Square",
+    "tuple",
     "int",
     "float",
     "bool",

@@ -68,9 +68,32 @@ class Operation(Section):
         """Smallest height and width of its input [px]."""
         return (1, 1)
 
+    @property
+    def shows_all(self) -> bool:
+        """Whether its output shows all of its input, and in one piece."""
+        return self.effect != "part"
+
     def size_after(self, size: Size | None) -> Size | None:
         """Size of its output from the size of its input; None if sizes differ between images."""
         return size
+
+    def move(self, points: np.ndarray, size: Size) -> np.ndarray | None:
+        """Where its output shows points of its input, from which `views/coverage.py` concludes what a view shows.
+
+        Parameters
+        ----------
+        points : ndarray of float, shape (n, 2)
+            Rows and columns from the top left corner [px].
+        size : (int, int)
+            Of the input.
+
+        Returns
+        -------
+        ndarray of float, shape (n, 2), or None
+            NaN or outside of the output where it does not show a point. None if the operation does not tell, which is
+            the default for those that change more than values.
+        """
+        return points if self.effect == "values" else None
 
     @model_serializer(mode="wrap")
     def write_bare_word(self, write: SerializerFunctionWrapHandler) -> Any:
@@ -283,7 +306,7 @@ class View(Section):
         if self.tiling and self.tiling.depends_on_pixels:
             return None
         moving = [operation for operation in self.operations if operation.effect != "values"]
-        while moving and moving[-1].effect != "part":
+        while moving and moving[-1].shows_all:
             moving.pop()
         return tuple(moving)
 

@@ -10,10 +10,12 @@ import pandas as pd
 from gradewise import tables
 from gradewise.config.datasets import Dataset
 from gradewise.config.evaluation import Evaluation
+from gradewise.config.views import View
 from gradewise.provenance import derive_seed
 from gradewise.report import numbers, pictures
-from gradewise.report.blocks import Block, Column, Gallery, Picture, Section, Table
+from gradewise.report.blocks import Block, Column, Gallery, Picture, Section, Table, Text
 from gradewise.report.evidence import Evidence
+from gradewise.views.coverage import describe_view
 
 ORDER = 10
 
@@ -41,7 +43,9 @@ def section(evidence: Evidence) -> Section:
         "dataset",
         "Dataset",
         parts=(
-            Section("classes", "Classes", (_classes(evidence, samples), *_examples(evidence, samples))),
+            Section(
+                "classes", "Classes", (_classes(evidence, samples), *_examples(evidence, samples), *_views(evidence))
+            ),
             _splits(evidence, samples),
             Section(
                 "quarantine",
@@ -158,6 +162,16 @@ def _seen(evidence: Evidence, view: str, table: pd.DataFrame, images: list[str])
         for sample, name in chosen.items()
         if sample in pixels
     ]
+
+
+def _views(evidence: Evidence) -> list[Text]:
+    """What each view does to the images, what it leaves out and how it distorts them."""
+    sizes = list(zip(evidence.manifest["height"].tolist(), evidence.manifest["width"].tolist(), strict=True))
+    texts = []
+    for name, path in evidence.views.items():
+        view = View.model_validate(tables.read_metadata(path)["view"])
+        texts.append(Text(" ".join([f"View {name}: {view.in_words()}.", *describe_view(view, sizes)])))
+    return texts
 
 
 def _splits(evidence: Evidence, samples: dict[str, pd.DataFrame]) -> Section:

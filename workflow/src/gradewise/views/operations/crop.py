@@ -34,6 +34,9 @@ class CentreCrop(Transform):
         top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
         return pixels[top : top + side, left : left + side]
 
+    def move(self, points: np.ndarray, size: Size) -> np.ndarray:
+        return points - [(length - self.centre_crop) // 2 for length in size]
+
     def in_words(self) -> str:
         return f"middle {self.centre_crop} x {self.centre_crop} px"
 
@@ -65,6 +68,9 @@ class Crop(Transform):
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:
         return pixels[self.crop.top : self.need[0], self.crop.left : self.need[1]]
+
+    def move(self, points: np.ndarray, size: Size) -> np.ndarray:
+        return points - [self.crop.top, self.crop.left]
 
     def in_words(self) -> str:
         return f"cut to {self.crop.width} x {self.crop.height} px at ({self.crop.left}, {self.crop.top})"

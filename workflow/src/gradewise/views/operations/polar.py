@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from gradewise.config.views import Transform, operation
+from gradewise.config.views import Size, Transform, operation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +30,14 @@ class Polar(Transform):
         columns, rows = _polar_map(*pixels.shape[:2])
         warped = cv2.remap(pixels, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         return warped.reshape(pixels.shape)
+
+    def move(self, points: np.ndarray, size: Size) -> np.ndarray:
+        import numpy as np
+
+        rows, columns = (points - np.array(size) / 2).T
+        distance, angle = np.hypot(rows, columns), np.arctan2(rows, columns) % (2 * np.pi)
+        height, width = size
+        return np.stack([distance * height / (np.hypot(height, width) / 2), angle * width / (2 * np.pi)], axis=1)
 
     def in_words(self) -> str:
         return "turned into polar coordinates"

@@ -56,6 +56,19 @@ class Tile(Tiling):
             return [positions[index] for index in sorted(drawn)]
         return [positions[_most_typical(self.take(image, positions))]]
 
+    def move(self, points: np.ndarray, size: Size) -> np.ndarray:
+        """Where tiles show points; for those that pixels or chance choose, other tiles of the same number stand."""
+        import numpy as np
+
+        rows, columns = (length // self.tile for length in size)
+        row, column = (points // self.tile).T
+        in_tile = (row < rows) & (column < columns)
+        if self.keep == "random":
+            in_tile &= row * columns + column < self.count
+        elif self.keep != "all":
+            in_tile &= (row == rows // 2) & (column == columns // 2)
+        return np.where(in_tile[:, None], points % self.tile, np.nan)
+
     def take(self, image: np.ndarray, positions: Positions) -> np.ndarray:
         import numpy as np
 
