@@ -37,8 +37,10 @@ def test_two_sizes_are_too_few_for_an_exponent():
 
 
 def test_costs_are_read_from_the_records_of_runs(tmp_path):
-    runs = []
-    for share, images in ((25, 50), (50, 100), (100, 200)):
+    models = {"": ["svm", "forest"], "share-50": ["svm"], "share-25": ["svm"]}
+    (tmp_path / "plan").mkdir()
+    (tmp_path / "plan/runs.json").write_text(json.dumps({"repeats": 1, "models": models}))
+    for splits, images in (("variants/share-25", 50), ("variants/share-50", 100), ("", 200)):
         record = {
             "model": "svm",
             "family": "pca_svm",
@@ -49,10 +51,10 @@ def test_costs_are_read_from_the_records_of_runs(tmp_path):
             "samples_per_image": 4.0,
             "peak_memory_mb": 500.0,
         }
-        runs.append(tmp_path / str(share) / "run.json")
-        runs[-1].parent.mkdir()
-        runs[-1].write_text(json.dumps(record))
-    scaling(runs=runs, output=tmp_path / "study")
+        run = tmp_path / splits / "models/svm/0"
+        run.mkdir(parents=True)
+        (run / "run.json").write_text(json.dumps(record))
+    scaling(results=tmp_path, output=tmp_path / "study")
     growth = tables.read(tmp_path / "study/growth.parquet")
     assert set(growth.loc[growth["measure"] == "seconds_per_image", "value"]) == {0.004}
     exponents = tables.read(tmp_path / "study/exponents.parquet").set_index("measure")["exponent"]

@@ -77,6 +77,16 @@ def test_the_published_studies_plan_together_each_network_once(snakemake, planne
     assert jobs["study_page"] == len(PUBLISHED)
 
 
+def test_no_command_grows_with_the_number_of_runs(snakemake, tmp_path):
+    raw = yaml.safe_load((ROOT / "tests/workflow/studies.yaml").read_text())
+    for dataset in raw["datasets"].values():
+        dataset["evaluation"]["repeats"] = 100
+    configuration = tmp_path / "many.yaml"
+    configuration.write_text(yaml.safe_dump(raw))
+    shown = snakemake("-n", "-p", "--directory", tmp_path, "--configfile", configuration).stdout
+    assert max(len(line) for line in shown.splitlines() if "python -m" in line) < 2_000
+
+
 @pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
 def test_a_published_study_plans_at_full_scale_on_images_of_the_users_own(snakemake, planned, tmp_path, path):
     for dataset in load({**yaml.safe_load(path.read_text()), "scale": "full"}).datasets.values():

@@ -223,6 +223,7 @@ rule embed:
 rule scaling:
     input:
         runs=PLAN.runs_of_all_sizes,
+        plan=f"{RESULTS}/plan/runs.json",
     output:
         growth=f"{STUDY}/growth.parquet",
         exponents=f"{STUDY}/exponents.parquet",
@@ -236,12 +237,12 @@ rule scaling:
         mem_mb=memory(600, 1),
         runtime=minutes(5, 0),
     params:
-        runs=lambda wildcards, input: to_json(list(input.runs)),
+        results=PLAN.results_of,
         folder=lambda wildcards, output: Path(output.growth).parent,
         code=code_version("gradewise.studies.kinds.scaling.scaling"),
     shell:
         "python -m gradewise.studies.kinds.scaling.scaling"
-        " --runs {params.runs:q}"
+        " --results {params.results}"
         " --output {params.folder}"
         " 2>&1 | tee {log}"
 

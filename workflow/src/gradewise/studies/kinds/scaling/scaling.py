@@ -16,23 +16,26 @@ from scipy import stats
 
 from gradewise import command, tables
 from gradewise.images.foresight import LEVEL
+from gradewise.results import Results
 from gradewise.studies.schemas import EXPONENTS, GROWTH
 
 LEAST_SIZES = 3
 log = logging.getLogger(__name__)
 
 
-def scaling(*, runs: list[Path], output: Path) -> None:
+def scaling(*, results: Path, output: Path) -> None:
     """Gather what runs cost and fit power laws.
 
     Parameters
     ----------
-    runs : list of Path
-        `run.json` of models fitted on training sets of several sizes, in one or more repeats.
+    results : Path
+        Folder of the dataset's results: its plan, and `run.json` of every run of the learning curve.
     output : Path
         Folder for `growth.parquet` and `exponents.parquet`.
     """
-    growth = pd.DataFrame([row for path in runs for row in _costs(path)])
+    sizes = Results(results).shares()
+    runs = [size.run(model, repeat) for size in sizes for model in sizes[0].models() for repeat in size.repeats()]
+    growth = pd.DataFrame([row for run in runs for row in _costs(run.record)])
     fitted = [
         {"model": model, "measure": measure, **power_law(rows["images"].to_numpy(), rows["value"].to_numpy())}
         for (model, measure), rows in growth.groupby(["model", "measure"], sort=False)
