@@ -30,6 +30,8 @@ VIEWS = {
     "larger": ["rgb", {"resize": [150, 210]}],
     "larger and smaller": ["grey", {"resize": [150, 30]}],
     "the same": ["grey", {"resize": [120, 100]}],
+    "whole in a square": ["rgb", {"resize": {"side": 31, "keep_aspect": "pad"}}],
+    "middle square": ["grey", {"resize": {"side": 31, "keep_aspect": "crop"}}],
     "polar": ["rgb", {"resize": [64, 90]}, "polar", {"crop": {"top": 0, "left": 3, "height": 32, "width": 80}}],
     "middle": ["grey", {"centre_crop": 33}, {"resize": 50}],
     "all tiles": ["rgb", {"tile": 24}, {"resize": 16}],
@@ -59,6 +61,16 @@ def test_any_size_is_resampled_bit_for_bit(shrinks):
         pixels = rng.integers(0, 256, size, dtype=np.uint8)
         actual = predict_onnx.resize(pixels[..., None], new.tolist())
         np.testing.assert_array_equal(actual, make_samples(pixels, view, rng)[0][0])
+
+
+@pytest.mark.parametrize("keep_aspect", ["pad", "crop"])
+@pytest.mark.parametrize("size", [(9, 200), (200, 9), (10, 11), (64, 64)])
+def test_proportions_are_kept_as_gradewise_does(size, keep_aspect):
+    rng = np.random.default_rng(4)
+    view = View.model_validate(["grey", {"resize": {"side": 33, "keep_aspect": keep_aspect}}])
+    pixels = rng.integers(0, 256, size, dtype=np.uint8)
+    actual = predict_onnx.in_square(pixels[..., None], 33, keep_aspect)
+    np.testing.assert_array_equal(actual, make_samples(pixels, view, rng)[0][0])
 
 
 def pictures():

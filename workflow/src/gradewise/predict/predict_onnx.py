@@ -305,8 +305,10 @@ def polar(pixels: np.ndarray) -> np.ndarray:
     return np.rint((upper + down.astype(np.float64) * (lower - upper)).astype(np.float32)).astype(np.uint8)
 
 
-def resize(pixels: np.ndarray, resize: int | list[int]) -> np.ndarray:
+def resize(pixels: np.ndarray, resize: int | list[int] | dict[str, Any]) -> np.ndarray:
     """Resample to a size as OpenCV does: means where the image shrinks, otherwise interpolation."""
+    if isinstance(resize, dict):
+        return in_square(pixels, **resize)
     height, width = (resize, resize) if isinstance(resize, int) else resize
     rows, columns = pixels.shape[:2]
     if height > rows or width > columns:
@@ -319,6 +321,15 @@ def resize(pixels: np.ndarray, resize: int | list[int]) -> np.ndarray:
     if (down, right) == (2, 2):
         return ((sums + 2) >> 2).astype(np.uint8)
     return np.rint(sums.astype(np.float32) * np.float32(1 / (down * right))).astype(np.uint8)
+
+
+def in_square(pixels: np.ndarray, side: int, keep_aspect: str) -> np.ndarray:
+    """Resample to a square with the proportions kept: the middle of the image, or all of it with reflected margins."""
+    if keep_aspect == "crop":
+        return resize(centre_crop(pixels, min(pixels.shape[:2])), side)
+    fitted = [max(1, round(side * length / max(pixels.shape[:2]))) for length in pixels.shape[:2]]
+    margins = [((side - length) // 2, (side - length + 1) // 2) for length in fitted]
+    return np.pad(resize(pixels, fitted), [*margins, (0, 0)], mode="symmetric")
 
 
 def averaged(values: np.ndarray, length: int) -> np.ndarray:
