@@ -17,6 +17,8 @@ from gradewise.families.load import load
 from gradewise.symmetry import elements
 from gradewise.views.samples import read_samples
 
+BOTH = ("rows", "groups")
+
 
 @pytest.fixture
 def train(tmp_path):
@@ -50,7 +52,7 @@ def probabilities_of(folder):
 
 
 def test_it_learns_and_writes_what_every_family_writes(cache, train):
-    folder = train(cache(), [ForestSettings(trees=60)])
+    folder = train(cache(), [ForestSettings(trees=60, out_of_bag=BOTH)])
     predictions = tables.read(folder / "predictions.parquet")
     test = predictions[predictions["role"] == "test"]
     assert (test["predicted"] == test["label"]).mean() > 0.6
@@ -103,18 +105,21 @@ def test_settings_are_chosen_by_accuracy_on_validation_samples(cache, train):
 
 def test_the_eight_rotations_and_flips_raise_out_of_bag_over_rows_but_not_over_groups(cache, train):
     made = cache(groups=45, contrast=12.0, shape=(4, 4, 1))
-    record = record_of(train(made, [ForestSettings(trees=60, augment="d4")]))
+    record = record_of(train(made, [ForestSettings(trees=60, augment="d4", out_of_bag=BOTH)]))
     assert (record["training_rows"], record["repeated_rows"]) == (8 * 54, 0)
     assert record["oob_rows"] > record["oob_groups"] + 0.1
     assert 0 <= record["oob_groups_unaugmented"] <= 1
 
 
-def test_what_is_not_asked_for_is_not_recorded_and_groups_alone_make_the_model(cache, train):
+def test_a_second_forest_is_asked_for_by_name_and_groups_alone_make_the_model(cache, train):
     made = cache()
-    both, groups, none = (
-        train(made, [ForestSettings(trees=10, out_of_bag=ways)], name=str(len(ways)) + "".join(ways))
-        for ways in (("rows", "groups"), ("groups",), ())
+    both, groups, rows, none = (
+        train(made, [ForestSettings(trees=10, **chosen)], name=f"run{number}")
+        for number, chosen in enumerate(({"out_of_bag": BOTH}, {"out_of_bag": ("groups",)}, {}, {"out_of_bag": ()}))
     )
+    assert "oob_groups" not in record_of(rows)
+    assert record_of(rows)["oob_rows"] == record_of(both)["oob_rows"]
+    np.testing.assert_array_equal(probabilities_of(rows), probabilities_of(both))
     assert "oob_rows" not in record_of(groups)
     assert not [key for key in record_of(none) if key.startswith("oob_") and record_of(none)[key]]
     assert record_of(groups)["oob_groups"] == record_of(both)["oob_groups"]
@@ -126,7 +131,11 @@ def test_threads_change_nothing_and_the_seed_does(cache, train):
     made = cache(groups=15)
     one, two, other = (
         train(
-            made, [ForestSettings(trees=20, min_samples_leaf=2)], name=f"{seed}-{threads}", seed=seed, threads=threads
+            made,
+            [ForestSettings(trees=20, min_samples_leaf=2, out_of_bag=BOTH)],
+            name=f"{seed}-{threads}",
+            seed=seed,
+            threads=threads,
         )
         for seed, threads in ((1, 1), (1, 2), (2, 1))
     )

@@ -216,6 +216,19 @@ def test_the_manifest_and_view_are_named_by_their_hashes(fibres):
     assert re.search("[0-9a-f]{64}", text_of(fibres))
 
 
+def test_where_only_rows_were_drawn_the_report_says_so_and_shows_no_empty_column(make_fibres):
+    results = make_fibres(models=("forest-d4",))
+    for path in results.results.dataset.glob("models/forest-d4/*/run.json"):
+        record = json.loads(path.read_text())
+        del record["oob_groups"], record["oob_hits"]
+        path.write_text(json.dumps(record))
+    results.report()
+    text = text_of(results)
+    assert "Out-of-bag over rows" in text
+    assert "Out-of-bag over groups" not in text
+    assert "out_of_bag: [rows, groups] of a forest grows a second forest for it" in text
+
+
 def test_a_second_run_writes_the_same_bytes(fibres, tmp_path):
     again = {"output": tmp_path / "fibres.html", "assets": tmp_path / "fibres", "summary": tmp_path / "summary.json"}
     fibres.report(**again)

@@ -21,6 +21,7 @@ RAW = {
         "cnn": {"family": "cnn", "view": "tiles", "iterations": 300, "channels": [16, 32]},
         "svm": {"family": "pca_svm", "view": "small", "components": 50},
         "chosen": {"family": "pca_svm", "view": "small", "C": {"choose": [1, 2]}},
+        "wood": {"family": "forest", "view": "small"},
         "both": {"family": "blend", "members": ["cnn", "svm"]},
     },
     "studies": {
@@ -144,6 +145,10 @@ def test_a_mistake_is_explained(study, values, message):
 
 
 OTHER_KINDS = [
+    (
+        {"show": "settings", "model": "wood", "vary": {"trees": [5, 9]}, "measures": ["oob_rows", "oob_groups"]},
+        "oob_groups needs a forest with out_of_bag: [rows, groups], and 'wood' has [rows]",
+    ),
     ({"show": "layers", "model": "svm"}, "show: layers needs a model of the family cnn"),
     ({"show": "trees", "model": "chosen"}, "'chosen' is not one of the models of fibres"),
     ({"show": "examples", "views": ["tile"]}, "studies.new.views: 'tile' is not defined"),

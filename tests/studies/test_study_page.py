@@ -156,7 +156,7 @@ def arguments(results, studies: dict[str, dict[str, Any]] = STUDIES) -> dict[str
         models={
             "svm-plain": {"family": "pca_svm", "view": "photos", "C": 3, "whiten": True},
             "cnn-small": {"family": "cnn", "view": "whole-96"},
-            "forest-d4": {"family": "forest", "view": "whole-96"},
+            "forest-d4": {"family": "forest", "view": "whole-96", "out_of_bag": ["rows", "groups"]},
         },
     )
     (folder / "studies").mkdir(parents=True, exist_ok=True)

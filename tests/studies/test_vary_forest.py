@@ -42,7 +42,7 @@ def refit(tmp_path):
     "settings",
     [
         {"trees": 3},
-        {"trees": 11, "augment": "flip"},
+        {"trees": 11, "augment": "flip", "out_of_bag": ("rows", "groups")},
         {"trees": 7, "min_samples_leaf": 3, "augment": TWINNED},
         {"trees": 7, "max_features": 0.5, "out_of_bag": ("groups",)},
         {"trees": 9, "select": 1.2},
@@ -86,7 +86,8 @@ def test_what_is_cut_predicts_differently_and_costs_less(cache, vary_cells, cell
 def test_repeated_rows_are_counted_and_raise_out_of_bag_over_rows_but_not_over_groups(cache, vary_cells, cells_of):
     made = cache(groups=60, images_per_group=1, contrast=9.0, shape=(6, 6, 1))
     given = {"plain": "none", "distinct": "d4", "twinned": TWINNED}
-    cells = cells_of("forest", {name: {"trees": 80, "augment": augment} for name, augment in given.items()})
+    common = {"trees": 80, "out_of_bag": ("rows", "groups")}
+    cells = cells_of("forest", {name: {**common, "augment": augment} for name, augment in given.items()})
     records = vary_cells(made, cells).records
     repeated = {name: record["repeated_rows"] for name, record in records.items()}
     assert repeated == {"plain": 0, "distinct": 0, "twinned": 2 * 36}

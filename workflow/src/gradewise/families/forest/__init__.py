@@ -1,4 +1,4 @@
-"""The family `forest`: random forests on pixels, with out-of-bag accuracy over rows and over groups."""
+"""The family `forest`: random forests on pixels, with out-of-bag accuracy over rows or over groups."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Grows random forests on the pixels of a view, with out-of-bag accuracy over rows and over groups.
 
 Out-of-bag accuracy over rows is that of scikit-learn, and that of the mango report for training sets enlarged by
-rotations and flips; over groups it is an estimate for new groups. The two need separate forests. The forest over rows
-is stored as the model unless only groups are requested.
+rotations and flips; over groups it is an estimate for new groups. The two need separate forests, so that both are
+estimated only where both are named. The forest over rows is stored as the model unless only groups are requested.
 """
 
 from __future__ import annotations

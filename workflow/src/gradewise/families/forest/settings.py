@@ -32,7 +32,10 @@ class ForestSettings(Section):
     )
     components: int | None = Field(None, ge=1, description="grow on this many principal components instead of pixels")
     out_of_bag: tuple[Literal["rows", "groups"], ...] = Field(
-        ("rows", "groups"), description="rows: as in scikit-learn; groups: whole groups, the same share of each class"
+        ("rows",),
+        description="what trees draw, and so leave out for out-of-bag accuracy. rows: as in scikit-learn, which is too "
+        "high an estimate for new groups; groups: whole groups, the same share of each class; both: a second forest, "
+        "over groups, is grown for the estimate alone, which takes as long again",
     )
     class_weight: ClassWeight = None
 

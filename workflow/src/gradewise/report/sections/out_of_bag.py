@@ -1,4 +1,4 @@
-"""Section: out-of-bag accuracy over rows and over groups, next to the accuracy on test."""
+"""Section: out-of-bag accuracy over rows, over groups or both, next to the accuracy on test."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ WAYS = {"oob_rows": "rows", "oob_groups": "groups"}
 
 
 def section(evidence: Evidence) -> Section | None:
-    """Both out-of-bag accuracies next to test; None where no run recorded one."""
+    """Out-of-bag accuracies next to test; None where no run recorded one."""
     level = "sample" if (evidence.metrics["level"] == "sample").any() else "image"
     of_models = {model: {way: _estimate(evidence, model, way) for way in WAYS} for model in evidence.models}
     of_models = {
         model: ways for model, ways in of_models.items() if any(way.value is not None for way in ways.values())
+    }
+    shown = {
+        way: drawn for way, drawn in WAYS.items() if any(ways[way].value is not None for ways in of_models.values())
     }
     rows, lines = [], []
     for model, ways in of_models.items():
@@ -32,7 +35,7 @@ def section(evidence: Evidence) -> Section | None:
             row |= {name: accuracy.value, f"{name}_low": accuracy.low, f"{name}_high": accuracy.high}
         rows.append(row)
         style, lead = evidence.styles[model], f"{model}: " if len(of_models) > 1 else ""
-        for way, drawn in WAYS.items():
+        for way, drawn in shown.items():
             repeats = [run.record[way] for run in evidence.runs_of(model) if run.record.get(way) is not None]
             mark = dots.Mark(ways[way], style, hollow=True)
             lines.append(dots.Line(f"{lead}out-of-bag, {drawn}", (mark,), repeats if len(repeats) > 1 else ()))
@@ -55,12 +58,12 @@ def section(evidence: Evidence) -> Section | None:
             Column.name("Model", "model"),
             *(
                 Column.interval(f"Out-of-bag over {drawn}", way, numbers.percent_interval)
-                for way, drawn in WAYS.items()
+                for way, drawn in shown.items()
             ),
             Column.interval(f"Test, {level}s", "test", numbers.percent_interval),
         ),
     )
-    return Section("out-of-bag", "Out-of-bag accuracy", contents={"shown": [figure, table]})
+    return Section("out-of-bag", "Out-of-bag accuracy", contents={"drawn": [*shown.values()], "shown": [figure, table]})
 
 
 def _estimate(evidence: Evidence, model: str, way: str) -> Estimate:

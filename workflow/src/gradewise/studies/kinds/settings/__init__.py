@@ -100,6 +100,14 @@ class Study(StudySection):
         bags = [measure for measure in self.measures if measure.startswith("oob_")]
         if bags and base.family != "forest":
             raise ValueError(f"{key}.measures: {bags[0]} is of forests, and {self.model!r} of the family {base.family}")
+        estimated = base.candidates[0].model_dump().get("out_of_bag", ())
+        for measure in bags:
+            unit = measure.removeprefix("oob_")
+            if unit not in estimated and not any("out_of_bag" in varied for _, varied, _ in self.rows):
+                raise ValueError(
+                    f"{key}.measures: {measure} needs a forest with out_of_bag: [{', '.join([*estimated, unit])}], and "
+                    f"{self.model!r} has [{', '.join(estimated)}]"
+                )
         if isinstance(self.vary, dict):
             known = [*type(base.candidates[0]).model_fields, "view", *MEASURES]
             for name in {name for row in self.published for name in row if name not in known}:
