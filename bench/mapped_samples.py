@@ -34,12 +34,14 @@ from gradewise.views.schemas import samples_schema
 
 SIDES = ("copied", "mapped")
 
+UNKNOWN = {"pixel_size_nm": None, "bar_rows": 0, "mask_hash": None}
+
 
 def write_tables(folder: Path, number: int, side: int) -> None:
     """Write one cache under two names; `mapped` also has its array."""
     names = [str(position) for position in range(number)]
     images = pd.DataFrame({"image_id": names, "path": names, "label": "a", "group": names, "role": None, "mask": None})
-    images = images.assign(width=side, height=side, mode="RGB", bits=8, pixel_hash="")
+    images = images.assign(width=side, height=side, mode="RGB", bits=8, pixel_hash="", **UNKNOWN)
     tables.write(images, folder / "manifest.parquet", MANIFEST)
     splits = pd.DataFrame({"repeat": 0, "image_id": names, "role": "train"})
     tables.write(splits, folder / "splits.parquet", SPLITS)

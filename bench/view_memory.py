@@ -17,6 +17,7 @@ import pandas as pd
 from PIL import Image
 
 from gradewise import tables
+from gradewise.images.decode import decode
 from gradewise.images.schemas import MANIFEST
 
 VIEW = '{"operations": ["grey", {"tile": 128, "keep": "all"}]}'
@@ -33,7 +34,9 @@ def make_images(folder: Path, number: int) -> list[Path]:
 def write_manifest(path: Path, images: list[Path]) -> None:
     frame = pd.DataFrame({"image_id": [str(number) for number in range(len(images))], "path": [str(p) for p in images]})
     frame = frame.assign(label="a", group=frame["image_id"], role=None, width=1024, height=1024, mode="L", bits=8)
-    tables.write(frame.assign(pixel_hash="", mask=None), path, MANIFEST)
+    hashes = [decode(path).pixel_hash() for path in images]
+    unknown = {"mask": None, "mask_hash": None, "pixel_size_nm": None, "bar_rows": 0}
+    tables.write(frame.assign(pixel_hash=hashes, **unknown), path, MANIFEST)
 
 
 def peak_mb(manifest: Path, output: Path) -> float:

@@ -63,9 +63,12 @@ def make_runs(
             "mode": "L",
             "bits": 8,
             "pixel_hash": ids,
+            "pixel_size_nm": None,
+            "bar_rows": 0,
             "mask": None,
+            "mask_hash": None,
         }
-    ).astype({"width": "int32", "height": "int32", "bits": "int8"})
+    ).astype({"width": "int32", "height": "int32", "bits": "int8", "bar_rows": "int32"})
     tables.write(manifest, folder / "manifest.parquet", MANIFEST)
     predictions, runs = [], []
     roles_of_groups = np.array(["train", "validation", "test"])[np.minimum(np.arange(groups) * 10 // groups // 3, 2)]

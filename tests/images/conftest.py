@@ -1,6 +1,8 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from gradewise.config.sources import Source
 from gradewise.images.manifest import manifest
@@ -43,3 +45,32 @@ def make_manifest():
         return files
 
     return make
+
+
+def content(height=400, width=512, seed=0):
+    """Grey noise around the middle of the range."""
+    return np.random.default_rng(seed).normal(120, 30, (height, width)).clip(0, 255).astype(np.uint8)
+
+
+def data_bar(height=48, width=512, dark=True, frame=False):
+    """A band with text and a scale, perhaps with lines around and between its fields."""
+    background, ink = (0, 255) if dark else (255, 0)
+    bar = Image.new("L", (width, height), background)
+    draw = ImageDraw.Draw(bar)
+    draw.text((10, height // 2 - 6), "HV 5.00 kV   WD 4.1 mm   mag 50 000 x   HFW 2.56 um", fill=ink, font_size=12)
+    draw.line((width - 120, height // 2, width - 20, height // 2), fill=ink, width=3)
+    if frame:
+        draw.rectangle((0, 0, width - 1, height - 1), outline=ink, width=2)
+        draw.line((width // 2, 0, width // 2, height), fill=ink, width=2)
+    return np.asarray(bar)
+
+
+def with_bar(**options):
+    """Content with a data bar below."""
+    return np.vstack([content(), data_bar(**options)])
+
+
+@pytest.fixture(scope="session")
+def draw():
+    """Functions that draw what microscopes save: `content`, a `data_bar`, and content `with_bar`."""
+    return SimpleNamespace(content=content, data_bar=data_bar, with_bar=with_bar)

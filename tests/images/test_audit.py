@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from PIL import Image, ImageFilter
 
 from gradewise import tables
@@ -226,6 +227,40 @@ def test_a_size_that_equals_the_label_is_a_warning_also_where_images_are_too_few
     assert "clue" not in set(found["check"])
     assert list(of(found, "clue equals label")["severity"]) == ["warning"]
     assert "size alone separates the classes: no two share a value, in all 32 images" in set(found["text"])
+
+
+def of_microscope(world, pixel_sizes, bar=0):
+    """The images of the world as TIFF files with a tag that tells their scale, perhaps with a black bar below."""
+    names = [row["image_id"] for row in world.rows]
+    world.rows.clear()
+    for number, name in enumerate(names):
+        pixels = np.vstack([np.asarray(world.open(name)), np.zeros((bar, 96), np.uint8)])
+        size = pixel_sizes[number % 2]
+        settings = f"[Scan]\nPixelWidth={size}\n[Image]\nResolutionX=96\nResolutionY=96\n"
+        path = world.folder / "images" / f"{number:02}.tif"
+        tifffile.imwrite(path, pixels, extratags=[(34682, 2, 0, settings, True)])
+        world.rows.append({"image_id": path.name, "label": "ab"[number % 2]})
+
+
+def test_one_scale_is_a_fact_and_a_data_bar_is_noticed_with_what_cuts_it_off(world):
+    of_microscope(world, (2e-9, 2.02e-9), bar=12)
+    findings = world.audit()
+    assert finding("pixel size", findings).text == "pixels are 2.01 nm wide in all images"
+    assert finding("pixel size", findings).severity == "fact"
+    bar = finding("data bar", findings)
+    assert bar.severity == "notice"
+    assert bar.text.startswith("60 of 60 images have a data bar of 12 rows at the bottom")
+    assert "crop: {below_data_bar: true}" in bar.text
+
+
+def test_several_scales_are_a_warning_and_so_is_a_scale_that_goes_with_a_class(world):
+    of_microscope(world, (2e-9, 8e-9))
+    findings = world.audit()
+    assert finding("pixel size", findings).severity == "warning"
+    assert "pixels are 2 to 8 nm wide in all images" in finding("pixel size", findings).text
+    assert "pixel size" in set(findings.loc[findings["check"] == "clue equals label", "subject"])
+    guessed = findings.loc[(findings["check"] == "clue") & (findings["subject"] == "pixel size")]
+    assert (guessed["value"].item(), guessed["severity"].item()) == (1, "warning")
 
 
 def test_a_class_taken_with_another_camera_is_a_warning(world):

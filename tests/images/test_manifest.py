@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -124,6 +125,33 @@ def test_images_too_small_for_a_view_are_set_aside_with_all_that_is_known_of_the
     ]
     assert tables.read(tmp_path / "duplicates.parquet").empty
     assert list(tables.read(tmp_path / "fingerprints.parquet")["image_id"]) == list(images["image_id"])
+
+
+def test_the_scale_and_the_data_bar_of_an_image_are_kept_and_only_rows_above_the_bar_count_as_its_size(
+    run, folders, tmp_path
+):
+    settings = "[Scan]\nPixelWidth=4e-9\n[Image]\nResolutionX=64\nResolutionY=50\n"
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 64), dtype=np.uint8)
+    tifffile.imwrite(folders / "good" / "sem.tif", pixels, extratags=[(34682, 2, 0, settings, True)])
+    images, _ = run()
+    images = images.set_index("image_id")
+    assert (images.loc["good/sem.tif", "pixel_size_nm"], images.loc["good/sem.tif", "bar_rows"]) == (
+        pytest.approx(4),
+        10,
+    )
+    others = images.drop(index="good/sem.tif")
+    assert others["pixel_size_nm"].isna().all()
+    assert (others["bar_rows"] == 0).all()
+    shutil.rmtree(folders / "good")
+    shutil.rmtree(folders / "bad")
+    for label in ("good", "bad"):
+        (folders / label).mkdir()
+        tifffile.imwrite(folders / label / f"{label}.tif", pixels, extratags=[(34682, 2, 0, settings, True)])
+    Image.fromarray(pixels).save(folders / "good" / "plain.png")
+    images, aside = run(views_need=51)
+    assert list(images["image_id"]) == ["good/plain.png"]
+    assert aside[0]["reason"] == "64 x 50 pixels above the data bar; the views need at least 51 a side"
+    assert json.loads((tmp_path / "read/sides.json").read_text()) == {"smallest": 50}
 
 
 def test_images_that_share_a_group_only_through_a_small_one_are_not_joined(run, folders):

@@ -33,7 +33,7 @@ def write_images(folder, bits):
         Image.fromarray(rng.integers(0, int(top), (32, 48)).astype(kind)).save(path)
         label = CLASSES[number % 2]
         decoded = decode(path)
-        facts = {"bits": decoded.bits, "pixel_hash": decoded.pixel_hash()}
+        facts = {"bits": decoded.bits, "pixel_hash": decoded.pixel_hash(), "pixel_size_nm": None, "bar_rows": 0}
         rows.append({"image_id": path.name, "path": str(path), "label": label, **facts})
     return rows
 
@@ -45,7 +45,9 @@ def make_run(tmp_path):
     def make(*operations, bits=8, **settings):
         results, photos = tmp_path / "results/made-up", tmp_path / "photos"
         photos.mkdir()
-        images = pd.DataFrame(write_images(photos, bits)).assign(role=None, width=48, height=32, mode="L", mask=None)
+        images = pd.DataFrame(write_images(photos, bits)).assign(
+            role=None, width=48, height=32, mode="L", mask=None, mask_hash=None
+        )
         images["group"] = images["image_id"]
         tables.write(images, results / "manifest.parquet", MANIFEST)
         roles = ["train"] * 8 + ["test"] * 4

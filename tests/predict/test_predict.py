@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from PIL import Image
 
 from gradewise import tables
@@ -47,6 +48,20 @@ def test_whole_images_have_the_verdicts_of_the_run(run, tmp_path):
     assert (written["error"] == "").all()
     assert written["model"].nunique() == 1
     assert (written["samples"] == 1).all()
+
+
+def test_the_data_bar_of_a_new_image_is_cut_off_where_training_did(make_run, tmp_path):
+    run = make_run("grey", {"crop": {"below_data_bar": True}}, {"resize": 16})
+    written = check(run, tmp_path / "photos")
+    pixels = np.asarray(Image.open(tmp_path / "photos/03.png"))
+    settings = "[Image]\nResolutionX=48\nResolutionY={}\n"
+    for name, rows, height in (("bar", np.vstack([pixels, pixels[:8]]), 32), ("low", pixels[:20], 15)):
+        tags = [(34682, 2, 0, settings.format(height), True)]
+        tifffile.imwrite(tmp_path / f"{name}.tif", rows, extratags=tags)
+    (verdict,) = predict_files(run, [tmp_path / "bar.tif"])
+    assert verdict.probabilities["bad"] == pytest.approx(float(written["p_bad"].iloc[3]))
+    (verdict,) = predict_files(run, [tmp_path / "low.tif"])
+    assert verdict.error == "48 x 15 pixels above the data bar; the model needs at least 16 a side"
 
 
 def test_the_highest_tiles_decide_where_the_dataset_says_so(make_run, tmp_path):

@@ -229,11 +229,14 @@ def _manifest(folder: Path, world: World, rng: np.random.Generator) -> pd.DataFr
                 "mode": "L" if world.tiles > 1 else "RGB",
                 "bits": 8,
                 "pixel_hash": "same" if twin else f"{number:064x}",
+                "pixel_size_nm": None,
+                "bar_rows": 0,
                 "mask": None,
+                "mask_hash": None,
                 "camera": ("old", "new", "phone")[number % 7 % 3],
             }
         )
-    return pd.DataFrame(rows).astype({"width": "int32", "height": "int32", "bits": "int8"})
+    return pd.DataFrame(rows).astype({"width": "int32", "height": "int32", "bits": "int8", "bar_rows": "int32"})
 
 
 def _picture(rng: np.random.Generator, grade: int, grey: bool) -> Image.Image:

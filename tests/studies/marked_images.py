@@ -11,6 +11,8 @@ from PIL import Image
 
 from gradewise import tables
 from gradewise.config.views import View
+from gradewise.images.decode import decode
+from gradewise.images.masks import hash_mask, read_mask
 from gradewise.images.schemas import MANIFEST, SPLITS
 from gradewise.views.view import view
 
@@ -53,18 +55,22 @@ def write(folder: Path, groups: int = 20, photos: int = 2) -> Data:
             for kind, array in (("images", pixels), *masks.items()):
                 (folder / kind).mkdir(parents=True, exist_ok=True)
                 Image.fromarray(array).save(folder / kind / image_id)
+            spots = folder / "spots" / image_id
             images.append(
                 {
                     "image_id": image_id,
                     "path": str(folder / "images" / image_id),
                     "label": label,
                     "group": f"g{group:02d}",
-                    "mask": str(folder / "spots" / image_id) if photo == 0 else None,
+                    "pixel_hash": decode(folder / "images" / image_id).pixel_hash(),
+                    "mask": str(spots) if photo == 0 else None,
+                    "mask_hash": hash_mask(read_mask(spots)) if photo == 0 else None,
                 }
             )
             splits.append({"repeat": 0, "image_id": image_id, "role": role})
     data = Data(folder / "view.parquet", folder / "splits.parquet", folder / "manifest.parquet", folder / "objects")
-    constants = {"role": None, "width": SIDE, "height": SIDE, "mode": "RGB", "bits": 8, "pixel_hash": "0"}
+    constants = {"role": None, "width": SIDE, "height": SIDE, "mode": "RGB", "bits": 8}
+    constants |= {"pixel_size_nm": None, "bar_rows": 0}
     tables.write(pd.DataFrame(images).assign(**constants), data.manifest, MANIFEST)
     tables.write(pd.DataFrame(splits), data.splits, SPLITS)
     view(

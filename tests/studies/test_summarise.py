@@ -32,9 +32,13 @@ def folder(tmp_path):
             "mode": "L",
             "bits": 8,
             "pixel_hash": images,
+            "pixel_size_nm": None,
+            "bar_rows": 0,
             "mask": None,
+            "mask_hash": None,
         }
-    ).astype({"role": "string", "mask": "string", "width": "int32", "height": "int32", "bits": "int8"})
+    ).astype({"width": "int32", "height": "int32", "bits": "int8", "bar_rows": "int32"})
+    manifest = manifest.astype(dict.fromkeys(("role", "mask", "mask_hash"), "string"))
     tables.write(manifest, tmp_path / "manifest.parquet", MANIFEST)
     return tmp_path
 

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from gradewise import tables
+from gradewise.images.decode import decode
 from gradewise.images.schemas import MANIFEST
 
 TEXT = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text().partition("## How to add a view operation")[2]
@@ -50,7 +51,8 @@ def test_the_step_makes_samples_with_it(run, tmp_path):
     picture = np.random.default_rng(0).integers(0, 256, (40, 48), dtype=np.uint8)
     Image.fromarray(picture).save(tmp_path / "a.png")
     images = pd.DataFrame([{"image_id": "a", "path": str(tmp_path / "a.png"), "label": "A", "group": "a"}])
-    images = images.assign(role=None, mask=None, width=48, height=40, mode="L", bits=8, pixel_hash="x")
+    images = images.assign(width=48, height=40, mode="L", bits=8, pixel_size_nm=None, bar_rows=0, mask=None)
+    images = images.assign(role=None, mask_hash=None, pixel_hash=decode(tmp_path / "a.png").pixel_hash())
     tables.write(images, tmp_path / "manifest.parquet", MANIFEST)
     flags = {"--manifest": tmp_path / "manifest.parquet", "--output": tmp_path / "soft.parquet", "--name": "soft"}
     flags |= {"--operations": '{"operations": ["grey", {"blur": 1.5}, {"tile": 16}]}', "--classes": '["A", "B"]'}

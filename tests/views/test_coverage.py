@@ -30,6 +30,7 @@ def view(*operations):
         ([{"tile": 16, "keep": "typical"}], (50, 60), 256 / 3000),
         ([{"tile": 16, "keep": "random", "count": 2}], (50, 60), 512 / 3000),
         ([{"tile": 16, "keep": "random", "count": 99}], (50, 60), 48 * 48 / 3000),
+        ([{"crop": {"below_data_bar": True}}, {"tile": 16}], (32, 40), 4 / 5),
         ([{"resize": 64}, "polar"], (64, 64), 1),
         ([{"resize": 64}, "polar", {"crop": {"top": 0, "left": 0, "height": 32, "width": 64}}], (64, 64), np.pi / 8),
     ],

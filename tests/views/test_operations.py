@@ -186,6 +186,35 @@ def test_masks_do_not_follow_operations_that_change_only_the_values_of_pixels():
     assert view(*operations).cut == view("grey", {"centre_crop": 16}).cut
 
 
+CUT_BAR = {"crop": {"below_data_bar": True}}
+
+
+def test_the_rows_of_a_data_bar_are_cut_off_where_the_view_says_so():
+    image = RNG.integers(0, 256, (50, 48), dtype=np.uint8)
+    for operations, rows in ((["grey", CUT_BAR], 40), (["grey"], 50)):
+        seen = view(*operations, {"resize": [rows, 48]})
+        batch, positions = make_samples(image, seen, RNG, bar_rows=10)
+        assert np.array_equal(batch[0, ..., 0], image[:rows])
+        mask = np.where(image > 127, 255, 0).astype(np.uint8)
+        assert np.array_equal(mask_samples(mask, seen, positions, bar_rows=10)[0], mask[:rows])
+    assert view("grey", CUT_BAR, {"tile": 16}).cut != view("grey", {"tile": 16}).cut
+
+
+@pytest.mark.parametrize(
+    ("operations", "message"),
+    [
+        (["grey", {"tile": 16}, CUT_BAR], "put it right after the colour, once"),
+        (["grey", CUT_BAR, CUT_BAR, {"tile": 16}], "put it right after the colour, once"),
+        (["grey", CUT_BAR], "samples need one fixed size"),
+        (["grey", {"crop": {"below_data_bar": False}}, {"tile": 16}], "Input should be True"),
+        (["grey", {"crop": {"below_databar": True}}, {"tile": 16}], "Did you mean 'below_data_bar'"),
+    ],
+)
+def test_a_data_bar_that_cannot_be_cut_off_is_refused(operations, message):
+    with pytest.raises(ValueError, match=message):
+        view(*operations)
+
+
 def test_an_installed_operation_that_cannot_be_loaded_is_named(monkeypatch):
     broken = EntryPoint("blur", "no_such_lab.blur", "gradewise.operations")
     monkeypatch.setattr(views, "entry_points", lambda group: [broken])
@@ -204,6 +233,7 @@ def test_two_operations_cannot_share_a_key():
 SHAPES = [
     (["grey", {"tile": 32}], (32, 32, 1), 32),
     (["rgb", {"resize": [20, 30]}], (20, 30, 3), 1),
+    (["grey", CUT_BAR, {"tile": 32}], (32, 32, 1), 32),
     (["rgb", {"resize": 64}, {"centre_crop": 32}], (32, 32, 3), 1),
     (["grey", {"resize": {"side": 40, "keep_aspect": "pad"}}], (40, 40, 1), 1),
     (["rgb", {"resize": {"side": 40, "keep_aspect": "crop"}}], (40, 40, 3), 1),

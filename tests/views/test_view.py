@@ -10,6 +10,8 @@ from PIL import Image
 from gradewise import tables
 from gradewise.command import UserError
 from gradewise.config.views import View
+from gradewise.images.decode import decode
+from gradewise.images.masks import hash_mask, read_mask
 from gradewise.images.schemas import MANIFEST, SPLITS
 from gradewise.views.samples import read_samples
 from gradewise.views.view import view
@@ -26,8 +28,10 @@ def dataset(tmp_path):
         masked = np.zeros((40, 48), np.uint8)
         masked[:8, :8] = 255 if number % 2 else 0
         Image.fromarray(masked).save(mask)
-        rows.append({"image_id": f"{number}", "path": str(path), "label": "AB"[number % 2], "mask": str(mask)})
-    frame = pd.DataFrame(rows).assign(role=None, width=48, height=40, mode="L", bits=8, pixel_hash="x")
+        hashes = {"pixel_hash": decode(path).pixel_hash(), "mask_hash": hash_mask(read_mask(mask))}
+        facts = {"image_id": f"{number}", "path": str(path), "label": "AB"[number % 2], "mask": str(mask)}
+        rows.append(facts | hashes)
+    frame = pd.DataFrame(rows).assign(role=None, width=48, height=40, mode="L", bits=8, pixel_size_nm=None, bar_rows=0)
     frame["group"] = frame["image_id"]
     tables.write(frame, tmp_path / "manifest.parquet", MANIFEST)
     splits = pd.DataFrame({"repeat": 0, "image_id": frame["image_id"], "role": ["train"] * 6 + ["test"] * 5 + [None]})
@@ -87,6 +91,45 @@ def test_a_mask_that_can_no_longer_be_read_is_named(dataset):
     (dataset / "3_mask.png").write_bytes(b"")
     with pytest.raises(UserError, match=r"3\.png or its mask: the file is empty; .*rebuild the manifest"):
         cache(dataset, "grey", {"tile": 16}, positive="B", mask_fraction=0.2)
+
+
+@pytest.mark.parametrize("name", ["3.png", "3_mask.png"])
+def test_a_file_that_was_replaced_since_the_manifest_is_named(dataset, name):
+    Image.fromarray(255 - np.asarray(Image.open(dataset / name))).save(dataset / name)
+    with pytest.raises(UserError, match=rf"{name}: shows something else than when the manifest was made; .*again"):
+        cache(dataset, "grey", {"tile": 16})
+
+
+def test_a_file_that_was_saved_anew_with_the_same_pixels_is_used(dataset):
+    for path in dataset.glob("3*.png"):
+        Image.open(path).save(path, compress_level=0)
+    assert len(tables.read(cache(dataset, "grey", {"tile": 16}))) == 12 * 2 * 3
+
+
+def set_bar_rows(dataset, rows):
+    frame = tables.read(dataset / "manifest.parquet")
+    tables.write(frame.assign(bar_rows=np.int32(rows)), dataset / "manifest.parquet", MANIFEST)
+
+
+def test_a_view_cuts_the_data_bar_off_images_and_masks_where_asked(dataset):
+    """Of 40 rows 9 are the bar; tiles of 16 lose their second row, a resized image shows the rest."""
+    set_bar_rows(dataset, 9)
+    cut = ["grey", {"crop": {"below_data_bar": True}}]
+    tiles = tables.read(cache(dataset, *cut, {"tile": 16}, positive="B", mask_fraction=0.2))
+    assert len(tiles) == 12 * 1 * 3
+    assert tiles["masked_fraction"].max() == pytest.approx(0.25)
+    assert len(tables.read(cache(dataset, "grey", {"tile": 16}))) == 12 * 2 * 3
+    resized = tables.read(cache(dataset, *cut, {"resize": [31, 48]})).set_index("image_id")
+    expected = np.asarray(Image.open(dataset / "5.png"))[:31]
+    assert np.array_equal(np.frombuffer(resized.loc["5", "pixels"], np.uint8).reshape(31, 48), expected)
+    assert resized.loc["5", "masked_fraction"] == pytest.approx(64 / (31 * 48))
+
+
+def test_only_rows_above_the_data_bar_count_as_left_off(dataset):
+    set_bar_rows(dataset, 8)
+    cut = ["grey", {"crop": {"below_data_bar": True}}]
+    assert tables.read_metadata(cache(dataset, *cut, {"tile": 16}))["images_with_remainder"] == 0
+    assert tables.read_metadata(cache(dataset, "grey", {"tile": 16}))["images_with_remainder"] == 12
 
 
 def test_threads_do_not_change_a_byte(dataset):

@@ -46,6 +46,8 @@ _BRANCHES = {
     "Top",
     "Square",
     "tuple",
+    "Box",
+    "BelowDataBar",
     "int",
     "float",
     "bool",

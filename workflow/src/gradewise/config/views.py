@@ -73,6 +73,11 @@ class Operation(Section):
         """Whether its output shows all of its input, and in one piece."""
         return self.effect != "part"
 
+    @property
+    def cuts_data_bar(self) -> bool:
+        """Whether images are to be cut off above their data bar before any operation; then it stands second."""
+        return False
+
     def size_after(self, size: Size | None) -> Size | None:
         """Size of its output from the size of its input; None if sizes differ between images."""
         return size
@@ -248,6 +253,8 @@ class View(Section):
             raise ValueError(f"a view begins with the colour it works in: {' or '.join(known)}, once")
         if sum(isinstance(operation, Tiling) for operation in self.operations) > 1:
             raise ValueError("a view tiles at most once")
+        if any(operation.cuts_data_bar for operation in self.operations[2:]):
+            raise ValueError("crop: {below_data_bar: true} cuts whole images: put it right after the colour, once")
         sizes = self._sizes(None)
         for operation, size in zip(self.operations, sizes, strict=False):
             if operation.needs_fixed_size and size is None:
@@ -282,6 +289,11 @@ class View(Section):
             return all(map(_fits, self.operations, self._sizes((side, side))))
 
         return bisect_left(range(1, 10**9), True, key=suffices) + 1
+
+    @property
+    def cuts_data_bar(self) -> bool:
+        """Whether images are cut off above their data bar."""
+        return any(operation.cuts_data_bar for operation in self.operations)
 
     @property
     def tiling(self) -> Tiling | None:

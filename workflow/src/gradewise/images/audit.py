@@ -48,6 +48,9 @@ MOST_ALIKE = 0.2
 """If more than this share of images resemble an image of another group, images may be similar by nature: parts of one
 design, or one position in front of one background. Similarity then says nothing about a pair."""
 
+SAME_SCALE = 1.05
+"""Pixel sizes that differ by less than this factor count as one scale."""
+
 MOSTLY_MASKED = 0.5
 """Share of an image from which its mask is more likely to mark the background."""
 
@@ -115,6 +118,8 @@ def audit(
         *_outliers(prints),
         *_grey_levels(images, prints),
         *_masks(images, prints),
+        *_pixel_sizes(images),
+        *_data_bars(images),
     ]
     frame = pd.DataFrame(findings, columns=AUDIT.names)
     tables.write(frame.astype(dict.fromkeys(NUMBERS, "float64")), output, AUDIT)
@@ -362,6 +367,32 @@ def _masks(images: pd.DataFrame, prints: pd.DataFrame) -> list[Finding]:
     if len(masked) and not masked["masked_share"].any():
         findings.append(_finding("empty masks", "warning", f"none of {len(masked)} masks marks anything"))
     return findings
+
+
+def _pixel_sizes(images: pd.DataFrame) -> list[Finding]:
+    """How wide pixels are, where microscopes stored it; a warning if images have several scales."""
+    sizes = images["pixel_size_nm"].dropna()
+    if sizes.empty:
+        return []
+    low, high = sizes.min(), sizes.max()
+    known = "all images" if len(sizes) == len(images) else f"the {len(sizes)} of {len(images)} images that tell"
+    if high <= SAME_SCALE * low:
+        text = f"pixels are {sizes.median():.4g} nm wide in {known}"
+        return [_finding("pixel size", "fact", text, value=float(sizes.median()))]
+    text = f"pixels are {low:.4g} to {high:.4g} nm wide in {known}: one structure has different sizes in pixels, and a "
+    text += "scale that goes with a class gives it away. Use images of one magnification"
+    return [_finding("pixel size", "warning", text, value=float(high / low))]
+
+
+def _data_bars(images: pd.DataFrame) -> list[Finding]:
+    """How many images have a data bar, which views show unless they cut it off."""
+    rows = images.loc[images["bar_rows"] > 0, "bar_rows"]
+    if rows.empty:
+        return []
+    height = f"{rows.min()}" if rows.min() == rows.max() else f"{rows.min()} to {rows.max()}"
+    text = f"{len(rows)} of {len(images)} images have a data bar of {height} rows at the bottom, and models see it "
+    text += "unless crop: {below_data_bar: true} stands right after the colour of a view"
+    return [_finding("data bar", "notice", text, value=len(rows) / len(images))]
 
 
 def _distance_above(values: np.ndarray, floor: float) -> np.ndarray:

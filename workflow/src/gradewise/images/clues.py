@@ -1,4 +1,4 @@
-"""How well facts independent of image content (size, file, camera, border, brightness) predict the class.
+"""How well facts independent of image content (size, scale, file, camera, border, brightness) predict the class.
 
 A forest learns the class from such facts alone and is tested on groups that it did not see. If it does well, a model
 trained on the images may learn the same shortcut.
@@ -26,6 +26,8 @@ LEAF = 3
 
 CLUES = {
     "size": ("width", "height", "aspect"),
+    "pixel size": ("pixel_size_nm",),
+    "data bar": ("bar_rows",),
     "file": ("file_format", "mode", "bits"),
     "camera": ("camera_make", "camera_model", "software", "taken"),
     "file size": ("file_bytes", "bytes_per_pixel"),
@@ -37,7 +39,7 @@ CLUES = {
 TOGETHER = "all together"
 """Name of all clues at once."""
 
-WITHOUT_CONTENT = ("size", "file", "camera")
+WITHOUT_CONTENT = ("size", "pixel size", "data bar", "file", "camera")
 """Clues that image content cannot cause."""
 
 
@@ -85,7 +87,8 @@ def clues(images: pd.DataFrame, prints: pd.DataFrame) -> dict[str, pd.DataFrame]
     dict of str to DataFrame
         Clues whose facts differ between images.
     """
-    facts = images[["width", "height", "mode", "bits"]].join(prints.drop(columns=["image_id", "thumbnail"]))
+    known = images[["width", "height", "mode", "bits", "pixel_size_nm", "bar_rows"]]
+    facts = known.join(prints.drop(columns=["image_id", "thumbnail"]))
     facts["aspect"] = facts["width"] / facts["height"]
     facts["bytes_per_pixel"] = facts["file_bytes"] / (facts["width"] * facts["height"])
     parts = {name: as_numbers(facts[list(columns)]) for name, columns in CLUES.items()}

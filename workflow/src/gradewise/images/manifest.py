@@ -57,9 +57,12 @@ def manifest(
         If no image can be used.
     """
     listed = tables.read(read / "images.parquet")
-    small = (listed[["width", "height"]].min(axis=1) < min_side).fillna(False)
+    # a view may cut the data bar off
+    listed["usable_height"] = listed["height"] - listed["bar_rows"].fillna(0)
+    small = (listed[["width", "usable_height"]].min(axis=1) < min_side).fillna(False)
     listed.loc[small, "reason"] = [
-        f"{row.width:.0f} x {row.height:.0f} pixels; the views need at least {min_side} a side"
+        f"{row.width:.0f} x {row.usable_height:.0f} pixels{' above the data bar' if row.bar_rows > 0 else ''}; "
+        f"the views need at least {min_side} a side"
         for row in listed.loc[small].itertuples()
     ]
     aside = listed["reason"].notna()
@@ -68,9 +71,9 @@ def manifest(
     _write_quarantine(listed.loc[aside, ["path", "reason"]], quarantine)
     if aside.any():
         log.warning("%d of %d files set aside, see %s", aside.sum(), len(listed), quarantine)
-    usable = listed.loc[~aside].drop(columns="reason").reset_index(drop=True)
+    usable = listed.loc[~aside].drop(columns=["reason", "usable_height"]).reset_index(drop=True)
     # These columns are empty only for files that cannot be read.
-    usable = usable.astype({"width": "int32", "height": "int32", "bits": "int8"})
+    usable = usable.astype({"width": "int32", "height": "int32", "bits": "int8", "bar_rows": "int32"})
     prints, pairs = tables.read(read / "fingerprints.parquet"), tables.read(read / "duplicates.parquet")
     names = set(usable["image_id"])
     copies = pairs.loc[pairs["image_id"].isin(names) & pairs["other_image_id"].isin(names)]

@@ -5,6 +5,7 @@ A mask whose values can be read in several ways is refused rather than guessed.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import cv2
@@ -45,6 +46,13 @@ def read_mask(path: Path) -> np.ndarray:
         check_header(image, np.inf)
         marked = _marked(_values(upright(image)), image.format in LOSSY)
         return np.where(marked, 255, 0).astype(np.uint8)
+
+
+def hash_mask(mask: np.ndarray) -> str:
+    """SHA-256 of what a mask marks, the same however it is stored."""
+    digest = hashlib.sha256(f"{mask.shape}".encode())
+    digest.update(mask.tobytes())
+    return digest.hexdigest()
 
 
 def _values(image: Image.Image) -> np.ndarray:

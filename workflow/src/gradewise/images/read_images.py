@@ -20,14 +20,25 @@ from gradewise.images.decode import UnreadableError, decode
 from gradewise.images.duplicates import find_duplicates
 from gradewise.images.fingerprints import SIDE, Facts, fingerprint
 from gradewise.images.listing import list_images
-from gradewise.images.masks import read_mask
+from gradewise.images.masks import hash_mask, read_mask
+from gradewise.images.microscopes import read_micrograph
 from gradewise.images.reasons import none_usable, not_examined
 from gradewise.images.schemas import DUPLICATES, FINGERPRINTS, IMAGES
 from gradewise.progress import track
 
 log = logging.getLogger(__name__)
 
-FACTS = {"width": "Int32", "height": "Int32", "mode": "str", "bits": "Int8", "pixel_hash": "str", "reason": "str"}
+FACTS = {
+    "width": "Int32",
+    "height": "Int32",
+    "mode": "str",
+    "bits": "Int8",
+    "pixel_hash": "str",
+    "pixel_size_nm": "float64",
+    "bar_rows": "Int32",
+    "mask_hash": "str",
+    "reason": "str",
+}
 
 
 def read_images(*, source: Source, threads: int, output: Path) -> None:
@@ -70,11 +81,12 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
     tables.write(images, output / "images.parquet", IMAGES)
     tables.write(prints.assign(image_id=usable["image_id"]), output / "fingerprints.parquet", FINGERPRINTS)
     tables.write(copies, output / "duplicates.parquet", DUPLICATES)
+    smallest = min(usable["width"].min(), (usable["height"] - usable["bar_rows"]).min())
     with tables.replacing(output / "sides.json") as partial:
-        partial.write_text(json.dumps({"smallest": int(usable[["width", "height"]].min(axis=None))}))
+        partial.write_text(json.dumps({"smallest": int(smallest)}))
 
 
-def _inspect(path: Path, mask: str | None, source: Source) -> dict[str, str | int | Facts]:
+def _inspect(path: Path, mask: str | None, source: Source) -> dict[str, str | float | Facts | None]:
     """Facts of an image, its fingerprint, and the reason if it cannot be used, whatever it is."""
     try:
         return _examine(path, mask, source)
@@ -84,10 +96,10 @@ def _inspect(path: Path, mask: str | None, source: Source) -> dict[str, str | in
         return {"reason": not_examined(path, error)}
 
 
-def _examine(path: Path, mask: str | None, source: Source) -> dict[str, str | int | Facts]:
+def _examine(path: Path, mask: str | None, source: Source) -> dict[str, str | float | Facts | None]:
     decoded = decode(path, source.max_megapixels)
     height, width = decoded.pixels.shape[:2]
-    facts: dict[str, str | int | Facts] = {
+    facts: dict[str, str | float | Facts | None] = {
         "width": width,
         "height": height,
         "mode": decoded.mode,
@@ -96,20 +108,23 @@ def _examine(path: Path, mask: str | None, source: Source) -> dict[str, str | in
     if min(height, width) < source.min_side:
         return {**facts, "reason": f"{width} x {height} pixels; min_side is {source.min_side}"}
     try:
-        masked_share = _masked_share(Path(mask), (width, height)) if isinstance(mask, str) else None
+        marked = _read_mask(Path(mask), (width, height)) if isinstance(mask, str) else None
     except UnreadableError as error:
         return {**facts, "reason": f"its mask {mask}: {error}"}
-    small = fingerprint(decoded, path) | {"masked_share": masked_share}
+    micrograph = read_micrograph(path, decoded)
+    facts |= {"pixel_size_nm": micrograph.pixel_size_nm, "bar_rows": micrograph.bar_rows}
+    facts |= {"mask_hash": None if marked is None else hash_mask(marked)}
+    small = fingerprint(decoded, path) | {"masked_share": None if marked is None else float((marked > 0).mean())}
     return {**facts, "pixel_hash": decoded.pixel_hash(), "fingerprint": small}
 
 
-def _masked_share(path: Path, size: tuple[int, int]) -> float:
-    """Share of the pixels that a mask marks; it must have the size (width, height) of its image."""
+def _read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """The mask of an image, which must have its size (width, height)."""
     mask = read_mask(path)
     height, width = mask.shape
     if (width, height) != size:
         raise UnreadableError(f"{width} x {height} pixels, the image {size[0]} x {size[1]}")
-    return float((mask > 0).mean())
+    return mask
 
 
 if __name__ == "__main__":

@@ -18,10 +18,15 @@ MANIFEST = pa.schema(
         filled("mode", pa.string()),
         filled("bits", pa.int8()),
         filled("pixel_hash", pa.string()),
+        nullable("pixel_size_nm", pa.float64()),
+        filled("bar_rows", pa.int32()),
         nullable("mask", pa.string()),
+        nullable("mask_hash", pa.string()),
     ]
 )
-"""One row per image; further columns of the label table follow. `bits` is the number of bits its grey levels use."""
+"""One row per image; further columns of the label table follow. `bits` is the number of bits its grey levels use,
+`pixel_size_nm` the width of a pixel where the microscope stored it, `bar_rows` the height of the data bar at the
+bottom, 0 without one. The hashes are of decoded pixels and of what the mask marks."""
 
 IMAGES = pa.schema([*(nullable(field.name, field.type) for field in MANIFEST), nullable("reason", pa.string())])
 """One row per listed file: the columns of the manifest, as far as the file can be read, and the `reason` if it cannot

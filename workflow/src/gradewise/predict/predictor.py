@@ -22,6 +22,7 @@ from gradewise.config.views import View
 from gradewise.evaluation.blend import blend_probabilities
 from gradewise.families.classifier import Classifier
 from gradewise.images.decode import UnreadableError, decode, to_uint8
+from gradewise.images.microscopes import read_micrograph
 from gradewise.images.reasons import not_examined
 from gradewise.predict.description import Blend, Description
 from gradewise.provenance import derive_seed
@@ -129,8 +130,13 @@ class Predictor:
         """
         decoded = decode(path, self.description.max_megapixels)
         height, width = decoded.pixels.shape[:2]
-        if min(height, width) < self.needed:
-            raise UnreadableError(f"{width} x {height} pixels; the model needs at least {self.needed} a side")
+        cuts_data_bar = any(view.cuts_data_bar for view in self.views.values())
+        bar_rows = read_micrograph(path, decoded).bar_rows if cuts_data_bar else 0
+        if min(height - bar_rows, width) < self.needed:
+            above = " above the data bar" if bar_rows else ""
+            raise UnreadableError(
+                f"{width} x {height - bar_rows} pixels{above}; the model needs at least {self.needed} a side"
+            )
         if decoded.bits > self.description.bits:
             raise UnreadableError(
                 f"uses {decoded.bits} bits for grey levels, the images of training {self.description.bits}; "
@@ -140,7 +146,7 @@ class Predictor:
         samples = {}
         for name, view in self.views.items():
             rng = np.random.default_rng(derive_seed(self.description.seed, name, content))
-            samples[name], _ = make_samples(pixels, view, rng)
+            samples[name], _ = make_samples(pixels, view, rng, bar_rows)
         return samples
 
     def _read(self, path: Path) -> _Read:

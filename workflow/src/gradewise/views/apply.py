@@ -7,7 +7,9 @@ import numpy as np
 from gradewise.config.views import Positions, Tiling, Transform, View
 
 
-def make_samples(pixels: np.ndarray, view: View, rng: np.random.Generator) -> tuple[np.ndarray, Positions]:
+def make_samples(
+    pixels: np.ndarray, view: View, rng: np.random.Generator, bar_rows: int = 0
+) -> tuple[np.ndarray, Positions]:
     """Samples of one image.
 
     Parameters
@@ -16,6 +18,8 @@ def make_samples(pixels: np.ndarray, view: View, rng: np.random.Generator) -> tu
     view : View
     rng : Generator
         For `keep: random`.
+    bar_rows : int
+        Height of the image's data bar [px], left off if the view asks for it.
 
     Returns
     -------
@@ -23,7 +27,7 @@ def make_samples(pixels: np.ndarray, view: View, rng: np.random.Generator) -> tu
     positions : list of (row, column)
         Position of each sample in the grid of tiles; (0, 0) without tiles.
     """
-    batch, positions = pixels[None], [(0, 0)]
+    batch, positions = _above_bar(pixels, view, bar_rows)[None], [(0, 0)]
     for operation in view.operations:
         if isinstance(operation, Tiling):
             positions = operation.choose(batch[0], rng)
@@ -33,12 +37,16 @@ def make_samples(pixels: np.ndarray, view: View, rng: np.random.Generator) -> tu
     return batch, positions
 
 
-def masked_fractions(mask: np.ndarray, view: View, positions: Positions) -> np.ndarray:
+def _above_bar(pixels: np.ndarray, view: View, bar_rows: int) -> np.ndarray:
+    return pixels[: len(pixels) - bar_rows] if view.cuts_data_bar else pixels
+
+
+def masked_fractions(mask: np.ndarray, view: View, positions: Positions, bar_rows: int = 0) -> np.ndarray:
     """Share of each sample that is masked, float32 (n,); parameters as for `mask_samples`."""
-    return np.asarray((mask_samples(mask, view, positions).mean(axis=(1, 2)) / 255).astype(np.float32))
+    return np.asarray((mask_samples(mask, view, positions, bar_rows).mean(axis=(1, 2)) / 255).astype(np.float32))
 
 
-def mask_samples(mask: np.ndarray, view: View, positions: Positions) -> np.ndarray:
+def mask_samples(mask: np.ndarray, view: View, positions: Positions, bar_rows: int = 0) -> np.ndarray:
     """Apply to a mask the operations of its image, except those that change only pixel values.
 
     Parameters
@@ -48,13 +56,15 @@ def mask_samples(mask: np.ndarray, view: View, positions: Positions) -> np.ndarr
     view : View
     positions : list of (row, column)
         Positions of the samples, from `make_samples`.
+    bar_rows : int
+        Height of the data bar of its image [px].
 
     Returns
     -------
     ndarray of uint8, shape (n, height, width)
         255 where a pixel is entirely masked, 0 where it is not masked at all.
     """
-    batch = np.where(mask > 127, 255, 0).astype(np.uint8)[None, ..., None]
+    batch = np.where(_above_bar(mask, view, bar_rows) > 127, 255, 0).astype(np.uint8)[None, ..., None]
     for operation in view.operations:
         if isinstance(operation, Tiling):
             batch = operation.take(batch[0], positions)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from gradewise import command, tables
 from gradewise.config.views import Positions, View
 from gradewise.images.decode import UnreadableError, decode, to_uint8
-from gradewise.images.masks import read_mask
+from gradewise.images.masks import hash_mask, read_mask
 from gradewise.progress import track
 from gradewise.provenance import derive_seed, hash_file
 from gradewise.views.apply import make_samples, masked_fractions
@@ -36,7 +36,9 @@ class Image(Protocol):
     path: str
     label: str
     pixel_hash: str
+    bar_rows: int
     mask: str | None
+    mask_hash: str | None
 
 
 def view(
@@ -79,7 +81,8 @@ def view(
     Raises
     ------
     UserError
-        Where an image or a mask is gone or can no longer be read.
+        Where an image or a mask is gone, can no longer be read, or shows something else than when the manifest was
+        made.
     """
     shape = operations.shape
     images = tables.read(manifest)
@@ -102,8 +105,11 @@ def view(
     def samples_of(image: Image) -> pa.RecordBatch:
         rng = np.random.default_rng(derive_seed(seed, name, image.pixel_hash))
         try:
-            samples, positions = make_samples(to_uint8(decode(Path(image.path)).pixels, bits), operations, rng)
-            masked = _masked(image.mask, operations, positions)
+            decoded = decode(Path(image.path))
+            if decoded.pixel_hash() != image.pixel_hash:
+                raise _changed(image.path)
+            samples, positions = make_samples(to_uint8(decoded.pixels, bits), operations, rng, image.bar_rows)
+            masked = _masked(image, operations, positions)
         except UnreadableError as error:
             raise command.UserError(
                 f"{image.path} or its mask: {error}; it was read before, so put it back or rebuild the manifest"
@@ -114,7 +120,7 @@ def view(
             shares = np.zeros(len(samples)) if masked is None else masked
             labels = [positive if share >= mask_fraction else other for share in shares]
         ids = [f"{image.image_id}#{row},{column}" if operations.tiling else image.image_id for row, column in positions]
-        pixels = pa.py_buffer(np.ascontiguousarray(samples))
+        buffer = pa.py_buffer(np.ascontiguousarray(samples))
         return pa.record_batch(
             [
                 pa.array(ids, pa.string()),
@@ -123,7 +129,7 @@ def view(
                 pa.array([column for _, column in positions], pa.int32()),
                 pa.array(labels, pa.string()),
                 pa.nulls(len(samples), pa.float32()) if masked is None else pa.array(masked, pa.float32()),
-                pa.FixedSizeBinaryArray.from_buffers(schema.field("pixels").type, len(samples), [None, pixels]),
+                pa.FixedSizeBinaryArray.from_buffers(schema.field("pixels").type, len(samples), [None, buffer]),
             ],
             schema=schema,
         )
@@ -165,10 +171,20 @@ def _row_groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterato
         yield pa.Table.from_batches(waiting, schema)
 
 
-def _masked(mask: str | None, operations: View, positions: Positions) -> np.ndarray | None:
-    if mask is None or pd.isna(mask):
+def _masked(image: Image, operations: View, positions: Positions) -> np.ndarray | None:
+    if image.mask is None or pd.isna(image.mask):
         return None
-    return masked_fractions(read_mask(Path(mask)), operations, positions)
+    mask = read_mask(Path(image.mask))
+    if hash_mask(mask) != image.mask_hash:
+        raise _changed(image.mask)
+    return masked_fractions(mask, operations, positions, image.bar_rows)
+
+
+def _changed(path: str) -> command.UserError:
+    return command.UserError(
+        f"{path}: shows something else than when the manifest was made; put the former file back, or run the workflow "
+        "again, which reads changed images anew"
+    )
 
 
 def _count_left_off(images: pd.DataFrame, operations: View) -> int:
@@ -176,7 +192,8 @@ def _count_left_off(images: pd.DataFrame, operations: View) -> int:
     tiling = operations.tiling
     if tiling is None or not operations.tiles_whole_images:
         return 0
-    return sum(not tiling.covers(size) for size in zip(images["height"], images["width"], strict=True))
+    heights = images["height"] - images["bar_rows"] if operations.cuts_data_bar else images["height"]
+    return sum(not tiling.covers(size) for size in zip(heights, images["width"], strict=True))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ TOLD_ONCE = (
     "masks",
     "large masks",
     "empty masks",
+    "pixel size",
+    "data bar",
 )
 """Checks of which only the first finding is written out."""
 CLASSES_TOLD = 4

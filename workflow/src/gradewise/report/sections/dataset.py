@@ -166,10 +166,11 @@ def _seen(evidence: Evidence, view: str, table: pd.DataFrame, images: list[str])
 
 def _views(evidence: Evidence) -> list[Text]:
     """What each view does to the images, what it leaves out and how it distorts them."""
-    sizes = list(zip(evidence.manifest["height"].tolist(), evidence.manifest["width"].tolist(), strict=True))
-    texts = []
+    images, texts = evidence.manifest, []
     for name, path in evidence.views.items():
         view = View.model_validate(tables.read_metadata(path)["view"])
+        heights = images["height"] - images["bar_rows"] if view.cuts_data_bar else images["height"]
+        sizes = list(zip(heights.tolist(), images["width"].tolist(), strict=True))
         texts.append(Text(" ".join([f"View {name}: {view.in_words()}.", *describe_view(view, sizes)])))
     return texts
 

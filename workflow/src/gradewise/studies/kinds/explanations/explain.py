@@ -89,7 +89,7 @@ def explain(
     table = shown.drawn(test, marked, network.classes, each, derive_seed(seed, "explain"))
     pixels = read_pixels(samples, list(table["sample_id"]))
     view = View.model_validate(tables.read_metadata(samples)["view"])
-    regions = _regions(table, view, tables.read(manifest, columns=["image_id", "mask"]), objects)
+    regions = _regions(table, view, tables.read(manifest, columns=["image_id", "mask", "bar_rows"]), objects)
     explained = Explained(network, derive_seed(seed, "lime"))
     weights, seconds = _explain_all(explained, table, pixels, list(dict.fromkeys(methods)))
     falls = _falls(table, weights, seconds, regions)
@@ -108,10 +108,10 @@ def explain(
 Regions = list[np.ndarray | None]
 
 
-def _regions(table: pd.DataFrame, view: View, masks: pd.DataFrame, objects: Path | None) -> dict[str, Regions]:
-    of_image = masks.set_index("image_id")["mask"]
+def _regions(table: pd.DataFrame, view: View, images: pd.DataFrame, objects: Path | None) -> dict[str, Regions]:
+    explained = images.set_index("image_id").loc[table["image_id"]]
     files: dict[str, list[Path | None]] = {
-        "masked": [Path(mask) if isinstance(mask, str) else None for mask in of_image.loc[table["image_id"]]],
+        "masked": [Path(mask) if isinstance(mask, str) else None for mask in explained["mask"]],
         "object": [None if objects is None else find_mask(objects, name) for name in table["image_id"]],
     }
     if objects is not None and not any(files["object"]):
@@ -121,8 +121,10 @@ def _regions(table: pd.DataFrame, view: View, masks: pd.DataFrame, objects: Path
         )
     return {
         name: [
-            region_of(mask, view, int(row), int(column))
-            for mask, row, column in zip(paths, table["row"], table["column"], strict=True)
+            region_of(mask, view, int(row), int(column), int(bar_rows))
+            for mask, row, column, bar_rows in zip(
+                paths, table["row"], table["column"], explained["bar_rows"], strict=True
+            )
         ]
         for name, paths in files.items()
     }

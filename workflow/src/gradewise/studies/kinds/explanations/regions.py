@@ -21,11 +21,11 @@ def find_mask(folder: Path, image_id: str) -> Path | None:
     return next((path for path in beside if path.stem == place.stem and path.suffix.lower() in IMAGE_SUFFIXES), None)
 
 
-def region_of(mask: Path | None, view: View, row: int, column: int) -> np.ndarray | None:
+def region_of(mask: Path | None, view: View, row: int, column: int, bar_rows: int = 0) -> np.ndarray | None:
     """What a mask marks of a sample, under the operations of the view that made the sample from its image.
 
-    Row and column are those of the sample in the grid of tiles. How much of each pixel is marked, float32 of shape
-    (height, width), 0 to 1; None without a mask.
+    Row and column are those of the sample in the grid of tiles, `bar_rows` is the height of the image's data bar. How
+    much of each pixel is marked, float32 of shape (height, width), 0 to 1; None without a mask.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def region_of(mask: Path | None, view: View, row: int, column: int) -> np.ndarra
         pixels = read_mask(mask)
     except UnreadableError as error:
         raise UserError(f"{mask}: {error}; put the mask back or make the manifest anew") from None
-    return np.asarray((mask_samples(pixels, view, [(row, column)])[0] / 255).astype(np.float32))
+    return np.asarray((mask_samples(pixels, view, [(row, column)], bar_rows)[0] / 255).astype(np.float32))
 
 
 def share_on(weights: np.ndarray, region: np.ndarray) -> float | None:
