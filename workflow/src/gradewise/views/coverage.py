@@ -10,8 +10,8 @@ import numpy as np
 
 from gradewise.config.views import Operation, Size, View
 
-POINTS = 10_000
-"""Points of an image that are followed through a view."""
+POINTS = 4096
+"""Points of an image that are followed through a view; the share shown is then exact to 0.1 %."""
 SPACING = (0.7548776662466927, 0.5698402909980532)
 """Multiples of these, modulo 1, fill a square evenly (the sequence R2 of Roberts 2018)."""
 PROBES, STEP = 100, 1e-3
