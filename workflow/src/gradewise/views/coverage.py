@@ -66,7 +66,8 @@ def describe_view(view: View, sizes: Sequence[Size]) -> list[str]:
     ----------
     view : View
     sizes : sequence of (int, int)
-        Height and width of each image [px]; all at least as large as the view needs.
+        Height and width of each image [px], above the data bar if the view cuts it off; all at least as large as the
+        view needs.
 
     Returns
     -------
