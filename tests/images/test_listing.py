@@ -121,6 +121,19 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(table):
     assert len(list_images(tables_source(table))) == 12
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_columns_may_have_any_name_and_separator(table, separator):
+    lines = [line.replace(",", separator) for line in table.read_text().splitlines()]
+    header = lines[0].replace("image_id", "file").replace("label", "grade")
+    lines = [f"{header}{separator}label", *(f"{line}{separator}x" for line in lines[1:])]
+    table.write_text("\n".join(lines))
+    section = {"csv": str(table), "images": str(table.parent / "data"), "image_column": "file", "label_column": "grade"}
+    source = Source.model_validate({"tables": [section], "classes": CLASSES, "group": "label"})
+    frame = list_images(source)
+    assert set(frame["label"]) == set(CLASSES)
+    assert set(frame["group"]) == {"x"}
+
+
 def test_two_tables_keep_images_of_the_same_name_apart(folders):
     for name in ("train", "dev"):
         (folders.parent / name).mkdir()
@@ -143,7 +156,7 @@ def replace(old, new):
     ("change", "message"),
     [
         (replace("image_id,label", "image,label"), r"no column image_id; its columns: \['image', 'label'"),
-        (replace(",", ";"), "no column image_id nor label.*separated by commas"),
+        (replace(",", "|"), "no column image_id nor label.*separated by commas"),
         (replace("bad/s0_1.png,bad", "bad/s0_1.png,"), r"1 rows have no label; the first is line 3"),
         (replace("bad/s0_1.png,bad", "bad/s0_1.png,ugly"), r"label that is not among \['good', 'bad'\].*ugly"),
         (replace("bad/s0_1.png", "bad/s0_0.png"), r"repeat an image_id; the first is line 3"),
@@ -151,6 +164,7 @@ def replace(old, new):
         (replace("bad/s0_1.png", "/etc/passwd"), "point outside the folder"),
         (replace("/s", "/x"), r"none of its 12 images is in .*data.* is images: right"),
         (lambda text: "image_id,label\n", "the table has no rows"),
+        (replace("image_id,label", "label"), "rows have more cells than the first line has names"),
         (lambda text: "", "not a CSV table"),
     ],
 )

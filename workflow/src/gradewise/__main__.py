@@ -25,12 +25,14 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "init": Command("gradewise.start.init", "write a configuration for a folder of images or a label table"),
     "run": Command("gradewise.start.run", "run the workflow on a configuration"),
     "predict": Command("gradewise.predict.predict", "classify new images with the model of a run"),
 }
 
 EXAMPLES = """\
 examples:
+  gradewise init photos --output mine.yaml            photos/good/*.jpg, photos/bad/*.jpg
   gradewise run mine.yaml -n                          which jobs there would be
   gradewise run mine.yaml                             results in this folder, reports/index.html first
   gradewise predict results/photos/models/cnn/0 new-photos --output classes.csv

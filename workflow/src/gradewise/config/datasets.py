@@ -156,7 +156,8 @@ class Dataset(Source):
         """Where the images are; simulated ones are in the folder that `simulate` writes to."""
         parts = {name: getattr(self, name) for name in Source.model_fields}
         if self.simulate is not None:
-            parts["tables"] = (Table(csv=f"{simulated}/labels.csv", images=f"{simulated}/images", role=None),)
+            table = {"csv": f"{simulated}/labels.csv", "images": f"{simulated}/images"}
+            parts["tables"] = (Table.model_validate(table),)
             parts["masks"] = f"{simulated}/masks"
         return Source(**parts)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from gradewise.config.section import Section
 
@@ -21,11 +21,19 @@ def _check_path(path: str | None) -> str | None:
 class Table(Section):
     """A label table for a folder of images."""
 
-    csv: str = Field(description="label table with columns image_id, label and any further ones")
-    images: str = Field(description="the folder that image_id is relative to")
+    csv: str = Field(description="label table: CSV with a column of paths, one of labels, and any further ones")
+    images: str = Field(description="the folder that paths in the table are relative to")
+    image_column: str = Field("image_id", description="column with the path of each image")
+    label_column: str = Field("label", description="column with the class of each image")
     role: Literal["train", "validation", "test"] | None = Field(None, description="for evaluation: {predefined: true}")
 
     _check_paths = field_validator("csv", "images")(_check_path)
+
+    @model_validator(mode="after")
+    def _check_columns(self) -> Table:
+        if self.image_column == self.label_column:
+            raise ValueError(f"image_column and label_column are both {self.label_column!r}; give two columns")
+        return self
 
 
 class Pattern(Section):

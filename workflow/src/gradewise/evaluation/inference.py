@@ -16,10 +16,7 @@ import numpy as np
 from scipy import stats
 
 from gradewise.evaluation.intervals import Deletions, Spread, effective, spread
-from gradewise.images.foresight import LEVEL, POWER
-
-LEAST_GROUPS = 5
-"""Tested groups from which models are compared: fewer do not tell a standard error."""
+from gradewise.images.foresight import LEAST_GROUPS, LEVEL, POWER
 
 FEW_GROUPS = 10
 """Tested groups below which a comparison is read with care."""

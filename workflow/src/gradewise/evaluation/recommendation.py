@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gradewise.evaluation import inference
 from gradewise.evaluation.estimates import Estimate, known
+from gradewise.images.foresight import LEAST_GROUPS
 from gradewise.metrics import METRICS
 from gradewise.verdicts import Level
 
@@ -392,7 +393,7 @@ def few_groups_warning(groups: int) -> FewGroups | None:
     """Where fewer than `inference.FEW_GROUPS` groups were tested."""
     if groups >= inference.FEW_GROUPS:
         return None
-    return FewGroups(groups=groups, compared=groups >= inference.LEAST_GROUPS)
+    return FewGroups(groups=groups, compared=groups >= LEAST_GROUPS)
 
 
 def validation_warning(validation: Estimate, test: Estimate, criterion: Criterion) -> ValidationAboveTest | None:

@@ -69,6 +69,8 @@ class Family(ABC, Generic[Settings]):
         Names of all files that every classifier of the family writes.
     colour : str or None
         Colour of its models in figures, as "#rrggbb"; None: the next free one.
+    training_groups : int
+        Groups of each class that it needs for training; 2 where it makes folds of the training groups.
     """
 
     name: ClassVar[str]
@@ -76,6 +78,7 @@ class Family(ABC, Generic[Settings]):
     settings: ClassVar[type[Section]]
     files: ClassVar[tuple[str, ...]]
     colour: ClassVar[str | None] = None
+    training_groups: ClassVar[int] = 1
 
     def resources(self, candidates: Sequence[Settings]) -> Resources:
         """Resources for one fit, whichever of the settings it has.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 DISAGREE = 0.25
 """Assumed share of images on which one of two models is right and the other wrong."""
@@ -19,6 +19,12 @@ POWER = 0.8
 
 LEVEL = 0.95
 """Of all intervals, here and after the test."""
+
+FOUND = 0.1
+"""Difference in accuracy that `outlook` speaks of."""
+
+LEAST_GROUPS = 5
+"""Tested groups from which models are compared: fewer do not tell a standard error."""
 
 MOST_GROUPS = 100_000
 
@@ -38,14 +44,14 @@ def power(difference: float, groups: int, images_per_group: float) -> float:
     """
     variance = max(DISAGREE, difference) - difference**2
     error = _error(variance, groups, images_per_group)
-    quantile = stats.t.ppf((1 + LEVEL) / 2, groups - 1)
-    return float(stats.nct.sf(quantile, groups - 1, difference / error))
+    quantile = special.stdtrit(groups - 1, (1 + LEVEL) / 2)
+    return float(1 - special.nctdtr(groups - 1, difference / error, quantile))
 
 
 def half_width(groups: int, images_per_group: float) -> float:
     """Half the width of the 95 % interval of an accuracy of `ACCURACY`."""
     error = _error(ACCURACY * (1 - ACCURACY), groups, images_per_group)
-    return float(stats.t.ppf((1 + LEVEL) / 2, groups - 1) * error)
+    return float(special.stdtrit(groups - 1, (1 + LEVEL) / 2) * error)
 
 
 def groups_needed(difference: float, images_per_group: float) -> int:
@@ -58,6 +64,28 @@ def groups_needed(difference: float, images_per_group: float) -> int:
         else:
             most = middle
     return fewest
+
+
+def outlook(groups: int, images: int) -> str:
+    """What tested groups could show, and how many would be needed, in a sentence.
+
+    Parameters
+    ----------
+    groups : int
+        Tested groups.
+    images : int
+        Tested images.
+    """
+    if groups < 2:
+        return "one group is tested, from which nothing can be said about new groups"
+    per_group = images / groups
+    return (
+        f"{groups} groups are tested, with {per_group:.1f} images on average: accuracy will be known to about "
+        f"±{100 * half_width(groups, per_group):.0f} percentage points, and of two models that differ by "
+        f"{100 * FOUND:.0f} the better one will be found in about {100 * power(FOUND, groups, per_group):.0f} % of "
+        f"cases; {100 * POWER:.0f} % take about {groups_needed(FOUND, per_group)} groups (if one of two "
+        f"models is right where the other is wrong on {100 * DISAGREE:.0f} % of images)"
+    )
 
 
 def _error(variance: float, groups: int, images_per_group: float) -> float:

@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 import pandas as pd
 
 from gradewise.command import UserError
+from gradewise.config.section import suggestion
 from gradewise.config.sources import Pattern, Source, Table
 from gradewise.images.decode import escaped
 from gradewise.images.schemas import IMAGES
@@ -56,12 +57,13 @@ def _to_classes(labels: pd.Series, source: Source) -> pd.Series:
 
 def _from_folders(folder: Path, source: Source) -> pd.DataFrame:
     if not folder.is_dir():
-        raise UserError(f"images: the folder {str(folder)!r} does not exist (looked from {Path.cwd()})")
+        raise UserError(f"images: {_missing(folder, 'folder')}")
     labels = _labels(source)
     folders = {entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")}
     missing = [label for label in labels if label not in folders]
     if missing:
-        raise UserError(f"images: {folder} has no folder for {missing}; its folders: {sorted(folders)}")
+        near = suggestion(missing[0], sorted(folders - set(labels)))
+        raise UserError(f"images: {folder} has no folder for {missing}.{near} Its folders: {sorted(folders)}")
     unknown = sorted(folders - set(labels))
     if unknown:
         raise UserError(
@@ -80,6 +82,16 @@ def _from_folders(folder: Path, source: Source) -> pd.DataFrame:
     if empty:
         raise UserError(f"images: no files in {[str(folder / label) for label in empty]}")
     return pd.DataFrame(rows)
+
+
+def _missing(path: Path, what: str) -> str:
+    """Message about a path that is not there, with the nearest one that is."""
+    whole = Path(os.path.abspath(path))
+    # the first part of the path that does not exist
+    absent = next(part for part in (*reversed(whole.parents), whole) if not part.exists() or part == whole)
+    names = [entry.name for entry in absent.parent.iterdir()] if absent.parent.is_dir() else []
+    near = suggestion(absent.name, names)
+    return f"the {what} {str(path)!r} does not exist (looked from {Path.cwd()}).{near}"
 
 
 def files_below(folder: Path) -> Iterator[Path]:
@@ -108,21 +120,15 @@ def _from_tables(sections: tuple[Table, ...], source: Source) -> pd.DataFrame:
 def _from_table(section: Table, common: Path, source: Source) -> pd.DataFrame:
     csv, folder = Path(section.csv), Path(section.images)
     if not csv.is_file():
-        raise UserError(f"tables: the label table {section.csv!r} does not exist (looked from {Path.cwd()})")
+        raise UserError(f"tables: {_missing(csv, 'label table')}")
     if not folder.is_dir():
-        raise UserError(f"tables: the folder {section.images!r} does not exist (looked from {Path.cwd()})")
-    try:
-        # utf-8-sig also reads files without the byte order mark that spreadsheets write
-        table = pd.read_csv(csv, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise UserError(f"{csv}: not a CSV table in UTF-8 ({error})") from error
+        raise UserError(f"tables: {_missing(folder, 'folder')}")
+    table = _name_columns(read_table(csv), section)
     _check_table(table, csv, source)
     paths = [folder / name for name in table["image_id"]]
     if not any(path.is_file() for path in paths):
         example = table["image_id"].iloc[0]
         raise UserError(f"{csv}: none of its {len(table)} images is in {folder}, e.g. {example!r}; is images: right?")
-    further = table.drop(columns=["image_id", "label"])
-    further = further.rename(columns={name: f"table_{name}" for name in further if name in IMAGES.names})
     return pd.DataFrame(
         {
             "image_id": [os.path.relpath(os.path.abspath(path), common) for path in paths],
@@ -130,14 +136,44 @@ def _from_table(section: Table, common: Path, source: Source) -> pd.DataFrame:
             "label": table["label"],
             "role": section.role,
         }
-    ).join(further)
+    ).join(table.drop(columns=["image_id", "label"]))
+
+
+def read_table(csv: Path) -> pd.DataFrame:
+    """A label table, all columns as text; separated by commas, semicolons or tabs, whichever the first line has most.
+
+    Raises
+    ------
+    UserError
+        If the file is not such a table.
+    """
+    try:
+        # utf-8-sig also reads files without the byte order mark that spreadsheets write
+        with csv.open(encoding="utf-8-sig", newline="") as stream:
+            separator = max(",;\t", key=stream.readline().count)
+            stream.seek(0)
+            table = pd.read_csv(stream, sep=separator, dtype=str, keep_default_na=False, skipinitialspace=True)
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise UserError(f"{csv}: not a CSV table in UTF-8 ({error})") from error
+    if not isinstance(table.index, pd.RangeIndex):
+        raise UserError(f"{csv}: rows have more cells than the first line has names ({list(table.columns)})")
+    return table
+
+
+def _name_columns(table: pd.DataFrame, section: Table) -> pd.DataFrame:
+    """The table with the columns image_id and label; further ones of the manifest's names are renamed `table_..`."""
+    own = {section.image_column: "image_id", section.label_column: "label"}
+    absent = [name for name in own if name not in table.columns]
+    if absent:
+        hint = " (columns are separated by commas, semicolons or tabs)" if len(table.columns) == 1 else ""
+        raise UserError(
+            f"{section.csv}: no column {' nor '.join(absent)}; its columns: {list(table.columns)}{hint}. Name them as "
+            "image_column and label_column of the table"
+        )
+    return table.rename(columns={name: f"table_{name}" for name in table if name in IMAGES.names} | own)
 
 
 def _check_table(table: pd.DataFrame, csv: Path, source: Source) -> None:
-    absent = [name for name in ("image_id", "label") if name not in table.columns]
-    if absent:
-        hint = " (columns are separated by commas)" if len(table.columns) == 1 else ""
-        raise UserError(f"{csv}: no column {' nor '.join(absent)}; its columns: {list(table.columns)}{hint}")
     if table.empty:
         raise UserError(f"{csv}: the table has no rows")
     for fault, faulty in (
@@ -150,7 +186,8 @@ def _check_table(table: pd.DataFrame, csv: Path, source: Source) -> None:
         if faulty.any():
             first = table.index[faulty][0]
             row = table.loc[first, ["image_id", "label"]].to_dict()
-            raise UserError(f"{csv}: {int(faulty.sum())} rows {fault}; the first is line {first + 2}: {row}")
+            near = suggestion(row["label"], _labels(source)) if fault.startswith("have a label") else ""
+            raise UserError(f"{csv}: {int(faulty.sum())} rows {fault}; the first is line {first + 2}: {row}.{near}")
 
 
 def _points_outside(image_id: str) -> bool:
@@ -172,7 +209,8 @@ def _groups(frame: pd.DataFrame, group: str | Pattern | None) -> pd.Series:
     column = f"table_{group}" if f"table_{group}" in frame else group
     if column not in frame.columns or column in ("image_id", "path", "label", "role"):
         further = [name for name in frame.columns if name not in ("image_id", "path", "label", "role")]
-        raise UserError(f"group: no column {group!r} in the label table; its further columns: {further}")
+        near = suggestion(group, further)
+        raise UserError(f"group: no column {group!r} in the label table.{near} Its further columns: {further}")
     # missing where another of several tables has the column
     values = frame[column].fillna("").str.strip()
     return values.where(values != "", frame["image_id"])
@@ -185,7 +223,7 @@ def _masks(frame: pd.DataFrame, source: Source) -> pd.Series:
         return paths
     folder = Path(source.masks)
     if not folder.is_dir():
-        raise UserError(f"masks: the folder {source.masks!r} does not exist (looked from {Path.cwd()})")
+        raise UserError(f"masks: {_missing(folder, 'folder')}")
     masks = {
         escaped(path.relative_to(folder).with_suffix("")): escaped(path)
         for path in files_below(folder)

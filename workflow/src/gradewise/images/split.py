@@ -14,6 +14,7 @@ from gradewise import command, tables
 from gradewise.command import UserError
 from gradewise.config.evaluation import Evaluation
 from gradewise.images import foresight
+from gradewise.images.counts import check_counts
 from gradewise.images.schemas import SPLITS
 from gradewise.provenance import derive_seed
 
@@ -62,24 +63,10 @@ def split(
         )
 
 
-FOUND = 0.1
-"""Difference in accuracy that `outlook` speaks of."""
-
-
 def outlook(images: pd.DataFrame, roles: pd.DataFrame) -> str:
-    """What the tested groups could show, and how many would be needed, in a sentence."""
+    """What the tested groups could show, see `foresight.outlook`."""
     tested = images.loc[images["image_id"].isin(roles.loc[roles["role"] == "test", "image_id"]), "group"]
-    groups, per_group = tested.nunique(), len(tested) / max(tested.nunique(), 1)
-    if groups < 2:
-        return "one group is tested, from which nothing can be said about new groups"
-    found = foresight.power(FOUND, groups, per_group)
-    return (
-        f"{groups} groups are tested, with {per_group:.1f} images on average: accuracy will be known to about "
-        f"±{100 * foresight.half_width(groups, per_group):.0f} percentage points, and of two models that differ by "
-        f"{100 * FOUND:.0f} the better one will be found in about {100 * found:.0f} % of cases; "
-        f"{100 * foresight.POWER:.0f} % take about {foresight.groups_needed(FOUND, per_group)} groups (if one of two "
-        f"models is right where the other is wrong on {100 * foresight.DISAGREE:.0f} % of images)"
-    )
+    return foresight.outlook(tested.nunique(), len(tested))
 
 
 def never_tested(images: pd.DataFrame, roles: pd.DataFrame, evaluation: Evaluation) -> pd.Series:
@@ -120,7 +107,7 @@ def draw_splits(images: pd.DataFrame, evaluation: Evaluation, classes: list[str]
     UserError
         If a class has too few groups.
     """
-    _check_counts(images, evaluation, classes)
+    check_counts(images, evaluation, classes)
     repeats: list[pd.DataFrame] = []
     same_test = None
     if evaluation.same_test:
@@ -217,35 +204,6 @@ def draw_groups(images: pd.DataFrame, share: float, rng: np.random.Generator) ->
             best = (lacking + distance, drawn)
     assert best is not None
     return np.asarray(best[1][codes])
-
-
-def _check_counts(images: pd.DataFrame, evaluation: Evaluation, classes: list[str]) -> None:
-    """Each class needs enough groups for every role."""
-    if images["group"].nunique() < (needed := (evaluation.folds or 2) + 1):
-        raise UserError(f"the split needs at least {needed} groups, found {images['group'].nunique()}")
-    for name in classes:
-        of_class = images.loc[images["label"] == name]
-        if evaluation.predefined:
-            _check_predefined(of_class, name)
-            continue
-        needed = max(3, evaluation.folds or 0)
-        groups = of_class["group"].nunique()
-        if groups < needed:
-            how = f"{evaluation.folds} folds" if evaluation.folds else "training, validation and test"
-            raise UserError(
-                f"class {name} has {len(of_class)} usable images in {groups} groups; {how} need at least {needed} "
-                "groups. Add images, merge classes (merge:), or use fewer folds"
-            )
-
-
-def _check_predefined(of_class: pd.DataFrame, name: str) -> None:
-    groups = of_class.groupby("role")["group"].nunique()
-    least = 1 if "validation" in groups else 2
-    if groups.get("train", 0) < least:
-        raise UserError(
-            f"class {name} has {groups.get('train', 0)} groups of usable training images; at least {least} are needed. "
-            "Add images, or take the class out of classes and of the label tables"
-        )
 
 
 def _check_roles(repeat: pd.DataFrame, classes: list[str], predefined: bool) -> None:

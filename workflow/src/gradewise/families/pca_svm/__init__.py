@@ -26,6 +26,7 @@ class PcaSvm(Family[SvmSettings]):
     colour = "#d55e00"
     settings = SvmSettings
     files = ("svm.skops", "pca.safetensors", "model.json")
+    training_groups = 2
 
     def components(self, settings: SvmSettings) -> int:
         """The components that the settings ask for."""

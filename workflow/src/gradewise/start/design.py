@@ -1,0 +1,128 @@
+"""Chooses how images are split and what decides between models, from the numbers of groups and of images per class."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import pandas as pd
+
+from gradewise.images.audit import IMBALANCED
+from gradewise.images.foresight import FOUND, half_width, power
+from gradewise.start.commented import Line
+
+FOLDS = 5
+HOLDOUT = 0.25
+EXACT = 0.02
+"""Half-width of the interval of an accuracy from which a single holdout is enough."""
+
+FEW_GROUPS = 50
+"""Groups below which another division into folds may give another result, so that three are averaged."""
+
+BAD = (
+    *("defect", "anomal", "abnormal", "bad", "fault", "fail", "nok", "ng", "reject", "damage", "broken", "crack"),
+    *("rotten", "sick", "ill", "disease", "infected", "tumor", "tumour", "malignant", "positive"),
+)
+"""Beginnings of words in names of classes that are looked for."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """How models are tested.
+
+    Attributes
+    ----------
+    positive : Line or None
+    evaluation : Line
+    decide_by : Line
+    fits : int
+        How often each model is fitted.
+    training : float
+        Images that a model is trained on.
+    is_unbalanced : bool
+    """
+
+    positive: Line | None
+    evaluation: Line
+    decide_by: Line
+    fits: int
+    training: float
+    is_unbalanced: bool
+
+
+def choose_design(files: pd.DataFrame, groups: pd.Series, masked: str | None) -> Design:
+    """How to split images and what to decide by.
+
+    Parameters
+    ----------
+    files : DataFrame
+        label and role.
+    groups : Series of str
+        Group of each image.
+    masked : str or None
+        The class whose masks label the tiles of images, if they do.
+    """
+    counts = files["label"].value_counts()
+    largest = counts.iloc[0] / len(files)
+    is_unbalanced = masked is not None or bool(largest > IMBALANCED / len(counts))
+    if masked is not None:
+        why = "masks mark few tiles: the mean of the classes' recalls, so that both count alike"
+        decide = Line("decide_by", "balanced_accuracy", why)
+    elif is_unbalanced:
+        why = f"{counts.index[0]!r} has {100 * largest:.0f} % of the images: the mean of the classes' recalls"
+        decide = Line("decide_by", "balanced_accuracy", f"{why}, so that each class counts alike")
+    else:
+        decide = Line("decide_by", "accuracy", "classes are about equally frequent")
+    evaluation, fits, training = _choose_evaluation(files, groups, masked is not None)
+    return Design(_choose_positive(counts, masked), evaluation, decide, fits, training, is_unbalanced)
+
+
+def _choose_positive(counts: pd.Series, masked: str | None) -> Line | None:
+    if len(counts) != 2:
+        return None
+    if masked is not None:
+        return Line("positive", masked, "the class whose masks mark something")
+    bad = [name for name in counts.index if any(word.startswith(BAD) for word in re.split("[^a-z]+", name.lower()))]
+    if len(bad) == 1:
+        return Line("positive", bad[0], "the class that is looked for: precision and recall are its")
+    why = "the rarer class" if counts.iloc[0] > counts.iloc[1] else "one of two equally frequent ones"
+    return Line("positive", str(counts.index[-1]), f"{why}: precision and recall are its")
+
+
+def _choose_evaluation(files: pd.DataFrame, groups: pd.Series, tiles_have_labels: bool) -> tuple[Line, int, float]:
+    roles = set(files["role"].dropna())
+    if {"train", "test"} <= roles:
+        tested = files["role"] == "test"
+        setting: dict[str, object] = {"predefined": True, "repeats": 3}
+        why = f"your tables say what is tested; three trainings each. {_shown(groups[tested])}"
+        if "validation" not in roles:
+            setting = {"predefined": True, "validation": 0.15, "repeats": 3}
+        return Line("evaluation", setting, why), 3, float((~tested).sum())
+    whole = groups.nunique()
+    if half_width(max(2, round(HOLDOUT * whole)), len(groups) / whole) <= EXACT:
+        tested = groups.isin(groups.drop_duplicates().sample(frac=HOLDOUT, random_state=0))
+        why = f"so many groups that a quarter of them is enough of a test. {_shown(groups[tested])}"
+        return Line("evaluation", {"holdout": HOLDOUT, "repeats": 1}, why), 1, (1 - HOLDOUT) * len(files)
+    fewest = whole - 1 if tiles_have_labels else int(groups.groupby(files["label"]).nunique().min())
+    folds = max(3, min(FOLDS, fewest))
+    repeats = 3 if whole < FEW_GROUPS else 1
+    why = "every group is tested once"
+    if folds < FOLDS:
+        why += f"; {folds} folds, since a class has only {fewest} groups"
+    if repeats > 1:
+        why = f"few groups, so three divisions into folds are averaged, and in each {why}"
+    setting = {"folds": folds, "validation": 0.15, "repeats": repeats}
+    return Line("evaluation", setting, f"{why}. {_shown(groups)}"), folds * repeats, (1 - 1 / folds) * len(files)
+
+
+def _shown(groups: pd.Series) -> str:
+    """What tested groups can show."""
+    count = groups.nunique()
+    if count < 2:
+        return "One tested group shows nothing"
+    per_group = len(groups) / count
+    what = "images" if count == len(groups) else "groups"
+    return (
+        f"{count} tested {what} tell accuracy to ±{100 * half_width(count, per_group):.0f} points, and a difference of "
+        f"{100 * FOUND:.0f} points is found in {100 * power(FOUND, count, per_group):.0f} % of cases"
+    )

@@ -1,0 +1,110 @@
+"""What can be told about a configuration's images before anything runs: faults, and designs that can show little.
+
+No image is opened. The workflow asks at each start, so this takes less than a second for thousands of images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from gradewise.command import UserError
+from gradewise.config.config import Config
+from gradewise.config.datasets import Dataset
+from gradewise.families import registry
+from gradewise.images.counts import check_counts, expect_tested
+from gradewise.images.foresight import FOUND, LEAST_GROUPS, groups_needed, power
+from gradewise.images.listing import list_images
+
+RARELY = 0.5
+"""Probability of finding a difference below which a design is said to show little."""
+
+
+@dataclass
+class Examined:
+    """What was found out.
+
+    Attributes
+    ----------
+    faults : list of str
+        Because of which the workflow would fail.
+    warnings : list of str
+    images : dict
+        The images of each dataset that could be listed, see `list_images`.
+    """
+
+    faults: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    images: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+
+def examine(config: Config, folder: Path = Path()) -> Examined:
+    """Look at the images that a configuration names.
+
+    Simulated datasets are passed over, and so are those whose images were read in an earlier run and are gone.
+
+    Parameters
+    ----------
+    config : Config
+    folder : Path
+        Where results are or will be.
+    """
+    examined = Examined()
+    for name, dataset in config.datasets.items():
+        if dataset.simulate is not None:
+            continue
+        source = dataset.source("")
+        was_read = (folder / "results" / name / "read/images.parquet").exists()
+        paths = [
+            source.images,
+            source.masks,
+            *(part for table in source.tables or () for part in (table.csv, table.images)),
+        ]
+        if was_read and not all(Path(path).exists() for path in paths if path is not None):
+            continue
+        try:
+            images = list_images(source)
+            check_counts(images, dataset.evaluation, _classes(dataset), _training_groups(config, name))
+        except UserError as error:
+            examined.faults.append(f"datasets.{name}: {error}")
+            continue
+        examined.images[name] = images
+        warning = _weak(images, dataset)
+        if warning:
+            examined.warnings.append(f"datasets.{name}.evaluation: {warning}")
+    return examined
+
+
+def _classes(dataset: Dataset) -> list[str]:
+    """Classes that need groups of their own in each role; none where tiles have their own labels."""
+    return list(dataset.classes) if dataset.labels_from == "images" else []
+
+
+def _training_groups(config: Config, dataset: str) -> int:
+    """Groups of each class that the models of a dataset need for training."""
+    families = {model.family for model in config.trained(dataset).values()}
+    return max(registry.family(family).training_groups for family in families)
+
+
+def _weak(images: pd.DataFrame, dataset: Dataset) -> str | None:
+    """What a design cannot show, and what would do; None if it shows enough."""
+    groups, tested = expect_tested(images, dataset.evaluation)
+    all_groups = images["group"].nunique()
+    chance = _chance(groups, tested)
+    if chance >= RARELY:
+        return None
+    if groups < LEAST_GROUPS:
+        weak = f"{groups} groups are tested, and fewer than {LEAST_GROUPS} are not compared"
+    else:
+        weak = f"{groups} tested groups show a difference of {100 * FOUND:.0f} points in {100 * chance:.0f} % of cases"
+    if dataset.evaluation.predefined or groups == all_groups:
+        needed = max(groups_needed(FOUND, max(tested, 1) / max(groups, 1)), LEAST_GROUPS)
+        return f"{weak}; about {needed} would show it in four of five. More images of the same groups help little"
+    better = _chance(all_groups, len(images))
+    return f"{weak}; {{folds: 5, repeats: 1}} would test all {all_groups} and show it in {100 * better:.0f} %"
+
+
+def _chance(groups: int, images: int) -> float:
+    return power(FOUND, groups, images / groups) if groups >= LEAST_GROUPS else 0.0

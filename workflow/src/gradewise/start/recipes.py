@@ -1,0 +1,167 @@
+"""Views and models for a dataset: sizes by its images, effort by its number and by the machine."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from gradewise.start.commented import Line, Section
+from gradewise.start.machine import Machine
+from gradewise.start.survey import Survey
+
+SIDES = (32, 48, 64, 96, 128, 160, 192, 224)
+"""Sides of samples to choose from [px]."""
+
+LARGEST, LARGEST_ON_GPU, LARGEST_FLAT = 128, 224, 64
+"""Largest sides for networks without and with a GPU, and for models of flat pixels [px]."""
+
+MEMORY_SHARE = 0.1
+"""Share of the memory that the samples of a view may take."""
+
+SAME = 1.05
+"""Factor up to which proportions of images count as equal."""
+
+STEPS = 1500
+"""Mini-batches that a small network needs to learn, about."""
+
+BATCH = 32
+FEWEST_EPOCHS, MOST_EPOCHS = 15, 60
+MANY = 3000
+"""Training samples from which the effort for each is kept low."""
+
+
+class Samples(NamedTuple):
+    """Samples of a dataset: how many in all and for training, and the side of tiles (None: they are whole images)."""
+
+    total: int
+    training: int
+    tile: int | None
+
+
+def choose_tile(found: Survey) -> int:
+    """Side of the tiles that images are cut into [px]."""
+    return next((side for side in (128, 64) if found.shortest >= 2 * side), max(16, found.shortest // 2))
+
+
+def choose_views(found: Survey, samples: Samples, machine: Machine) -> tuple[list[Line], str, str]:
+    """Views with their reasons, and the names of those for networks and for models of flat pixels."""
+    colour = "grey" if found.is_grey else "rgb"
+    channels = 1 if found.is_grey else 3
+    limit = samples.tile or found.shortest
+    large = _side(min(limit, LARGEST_ON_GPU if machine.has_gpu else LARGEST), samples.total * channels, machine)
+    small = min(large, LARGEST_FLAT)
+    why = "all images looked at are grey" if found.is_grey else "images have colours"
+    if found.bits > 8:
+        why += f" ({found.bits} bits, reduced to 8)"
+    if samples.tile is not None:
+        tile = {"tile": samples.tile, "keep": "all"}
+        whole = [Line("", why=f"{why}; tiles at full resolution, which masks label")]
+        views = {f"tiles-{samples.tile}": [colour, tile]}
+        if small < samples.tile:
+            views[f"tiles-{small}"] = [colour, tile, {"resize": small}]
+            whole.append(
+                Line("", why=f"models of flat pixels see tiles reduced to {small} px: fewer numbers, less noise")
+            )
+    else:
+        whole = [Line("", why=f"{why}; {_size_reason(found, large)}")]
+        views = {f"images-{side}": [colour, {"resize": _resize(found, side)}] for side in dict.fromkeys((large, small))}
+        if large != small:
+            whole.append(Line("", why=f"models of flat pixels see {small} px: fewer numbers, less noise"))
+    names = list(views)
+    lines = [*whole, *(Line(name, operations) for name, operations in views.items())]
+    if samples.tile is None and found.shortest >= 4 * large:
+        lines.append(
+            Line(
+                "", why="If classes differ in fine detail, which reducing blurs, add a view of tiles and a model of it:"
+            )
+        )
+        lines.append(Line("", why=f"tiles-128: [{colour}, {{tile: 128, keep: random, count: 16}}]"))
+    return lines, names[0], names[-1]
+
+
+def _side(limit: int, values: int, machine: Machine) -> int:
+    """The largest side within a limit at which `values` squares of it fit into memory."""
+    affordable = math.sqrt(MEMORY_SHARE * machine.memory_mb * 1e6 / values)
+    return max((side for side in SIDES if side <= min(limit, affordable)), default=SIDES[0])
+
+
+def _resize(found: Survey, side: int) -> object:
+    return {"side": side, "keep_aspect": "pad"} if _varies(found) else side
+
+
+def _varies(found: Survey) -> bool:
+    ratios = found.ratios
+    return bool(max(ratios) > SAME * min(ratios))
+
+
+def _size_reason(found: Survey, side: int) -> str:
+    heights, widths = found.sizes[:, 0], found.sizes[:, 1]
+    if (found.sizes == found.sizes[0]).all():
+        size = f"all are {widths[0]} x {heights[0]} px"
+    else:
+        size = f"sizes are {widths.min()} x {heights.min()} to {widths.max()} x {heights.max()} px"
+    if _varies(found):
+        return f"{size} of different proportions, which stay as they are (pad; crop shows the middle square)"
+    if max(found.ratios[0], 1 / found.ratios[0]) > SAME:
+        return f"{size}, squeezed into a square of {side} px, all alike"
+    return f"{size}, reduced to {side} px" if found.shortest > side else size
+
+
+def choose_models(
+    found: Survey, samples: Samples, classes: int, is_unbalanced: bool, views: tuple[str, str], machine: Machine
+) -> list[Line]:
+    """A model of each family and a blend of them, with their reasons."""
+    network, flat = views
+    side = int(network.rpartition("-")[2])
+    why = "rare classes count as much as frequent ones"
+    weight = [Line("class_weight", "balanced", why)] if is_unbalanced else []
+    turns_freely = found.is_grey and found.shortest >= LARGEST
+    is_small = samples.training <= MANY
+    epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, math.ceil(STEPS * BATCH / max(samples.training, 1) / 5) * 5))
+    is_wide = machine.has_gpu or (is_small and not found.is_grey)
+    widths = [32, 64, 128, 256, 256, 256] if is_wide else [16, 32, 64, 96, 128, 128]
+    # each block halves the side; the last maps keep at least 4 x 4 positions
+    blocks = max(2, min(len(widths), int(math.log2(side / 4))))
+    augment: list[object] = ["d4"] if turns_freely else ["horizontal_flip"]
+    if not found.is_grey:
+        augment += [{"rotate": 15}, {"colour_jitter": [0.8, 1.2]}]
+    turned = "turned and flipped copies count as images; remove them where up and down matter"
+    flipped = "mirrored copies count as images; remove them where left and right matter"
+    copies = turned if turns_freely else flipped
+    cnn = [
+        Line("family", "cnn"),
+        Line("view", network),
+        Line("channels", widths[:blocks], f"a block for each halving of {side} px; a network for {_effort(machine)}"),
+        Line("dense", [128 if classes > 10 else 40]),
+        Line("dropout", 0.3, "against learning images by heart"),
+        Line("augment", augment, copies),
+        Line("epochs", epochs, f"passes over about {samples.training} samples: enough steps to learn"),
+        Line("optimiser", {"name": "adam", "lr": 0.002, "schedule": "cosine"}, "rarely needs tuning"),
+        *weight,
+    ]
+    components = max(10, min(100, samples.training // 4 // 10 * 10))
+    svm = [
+        Line("family", "pca_svm"),
+        Line("view", flat),
+        Line("components", components, "principal components, far fewer than training samples"),
+        Line("C", {"choose": [1, 10]}, "validation chooses") if is_small else Line("C", 10, "choosing would take long"),
+        *weight,
+    ]
+    forest = [
+        Line("family", "forest"),
+        Line("view", flat),
+        Line("trees", 300 if is_small else 200, "more trees cost time and hardly change the result"),
+        *([Line("augment", "d4" if turns_freely else "flip", copies)] if is_small else []),
+        *weight,
+    ]
+    blend = {"family": "blend", "members": ["cnn", "svm", "forest"], "by": "probability"}
+    return [
+        Line("cnn", Section(tuple(cnn)), "learns its own features, from some hundred images on"),
+        Line("svm", Section(tuple(svm)), "gets on with few images"),
+        Line("forest", Section(tuple(forest)), "needs hardly any tuning"),
+        Line("blend", blend, "the mean of their probabilities: costs nothing, and is often the best"),
+    ]
+
+
+def _effort(machine: Machine) -> str:
+    return "a GPU" if machine.has_gpu else f"{machine.cores} processor cores without a GPU"
