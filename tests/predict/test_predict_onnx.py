@@ -273,8 +273,10 @@ def test_operations_and_keys_that_the_script_does_not_know_are_named():
     facts = {"dataset": "made-up", "classes": ["a", "b"], "views": {"soft": {"operations": {"operations": ["grey"]}}}}
     assert predict_onnx.obstacle(facts) is None
     facts["views"]["soft"]["operations"]["operations"] += [{"blur": 2}, {"tile": 16, "keep": "all", "overlap": 2}]
+    facts["views"]["soft"]["operations"]["operations"].append({"crop": {"below_data_bar": True}})
     facts |= {"gamma": 2.2, "page": None}
     assert predict_onnx.obstacle(facts) == (
         'predict_onnx.py cannot do gamma: 2.2, {"blur": 2} in the view soft, '
-        '{"tile": 16, "keep": "all", "overlap": 2} in the view soft; use gradewise predict'
+        '{"tile": 16, "keep": "all", "overlap": 2} in the view soft, '
+        '{"crop": {"below_data_bar": true}} in the view soft; use gradewise predict'
     )

@@ -46,6 +46,7 @@ CHANGED = {
     "extrapolations": EXTRAPOLATIONS,
     "leaks": LEAKS,
     "learning_curve": LEARNING_CURVE,
+    "manifest": MANIFEST,
 }
 """Schemas of the tables that a test may write itself."""
 

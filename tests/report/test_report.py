@@ -8,8 +8,10 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from gradewise import tables
 from gradewise.command import UserError
@@ -257,6 +259,20 @@ def test_a_metric_that_is_best_in_between_is_not_said_to_be_better_where_it_is_h
     tables.write(pd.concat([rows, slope], ignore_index=True), results.results.table("metrics"), METRICS)
     results.report()
     assert "The calibration slope is best at 1. For all other metrics higher is better." in text_of(results)
+
+
+def test_what_masks_mark_is_shown_with_its_share(make_grades, tmp_path):
+    results = make_grades()
+    manifest = tables.read(results.results.table("manifest"))
+    mask = np.zeros((96, 96), np.uint8)
+    mask[:24, :48] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    manifest["mask"] = [str(tmp_path / "mask.png") if number == 1 else None for number in range(len(manifest))]
+    results.write(manifest=manifest)
+    results.report()
+    assert "12.5 % marked" in text_of(results).replace(NO_BREAK, " ")
+    assert f'alt="What the mask of {manifest["image_id"][1]} marks"' in results.html
+    assert (results.assets / "masks.png").is_file()
 
 
 def test_one_model_with_null_metrics_and_nothing_set_aside(bare):

@@ -137,7 +137,8 @@ def obstacle(facts: dict[str, Any]) -> str | None:
     needed = [f"{key}: {value}" for key, value in facts.items() if key not in HEEDED and value is not None]
     for name, view in facts["views"].items():
         for key, settings in map(parsed, view["operations"]["operations"]):
-            if key not in OPERATIONS or not settings.keys() <= signature(OPERATIONS[key]).parameters.keys():
+            known = key in OPERATIONS and settings.keys() <= signature(OPERATIONS[key]).parameters.keys()
+            if not known or "below_data_bar" in settings.get("crop", ()):
                 needed.append(f"{json.dumps(settings or key)} in the view {name}")
     return f"predict_onnx.py cannot do {', '.join(needed)}; use gradewise predict" if needed else None
 

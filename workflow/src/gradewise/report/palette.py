@@ -19,6 +19,8 @@ INK = "#1d2530"
 QUIET = "#6b7480"
 RULE = "#d9dde2"
 SEQUENTIAL = "Blues"
+MARKED = "#e69f00"
+"""Regions in pictures."""
 
 _FAMILIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 _CLASSES = ("#56b4e9", "#e69f00", "#000000", "#f0e442", "#0072b2", "#d55e00", "#009e73", "#cc79a7")

@@ -6,19 +6,24 @@ import io
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+import cv2
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageColor
 
 from gradewise.command import UserError
 from gradewise.images.decode import UnreadableError, decode, to_uint8
-from gradewise.report import drawing
+from gradewise.images.masks import read_mask
+from gradewise.report import drawing, palette
 from gradewise.report.blocks import Picture
 from gradewise.views.chosen import find_pixels
 
 SIDE = 220
 """Longest side of a thumbnail [px]."""
+
+MARKED, TINT = 64, 0.3
+"""Mean of a mask from which a pixel of a thumbnail is marked, low for thin regions, and the strength of the tint."""
 
 
 def thumbnail(path: Path, bits: int) -> Image.Image:
@@ -38,8 +43,39 @@ def thumbnail(path: Path, bits: int) -> Image.Image:
     try:
         pixels = to_uint8(decode(path).pixels, bits)
     except UnreadableError as error:
-        raise UserError(f"{path}: {error}; it was read before, so put it back or rebuild the manifest") from None
+        raise _unreadable(path, error) from None
     return _fit(Image.fromarray(pixels))
+
+
+def marked(path: Path, bits: int, mask: Path) -> tuple[Image.Image, float]:
+    """An original image as `thumbnail`, with what its mask marks tinted and outlined, and the share that is marked.
+
+    Parameters
+    ----------
+    path, mask : Path
+        The image, and its mask.
+    bits : int
+        Bits that the grey levels of the image use, as the manifest says.
+
+    Raises
+    ------
+    UserError
+        Where the image or the mask is gone or can no longer be read.
+    """
+    picture = np.asarray(thumbnail(path, bits).convert("RGB"))
+    try:
+        regions = read_mask(mask)
+    except UnreadableError as error:
+        raise _unreadable(mask, error) from None
+    small = cv2.resize(regions, picture.shape[1::-1], interpolation=cv2.INTER_AREA) > MARKED
+    inside = cv2.erode(small.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0) > 0
+    weight = np.where(small & ~inside, 1.0, TINT * inside)[..., None]
+    tinted = (1 - weight) * picture + weight * np.array(ImageColor.getrgb(palette.MARKED))
+    return Image.fromarray(tinted.astype(np.uint8)), float((regions > 0).mean())
+
+
+def _unreadable(path: Path, error: UnreadableError) -> UserError:
+    return UserError(f"{path}: {error}; it was read before, so put it back or rebuild the manifest")
 
 
 def samples(view: Path, sample_ids: Collection[str]) -> dict[str, Image.Image]:

@@ -141,10 +141,29 @@ def _examples(evidence: Evidence, samples: dict[str, pd.DataFrame]) -> list[Bloc
             shown.append(Picture(picture, f"Example of class {name}: {row.image_id}", (name, row.image_id)))
         firsts += list(mine.iloc[drawn]["image_id"])
     blocks: list[Block] = [Gallery("examples", "Examples of each class, drawn at random", tuple(shown))]
+    marked = _marked(evidence, per_class)
+    if marked:
+        caption = "What masks mark, tinted and outlined, and which share of the image that is; images drawn at random"
+        blocks.append(Gallery("masks", caption, tuple(marked)))
     seen = [picture for view in samples for picture in _seen(evidence, view, samples[view], firsts)]
     if seen:
         blocks.append(Gallery("views", "What the models are given: one sample of each view and class", tuple(seen)))
     return blocks
+
+
+def _marked(evidence: Evidence, per_class: int) -> list[Picture]:
+    """Images with what their masks mark, some of each class that has masks."""
+    rng = np.random.default_rng(derive_seed(evidence.seed, evidence.dataset, "masks"))
+    masked = evidence.manifest.dropna(subset="mask").sort_values("image_id")
+    shown = []
+    for name in evidence.classes:
+        mine = masked.loc[masked["label"] == name]
+        drawn = np.sort(rng.choice(len(mine), size=min(per_class, len(mine)), replace=False))
+        for row in mine.iloc[drawn].itertuples(index=False):
+            picture, share = pictures.marked(Path(row.path), row.bits, Path(row.mask))
+            lines = (name, row.image_id, f"{numbers.percent(share)} marked")
+            shown.append(Picture(picture, f"What the mask of {row.image_id} marks", lines))
+    return shown
 
 
 def _seen(evidence: Evidence, view: str, table: pd.DataFrame, images: list[str]) -> list[Picture]:
