@@ -38,6 +38,7 @@ include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/predict.smk"
 include: "workflow/rules/studies.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/deployment.smk"
 
 
 rule all:
@@ -45,6 +46,12 @@ rule all:
     input:
         "reports/index.html",
         expand(f"{RESULTS}/prediction.json", dataset=CONFIG.datasets),
+        expand(
+            f"{RESULTS}/deployed",
+            dataset=[
+                name for name, dataset in CONFIG.datasets.items() if dataset.deploy
+            ],
+        ),
 
 
 onsuccess:

@@ -34,6 +34,7 @@ from gradewise.evaluation.schemas import (
 from gradewise.evaluation.subgroups import describe, measure_subgroups
 from gradewise.families.schemas import predictions_schema
 from gradewise.images.schemas import AUDIT, MANIFEST, SPLITS
+from gradewise.predict.verification import Verification
 from gradewise.report.report import report
 from gradewise.results import Results
 from gradewise.views.schemas import samples_schema
@@ -126,6 +127,23 @@ class Written:
             tables.write(frame, self.results.table(name), CHANGED[name])
 
 
+VERIFICATION = Verification(
+    model="cnn-small",
+    repeat=0,
+    images=14,
+    of_images=14,
+    samples=126,
+    largest_difference=3e-8,
+    largest_sample_difference=6e-8,
+    other_class=(),
+    device="cpu",
+    tolerance=1e-6,
+    seconds_per_image=0.02,
+    threads=1,
+    versions={},
+)
+"""The comparison of a model that is handed over with its test: nothing differs."""
+
 FIBRES = World(
     "fibres",
     {
@@ -145,6 +163,7 @@ GRADES = World(
         "images": "data/grades",
         "classes": ["A", "B", "C"],
         "ordered": True,
+        "deploy": False,
         "evaluation": {"holdout": 0.3, "repeats": 3},
         "models": list(FAMILIES),
     },
@@ -159,6 +178,8 @@ def make(folder: Path, world: World) -> Written:
     """Write every file that the report reads."""
     rng = np.random.default_rng(7)
     results = folder / "results" / world.dataset
+    results.mkdir(parents=True)
+    (results / "verification.json").write_text(VERIFICATION.model_dump_json())
     manifest = _manifest(folder, world, rng)
     tables.write(manifest, results / "manifest.parquet", MANIFEST)
     pd.DataFrame(world.quarantine, columns=["path", "reason"]).to_csv(results / "quarantine.csv", index=False)

@@ -10,7 +10,18 @@ from gradewise.provenance import first_party_imports, import_closure
 
 PACKAGE = Path(gradewise.__file__).parent
 CONFIG = PACKAGE.parents[2] / "config.yaml"
-STAGES = ["simulate", "images", "views", "families", "evaluation", "predict", "report", "studies", "start"]
+STAGES = [
+    "simulate",
+    "images",
+    "views",
+    "families",
+    "evaluation",
+    "predict",
+    "report",
+    "deployment",
+    "studies",
+    "start",
+]
 MODULES = sorted(
     ".".join(["gradewise", *path.relative_to(PACKAGE).with_suffix("").parts])
     for path in PACKAGE.rglob("*.py")

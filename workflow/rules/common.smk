@@ -6,12 +6,14 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from gradewise.config.config import mentions_scales
+from gradewise.config.deployment import RECOMMENDED
 from gradewise.config.faults import ConfigError
 from gradewise.config.section import to_json
 from gradewise.families import registry
 from gradewise.plan import planned_runs
 from gradewise.planning import (
     CARELESS,
+    DEPLOYED,
     RESULTS,
     RUN,
     VARIANT,
@@ -69,6 +71,21 @@ def side_needed(wildcards):
 
 def costs_of(wildcards):
     return to_json(dataset_of(wildcards).cost_matrix)
+
+
+def handed_over(wildcards):
+    """The model that a dataset hands over, which may be known only once models are compared."""
+    model = dataset_of(wildcards).deploy.model
+    if model != RECOMMENDED:
+        return model
+    record = checkpoints.recommend.get(dataset=wildcards.dataset).output[0]
+    choice = json.loads(Path(record).read_text())["choice"]
+    if choice is None:
+        raise WorkflowError(
+            f"{record}: no model can be recommended, so none is handed over; name one "
+            f"(datasets.{wildcards.dataset}.deploy: {{model: ..}}), or set deploy: false"
+        )
+    return choice
 
 
 TEMPLATES = sorted(

@@ -140,7 +140,8 @@ rule compare:
         " 2>&1 | tee {log}"
 
 
-rule recommend:
+# Decides which model is handed over, and so which one is fitted on all images.
+checkpoint recommend:
     input:
         plan=[f"{RESULTS}/plan/runs.json", f"{RESULTS}/plan/settings.json"],
         tables=expand(

@@ -151,7 +151,7 @@ rule resplit:
     benchmark:
         "benchmarks/resplit/{dataset}{variant}.jsonl"
     wildcard_constraints:
-        variant=variant_folder("[a-z0-9-]+"),
+        variant=variant_folder(f"(?!{DEPLOYED}/)[a-z0-9-]+"),
     conda:
         "../../envs/gradewise.yaml"
     resources:
@@ -168,6 +168,35 @@ rule resplit:
         " --manifest {input.manifest}"
         " --shares {params.shares:q}"
         " --folds {params.folds}"
+        " --seed {params.seed}"
+        " --output {output}"
+        " 2>&1 | tee {log}"
+
+
+rule split_all:
+    input:
+        manifest=f"{RESULTS}/manifest.parquet",
+    output:
+        f"{RESULTS}{variant_folder(DEPLOYED)}/splits.parquet",
+    log:
+        "logs/split_all/{dataset}.log",
+    benchmark:
+        "benchmarks/split_all/{dataset}.jsonl"
+    conda:
+        "../../envs/gradewise.yaml"
+    resources:
+        mem_mb=memory(1000, 10),
+        runtime=minutes(10, 0),
+    params:
+        validation=lambda wildcards: dataset_of(wildcards).evaluation.validation,
+        repeats=PLAN.deployed_repeats,
+        seed=CONFIG.seed,
+        code=code_version("gradewise.images.split_all"),
+    shell:
+        "python -m gradewise.images.split_all"
+        " --manifest {input.manifest}"
+        " --validation {params.validation}"
+        " --repeats {params.repeats}"
         " --seed {params.seed}"
         " --output {output}"
         " 2>&1 | tee {log}"

@@ -1,5 +1,5 @@
-# Needs the runs, views and manifest of a dataset. Makes what the command `gradewise predict` needs to know beyond the files
-# of a model. No rule depends on it.
+# Needs the runs, views and manifest of a dataset. Makes what prediction needs to know beyond the files of a model, and
+# the proof that the model that is handed over predicts what was tested.
 
 
 rule describe:
@@ -28,5 +28,47 @@ rule describe:
         " --dataset {wildcards.dataset}"
         " --results {params.results}"
         " --seed {params.seed}"
+        " --output {output}"
+        " 2>&1 | tee {log}"
+
+
+rule verify:
+    input:
+        plan=f"{RESULTS}/plan/runs.json",
+        manifest=f"{RESULTS}/manifest.parquet",
+        verdicts=f"{RESULTS}/verdicts.parquet",
+        description=f"{RESULTS}/prediction.json",
+        runs=lambda wildcards: [
+            file
+            for run in PLAN.tested_runs(wildcards, handed_over(wildcards))
+            for file in (*PLAN.files_of_run(run), f"{run}/predictions.parquet")
+        ],
+        record=lambda wildcards: (
+            f"{RESULTS}/models/{handed_over(wildcards)}/0/run.json"
+        ),
+    output:
+        f"{RESULTS}/verification.json",
+    log:
+        "logs/verify/{dataset}.log",
+    benchmark:
+        "benchmarks/verify/{dataset}.jsonl"
+    conda:
+        "../../envs/gradewise.yaml"
+    threads: threads_by_size(0.5)
+    resources:
+        mem_mb=memory(1500, 3),
+        runtime=minutes(20, 10),
+    params:
+        results=PLAN.results_of,
+        model=lambda wildcards, input: Path(input.record).parts[-3],
+        seed=CONFIG.seed,
+        code=code_version("gradewise.predict.verify"),
+    shell:
+        "python -m gradewise.predict.verify"
+        " --dataset {wildcards.dataset}"
+        " --results {params.results}"
+        " --model {params.model}"
+        " --seed {params.seed}"
+        " --threads {threads}"
         " --output {output}"
         " 2>&1 | tee {log}"

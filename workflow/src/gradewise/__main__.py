@@ -27,7 +27,9 @@ class Command(NamedTuple):
 COMMANDS = {
     "init": Command("gradewise.start.init", "write a configuration for a folder of images or a label table"),
     "run": Command("gradewise.start.run", "run the workflow on a configuration"),
-    "predict": Command("gradewise.predict.predict", "classify new images with the model of a run"),
+    "predict": Command("gradewise.predict.predict", "classify new images"),
+    "verify": Command("gradewise.deployment.verify_references", "check a model that was handed over"),
+    "export": Command("gradewise.deployment.export", "hand over any tested model of a finished run"),
 }
 
 EXAMPLES = """\
@@ -35,7 +37,9 @@ examples:
   gradewise init photos --output mine.yaml            photos/good/*.jpg, photos/bad/*.jpg
   gradewise run mine.yaml -n                          which jobs there would be
   gradewise run mine.yaml                             results in this folder, reports/index.html first
-  gradewise predict results/photos/models/cnn/0 new-photos --output classes.csv
+  gradewise predict results/photos/deployed new-photos --output classes.csv
+  gradewise verify results/photos/deployed            does it predict here what it must?
+  gradewise export results/photos/models/cnn/0 --output cnn
 
 gradewise COMMAND --help explains a command; gradewise --print-completion bash prints completions for a shell.
 """

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from gradewise.config.choosing import ChooseBy, most_fits
 from gradewise.config.config import Config
 from gradewise.config.datasets import Dataset
+from gradewise.config.deployment import Deploy
 from gradewise.config.models import BlendModel, FittedModel
 from gradewise.config.section import to_json
 from gradewise.config.sources import Source
@@ -25,6 +26,9 @@ RUN = f"{VARIANT}/models/{{model}}/{{repeat}}"
 
 CARELESS = "careless"
 """The variant of the leak test, whose splits ignore groups."""
+
+DEPLOYED = "deployed"
+"""The variant whose models are handed over: they learn from all images."""
 
 
 class Wildcards(Protocol):
@@ -256,6 +260,39 @@ class Plan:
             for variant in (*self.share_variants(wildcards), "")
         ]
 
+    def deployed_runs(self, wildcards: Wildcards, model: str) -> list[str]:
+        """Folders of the runs that are handed over when a model is, those of its members if it is a blend."""
+        variant = variant_folder(DEPLOYED) if self._deployment(wildcards).fit_on == "all" else ""
+        return [f"results/{wildcards.dataset}{variant}/{run}" for run in self._runs_of(wildcards, model)]
+
+    def tested_runs(self, wildcards: Wildcards, model: str) -> list[str]:
+        """Folders of the runs of the first repeat of a model, those of its members if it is a blend."""
+        return [f"results/{wildcards.dataset}/{run}" for run in self._runs_of(wildcards, model)]
+
+    def deployed_repeats(self, wildcards: Wildcards) -> int:
+        """How often the dataset's models may be fitted on all images: a blend over repeats has a model for each."""
+        models = (self.models[name] for name in self.dataset_of(wildcards).models)
+        over_repeats = any(isinstance(model, BlendModel) and model.over == "repeats" for model in models)
+        return self.dataset_of(wildcards).evaluation.runs if over_repeats else 1
+
+    def files_of_run(self, run: str) -> list[str]:
+        """The files that prediction needs of a run in a folder `.../models/<model>/<repeat>`."""
+        name = run.split("/")[-2]
+        model = self.models[name]
+        return [f"{run}/{file}" for file in (*registry.family(model.family).files, "model.sha256", "run.json")]
+
+    def _deployment(self, wildcards: Wildcards) -> Deploy:
+        deploy = self.dataset_of(wildcards).deploy
+        assert deploy, "rules that hand over a model are not asked for where deploy is false"
+        return deploy
+
+    def _runs_of(self, wildcards: Wildcards, name: str) -> list[str]:
+        model = self.models[name]
+        if not isinstance(model, BlendModel):
+            return [f"models/{name}/0"]
+        repeats = range(self.dataset_of(wildcards).evaluation.runs if model.over == "repeats" else 1)
+        return [f"models/{member}/{repeat}" for member in model.members for repeat in repeats]
+
     def evidence_of(self, wildcards: Wildcards) -> dict[str, str | list[str]]:
         """All results of a dataset, which the reporting steps read below `--results`."""
         dataset = self.dataset_of(wildcards)
@@ -272,7 +309,10 @@ class Plan:
         ]
         names += ["leaks"] if dataset.leak_models else []
         names += ["learning_curve", "extrapolations"] if dataset.curve_models else []
-        return {
+        verification: dict[str, str | list[str]] = {}
+        if dataset.deploy:
+            verification["verification"] = f"{RESULTS}/verification.json"
+        return verification | {
             "plan": [f"{RESULTS}/plan/runs.json", f"{RESULTS}/plan/settings.json"],
             "tables": [f"{RESULTS}/{name}.parquet" for name in names],
             "recommendation": f"{RESULTS}/recommendation.json",

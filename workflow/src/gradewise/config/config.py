@@ -6,7 +6,6 @@ what is expected. An extension adds a section by subclassing `Config`, as `studi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from typing import Any, Literal, TypeVar
 
@@ -15,12 +14,9 @@ from pydantic import Field, ValidationError, model_validator
 from gradewise.config.datasets import Dataset
 from gradewise.config.faults import ConfigError, fault_lines
 from gradewise.config.models import BlendModel, FittedModel, Model
-from gradewise.config.section import Section, short, suggestion
+from gradewise.config.section import LONGEST_NAME, NAME, Section, short, suggestion
 from gradewise.config.views import View
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-LONGEST_NAME = 100
-"""File names may have 255 characters; those of tables, temporary files and a study's runs contain further words."""
 SCALES = ("small", "full")
 
 

@@ -11,8 +11,9 @@ from pydantic_core import PydanticKnownError
 
 from gradewise.config.aggregation import Aggregate, Top
 from gradewise.config.choosing import ChooseBy
+from gradewise.config.deployment import RECOMMENDED, Deploy
 from gradewise.config.evaluation import Evaluation
-from gradewise.config.section import suggestion, to_json
+from gradewise.config.section import LONGEST_NAME, NAME, short, suggestion, to_json
 from gradewise.config.simulations import MangoSimulation, NanofibreSimulation
 from gradewise.config.sources import Source, Table
 from gradewise.metrics import METRICS, Metric, deciding
@@ -76,6 +77,15 @@ class Dataset(Source):
         (0.125, 0.25, 0.5), min_length=1, description="shares of the training groups for the learning curve"
     )
 
+    deploy: Deploy | Literal[False] = Field(
+        default_factory=lambda: Deploy(),
+        description="the model that is handed over in results/<dataset>/deployed; false: none",
+    )
+    apply: dict[str, str] = Field(
+        default_factory=dict,
+        description="folders of new images that the model is applied to, by name: {may: photos/may}",
+    )
+
     @property
     def leak_models(self) -> tuple[str, ...]:
         """Models of the leak test."""
@@ -107,6 +117,24 @@ class Dataset(Source):
                     )
         if len(self.share_names) < len(self.shares):
             raise ValueError(f"shares: {list(self.shares)} must differ in whole per cent")
+        return self
+
+    @model_validator(mode="after")
+    def _check_deployment(self) -> Dataset:
+        if self.deploy and self.deploy.model not in (RECOMMENDED, *self.models):
+            name = self.deploy.model
+            raise ValueError(
+                f"deploy.model: {name!r} is not one of the dataset's models.{suggestion(name, self.models)} "
+                f"Its models: {', '.join(self.models)}; or {RECOMMENDED}"
+            )
+        if self.apply and not self.deploy:
+            raise ValueError("apply: there is no model to apply, since deploy is false; leave out one of the two")
+        for name in self.apply:
+            if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+                raise ValueError(
+                    f"apply: {short(name)} cannot be a file name; use letters, digits, dot, dash, underscore, at most "
+                    f"{LONGEST_NAME}"
+                )
         return self
 
     @model_validator(mode="after")

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+LONGEST_NAME = 100
+"""File names may have 255 characters; those of tables, temporary files and a study's runs contain further words."""
 
 
 class Section(BaseModel):

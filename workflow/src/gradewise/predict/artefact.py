@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Literal
 
@@ -14,10 +15,12 @@ from gradewise.command import UserError
 from gradewise.config.section import Section
 from gradewise.families.stored import read_json, read_record, refuse, require
 from gradewise.predict.description import Blend, Description
-from gradewise.provenance import hash_file
+from gradewise.predict.parts import Parts, check_runs, member_files, read_runs
+from gradewise.predict.verification import Verification
+from gradewise.provenance import hash_file, versions
 
 MODEL = "model.json"
-FORMAT = 1
+FORMAT: Literal[1] = 1
 """Version of the format of the folder."""
 
 
@@ -35,7 +38,9 @@ class ArtefactMember(Section):
     family: str
     view: str
     folder: str = Field(description="of its files, relative to model.json")
-    onnx: str | None = Field(None, description="the model from uint8 samples to probabilities, relative to model.json")
+    onnx: str | None = Field(
+        default=None, description="the model from uint8 samples to probabilities, relative to model.json"
+    )
     export: dict[str, float] = Field(
         default_factory=dict, description="size, speed and largest difference of the ONNX form"
     )
@@ -49,8 +54,8 @@ class Expected(Section):
     metric: str
     level: Literal["image", "sample"]
     value: float
-    low: float | None = Field(None, description="end of the 95 % interval")
-    high: float | None = Field(None, description="end of the 95 % interval")
+    low: float | None = Field(default=None, description="end of the 95 % interval")
+    high: float | None = Field(default=None, description="end of the 95 % interval")
     images: int = Field(description="tested, over all repeats")
     groups: int = Field(description="tested, over all repeats")
     repeats: int
@@ -68,21 +73,64 @@ class FittedOn(Section):
     manifest: str = Field(description="SHA-256 of manifest.parquet, which lists the images")
 
 
-class Artefact(Section):
+class Facts(Section):
+    """What is known of a model that is handed over, beside the model itself."""
+
+    expected: Expected | None = None
+    fitted_on: FittedOn | None = None
+    verification: Verification | None = Field(
+        default=None, description="verdicts on files of test images, compared with those of the test"
+    )
+
+
+class Artefact(Facts):
     """The content of `model.json`."""
 
     format: Literal[1]
     name: str = Field(description="the model's name in the configuration")
     description: Description
     members: tuple[ArtefactMember, ...] = Field(min_length=1)
-    blend: Blend | None = Field(None, description="how the probabilities of several members become one")
-    expected: Expected | None = None
-    fitted_on: FittedOn | None = None
-    verified: dict[str, object] | None = Field(
-        None, description="comparison of files and stored predictions of a tested run, see verification.json"
-    )
+    blend: Blend | None = Field(default=None, description="how the probabilities of several members become one")
     versions: dict[str, str] = Field(description="of Python and libraries")
     files: dict[str, str] = Field(description="SHA-256 of every other file of the folder")
+
+
+def copy_members(parts: Parts, folder: Path) -> tuple[ArtefactMember, ...]:
+    """Copy the files of all models to `models/<name>` below a folder; with the repeat, where a model has several."""
+    names = [record.model for record in parts.records]
+    if len(set(names)) < len(names):
+        names = [f"{name}-{source.name}" for name, source in zip(names, parts.folders, strict=True)]
+    members = []
+    for name, record, source in zip(names, parts.records, parts.folders, strict=True):
+        place = folder / "models" / name
+        place.mkdir(parents=True)
+        for path in member_files(source):
+            shutil.copyfile(path, place / path.name)
+        members.append(ArtefactMember(name=name, family=record.family, view=record.view, folder=f"models/{name}"))
+    return tuple(members)
+
+
+def seal(
+    folder: Path, parts: Parts, name: str, members: tuple[ArtefactMember, ...], facts: Facts | None = None
+) -> Artefact:
+    """Write `model.json` with the hashes of all files that are in the folder by then."""
+    facts = facts or Facts()
+    artefact = Artefact(
+        format=FORMAT,
+        name=name,
+        description=parts.description,
+        members=members,
+        blend=parts.blend,
+        expected=facts.expected,
+        fitted_on=facts.fitted_on,
+        verification=facts.verification,
+        versions=versions(),
+        files={
+            path.relative_to(folder).as_posix(): hash_file(path) for path in sorted(folder.rglob("*")) if path.is_file()
+        },
+    )
+    (folder / MODEL).write_text(artefact.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    return artefact
 
 
 def read_artefact(folder: Path) -> Artefact:
@@ -110,3 +158,12 @@ def read_artefact(folder: Path) -> Artefact:
     for member in artefact.members:
         require(f"{member.folder}/run.json" in artefact.files, path, f"lists no files of the model {member.name!r}")
     return artefact
+
+
+def parts_of_artefact(folder: Path) -> Parts:
+    """The parts of a model that was handed over; see `read_artefact`."""
+    artefact = read_artefact(folder)
+    folders = tuple(folder / member.folder for member in artefact.members)
+    records = read_runs(folders)
+    check_runs(folder / MODEL, artefact.description, folders, records)
+    return Parts(artefact.description, folders, records, artefact.blend)

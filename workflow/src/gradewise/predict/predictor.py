@@ -11,14 +11,15 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 import pandas as pd
 
-from gradewise.config.views import View
+from gradewise.config.views import Positions, View
 from gradewise.evaluation.blend import blend_probabilities
 from gradewise.families.classifier import Classifier
 from gradewise.images.decode import UnreadableError, decode, to_uint8
@@ -33,6 +34,29 @@ BATCH_IMAGES, BATCH_BYTES = 256, 2**26
 """The model predicts when this many images, or samples of this size, are waiting."""
 AHEAD = 8
 """Images that are read ahead for each thread."""
+
+_Samples: TypeAlias = dict[str, tuple[np.ndarray, Positions]]
+"""Samples of an image and their positions, by view."""
+
+
+@dataclass(frozen=True)
+class SampleProbabilities:
+    """What one member says of each sample of an image.
+
+    Attributes
+    ----------
+    member : str
+    view : str
+        Name of the view that cut the samples.
+    positions : list of (row, column)
+        Of each sample in the grid of tiles; (0, 0) without tiles.
+    probabilities : ndarray of float32, shape (n, classes)
+    """
+
+    member: str
+    view: str
+    positions: Positions
+    probabilities: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -50,6 +74,8 @@ class Verdict:
         Number of samples that the verdict is gathered from.
     error : str or None
         Why the image cannot be used.
+    of_samples : tuple of SampleProbabilities
+        What it is gathered from, one entry a member.
     """
 
     path: Path
@@ -57,6 +83,7 @@ class Verdict:
     probabilities: dict[str, float]
     samples: int
     error: str | None = None
+    of_samples: tuple[SampleProbabilities, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -120,8 +147,8 @@ class Predictor:
                     waiting = []
             yield from self._classify(waiting)
 
-    def samples_of(self, path: Path) -> dict[str, np.ndarray]:
-        """Samples of an image file by view, uint8 (n, height, width, channels).
+    def samples_of(self, path: Path) -> dict[str, tuple[np.ndarray, Positions]]:
+        """Samples of an image file and their positions, by view; see `views.apply.make_samples`.
 
         Raises
         ------
@@ -146,7 +173,7 @@ class Predictor:
         samples = {}
         for name, view in self.views.items():
             rng = np.random.default_rng(derive_seed(self.description.seed, name, content))
-            samples[name], _ = make_samples(pixels, view, rng, bar_rows)
+            samples[name] = make_samples(pixels, view, rng, bar_rows)
         return samples
 
     def _read(self, path: Path) -> _Read:
@@ -162,23 +189,25 @@ class Predictor:
     def _classify(self, images: list[_Read]) -> Iterator[Verdict]:
         """Verdicts on a batch of images, in order."""
         usable = [image.samples for image in images if image.error is None]
-        verdicts: Iterator[tuple[str, list[float]]] = iter(self._verdicts(usable) if usable else ())
+        verdicts = iter(self._verdicts(usable) if usable else [])
         for image in images:
             if image.error is not None:
                 yield Verdict(image.path, None, {}, 0, image.error)
             else:
-                predicted, probabilities = next(verdicts)
+                predicted, probabilities, of_samples = next(verdicts)
                 named = dict(zip(self.description.classes, probabilities, strict=True))
-                yield Verdict(image.path, predicted, named, sum(map(len, image.samples.values())))
+                count = sum(len(samples) for samples, _ in image.samples.values())
+                yield Verdict(image.path, predicted, named, count, of_samples=of_samples)
 
-    def _verdicts(self, images: list[dict[str, np.ndarray]]) -> list[tuple[str, list[float]]]:
-        """Class and probabilities of each image from its samples by view."""
-        pixels = {name: np.concatenate([image[name] for image in images]) for name in self.views}
-        counts = {name: [len(image[name]) for image in images] for name in self.views}
+    def _verdicts(self, images: list[_Samples]) -> list[tuple[str, list[float], tuple[SampleProbabilities, ...]]]:
+        """Class and probabilities of each image, and what members say of its samples."""
+        pixels = {name: np.concatenate([image[name][0] for image in images]) for name in self.views}
+        counts = {name: [len(image[name][0]) for image in images] for name in self.views}
         frames = [
             self._as_predictions(member.classifier.predict_proba(pixels[member.view]), counts[member.view])
             for member in self.members
         ]
+        of_samples = [self._by_image(member, frame, images) for member, frame in zip(self.members, frames, strict=True)]
         if self.blend is not None:
             if self.blend.level == "image":
                 frames = [self._gather(frame) for frame in frames]
@@ -187,7 +216,18 @@ class Predictor:
             frames = [self._as_predictions(blend_probabilities(stacked, self.blend.by), np.bincount(of_image))]
         costs = None if self.description.costs is None else np.array(self.description.costs)
         verdicts = self._gather(frames[0], costs)
-        return list(zip(verdicts["predicted"], verdicts[self._columns].to_numpy().tolist(), strict=True))
+        gathered = verdicts[self._columns].to_numpy().tolist()
+        return list(zip(verdicts["predicted"], gathered, zip(*of_samples, strict=True), strict=True))
+
+    def _by_image(self, member: Member, frame: pd.DataFrame, images: list[_Samples]) -> list[SampleProbabilities]:
+        """What a member says of the samples of each image."""
+        positions = [image[member.view][1] for image in images]
+        ends = np.cumsum([len(places) for places in positions])[:-1]
+        parts = np.split(frame[self._columns].to_numpy(), ends)
+        return [
+            SampleProbabilities(member.name, member.view, places, part)
+            for places, part in zip(positions, parts, strict=True)
+        ]
 
     @property
     def _columns(self) -> list[str]:
@@ -208,13 +248,13 @@ class _Read:
     """The samples of an image file by view; none and the reason if it cannot be used."""
 
     path: Path
-    samples: dict[str, np.ndarray]
+    samples: _Samples
     error: str | None = None
 
     @property
     def size(self) -> int:
         """Bytes of the samples."""
-        return sum(samples.nbytes for samples in self.samples.values())
+        return sum(samples.nbytes for samples, _ in self.samples.values())
 
 
 def available_threads() -> int:

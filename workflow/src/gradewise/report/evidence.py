@@ -16,6 +16,8 @@ from gradewise.evaluation.measured import Measured
 from gradewise.evaluation.measured import Run as Run
 from gradewise.evaluation.measured import row_estimate as row_estimate
 from gradewise.evaluation.recommendation import Recommendation
+from gradewise.predict.verification import NAME as VERIFICATION
+from gradewise.predict.verification import Verification, read_verification
 from gradewise.provenance import hash_file
 from gradewise.report import numbers
 from gradewise.report.numbers import Estimate
@@ -38,6 +40,8 @@ class Evidence(Measured):
         SHA-256 of the manifest's file.
     leaks, learning_curve, extrapolations : DataFrame or None
         The tables of that name, where the configuration asks for them.
+    verification : Verification or None
+        Whether the model that is handed over predicts what was tested; None where none is.
     """
 
     recommendation: Recommendation
@@ -51,6 +55,7 @@ class Evidence(Measured):
     leaks: pd.DataFrame | None = None
     learning_curve: pd.DataFrame | None = None
     extrapolations: pd.DataFrame | None = None
+    verification: Verification | None = None
 
     @cached_property
     def views(self) -> dict[str, Path]:
@@ -131,5 +136,6 @@ def read(results: Path, dataset: str, seed: int) -> Evidence:
         seed=seed,
         manifest_hash=hash_file(known.results.table("manifest")),
         quarantine=pd.read_csv(results / "quarantine.csv", dtype=str, keep_default_na=False),
+        verification=read_verification(results / VERIFICATION) if known.settings.deploy else None,
         **{name: tables.read(known.results.table(name)) for name in names},
     )

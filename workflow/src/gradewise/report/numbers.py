@@ -102,6 +102,11 @@ def size(count: float | None) -> str:
     return f"{count:.0f}{SPACE}{unit}" if unit == "bytes" or count >= 99.5 else f"{count:.1f}{SPACE}{unit}"
 
 
+def rounding(difference: float) -> str:
+    """A tiny difference by its order of magnitude: '6e-8'."""
+    return f"{difference:.0e}".replace("e-0", "e-")
+
+
 def memory(mebibytes: float | None) -> str:
     """Memory given in MiB, as `size` writes bytes."""
     return size(None if mebibytes is None else mebibytes * 2**20)

@@ -1,0 +1,196 @@
+"""Puts together the folder of a model that is handed over, and the zip file of it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from gradewise import tables
+from gradewise.command import UserError
+from gradewise.deployment.model_card import write_card
+from gradewise.deployment.references import copy_references, write_references
+from gradewise.evaluation import measured
+from gradewise.evaluation.measured import Measured
+from gradewise.evaluation.recommendation import Recommendation
+from gradewise.predict import predict_onnx
+from gradewise.predict.artefact import (
+    MODEL,
+    Artefact,
+    ArtefactMember,
+    Expected,
+    Facts,
+    FittedOn,
+    copy_members,
+    seal,
+)
+from gradewise.predict.export import NoOnnxError, export_onnx
+from gradewise.predict.loading import assemble
+from gradewise.predict.parts import Parts, check_runs, read_runs
+from gradewise.predict.predictor import Predictor
+from gradewise.predict.verification import Verification
+from gradewise.provenance import hash_file
+from gradewise.results import Results, RunFolder
+
+log = logging.getLogger(__name__)
+
+MEASURED = 64
+"""Samples of the reference images on which ONNX forms are compared and timed."""
+
+EARLIEST = (1980, 1, 1, 0, 0, 0)
+"""The earliest time that a zip file can hold: the same files give the same zip."""
+
+
+def fitted_on_all(parts: Parts, files: Results) -> Parts:
+    """The same models fitted on all images instead of those of a repeat."""
+    variant = files.variant("deployed")
+    folders = tuple(variant.run(folder.parent.name, int(folder.name)).folder for folder in parts.folders)
+    records = read_runs(folders)
+    check_runs(files.dataset, parts.description, folders, records)
+    return replace(parts, folders=folders, records=records)
+
+
+def hand_over(
+    files: Results,
+    tested: RunFolder,
+    parts: Parts,
+    what: Literal["all", "training"],
+    verification: Verification | None,
+    seed: int,
+    threads: int,
+    output: Path,
+    archive: Path | None = None,
+) -> Artefact:
+    """Write the folder of a model that is handed over.
+
+    Parameters
+    ----------
+    files : Results
+        Results of the dataset, with the comparison of its models.
+    tested : RunFolder
+        The run that was tested; its model's accuracy is what to expect.
+    parts : Parts
+        The models to hand over.
+    what : {"all", "training"}
+        What they were fitted on.
+    verification : Verification or None
+    seed : int
+        Draws the reference images.
+    threads : int
+    output : Path
+        The folder; one that holds another model is replaced.
+    archive : Path, optional
+        Zip file of the folder.
+
+    Raises
+    ------
+    UserError
+        If `output` exists and holds no model, or an image is gone.
+    """
+    if output.exists() and any(output.iterdir()) and not (output / MODEL).exists():
+        raise UserError(f"{output}: exists and holds something else than a model; give another --output")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    known = measured.read(files.folder, parts.description.dataset)
+    record = Recommendation.model_validate_json((files.folder / "recommendation.json").read_text())
+    manifest = tables.read(files.table("manifest"))
+    with TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as temporary, threadpool_limits(threads):
+        folder = Path(temporary) / "model"
+        folder.mkdir()
+        members = copy_members(parts, folder)
+        copies = copy_references(manifest, known.classes, seed, folder)
+        predictor = assemble(parts)
+        write_references(predictor, copies, folder)
+        members = _export(predictor, members, [folder / copy for copy in copies], folder)
+        facts = Facts(
+            expected=_expected(known, record, tested.model),
+            fitted_on=_fitted_on(files, parts, manifest, what),
+            verification=verification,
+        )
+        write_card(folder, known, record, tested.model, parts.description, facts)
+        artefact = seal(folder, parts, tested.model, members, facts)
+        if output.exists():
+            shutil.rmtree(output)
+        folder.rename(output)
+    if archive is not None:
+        _zip(output, archive)
+    return artefact
+
+
+def _export(
+    predictor: Predictor, members: tuple[ArtefactMember, ...], images: list[Path], folder: Path
+) -> tuple[ArtefactMember, ...]:
+    """Write the ONNX form of each member that has one, and the script for them if it can do all views."""
+    samples = [predictor.samples_of(image) for image in images]
+    exported = []
+    for member, loaded in zip(members, predictor.members, strict=True):
+        pixels = np.concatenate([of_image[loaded.view][0] for of_image in samples])
+        name = f"onnx/{member.name}.onnx"
+        try:
+            facts = export_onnx(folder / member.folder, folder / name, pixels[:MEASURED])
+        except NoOnnxError as error:
+            log.info("%s", error)
+            exported.append(member)
+        else:
+            exported.append(member.model_copy(update={"onnx": name, "export": facts}))
+    obstacle = predict_onnx.obstacle(predictor.description.model_dump(mode="json"))
+    if obstacle is not None:
+        log.info("%s", obstacle)
+    elif all(member.onnx for member in exported):
+        shutil.copyfile(str(predict_onnx.__file__), folder / "predict_onnx.py")
+    return tuple(exported)
+
+
+def _expected(known: Measured, record: Recommendation, model: str) -> Expected:
+    metric, level = known.settings.deciding_metric, known.deciding_level
+    score = known.estimate(model, metric, level)
+    if score.value is None:
+        raise UserError(
+            f"{known.results.folder}: {model} has no {metric} on test, so nobody knows what to expect of it"
+        )
+    ground = record.ground
+    return Expected(
+        metric=metric,
+        level=level,
+        value=score.value,
+        low=score.low,
+        high=score.high,
+        images=ground.images,
+        groups=ground.groups,
+        repeats=ground.repeats,
+    )
+
+
+def _fitted_on(files: Results, parts: Parts, manifest: pd.DataFrame, what: Literal["all", "training"]) -> FittedOn:
+    splits = (files.variant("deployed") if what == "all" else files).table("splits")
+    roles = tables.read(splits)
+    used = roles.loc[(roles["role"] != "test") & roles["repeat"].isin({int(folder.name) for folder in parts.folders})]
+    images = manifest.loc[manifest["image_id"].isin(used["image_id"])]
+    counts = images["label"].value_counts()
+    return FittedOn(
+        images=len(images),
+        groups=images["group"].nunique(),
+        per_class={name: int(counts.get(name, 0)) for name in parts.description.classes},
+        what=what,
+        manifest=hash_file(files.table("manifest")),
+    )
+
+
+def _zip(folder: Path, archive: Path) -> None:
+    with (
+        tables.replacing(archive) as partial,
+        zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target,
+    ):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                entry = zipfile.ZipInfo(f"{folder.name}/{path.relative_to(folder).as_posix()}", EARLIEST)
+                entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+                with path.open("rb") as source, target.open(entry, "w", force_zip64=True) as stored:
+                    shutil.copyfileobj(source, stored)
