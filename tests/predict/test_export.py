@@ -7,7 +7,9 @@ import pytest
 from gradewise.families.forest import Forest
 from gradewise.families.graph import load_graph
 from gradewise.families.load import load
-from gradewise.predict.export import NoOnnxError, export_onnx
+from gradewise.predict import predict_onnx
+from gradewise.predict.export import NoOnnxError, export_onnx, write_script
+from gradewise.predict.loading import read_parts
 
 SAMPLES = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 1), dtype=np.uint8)
 
@@ -32,3 +34,13 @@ def test_a_family_without_onnx_form_is_named(run, tmp_path, monkeypatch):
     with pytest.raises(NoOnnxError, match="the family forest has no ONNX form"):
         export_onnx(run, tmp_path / "forest.onnx", SAMPLES)
     assert not (tmp_path / "forest.onnx").exists()
+
+
+def test_no_script_is_written_that_could_not_make_the_samples(make_run, tmp_path, monkeypatch):
+    description = read_parts(make_run("grey", {"resize": 16})).description
+    write_script(description, tmp_path / "able")
+    assert (tmp_path / "able/predict_onnx.py").is_file()
+    monkeypatch.delitem(predict_onnx.OPERATIONS, "resize")
+    with pytest.raises(NoOnnxError, match=r'predict_onnx.py cannot do {"resize": 16} in the view seen'):
+        write_script(description, tmp_path / "unable")
+    assert not (tmp_path / "unable").exists()

@@ -6,7 +6,6 @@ import csv
 import hashlib
 import io
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +18,7 @@ from gradewise.config.views import View
 from gradewise.images.decode import decode, to_uint8
 from gradewise.predict import load_predictor, predict_onnx
 from gradewise.predict.artefact import Artefact, ArtefactMember
-from gradewise.predict.export import export_onnx
+from gradewise.predict.export import export_onnx, write_script
 from gradewise.predict.loading import read_parts
 from gradewise.views.apply import make_samples
 
@@ -176,7 +175,7 @@ def hand_over(tmp_path):
             files=files,
         )
         (folder / "model.json").write_text(artefact.model_dump_json())
-        shutil.copy(predict_onnx.__file__, folder)
+        write_script(parts.description, folder)
         return folder
 
     return make

@@ -1,12 +1,13 @@
-"""Writes a trained model as an ONNX file, which predicts without gradewise, and measures how it compares.
+"""Writes what predicts without gradewise: a trained model as an ONNX file, and the script that uses it.
 
-Input is a batch of uint8 samples (n, height, width, channels) of the model's view, output their calibrated
-probabilities, float32 (n, classes). The names of the classes are in the file's metadata, in the order of the output.
+Input of the file is a batch of uint8 samples (n, height, width, channels) of the model's view, output their calibrated
+probabilities, float32 (n, classes). The names of the classes are in its metadata, in the order of the output.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
 import time
 from collections.abc import Callable
@@ -23,15 +24,20 @@ from gradewise.families import registry
 from gradewise.families.graph import load_graph
 from gradewise.families.load import load
 from gradewise.families.stored import read_record
+from gradewise.predict import predict_onnx
+from gradewise.predict.description import Description
 
 LARGEST = 2**31 - 1
 """Bytes that an ONNX file can have."""
 
 ROUNDS = 5
 
+SCRIPT = "predict_onnx.py"
+"""Name of the script beside `model.json`."""
+
 
 class NoOnnxError(UserError):
-    """The model has no ONNX form; the message says why."""
+    """The model has no ONNX form, or its images cannot be read without gradewise; the message says why."""
 
 
 class _Run(BaseModel):
@@ -95,6 +101,28 @@ def export_onnx(folder: Path, output: Path, samples: np.ndarray) -> dict[str, fl
         "other_classes": int((actual.argmax(axis=1) != expected.argmax(axis=1)).sum()),
         "samples": len(samples),
     }
+
+
+def write_script(description: Description, folder: Path) -> None:
+    """Write `predict_onnx.py`, which classifies image files with the ONNX files that a `model.json` beside it lists.
+
+    Parameters
+    ----------
+    description : Description
+        With the views of the model's members only.
+    folder : Path
+        Where `model.json` is.
+
+    Raises
+    ------
+    NoOnnxError
+        If the script cannot make the samples, e.g. since a package provides an operation of a view.
+    """
+    obstacle = predict_onnx.obstacle(description.model_dump(mode="json"))
+    if obstacle is not None:
+        raise NoOnnxError(obstacle)
+    with tables.replacing(folder / SCRIPT) as partial:
+        shutil.copyfile(predict_onnx.__file__, partial)
 
 
 def _medians(samples: np.ndarray, *models: Callable[[np.ndarray], np.ndarray]) -> list[float]:
