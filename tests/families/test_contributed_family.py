@@ -86,7 +86,7 @@ def test_the_workflow_plans_a_rule_of_its_own_with_the_components_it_asks_for(ru
 
 def test_a_mistake_in_its_settings_is_explained_before_any_work(run, tmp_path):
     wrong = {**PLAN, "models": {**PLAN["models"], "lda": {**PLAN["models"]["lda"], "shrinkage": 2}}}
-    assert "models.lda.shrinkage = 2: Input should be less than or equal to 1" in dry_run(run, tmp_path, wrong)
+    assert "models.lda.shrinkage = 2: must be less than or equal to 1" in dry_run(run, tmp_path, wrong)
     misspelt = {**PLAN, "models": {**PLAN["models"], "lda": {"family": "discriminant", "view": "photos", "shrink": 1}}}
     assert "models.lda: unknown key 'shrink' (value 1). Did you mean 'shrinkage'?" in dry_run(run, tmp_path, misspelt)
 

@@ -12,8 +12,8 @@ import shtab
 import yaml
 
 from gradewise.command import UserError
-from gradewise.config.config import LONGEST_NAME
 from gradewise.config.faults import ConfigError
+from gradewise.config.section import LONGEST_NAME
 from gradewise.start.commented import Line, Rows, Section, content, write
 from gradewise.start.design import choose_design
 from gradewise.start.examine import examine
