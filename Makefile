@@ -34,7 +34,7 @@ check: .venv/ready-to-test
 	@touch $@
 
 .venv/ready-to-test: .venv/ready
-	$(PIP) --editable '.[dev,slurm]'
+	$(PIP) --editable '.[dev,lsf,slurm]'
 	@touch $@
 
 .PHONY: run studies setup test check

@@ -27,7 +27,7 @@ def test_the_schema_for_editors_accepts_a_shipped_configuration(path):
     jsonschema.validate(yaml.safe_load(path.read_text()), schema)
 
 
-@pytest.mark.parametrize("profile", ["default", "slurm"])
+@pytest.mark.parametrize("profile", ["default", "lsf", "slurm"])
 def test_the_embedded_example_plans_under_every_profile(snakemake, planned, tmp_path, profile):
     arguments = ["-n", "--directory", tmp_path, "--configfile", ROOT / "config.yaml"]
     jobs = planned(snakemake(*arguments, "--workflow-profile", ROOT / "profiles" / profile).stdout)
@@ -40,8 +40,9 @@ def test_the_embedded_example_plans_under_every_profile(snakemake, planned, tmp_
     assert jobs["report"] == len(config.datasets)
 
 
-def test_no_job_requests_more_of_a_cluster_than_the_profile_grants(snakemake, tmp_path):
-    profile = ROOT / "profiles/slurm"
+@pytest.mark.parametrize("cluster", ["lsf", "slurm"])
+def test_no_job_requests_more_of_a_cluster_than_the_profile_grants(snakemake, tmp_path, cluster):
+    profile = ROOT / "profiles" / cluster
     settings = yaml.safe_load((profile / "config.yaml").read_text())
     arguments = ["-n", "--cores", 999, "--directory", tmp_path, "--configfile", ROOT / "tests/workflow/small.yaml"]
     excess = ["--set-threads", "train_cnn=999", "--set-resources", "train_cnn:gpu=99", "--attempt", 1000]

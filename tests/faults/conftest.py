@@ -1,0 +1,126 @@
+"""A run that nothing disturbs, and whether a disturbed one has its results."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from gradewise import tables
+
+ROOT = Path(__file__).parents[2]
+TINY = Path(__file__).with_name("tiny.yaml")
+MEASURED = re.compile("seconds|memory|model_bytes|^facts$")
+"""Keys of JSON with times, memory and sizes of files, or sentences about them; all else is reproducible."""
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """A run that nothing disturbed.
+
+    Attributes
+    ----------
+    prepared : Path
+        The run before training; tests go on from copies of it.
+    evaluated : Path
+        The run with all models trained and evaluated.
+    finished : Path
+        The run to its end.
+    seconds : float
+        How long all of it took.
+    """
+
+    prepared: Path
+    evaluated: Path
+    finished: Path
+    seconds: float
+
+    def copy(self, folder):
+        """A copy of the run before training."""
+        return shutil.copytree(self.prepared, folder / "run")
+
+    @staticmethod
+    def check_equal(folder, run):
+        """Assert that a run left the same files with the same contents as this one, measured times and sizes apart."""
+        expected, actual = results(run), results(folder)
+        assert actual.keys() == expected.keys()
+        for name, contents in expected.items():
+            if isinstance(contents, pd.DataFrame):
+                pd.testing.assert_frame_equal(actual[name], contents, check_exact=True, obj=name)
+            else:
+                assert actual[name] == contents, name
+
+
+@pytest.fixture(scope="session")
+def start():
+    """Start Snakemake on the tiny configuration in a folder; what it prints goes to `printed.txt` there."""
+    processes = []
+
+    def start(folder, *arguments):
+        words = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
+        command = [str(word) for word in (*words, "--configfile", TINY, *arguments)]
+        with (folder / "printed.txt").open("a") as printed:
+            processes.append(subprocess.Popen(command, stdout=printed, stderr=printed, start_new_session=True))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def finish():
+    """Wait for Snakemake, started in a folder, to come to a good end."""
+
+    def finish(process, folder, seconds=600):
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = "did not end"
+        assert code == 0, (folder / "printed.txt").read_text()[-5000:]
+
+    return finish
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory, start, finish):
+    """The tiny configuration, run on this machine."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    begin = time.monotonic()
+    finish(start(folder, "--cores", 2, "--until", "fit_pca"), folder)
+    prepared = shutil.copytree(folder, tmp_path_factory.mktemp("prepared") / "run")
+    finish(start(folder, "--cores", 2, "--until", "evaluate"), folder)
+    evaluated = shutil.copytree(folder, tmp_path_factory.mktemp("evaluated") / "run")
+    finish(start(folder, "--cores", 2), folder)
+    return Undisturbed(prepared, evaluated, folder, time.monotonic() - begin)
+
+
+def results(folder):
+    """Contents of all files of results by their path; None for models, which hold times or the order of writing."""
+    contents = {}
+    for path in sorted(path for path in (folder / "results").rglob("*") if path.is_file()):
+        if path.suffix == ".parquet":
+            value = tables.read(path)
+        elif path.suffix == ".json":
+            value = without_measured(json.loads(path.read_text()))
+        else:
+            value = path.read_bytes() if path.suffix in {".csv", ".npy", ".png"} else None
+        contents[str(path.relative_to(folder))] = value
+    return contents
+
+
+def without_measured(value):
+    """JSON without what differs between two runs."""
+    if isinstance(value, dict):
+        return {key: without_measured(inner) for key, inner in value.items() if not MEASURED.search(key)}
+    if isinstance(value, list):
+        return [without_measured(inner) for inner in value]
+    return value
