@@ -20,17 +20,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from simulated import roles, splits
+from simulated import gather_units, roles, splits
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from gradewise.evaluation.compare import Design, Tested, Units, compare_each
+from gradewise.evaluation.counting import Confusions
 from gradewise.evaluation.estimates import Estimate
 from gradewise.evaluation.inference import groups_for_equivalence, judge
-from gradewise.evaluation.intervals import delete_each, effective, interval, spread
+from gradewise.evaluation.intervals import Combine, effective, interval, spread
 from gradewise.evaluation.recommendation import Pair
 from gradewise.evaluation.standings import optimism
-from gradewise.metrics import METRICS, Counts
+from gradewise.metrics import METRICS
+
+ACCURACY = METRICS["accuracy"]
 
 FEATURES = 5
 BEST = 0.6
@@ -133,19 +136,16 @@ class Cell:
             units.append((np.full(test.sum(), repeat), group[test], truth[test]))
             for place, features in enumerate(x):
                 called[place].append(self.learner(features[train], truth[train], features[test], self.classes))
-        repeat, group_of, truth_of = (np.concatenate(parts) for parts in zip(*units, strict=True))
-        names, group_of = np.unique(group_of, return_inverse=True)
-        tested = Units(
-            truth_of, repeat * len(names) + group_of, group_of.astype(str), repeat.max() + 1, len(names), self.classes
-        )
-        images = sum(int(np.sum(group == name)) for name in names)
+        tested = gather_units(units, self.classes)
+        images = int(np.isin(group, np.concatenate([of_repeat for _, of_repeat, _ in units])).sum())
         by_model = {str(place): tested.tested(np.concatenate(parts)) for place, parts in enumerate(called)}
-        return by_model, Design(images, len(names), float(np.mean(ratios)))
+        return by_model, Design(images, tested.groups, float(np.mean(ratios)))
 
 
 def compared(by_model: dict[str, Tested], design: Design) -> list[dict]:
     """Rows of the comparisons of all pairs."""
-    return compare_each(by_model, list(itertools.combinations(by_model, 2)), design, METRICS["accuracy"])
+    deletions = {name: tested.deletions(ACCURACY) for name, tested in by_model.items()}
+    return compare_each(by_model, list(itertools.combinations(by_model, 2)), design, deletions, 1.0)
 
 
 CELLS = [
@@ -202,8 +202,8 @@ def measure(cell: Cell, experiments: int) -> str:
     )
 
 
-def accuracy(confusion: np.ndarray) -> np.ndarray:
-    return METRICS["accuracy"].overall(Counts(confusion))
+def accuracy(confusions: Confusions, combine: Combine) -> np.ndarray:
+    return ACCURACY.overall(confusions.combined(combine))
 
 
 def measure_winner(cell: Cell, signals: list[float], experiments: int) -> str:
@@ -213,11 +213,12 @@ def measure_winner(cell: Cell, signals: list[float], experiments: int) -> str:
     excess = corrected = covered_plain = covered = 0.0
     for _ in range(experiments):
         by_model, _ = cell.test(signals, rng)
-        counts = np.stack([of_model.confusion for of_model in by_model.values()])
-        values = accuracy(counts.sum(axis=(1, 2)))
+        measured = [tested.deletions(ACCURACY) for tested in by_model.values()]
+        values = np.array([of_model.value for of_model in measured])
         best = int(values.argmax())
-        owed = optimism(counts, accuracy, 0)
-        deletions, groups = delete_each(counts[best], accuracy), effective(counts[best].sum(axis=(0, 2, 3)))
+        chosen = list(by_model.values())[best]
+        owed = optimism([tested.confusions for tested in by_model.values()], chosen.groups, accuracy, 0)
+        deletions, groups = measured[best], effective(chosen.sizes)
         low, high = interval(values[best], spread(deletions, groups), (0.0, 1.0), groups)
         excess += (values[best] - truth[best]) / experiments
         corrected += (values[best] - owed - truth[best]) / experiments

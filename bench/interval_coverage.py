@@ -64,7 +64,8 @@ def cover_trained(experiments: int) -> None:
                 for index, metric in enumerate(("accuracy", "roc_auc")):
                     covered[index] += estimates[metric, None].low <= truth[metric] <= estimates[metric, None].high
                 both = {"first": first, "second": second}
-                (row,) = compare_each(both, [("first", "second")], design, METRICS["accuracy"])
+                deletions = {name: tested.deletions(METRICS["accuracy"]) for name, tested in both.items()}
+                (row,) = compare_each(both, [("first", "second")], design, deletions, 1.0)
                 covered[2] += row["low"] <= 0 <= row["high"]
             shares = covered / experiments
             columns = f"{shares[0]:8.3f} {shares[1]:8.3f} {shares[2]:10.3f}"

@@ -72,7 +72,7 @@ def cover_leak(experiments: int) -> None:
     print(f"{'groups':>6} {'images':>6} {'splits':>10} {'true gap':>8} {'coverage':>8} {'width':>6}")
     for (groups, size), folds in itertools.product(((20, 8), (60, 3), (100, 4)), (False, True)):
         rng = np.random.default_rng(zlib.crc32(repr((groups, size, folds)).encode()))
-        gaps = [measure_gap(*both_splits(groups, size, folds, rng), CLASSES) for _ in range(experiments)]
+        gaps = [measure_gap(*both_splits(groups, size, folds, rng)) for _ in range(experiments)]
         truth = np.mean([_plain_gap(*both_splits(groups, size, folds, rng)) for _ in range(1000)])
         coverage = np.mean([gap["gap_low"] <= truth <= gap["gap_high"] for gap in gaps])
         width = np.mean([gap["gap_high"] - gap["gap_low"] for gap in gaps])
@@ -97,7 +97,7 @@ def cover_curve(experiments: int) -> None:
         whole = setting.groups - round(0.3 * setting.groups)
         once, twice = (setting.truth(count, rng, sets=4000)["accuracy"] for count in (whole, 2 * whole))
         truth = twice - once
-        curves = [extrapolate(measure(_nested(setting, rng), CLASSES), seed)[1] for seed in range(experiments)]
+        curves = [extrapolate(measure(_nested(setting, rng)), seed)[1] for seed in range(experiments)]
         coverage = np.mean([curve["doubled_low"] <= truth <= curve["doubled_high"] for curve in curves])
         width = np.mean([curve["doubled_high"] - curve["doubled_low"] for curve in curves])
         grows, flat = (np.mean([curve["finding"] == finding for curve in curves]) for finding in ("grows", "flat"))

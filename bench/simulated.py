@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from gradewise.evaluation.compare import Design, Tested
-from gradewise.evaluation.counting import confusions
+from gradewise.evaluation.compare import Design, Tested, Units
 from gradewise.evaluation.totals import Totals, add_up
 
 CLASSES = ["bad", "good"]
@@ -123,22 +122,27 @@ class Trained:
         """Fit and test both models on every split of one dataset."""
         x, truth, group = self.draw(self.groups, rng)
         totals: tuple[list[Totals], list[Totals]] = ([], [])
-        counts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
-        right: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
-        ratios, tested_groups = [], set()
-        for part, train, test in roles(scheme, self.groups, group, rng):
+        called: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+        units, ratios = [], []
+        for repeat, (_, train, test) in enumerate(roles(scheme, self.groups, group, rng)):
             ratios.append(test.sum() / train.sum())
-            tested_groups |= set(part.tolist())
+            units.append((np.full(test.sum(), repeat), group[test], truth[test]))
             for model, half in enumerate(self.halves()):
                 scores = scores_of(x[train, half], truth[train], x[test, half])
                 totals[model].append(totals_of(scores, truth[test], group[test], self.groups))
-                predicted = (scores >= 0.5).astype(np.int64)
-                counts[model].append(confusions(truth[test], predicted, group[test], self.groups, 2))
-                right[model].append(predicted == truth[test])
-        tested = sorted(tested_groups)
-        design = Design(len(tested) * self.size, len(tested), float(np.mean(ratios)))
-        first, second = (Tested(np.stack(counts[m])[:, tested], np.concatenate(right[m])) for m in (0, 1))
+                called[model].append((scores >= 0.5).astype(np.int64))
+        tested = gather_units(units, classes=2)
+        design = Design(tested.groups * self.size, tested.groups, float(np.mean(ratios)))
+        first, second = (tested.tested(np.concatenate(parts)) for parts in called)
         return totals[0], totals[1], design, first, second
+
+
+def gather_units(repeats: list[tuple[np.ndarray, np.ndarray, np.ndarray]], classes: int) -> Units:
+    """What was tested, from the number, groups and true classes of each repeat."""
+    repeat, group, truth = (np.concatenate(parts) for parts in zip(*repeats, strict=True))
+    names, group = np.unique(group, return_inverse=True)
+    cell = repeat * len(names) + group
+    return Units(truth, cell, group.astype(str), int(repeat.max()) + 1, len(names), classes)
 
 
 def discriminant(x: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

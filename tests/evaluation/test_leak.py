@@ -49,7 +49,7 @@ def experiment(rng, memory, groups=40, size=3, repeats=3, correlation=0.3):
 def test_the_interval_of_the_gap_covers_the_memory_that_was_put_in(memory):
     covered, values = 0, []
     for seed in range(150):
-        found = measure_gap(*experiment(np.random.default_rng(seed), memory), CLASSES)
+        found = measure_gap(*experiment(np.random.default_rng(seed), memory))
         covered += found["gap_low"] <= memory <= found["gap_high"]
         values.append(found["gap"])
     assert abs(np.mean(values) - memory) < 0.02
@@ -58,7 +58,7 @@ def test_the_interval_of_the_gap_covers_the_memory_that_was_put_in(memory):
 
 def test_the_gap_is_the_difference_of_the_two_accuracies():
     grouped, careless = experiment(np.random.default_rng(1), 0.2)
-    found = measure_gap(grouped, careless, CLASSES)
+    found = measure_gap(grouped, careless)
     for side, verdicts in (("grouped", grouped), ("careless", careless)):
         test = verdicts.loc[verdicts["role"] == "test"]
         assert found[side] == pytest.approx((test["label"] == test["predicted"]).mean())
@@ -68,12 +68,12 @@ def test_the_gap_is_the_difference_of_the_two_accuracies():
 
 def test_siblings_are_counted_in_the_careless_split():
     grouped, careless = experiment(np.random.default_rng(1), 0.0)
-    assert measure_gap(grouped, careless, CLASSES)["siblings"] > 0.8
-    assert measure_gap(careless, grouped, CLASSES)["siblings"] == 0
+    assert measure_gap(grouped, careless)["siblings"] > 0.8
+    assert measure_gap(careless, grouped)["siblings"] == 0
 
 
 def test_the_careless_model_trained_on_more_groups():
-    found = measure_gap(*experiment(np.random.default_rng(1), 0.0), CLASSES)
+    found = measure_gap(*experiment(np.random.default_rng(1), 0.0))
     assert found["grouped_trained"] == 40 - 40 // 3
     assert 36 < found["careless_trained"] <= 40
 
@@ -95,12 +95,12 @@ def test_folds_of_a_group_each_still_have_an_interval():
             side.assign(repeat=np.int32(fold), role=np.where(number % 5 == fold, "test", "train")) for fold in range(5)
         ]
         rounds.append(pd.concat(folds, ignore_index=True))
-    found = measure_gap(*rounds, CLASSES)
+    found = measure_gap(*rounds)
     assert -1 < found["gap_low"] < found["gap"] < found["gap_high"] < 1
 
 
 def test_a_single_repeat_still_has_an_interval():
-    found = measure_gap(*experiment(np.random.default_rng(1), 0.2, repeats=1), CLASSES)
+    found = measure_gap(*experiment(np.random.default_rng(1), 0.2, repeats=1))
     assert found["gap_low"] < found["gap"] < found["gap_high"]
 
 
@@ -108,8 +108,8 @@ def test_the_step_writes_a_row_per_model_and_names_what_is_missing(tmp_path, pla
     for folder, verdicts in zip(("", "variants/careless"), experiment(np.random.default_rng(1), 0.2), strict=True):
         tables.write(verdicts, tmp_path / folder / "verdicts.parquet", verdicts_schema(CLASSES))
     plan(tmp_path, 3, own=["svm", "forest"], careless=["forest"])
-    leak(dataset="d", results=tmp_path, classes=CLASSES, output=tmp_path / "leaks.parquet")
+    leak(dataset="d", results=tmp_path, output=tmp_path / "leaks.parquet")
     assert list(tables.read(tmp_path / "leaks.parquet")["model"]) == ["forest"]
     plan(tmp_path, 3, own=["svm", "forest"], careless=["svm"])
     with pytest.raises(UserError, match="no test verdicts of svm"):
-        leak(dataset="d", results=tmp_path, classes=CLASSES, output=tmp_path / "leaks.parquet")
+        leak(dataset="d", results=tmp_path, output=tmp_path / "leaks.parquet")

@@ -38,7 +38,7 @@ def verdicts(law, sizes, seed, tested=150, size=3, repeats=3):
 
 
 def finding(law, sizes, seed, **settings):
-    return extrapolate(measure(verdicts(law, sizes, seed, **settings), CLASSES), seed)[1]
+    return extrapolate(measure(verdicts(law, sizes, seed, **settings)), seed)[1]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_the_interval_of_the_slope_covers_the_truth():
     truth = np.polyfit(np.log2(sizes), [1 - law(n) for n in sizes], 1)[0]
     covered = 0
     for seed in range(60):
-        curve = measure(verdicts(law, sizes, seed, tested=40), CLASSES)
+        curve = measure(verdicts(law, sizes, seed, tested=40))
         found = extrapolate(curve, seed)[1]
         covered += found["slope_low"] <= truth <= found["slope_high"]
         assert slope_of(curve).value == found["slope"]
@@ -106,7 +106,7 @@ def test_the_interval_of_the_slope_covers_the_truth():
 @pytest.mark.parametrize(("excess", "expected"), [(0.0, "undetermined"), (1.5, "grows")])
 @pytest.mark.parametrize("sizes", [[20, 80], [20, 40, 80]])
 def test_no_more_sizes_than_the_law_has_parameters_have_a_slope_and_no_fit(sizes, excess, expected):
-    curve = measure(verdicts(lambda n: 0.05 + excess * n**-0.5, sizes, 1), CLASSES)
+    curve = measure(verdicts(lambda n: 0.05 + excess * n**-0.5, sizes, 1))
     rows, found = extrapolate(curve, 0)
     assert found["finding"] == expected
     assert np.isfinite(found["slope"])
@@ -127,7 +127,7 @@ def test_a_curve_that_rose_and_then_levelled_off_is_called_flat():
 
 
 def test_a_model_without_mistakes_is_no_proof_of_none():
-    curve = measure(verdicts(lambda n: -1.0, [10, 20, 40, 80], 0, tested=20), CLASSES)
+    curve = measure(verdicts(lambda n: -1.0, [10, 20, 40, 80], 0, tested=20))
     assert isinstance(curve, Curve)
     rows, found = extrapolate(curve, 0)
     assert found["asymptote"] == 0
@@ -140,7 +140,7 @@ def test_the_step_writes_a_row_per_size_and_refuses_other_test_images(tmp_path, 
     for path, frame in zip(paths, verdicts(lambda n: 0.2, [10, 20, 40], 0, tested=20).values(), strict=True):
         tables.write(frame, path, verdicts_schema(CLASSES))
     plan(tmp_path, 3, own=["svm", "forest"], share_50=["forest"], share_25=["forest"])
-    given = {"dataset": "d", "results": tmp_path, "classes": CLASSES, "seed": 1}
+    given = {"dataset": "d", "results": tmp_path, "seed": 1}
     given |= {"curve": tmp_path / "curve.parquet", "extrapolations": tmp_path / "extrapolations.parquet"}
     learning_curve(**given)
     curve = tables.read(tmp_path / "curve.parquet")

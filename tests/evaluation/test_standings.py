@@ -5,60 +5,67 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gradewise.evaluation import compare
+from gradewise.evaluation.counting import Confusions
+from gradewise.evaluation.intervals import Combine
 from gradewise.evaluation.standings import optimism, probability_best
-from gradewise.metrics import METRICS, Counts
+from gradewise.metrics import METRICS
+
+ACCURACY = METRICS["accuracy"]
 
 
-def accuracy(confusion: np.ndarray) -> np.ndarray:
-    return METRICS["accuracy"].overall(Counts(confusion))
+def accuracy(confusions: Confusions, combine: Combine) -> np.ndarray:
+    return ACCURACY.overall(confusions.combined(combine))
 
 
-def counts(right: np.ndarray) -> np.ndarray:
-    """Confusion counts of models, with ten images per group in one repeat, from shares right by group, shape (m, g)."""
-    confusion = np.zeros((*right.shape, 2, 2))
-    confusion[..., 0, 0] = 10 * right
-    confusion[..., 0, 1] = 10 * (1 - right)
-    return confusion[:, None]
-
-
-def draw(chances: list[float], groups: int, rng: np.random.Generator) -> np.ndarray:
+def draw(chances: list[float], groups: int, rng: np.random.Generator) -> list[compare.Tested]:
+    """Models with these chances, tested in one repeat on ten images of each group."""
     usual = rng.normal(scale=0.1, size=groups)
-    chance = np.clip(np.array(chances)[:, None] + usual, 0, 1)
-    return counts(rng.binomial(10, chance) / 10)
+    group, truth = np.repeat(np.arange(groups), 10), np.zeros(10 * groups, dtype=np.int64)
+    units = compare.Units(truth, group, group.astype(str), 1, groups, 2)
+    return [
+        units.tested((rng.random(len(group)) > np.clip(chance + usual, 0, 1)[group]).astype(np.int64))
+        for chance in chances
+    ]
+
+
+def best_of(models: list[compare.Tested]) -> np.ndarray:
+    return probability_best([tested.deletions(ACCURACY) for tested in models], models[0].sizes, 1.0, 0.0)
+
+
+def optimism_of(models: list[compare.Tested]) -> float:
+    return optimism([tested.confusions for tested in models], models[0].groups, accuracy, 0)
 
 
 def test_probabilities_of_being_best_add_up_and_follow_the_evidence() -> None:
     rng = np.random.default_rng(0)
-    near, far = (
-        probability_best(draw(chances, 16, rng), accuracy, 1.0, 0.0) for chances in ([0.7] * 3, [0.9, 0.5, 0.5])
-    )
+    near, far = (best_of(draw(chances, 16, rng)) for chances in ([0.7] * 3, [0.9, 0.5, 0.5]))
     assert near.sum() == pytest.approx(1)
     assert near.max() < 0.9
     assert far[0] > 0.99
 
 
 def test_a_single_model_is_the_best() -> None:
-    confusions = draw([0.7], 16, np.random.default_rng(0))
-    assert probability_best(confusions, accuracy, 1.0, 0.0).tolist() == [1.0]
-    assert optimism(confusions, accuracy, 0) == 0
+    models = draw([0.7], 16, np.random.default_rng(0))
+    assert best_of(models).tolist() == [1.0]
+    assert optimism_of(models) == 0
 
 
 def test_too_few_groups_tell_nothing() -> None:
-    confusions = draw([0.7, 0.6], 4, np.random.default_rng(0))
-    assert np.isnan(probability_best(confusions, accuracy, 1.0, 0.0)).all()
+    assert np.isnan(best_of(draw([0.7, 0.6], 4, np.random.default_rng(0)))).all()
 
 
 def test_the_best_of_equals_looks_too_good_by_about_the_optimism() -> None:
     rng = np.random.default_rng(2)
     excess, told = [], []
     for _ in range(60):
-        confusions = draw([0.7] * 4, 16, rng)
-        values = accuracy(confusions.sum(axis=(1, 2)))
+        models = draw([0.7] * 4, 16, rng)
+        values = np.array([tested.right.mean() for tested in models])
         excess.append(values.max() - values.mean())
-        told.append(optimism(confusions, accuracy, 0))
+        told.append(optimism_of(models))
     assert np.mean(told) == pytest.approx(np.mean(excess), abs=0.015)
     assert np.mean(told) > 0.01
 
 
 def test_a_clear_leader_owes_nothing_to_being_chosen() -> None:
-    assert optimism(draw([0.95, 0.4], 40, np.random.default_rng(3)), accuracy, 0) < 0.01
+    assert optimism_of(draw([0.95, 0.4], 40, np.random.default_rng(3))) < 0.01

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gradewise.evaluation.counting import confusions
 from gradewise.evaluation.totals import add_up, leave_out
-from gradewise.metrics import measure
+from gradewise.metrics import Counts, measure
 
 CLASSES = ["A", "B", "C"]
 
@@ -22,21 +23,41 @@ def sampled(seed: int, n: int, groups: int) -> tuple[np.ndarray, np.ndarray, np.
 def test_leaving_a_group_out_measures_the_rest(seed: int, n: int, groups: int) -> None:
     truth, chances, group = sampled(seed, n, groups)
     called = chances.argmax(axis=1)
-    found = measure(add_up(truth, called, chances, group, groups, [0, 1, 2]).counts(), CLASSES, ordered=True)
-    for left_out in range(groups):
+    found = leave_out([add_up(truth, called, chances, group, groups, [0, 1, 2])], CLASSES, ordered=True)
+    for position, left_out in enumerate(np.unique(group)):
         rest = group != left_out
         again = add_up(truth[rest], called[rest], chances[rest], group[rest], groups, [0, 1, 2])
-        expected = {key: values[0] for key, values in measure(again.counts(), CLASSES, ordered=True).items()}
-        assert {key: values[1 + left_out] for key, values in found.items()} == pytest.approx(expected, nan_ok=True)
+        expected = {
+            key: deletions.value - found[key].value
+            for key, deletions in leave_out([again], CLASSES, ordered=True).items()
+        }
+        changes = {key: deletions.groups[position] for key, deletions in found.items()}
+        assert changes == pytest.approx(expected, nan_ok=True)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60))
+def test_metrics_of_combined_parts_are_those_of_their_confusion_matrices(seed: int, n: int) -> None:
+    truth, chances, part = sampled(seed, n, 5)
+    rng = np.random.default_rng(seed)
+    costs, sets = rng.random((3, 3)), rng.integers(3, size=(4, 5)).astype(float)
+    parts = confusions(truth, chances.argmax(axis=1), part, 5, 3)
+    combined = parts.combined(lambda sums: np.tensordot(sets, sums, axes=1), costs)
+    dense = Counts(np.tensordot(sets, parts.dense(), axes=1), costs)
+    found, expected = (measure(counts, CLASSES, ordered=True) for counts in (combined, dense))
+    assert list(found) == list(expected)
+    for key, values in expected.items():
+        assert found[key] == pytest.approx(values, nan_ok=True)
+    assert np.array_equal(combined.confusion, dense.confusion)
 
 
 def test_repeats_pool_their_counts_and_compare_scores_within_a_repeat_only() -> None:
     truth, group = np.array([0, 1]), np.array([0, 1])
     low, high = np.array([[0.9, 0.1], [0.8, 0.2]]), np.array([[0.2, 0.8], [0.1, 0.9]])
     repeats = [add_up(truth, chances.argmax(axis=1), chances, group, 2, [1]) for chances in (low, high)]
-    found = measure((repeats[0] + repeats[1])[:1].counts(), ["A", "B"], ordered=False)
-    assert found["roc_auc", None] == 1
-    assert found["accuracy", None] == 0.5
+    found = leave_out(repeats, ["A", "B"], ordered=False)
+    assert found["roc_auc", None].value == 1
+    assert found["accuracy", None].value == 0.5
 
 
 def test_what_is_left_out_of_repeats_agrees_with_measuring_the_rest() -> None:

@@ -191,13 +191,11 @@ rule leak:
         runtime=minutes(10, 10),
     params:
         results=PLAN.results_of,
-        classes=classes_of,
         code=code_version("gradewise.evaluation.leak"),
     shell:
         "python -m gradewise.evaluation.leak"
         " --dataset {wildcards.dataset}"
         " --results {params.results}"
-        " --classes {params.classes:q}"
         " --output {output}"
         " 2>&1 | tee {log}"
 
@@ -220,14 +218,12 @@ rule learning_curve:
         runtime=minutes(10, 10),
     params:
         results=PLAN.results_of,
-        classes=classes_of,
         seed=CONFIG.seed,
         code=code_version("gradewise.evaluation.learning_curve"),
     shell:
         "python -m gradewise.evaluation.learning_curve"
         " --dataset {wildcards.dataset}"
         " --results {params.results}"
-        " --classes {params.classes:q}"
         " --seed {params.seed}"
         " --curve {output.curve}"
         " --extrapolations {output.extrapolations}"

@@ -70,12 +70,17 @@ class Counts:
         """Distance in grades of each cell of the confusion matrix, shape (k, k); grades are positions of classes."""
         import numpy as np
 
-        grades = np.arange(self.confusion.shape[-1])
+        grades = np.arange(self.true.shape[-1])
         return np.asarray(np.abs(grades[:, None] - grades))
+
+    def weighted(self, weights: np.ndarray | float) -> np.ndarray:
+        """Sum over samples of the weights of their cells in the confusion matrix, shape (...)."""
+        sums: np.ndarray = (self.confusion * weights).sum(axis=(-2, -1))
+        return sums
 
     def mean(self, weights: np.ndarray | float) -> np.ndarray:
         """Mean over samples of the weights of their cells in the confusion matrix, shape (...)."""
-        return ratio((self.confusion * weights).sum(axis=(-2, -1)), self.total)
+        return ratio(self.weighted(weights), self.total)
 
 
 def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -157,19 +162,12 @@ class Metric:
         has = {"grades": ordered, "costs": costs}
         return None if self.needs is None or has[self.needs] else self.needs
 
-    def of_class(self, counts: Counts, index: int) -> np.ndarray:
-        """Values of the class with an index, shape (...)."""
-        return self._values(counts)[..., index]
-
     def overall(self, counts: Counts) -> np.ndarray:
         """Values of all classes together, shape (...)."""
-        values = self._values(counts)
-        return values.mean(axis=-1) if self.by_class else values
-
-    def _values(self, counts: Counts) -> np.ndarray:
         if self.measure is None:
             raise ValueError(f"{self.name} is not a function of counts")
-        return self.measure(counts)
+        values = self.measure(counts)
+        return values.mean(axis=-1) if self.by_class else values
 
 
 def measure(counts: Counts, classes: Sequence[str], ordered: bool) -> dict[Key, np.ndarray]:
@@ -193,9 +191,10 @@ def measure(counts: Counts, classes: Sequence[str], ordered: bool) -> dict[Key, 
         known = metric.rests_on == "verdicts" or counts.losses is not None
         if metric.measure is None or not known or metric.missing(ordered, counts.costs is not None):
             continue
-        values[metric.name, None] = metric.overall(counts)
+        measured = metric.measure(counts)
+        values[metric.name, None] = measured.mean(axis=-1) if metric.by_class else measured
         if metric.by_class:
-            values |= {(metric.name, name): metric.of_class(counts, index) for index, name in enumerate(classes)}
+            values |= {(metric.name, name): measured[..., index] for index, name in enumerate(classes)}
     return values
 
 
@@ -206,8 +205,8 @@ def deciding() -> dict[str, Metric]:
 
 def _quadratic_kappa(counts: Counts) -> np.ndarray:
     squares = counts.grades_off**2
-    chance = ratio(counts.true[..., :, None] * counts.called[..., None, :], counts.total[..., None, None])
-    return 1 - ratio((counts.confusion * squares).sum(axis=(-2, -1)), (chance * squares).sum(axis=(-2, -1)))
+    chance = ratio(((counts.true @ squares) * counts.called).sum(axis=-1), counts.total)
+    return 1 - ratio(counts.weighted(squares), chance)
 
 
 def _cost(counts: Counts) -> np.ndarray:

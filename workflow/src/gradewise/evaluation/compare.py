@@ -17,12 +17,12 @@ import pandas as pd
 
 from gradewise import command, tables
 from gradewise.command import UserError
-from gradewise.evaluation.counting import confusions
+from gradewise.evaluation.counting import Confusions, confusions
 from gradewise.evaluation.inference import difference, infer
-from gradewise.evaluation.intervals import delete_each
+from gradewise.evaluation.intervals import Combine, Deletions, delete_cells
 from gradewise.evaluation.schemas import COMPARISONS, STANDINGS
 from gradewise.evaluation.standings import optimism, probability_best
-from gradewise.metrics import Counts, Metric, deciding
+from gradewise.metrics import Metric, deciding
 from gradewise.provenance import derive_seed
 from gradewise.results import Results
 from gradewise.verdicts import Level, reclassify
@@ -38,14 +38,39 @@ class Tested:
 
     Attributes
     ----------
-    confusion : ndarray, shape (r, g, k, k)
-        Counts by repeat and group; all models of a comparison share repeats and groups.
+    confusions : Confusions
+        Of each repeat and group, repeat by repeat; all models of a comparison share repeats and groups.
+    repeats : int
+        How many there are.
     right : ndarray of bool, shape (n,)
         Of every repeat and what was tested in it, in one order for all models.
     """
 
-    confusion: np.ndarray
+    confusions: Confusions
+    repeats: int
     right: np.ndarray
+
+    @property
+    def groups(self) -> int:
+        """How many there are."""
+        return self.confusions.parts // self.repeats
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Tested images, or samples, of each group, shape (g,)."""
+        return np.asarray(self.confusions.total.reshape(self.repeats, -1).sum(axis=0))
+
+    @property
+    def collapsed(self) -> np.ndarray:
+        """Repeats in which one class was predicted for everything, shape (r,)."""
+        called = self.confusions.called.reshape(self.repeats, self.groups, -1).sum(axis=1)
+        return np.asarray(np.count_nonzero(called, axis=1) == 1)
+
+    def deletions(self, metric: Metric, costs: np.ndarray | None = None) -> Deletions:
+        """The metric, and how it changes without groups and repeats."""
+        return delete_cells(
+            self.repeats, self.groups, lambda combine: metric.overall(self.confusions.combined(combine, costs))
+        )
 
 
 @dataclass(frozen=True)
@@ -91,7 +116,7 @@ class Units:
     def tested(self, called: np.ndarray) -> Tested:
         """Predictions, shape (n,), as positions of classes."""
         counts = confusions(self.truth, called, self.cell, self.repeats * self.groups, self.classes)
-        return Tested(counts.reshape(self.repeats, self.groups, *counts.shape[1:]), self.truth == called)
+        return Tested(counts, self.repeats, self.truth == called)
 
 
 def compare(
@@ -149,22 +174,26 @@ def compare(
     table, trained = _of_images(files) if level == "image" else _of_samples(files, classes, decisive)
     design, units, tested = collect(table, trained, files.models(), classes, results)
     baselines = _baselines(units, classes, chosen, matrix, clues)
+    least, greatest = chosen.limits(len(classes), matrix)
+    deletions = {name: of_model.deletions(chosen, matrix) for name, of_model in (tested | baselines).items()}
     pairs = [*itertools.combinations(tested, 2), *((model, name) for name in baselines for model in tested)]
     described = {"dataset": dataset, "role": "test", "level": level, "metric": metric}
     rows = [
         described | {"first": first, "second": second, "baseline": second in baselines} | row
         for (first, second), row in zip(
-            pairs, compare_each(tested, pairs, design, chosen, matrix, baselines), strict=True
+            pairs, compare_each(tested, pairs, design, deletions, greatest - least, baselines), strict=True
         )
     ]
     tables.write(pd.DataFrame(rows, columns=COMPARISONS.names), output, COMPARISONS)
-    tables.write(_standings(described, design, tested, chosen, matrix, seed), standings, STANDINGS)
+    known = {name: deletions[name] for name in tested}
+    tables.write(_standings(described, design, tested, known, chosen, matrix, seed), standings, STANDINGS)
 
 
 def _standings(
     described: dict[str, str],
     design: Design,
     tested: dict[str, Tested],
+    deletions: dict[str, Deletions],
     metric: Metric,
     costs: np.ndarray | None,
     seed: int,
@@ -172,14 +201,17 @@ def _standings(
     """Rows of `standings.parquet`."""
     sign = -1.0 if metric.lower_is_better else 1.0
 
-    def statistic(confusion: np.ndarray) -> np.ndarray:
-        return sign * metric.overall(Counts(confusion, costs))
+    def statistic(confusions: Confusions, combine: Combine) -> np.ndarray:
+        return sign * metric.overall(confusions.combined(combine, costs))
 
-    counts = np.stack([of_model.confusion for of_model in tested.values()])
-    least, greatest = metric.limits(counts.shape[-1], costs)
-    frame = pd.DataFrame({"model": list(tested), "value": sign * statistic(counts.sum(axis=(1, 2)))})
-    frame["probability_best"] = probability_best(counts, statistic, greatest - least, design.test_to_train)
-    frame["optimism"] = optimism(counts, statistic, derive_seed(seed, "optimism"))
+    first = next(iter(tested.values()))
+    least, greatest = metric.limits(first.confusions.classes, costs)
+    frame = pd.DataFrame({"model": list(tested), "value": [of_model.value for of_model in deletions.values()]})
+    turned = [-of_model if metric.lower_is_better else of_model for of_model in deletions.values()]
+    frame["probability_best"] = probability_best(turned, first.sizes, greatest - least, design.test_to_train)
+    frame["optimism"] = optimism(
+        [of_model.confusions for of_model in tested.values()], first.groups, statistic, derive_seed(seed, "optimism")
+    )
     return frame.assign(**{name: described[name] for name in ("dataset", "level", "metric")})
 
 
@@ -207,9 +239,10 @@ def best_constant(counts: np.ndarray, metric: Metric, costs: np.ndarray | None =
     costs : ndarray, shape (k, k), optional
     """
     frequent = np.argsort(-counts, kind="stable")
-    confusion = np.zeros((len(counts), len(counts), len(counts)))
-    confusion[np.arange(len(counts)), :, frequent] = counts
-    values = np.nan_to_num(metric.overall(Counts(confusion, costs)))
+    k = len(counts)
+    guess, truth = np.indices((k, k)).reshape(2, -1)
+    guesses = Confusions(guess, truth, frequent[guess], counts[truth], k, k)
+    values = np.nan_to_num(metric.overall(guesses.combined(lambda sums: sums, costs)))
     return int(frequent[values.argmin() if metric.lower_is_better else values.argmax()])
 
 
@@ -296,8 +329,8 @@ def compare_each(
     tested: dict[str, Tested],
     pairs: Sequence[tuple[str, str]],
     design: Design,
-    metric: Metric,
-    costs: np.ndarray | None = None,
+    deletions: Mapping[str, Deletions],
+    scale: float,
     baselines: Mapping[str, Tested] = MappingProxyType({}),
 ) -> list[dict[str, object]]:
     """Rows of `comparisons.parquet` without names: the pairs, judged together.
@@ -308,24 +341,18 @@ def compare_each(
         Of each model.
     pairs : sequence of tuple of str
     design : Design
-    metric : Metric
-    costs : ndarray, shape (k, k), optional
-        Cost of each prediction.
+    deletions : mapping of str to Deletions
+        Of each model and baseline, in the metric that is compared.
+    scale : float
+        Largest possible difference.
     baselines : mapping of str to Tested
         What pairs may name beside models; a baseline that gives one answer is not counted as collapsed.
     """
-
-    def statistic(confusion: np.ndarray) -> np.ndarray:
-        return metric.overall(Counts(confusion, costs))
-
     everything = {**tested, **baselines}
-    deletions = {name: delete_each(of_name.confusion, statistic) for name, of_name in everything.items()}
-    collapsed = {name: _collapsed(of_model) for name, of_model in tested.items()}
-    reference = next(iter(tested.values())).confusion
-    least, greatest = metric.limits(reference.shape[-1], costs)
-    sizes = reference.sum(axis=(0, 2, 3))
+    collapsed = {name: of_model.collapsed for name, of_model in tested.items()}
+    reference = next(iter(tested.values()))
     differences = [
-        difference(deletions[first] - deletions[second], sizes, greatest - least, design.test_to_train)
+        difference(deletions[first] - deletions[second], reference.sizes, scale, design.test_to_train)
         for first, second in pairs
     ]
     rows = []
@@ -343,17 +370,12 @@ def compare_each(
                 "second_only_right": int(np.sum(~right & other)),
                 "images": design.images,
                 "groups": design.groups,
-                "repeats": len(reference),
+                "repeats": reference.repeats,
                 "collapsed": int(np.any(failed, axis=0).sum()),
                 "error_correlation": _phi(right, other),
             }
         )
     return rows
-
-
-def _collapsed(tested: Tested) -> np.ndarray:
-    """Repeats in which one class was predicted for everything, shape (r,)."""
-    return np.asarray(np.count_nonzero(tested.confusion.sum(axis=(1, 2)), axis=-1) == 1)
 
 
 def _phi(first: np.ndarray, second: np.ndarray) -> float:

@@ -2,35 +2,150 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
-from gradewise.metrics import METRICS, Counts
+from gradewise.evaluation.intervals import Combine
+from gradewise.metrics import Counts
 
 
-def confusions(truth: np.ndarray, predicted: np.ndarray, group: np.ndarray, groups: int, classes: int) -> np.ndarray:
-    """Confusion counts of each group.
+@dataclass(frozen=True)
+class Confusions:
+    """Confusion counts of each part of some samples, such as a group, or a group in one repeat.
+
+    Only cells that are not zero are stored: with many classes, a part has samples in few of its cells.
+
+    Attributes
+    ----------
+    part, truth, predicted : ndarray of int, shape (c,)
+        Positions of part, true class and predicted class of each cell.
+    samples : ndarray of float64, shape (c,)
+        Number in each cell.
+    parts, classes : int
+        How many there are.
+    """
+
+    part: np.ndarray
+    truth: np.ndarray
+    predicted: np.ndarray
+    samples: np.ndarray
+    parts: int
+    classes: int
+
+    @staticmethod
+    def join(several: list[Confusions]) -> Confusions:
+        """The parts of several, one after the other; all have the same classes."""
+        first = np.cumsum([0, *(confusions.parts for confusions in several)])
+        part = [confusions.part + start for confusions, start in zip(several, first, strict=False)]
+        truth, predicted, samples = (
+            np.concatenate([getattr(confusions, name) for confusions in several])
+            for name in ("truth", "predicted", "samples")
+        )
+        return Confusions(np.concatenate(part), truth, predicted, samples, int(first[-1]), several[0].classes)
+
+    @cached_property
+    def hits(self) -> np.ndarray:
+        """Samples of each class that are predicted as that class, shape (parts, k)."""
+        return self._by_class(self.truth, self.samples * (self.truth == self.predicted))
+
+    @cached_property
+    def true(self) -> np.ndarray:
+        """Samples of each class, shape (parts, k)."""
+        return self._by_class(self.truth, self.samples)
+
+    @cached_property
+    def called(self) -> np.ndarray:
+        """Samples predicted as each class, shape (parts, k)."""
+        return self._by_class(self.predicted, self.samples)
+
+    @cached_property
+    def total(self) -> np.ndarray:
+        """All samples, shape (parts,)."""
+        return np.bincount(self.part, weights=self.samples, minlength=self.parts)
+
+    def weighted(self, weights: np.ndarray | float) -> np.ndarray:
+        """Sum over samples of the weights of their cells, shape (parts,)."""
+        by_cell = np.broadcast_to(weights, (self.classes, self.classes))[self.truth, self.predicted]
+        return np.bincount(self.part, weights=self.samples * by_cell, minlength=self.parts)
+
+    def dense(self) -> np.ndarray:
+        """All cells, shape (parts, k, k); row: truth, column: prediction."""
+        counts = np.zeros((self.parts, self.classes, self.classes))
+        counts[self.part, self.truth, self.predicted] = self.samples
+        return counts
+
+    def combined(
+        self,
+        combine: Combine,
+        costs: np.ndarray | None = None,
+        losses: np.ndarray | None = None,
+        won: np.ndarray | None = None,
+        pairs: np.ndarray | None = None,
+    ) -> Counts:
+        """Counts of sets of samples that consist of parts; the other arguments are those of `Counts`."""
+        return _Combined(self, combine, costs=costs, losses=losses, won=won, pairs=pairs)
+
+    def _by_class(self, place: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        cells = self.part * self.classes + place
+        sums = np.bincount(cells, weights=weights, minlength=self.parts * self.classes)
+        return sums.reshape(self.parts, self.classes)
+
+
+class _Combined(Counts):
+    """Counts that follow from those of parts; confusion matrices are made for metrics that ask for them, no others."""
+
+    _parts: Confusions
+    _combine: Combine
+
+    def __init__(self, parts: Confusions, combine: Combine, **further: np.ndarray | None) -> None:
+        # the class is frozen, hence without assignments
+        vars(self).update(_parts=parts, _combine=combine, **further)
+
+    @cached_property
+    def confusion(self) -> np.ndarray:
+        """Shape (sets, k, k)."""
+        return self._combine(self._parts.dense())
+
+    @cached_property
+    def hits(self) -> np.ndarray:
+        return self._combine(self._parts.hits)
+
+    @cached_property
+    def true(self) -> np.ndarray:
+        return self._combine(self._parts.true)
+
+    @cached_property
+    def called(self) -> np.ndarray:
+        return self._combine(self._parts.called)
+
+    @cached_property
+    def total(self) -> np.ndarray:
+        return self._combine(self._parts.total)
+
+    def weighted(self, weights: np.ndarray | float) -> np.ndarray:
+        return self._combine(self._parts.weighted(weights))
+
+
+def confusions(truth: np.ndarray, predicted: np.ndarray, part: np.ndarray, parts: int, classes: int) -> Confusions:
+    """Confusion counts of each part.
 
     Parameters
     ----------
-    truth, predicted, group : ndarray of int, shape (n,)
-        Positions of true class, predicted class and group.
-    groups, classes : int
+    truth, predicted, part : ndarray of int, shape (n,)
+        Positions of true class, predicted class and part of each sample.
+    parts, classes : int
         How many there are.
-
-    Returns
-    -------
-    ndarray of float64, shape (groups, classes, classes)
-        Row: truth, column: prediction.
     """
-    cells = (group * classes + truth) * classes + predicted
-    counts = np.bincount(cells, minlength=groups * classes**2).astype(np.float64)
-    return counts.reshape(groups, classes, classes)
+    cells, samples = np.unique((part * classes + truth) * classes + predicted, return_counts=True)
+    of_part, inside = np.divmod(cells, classes**2)
+    return Confusions(of_part, *np.divmod(inside, classes), samples.astype(np.float64), parts, classes)
 
 
-def count(test: pd.DataFrame, groups: pd.Index, classes: list[str]) -> np.ndarray:
-    """Confusion counts of one model's verdicts on test images.
+def hits_and_trials(test: pd.DataFrame, groups: pd.Index) -> np.ndarray:
+    """Correct verdicts and all verdicts of one model on test images.
 
     Parameters
     ----------
@@ -38,24 +153,16 @@ def count(test: pd.DataFrame, groups: pd.Index, classes: list[str]) -> np.ndarra
         repeat, group, label, predicted.
     groups : Index of str
         All groups to count by, those without images here too.
-    classes : list of str
 
     Returns
     -------
-    ndarray of float64, shape (repeats, groups, k, k)
-        Row: truth, column: prediction.
+    ndarray of float64, shape (repeats, groups, 2)
     """
     repeat, repeats = pd.factorize(test["repeat"], sort=True)
-    truth = pd.Categorical(test["label"], categories=classes).codes.astype(np.int64)
-    called = pd.Categorical(test["predicted"], categories=classes).codes.astype(np.int64)
-    cells = repeat * len(groups) + groups.get_indexer(test["group"])
-    counts = confusions(truth, called, cells, len(repeats) * len(groups), len(classes))
-    return counts.reshape(len(repeats), len(groups), len(classes), len(classes))
-
-
-def accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Accuracy of confusion counts, shape (..., k, k)."""
-    return METRICS["accuracy"].overall(Counts(confusion))
+    cell = repeat * len(groups) + groups.get_indexer(test["group"])
+    right = (test["label"] == test["predicted"]).to_numpy(dtype=np.float64)
+    sums = [np.bincount(cell, weights, minlength=len(repeats) * len(groups)) for weights in (right, None)]
+    return np.stack(sums, axis=-1).astype(np.float64).reshape(len(repeats), len(groups), 2)
 
 
 def losses(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -105,11 +212,12 @@ def pairs_won(
     of_positive, of_negative = group[positive], group[~positive]
     positives = np.bincount(of_positive, minlength=groups).astype(np.float64)
     negatives = np.bincount(of_negative, minlength=groups).astype(np.float64)
-    below = _negatives_below(order, positive)
-    above = positives.sum() - _negatives_below(order, ~positive)
-    by_group = group * (order.max(initial=0) + 1) + order
+    below = _marked_below(order, ~positive)[positive]
+    above = positives.sum() - _marked_below(order, positive)[~positive]
+    # ordered by group first, so that what is below and in an earlier group can be taken away
+    by_group = np.unique(group * (order.max(initial=0) + 1) + order, return_inverse=True)[1]
     earlier = np.cumsum(negatives) - negatives
-    inside = _negatives_below(by_group, positive) - earlier[of_positive]
+    inside = _marked_below(by_group, ~positive)[positive] - earlier[of_positive]
     lost = np.bincount(of_positive, weights=below - inside, minlength=groups) + np.bincount(
         of_negative, weights=above, minlength=groups
     )
@@ -119,6 +227,7 @@ def pairs_won(
     return won, left_positive * left_negative
 
 
-def _negatives_below(keys: np.ndarray, positive: np.ndarray) -> np.ndarray:
-    """For each positive, how many negatives have a lower key, ties half."""
-    return np.asarray(rankdata(keys)[positive] - rankdata(keys[positive]))
+def _marked_below(ranks: np.ndarray, marked: np.ndarray) -> np.ndarray:
+    """For each sample, how many marked ones have a lower rank, those of equal rank half; ranks are 0, 1, .."""
+    at_rank = np.bincount(ranks, weights=marked)
+    return np.asarray((np.cumsum(at_rank) - at_rank / 2)[ranks])

@@ -10,7 +10,7 @@ import numpy as np
 from gradewise.evaluation import totals
 from gradewise.evaluation.intervals import delete_each, effective, interval, spread
 from gradewise.evaluation.totals import Totals
-from gradewise.metrics import METRICS, Counts, Key
+from gradewise.metrics import METRICS, Counts, Key, Metric
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,19 @@ def estimate(
     costs : ndarray, shape (k, k), optional
         Cost of each answer; row: truth, column: prediction.
     """
-    counts = Counts(np.sum([totals.confusion[0] - totals.confusion[1:] for totals in by_repeat], axis=0))
+    counts = totals.by_group(by_repeat)
     alone = len(by_repeat) == 1 and bool(np.all(counts.total <= 1))
     estimates = {}
-    for key, deletions in totals.leave_out(by_repeat, classes, ordered, costs).items():
-        metric = METRICS[key[0]]
-        sizes = _sizes(key, counts, classes)
-        groups = min(effective(of_part) for of_part in sizes.T)
-        singletons = int(sizes.sum()) if alone and metric.plain_share and sizes.shape[1] == 1 else None
+    measured = totals.leave_out(by_repeat, classes, ordered, costs)
+    sizes = {name: _sizes(METRICS[name], counts) for name, _ in measured}
+    worth = {name: np.array([effective(of_part) for of_part in of_metric.T]) for name, of_metric in sizes.items()}
+    for key, deletions in measured.items():
+        name, of_class = key
+        metric = METRICS[name]
+        part = _part(of_class, classes, len(worth[name]))
+        groups = float(worth[name][part].min())
+        trials = sizes[name][:, part]
+        singletons = int(trials.sum()) if alone and metric.plain_share and trials.shape[1] == 1 else None
         ends = interval(
             deletions.value, spread(deletions, groups), metric.limits(len(classes), costs), groups, singletons
         )
@@ -91,10 +96,15 @@ def hit_rate(sums: np.ndarray) -> np.ndarray:
     return np.asarray(np.divide(sums[:, 0], sums[:, 1], out=np.full(len(sums), np.nan), where=sums[:, 1] > 0))
 
 
-def _sizes(key: Key, counts: Counts, classes: list[str]) -> np.ndarray:
+def _sizes(metric: Metric, counts: Counts) -> np.ndarray:
     """Sizes of the groups that a metric stands on, shape (g, parts): a column for each part that it needs."""
-    name, of_class = key
-    sizes = METRICS[name].stands_on(counts)
-    if sizes.ndim == 1:
-        return sizes[:, None]
-    return sizes if of_class is None else sizes[:, [classes.index(of_class)]]
+    sizes = metric.stands_on(counts)
+    return sizes[:, None] if sizes.ndim == 1 else sizes
+
+
+def _part(of_class: str | None, classes: list[str], parts: int) -> slice:
+    """Parts that a value stands on: that of its class, where each class has one."""
+    if of_class is None or parts == 1:
+        return slice(None)
+    place = classes.index(of_class)
+    return slice(place, place + 1)

@@ -9,6 +9,7 @@ import json
 import logging
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -98,22 +99,23 @@ def evaluate(
     gathered: list[pd.DataFrame] = []
     tested: list[pd.DataFrame] = []
     measured: list[dict[str, Any]] = []
-    parts: dict[tuple[str, str, str], list[_Part]] = defaultdict(list)
-    for run in track(runs, len(runs), "prediction files"):
-        model, repeat = _identity(run.record, classes)
-        samples = reclassify(tables.read(run.predictions), classes, decisive)
-        check_labels(run.predictions, labels, samples["image_id"], classes)
-        by_image = gather(samples, labels, classes, positive or None, aggregate, decisive)
-        gathered.append(by_image.assign(model=model, repeat=repeat))
-        for each, table in zip(LEVELS, (samples, by_image), strict=True):
-            if each == level:
-                tested.append(table.loc[table["role"] == "test"].assign(model=model, repeat=repeat))
-            for role, chosen in table.groupby("role"):
-                part = _part(chosen, classes, groups, targets)
-                measured += _rows([part], repeat, classes, ordered, matrix, (dataset, model, str(role), each))
-                parts[model, str(role), each].append(part)
-    for (model, role, where), repeats in parts.items():
-        measured += _rows(repeats, None, classes, ordered, matrix, (dataset, model, role, where))
+    for model, of_model in groupby(track(runs, len(runs), "prediction files"), key=lambda run: run.model):
+        parts: dict[tuple[str, str], list[_Part]] = defaultdict(list)
+        for run in of_model:
+            _check_classes(run.record, classes)
+            samples = reclassify(tables.read(run.predictions), classes, decisive)
+            check_labels(run.predictions, labels, samples["image_id"], classes)
+            by_image = gather(samples, labels, classes, positive or None, aggregate, decisive)
+            gathered.append(by_image.assign(model=model, repeat=run.repeat))
+            for each, table in zip(LEVELS, (samples, by_image), strict=True):
+                if each == level:
+                    tested.append(table.loc[table["role"] == "test"].assign(model=model, repeat=run.repeat))
+                for role, chosen in table.groupby("role"):
+                    part = _part(chosen, classes, groups, targets)
+                    measured += _rows([part], run.repeat, classes, ordered, matrix, (dataset, model, str(role), each))
+                    parts[str(role), each].append(part)
+        for (role, where), repeats in parts.items():
+            measured += _rows(repeats, None, classes, ordered, matrix, (dataset, model, role, where))
     verdict = pd.concat(gathered, ignore_index=True)
     tables.write(verdict, verdicts, verdicts_schema(classes))
     of_test = pd.concat(tested, ignore_index=True)
@@ -219,11 +221,10 @@ def _targets(classes: list[str], positive: str | None) -> list[int]:
     return [1 if positive is None else classes.index(positive)]
 
 
-def _identity(run: Path, classes: list[str]) -> tuple[str, int]:
-    record = json.loads(run.read_text())
-    if record["classes"] != classes:
-        raise UserError(f"{run}: has the classes {record['classes']}, not {classes}; fit the model again")
-    return record["model"], record["repeat"]
+def _check_classes(run: Path, classes: list[str]) -> None:
+    recorded = json.loads(run.read_text())["classes"]
+    if recorded != classes:
+        raise UserError(f"{run}: has the classes {recorded}, not {classes}; fit the model again")
 
 
 if __name__ == "__main__":

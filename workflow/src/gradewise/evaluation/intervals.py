@@ -15,9 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 from gradewise.images.foresight import LEVEL
+
+Combine = Callable[[np.ndarray], np.ndarray]
+"""A linear function of sums, from shape (parts, ...) to shape (sets, ...): which parts make up each set of samples."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,9 @@ class Deletions:
     groups: np.ndarray
     repeats: np.ndarray
     cells: np.ndarray
+
+    def __neg__(self) -> Deletions:
+        return Deletions(-self.value, -self.groups, -self.repeats, -self.cells)
 
     def __sub__(self, other: Deletions) -> Deletions:
         return Deletions(
@@ -79,17 +85,31 @@ def delete_each(by_cell: np.ndarray, statistic: Callable[[np.ndarray], np.ndarra
     statistic : callable
         From sums, shape (b, ...), to values, shape (b,).
     """
-    everything = by_cell.sum(axis=(0, 1))
     repeats, groups = by_cell.shape[:2]
-    value = statistic(everything[None])
-    without_cell = statistic((everything - by_cell).reshape(repeats * groups, *everything.shape))
-    without_repeat = statistic(everything - by_cell.sum(axis=1)) - value if repeats > 1 else np.zeros(1)
-    return Deletions(
-        float(value[0]),
-        statistic(everything - by_cell.sum(axis=0)) - value,
-        without_repeat,
-        without_cell.reshape(repeats, groups) - value,
-    )
+    sums = by_cell.reshape(repeats * groups, *by_cell.shape[2:])
+    return delete_cells(repeats, groups, lambda combine: statistic(combine(sums)))
+
+
+def delete_cells(repeats: int, groups: int, statistic: Callable[[Combine], np.ndarray]) -> Deletions:
+    """As `delete_each`, of sums that are known to the statistic alone.
+
+    Parameters
+    ----------
+    repeats, groups : int
+    statistic : callable
+        From a way to combine the sums of each repeat and group, repeat by repeat, to the values of what results.
+    """
+
+    def by_repeat(sums: np.ndarray) -> np.ndarray:
+        return sums.reshape(repeats, groups, *sums.shape[1:])
+
+    value = statistic(lambda sums: sums.sum(axis=0, keepdims=True))
+    without_group = statistic(lambda sums: sums.sum(axis=0) - by_repeat(sums).sum(axis=0)) - value
+    if repeats == 1:
+        return Deletions(float(value[0]), without_group, np.zeros(1), without_group[None])
+    without_repeat = statistic(lambda sums: sums.sum(axis=0) - by_repeat(sums).sum(axis=1)) - value
+    without_cell = statistic(lambda sums: sums.sum(axis=0) - sums) - value
+    return Deletions(float(value[0]), without_group, without_repeat, without_cell.reshape(repeats, groups))
 
 
 @dataclass(frozen=True)
@@ -199,10 +219,10 @@ def interval(
     """
     low, high = bounds
     if singletons is not None and np.isfinite(value) and singletons > 0:
-        return wilson(value, singletons, float(stats.norm.ppf((1 + LEVEL) / 2)))
+        return wilson(value, singletons, float(ndtri((1 + LEVEL) / 2)))
     if not np.isfinite(value) or not np.isfinite(spread.error):
         return np.nan, np.nan
-    quantile = float(stats.t.ppf((1 + LEVEL) / 2, spread.freedom))
+    quantile = float(stdtrit(spread.freedom, (1 + LEVEL) / 2))
     if np.isinf(high):
         factor = np.exp(quantile * spread.error / value) if value > 0 else np.nan
         return value / factor, value * factor
@@ -219,5 +239,5 @@ def difference_interval(difference: float, spread: Spread, scale: float) -> tupl
     """95 % interval of a difference between two models, by Student's t, inside -scale to scale; NaN where unknown."""
     if not np.isfinite(difference) or not np.isfinite(spread.error):
         return np.nan, np.nan
-    half = float(stats.t.ppf((1 + LEVEL) / 2, spread.freedom)) * spread.error
+    half = float(stdtrit(spread.freedom, (1 + LEVEL) / 2)) * spread.error
     return max(-scale, difference - half), min(scale, difference + half)

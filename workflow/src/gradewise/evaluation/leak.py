@@ -17,8 +17,8 @@ import pandas as pd
 
 from gradewise import command, tables
 from gradewise.command import UserError
-from gradewise.evaluation.counting import accuracy, count
-from gradewise.evaluation.estimates import Estimate
+from gradewise.evaluation.counting import hits_and_trials
+from gradewise.evaluation.estimates import Estimate, hit_rate
 from gradewise.evaluation.intervals import Deletions, delete_each, difference_interval, effective, interval, spread
 from gradewise.evaluation.schemas import LEAKS
 from gradewise.results import Results
@@ -31,7 +31,7 @@ FEWEST = 4
 log = logging.getLogger(__name__)
 
 
-def leak(*, dataset: str, results: Path, classes: list[str], output: Path) -> None:
+def leak(*, dataset: str, results: Path, output: Path) -> None:
     """Compare accuracy under the dataset's split and under one that ignores groups.
 
     Parameters
@@ -40,8 +40,6 @@ def leak(*, dataset: str, results: Path, classes: list[str], output: Path) -> No
         Its name, for the table.
     results : Path
         Folder of the dataset's results; its variant `careless` says which models were fitted under both splits.
-    classes : list of str
-        In the order of the configuration.
     output : Path
         `leaks.parquet`.
 
@@ -60,14 +58,14 @@ def leak(*, dataset: str, results: Path, classes: list[str], output: Path) -> No
             chosen.append(verdicts.loc[verdicts["model"] == model])
             if not (chosen[-1]["role"] == "test").any():
                 raise UserError(f"{path}: no test verdicts of {model}; fit it under both splits")
-        gap = measure_gap(chosen[0], chosen[1], classes)
+        gap = measure_gap(chosen[0], chosen[1])
         rows.append({"dataset": dataset, "model": model, "metric": METRIC, **gap})
         log.info("%s: %.3f grouped, %.3f careless", model, rows[-1]["grouped"], rows[-1]["careless"])
     columns = {name: pd.Series(dtype=object) for name in LEAKS.names}
     tables.write(pd.DataFrame(rows) if rows else pd.DataFrame(columns), output, LEAKS)
 
 
-def measure_gap(grouped: pd.DataFrame, careless: pd.DataFrame, classes: list[str]) -> dict[str, float]:
+def measure_gap(grouped: pd.DataFrame, careless: pd.DataFrame) -> dict[str, float]:
     """One row of `leaks.parquet`, but for names.
 
     The two accuracies speak of the same images, so that a group that is hard under one split is hard under the other.
@@ -82,7 +80,6 @@ def measure_gap(grouped: pd.DataFrame, careless: pd.DataFrame, classes: list[str
     ----------
     grouped, careless : DataFrame
         Verdicts of one model in all roles: repeat, role, image_id, group, label, predicted.
-    classes : list of str
 
     Returns
     -------
@@ -91,16 +88,16 @@ def measure_gap(grouped: pd.DataFrame, careless: pd.DataFrame, classes: list[str
     sides = {"grouped": grouped, "careless": careless}
     tests = {side: verdicts.loc[verdicts["role"] == "test"] for side, verdicts in sides.items()}
     groups = pd.Index(sorted(set().union(*(set(test["group"]) for test in tests.values()))))
-    tested = {side: count(test, groups, classes) for side, test in tests.items()}
-    deletions = {side: delete_each(counts, accuracy) for side, counts in tested.items()}
+    tested = {side: hits_and_trials(test, groups) for side, test in tests.items()}
+    deletions = {side: delete_each(counts, hit_rate) for side, counts in tested.items()}
     found: dict[str, float] = {}
     for side, counts in tested.items():
-        sizes = counts.sum(axis=(0, 2, 3))
+        sizes = counts[..., 1].sum(axis=0)
         worth = effective(sizes)
         ends = interval(deletions[side].value, spread(_of(deletions[side], sizes > 0), worth), (0.0, 1.0), worth)
         found |= {side: deletions[side].value, f"{side}_low": ends[0], f"{side}_high": ends[1]}
     gap = deletions["careless"] - deletions["grouped"]
-    of_repeats = min(effective(sizes) for counts in tested.values() for sizes in counts.sum(axis=(2, 3)))
+    of_repeats = min(effective(sizes) for counts in tested.values() for sizes in counts[..., 1])
     worth = min(len(groups), max(FEWEST, of_repeats))
     ratio = len(tests["grouped"]) / (grouped["role"] == "train").sum()
     low, high = difference_interval(gap.value, spread(gap, worth, ratio), 1.0)

@@ -20,7 +20,8 @@ from scipy import stats
 
 from gradewise import command, tables
 from gradewise.command import UserError
-from gradewise.evaluation.counting import accuracy, count
+from gradewise.evaluation.counting import hits_and_trials
+from gradewise.evaluation.estimates import hit_rate
 from gradewise.evaluation.intervals import (
     Deletions,
     Spread,
@@ -105,7 +106,6 @@ def learning_curve(
     *,
     dataset: str,
     results: Path,
-    classes: list[str],
     seed: int,
     curve: Path,
     extrapolations: Path,
@@ -119,8 +119,6 @@ def learning_curve(
     results : Path
         Folder of the dataset's results, whose variants have verdicts of models fitted on nested training sets; all were
         tested on the same images.
-    classes : list of str
-        In the order of the configuration.
     seed : int
     curve : Path
         `learning_curve.parquet`.
@@ -138,7 +136,7 @@ def learning_curve(
     findings: list[dict[str, Any]] = []
     for model in sizes[0].models():
         by_size = {path: table.loc[table["model"] == model] for path, table in read.items()}
-        measured = measure(by_size, classes)
+        measured = measure(by_size)
         rows, finding = extrapolate(measured, derive_seed(seed, "learning_curve", dataset, model))
         points += [{"dataset": dataset, "model": model, **row} for row in rows]
         findings.append({"dataset": dataset, "model": model, **finding})
@@ -147,14 +145,13 @@ def learning_curve(
     tables.write(pd.DataFrame(findings), extrapolations, EXTRAPOLATIONS)
 
 
-def measure(by_size: dict[Path, pd.DataFrame], classes: list[str]) -> Curve:
+def measure(by_size: dict[Path, pd.DataFrame]) -> Curve:
     """Accuracy of one model at each size of its training set.
 
     Parameters
     ----------
     by_size : dict of Path to DataFrame
         The model's verdicts in all roles, by the file they are from; smallest training set first.
-    classes : list of str
 
     Raises
     ------
@@ -174,13 +171,13 @@ def measure(by_size: dict[Path, pd.DataFrame], classes: list[str]) -> Curve:
         train = verdicts.loc[verdicts["role"] == "train"].groupby("repeat")
         groups.append(float(train["group"].nunique().mean()))
         images.append(float(train["image_id"].nunique().mean()))
-        tested = count(test, known, classes)
-        deletions.append(delete_each(tested, accuracy))
+        tested = hits_and_trials(test, known)
+        deletions.append(delete_each(tested, hit_rate))
     return Curve(
         np.array(groups),
         np.array(images),
         tuple(deletions),
-        effective(tested.sum(axis=(0, 2, 3))),
+        effective(tested[..., 1].sum(axis=0)),
         reference["image_id"].nunique(),
     )
 

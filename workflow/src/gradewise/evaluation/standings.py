@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from gradewise.evaluation.counting import Confusions
 from gradewise.evaluation.inference import DRAWS, correlated, difference
-from gradewise.evaluation.intervals import delete_each
+from gradewise.evaluation.intervals import Combine, Deletions
 
 RESAMPLES = 2000
 """Bootstrap samples of groups, for the optimism of a choice."""
 
 MOST_COUNTS = 20_000_000
-"""Held in memory at once."""
+"""Cells of confusion matrices held in memory at once, by metrics that ask for them."""
 
-Statistic = Callable[[np.ndarray], np.ndarray]
-"""From confusion counts, shape (b, k, k), to a metric of which more is better, shape (b,)."""
+Statistic = Callable[[Confusions, Combine], np.ndarray]
+"""From a model's counts, and how they are combined to b sets, to a metric of which more is better, shape (b,)."""
 
 
-def probability_best(confusions: np.ndarray, statistic: Statistic, scale: float, test_to_train: float) -> np.ndarray:
+def probability_best(
+    deletions: Sequence[Deletions], sizes: np.ndarray, scale: float, test_to_train: float
+) -> np.ndarray:
     """Probability that each model is the best on new groups.
 
     The leader's differences from the others are drawn from t distributions around what was measured, correlated as the
@@ -28,9 +31,9 @@ def probability_best(confusions: np.ndarray, statistic: Statistic, scale: float,
 
     Parameters
     ----------
-    confusions : ndarray, shape (m, r, g, k, k)
-        Counts of each model by repeat and group.
-    statistic : Statistic
+    deletions : sequence of Deletions
+        Of each of m models, in a metric of which more is better.
+    sizes : ndarray, shape (g,)
     scale, test_to_train : float
         See `inference.difference`.
 
@@ -39,7 +42,6 @@ def probability_best(confusions: np.ndarray, statistic: Statistic, scale: float,
     ndarray, shape (m,)
         NaN where standard errors are unknown; 1 of a single model.
     """
-    deletions = [delete_each(confusion, statistic) for confusion in confusions]
     values = np.array([deletion.value for deletion in deletions])
     if len(values) == 1:
         return np.ones(1)
@@ -47,7 +49,6 @@ def probability_best(confusions: np.ndarray, statistic: Statistic, scale: float,
         return np.full(len(values), np.nan)
     leader = int(values.argmax())
     others = [place for place in range(len(values)) if place != leader]
-    sizes = confusions[0].sum(axis=(0, 2, 3))
     leads = [difference(deletions[leader] - deletions[place], sizes, scale, test_to_train) for place in others]
     errors = np.array([lead.spread.error for lead in leads])
     freedom = np.array([lead.spread.freedom for lead in leads])
@@ -65,7 +66,7 @@ def probability_best(confusions: np.ndarray, statistic: Statistic, scale: float,
     return probabilities
 
 
-def optimism(confusions: np.ndarray, statistic: Statistic, seed: int) -> float:
+def optimism(confusions: Sequence[Confusions], groups: int, statistic: Statistic, seed: int) -> float:
     """How much better the best model looks than it is, because it was chosen on the same test groups.
 
     Groups are drawn with replacement; the best model on those drawn is measured on those that were not (the bootstrap
@@ -73,8 +74,10 @@ def optimism(confusions: np.ndarray, statistic: Statistic, seed: int) -> float:
 
     Parameters
     ----------
-    confusions : ndarray, shape (m, r, g, k, k)
-        Counts of each model by repeat and group.
+    confusions : sequence of Confusions
+        Of each model, of each repeat and group, repeat by repeat.
+    groups : int
+        How many there are.
     statistic : Statistic
     seed : int
 
@@ -83,22 +86,18 @@ def optimism(confusions: np.ndarray, statistic: Statistic, seed: int) -> float:
     float
         At least 0; NaN where it cannot be determined.
     """
-    by_group = confusions.sum(axis=1)
-    models, groups = by_group.shape[:2]
-    observed = statistic(by_group.sum(axis=1))
-    if models == 1:
+    observed = [statistic(of_model, lambda sums: sums.sum(axis=0, keepdims=True)) for of_model in confusions]
+    if len(confusions) == 1:
         return 0.0
     if groups < 2 or not np.all(np.isfinite(observed)):
         return float("nan")
     drawn = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=RESAMPLES)
-    flat = by_group.reshape(models, groups, -1)
 
     def scores(weights: np.ndarray) -> np.ndarray:
-        parts = []
-        for part in np.array_split(weights.astype(np.float64), 1 + RESAMPLES * models * flat.shape[-1] // MOST_COUNTS):
-            counts = part @ flat
-            parts.append(statistic(counts.reshape(-1, *by_group.shape[2:])).reshape(models, len(part)))
-        return np.concatenate(parts, axis=1)
+        blocks = np.array_split(weights.astype(np.float64), 1 + RESAMPLES * confusions[0].classes ** 2 // MOST_COUNTS)
+        return np.array(
+            [np.concatenate([statistic(of_model, _drawing(block)) for block in blocks]) for of_model in confusions]
+        )
 
     inside, outside = scores(drawn), scores(drawn == 0)
     chosen = np.where(np.isfinite(inside), inside, -np.inf).argmax(axis=0)
@@ -107,3 +106,9 @@ def optimism(confusions: np.ndarray, statistic: Statistic, seed: int) -> float:
     if not known.any():
         return float("nan")
     return max(0.0, float(np.mean(inside.max(axis=0)[known]) - np.mean(honest[known])))
+
+
+def _drawing(weights: np.ndarray) -> Combine:
+    """Sets of groups, given how often each has each group, shape (b, g), in every repeat."""
+    groups = weights.shape[1]
+    return lambda sums: np.tensordot(weights, sums.reshape(-1, groups, *sums.shape[1:]).sum(axis=0), axes=1)

@@ -1,8 +1,4 @@
-"""Sums over samples, with all groups and without each group, from which every metric follows.
-
-`Totals` of several repeats add up to those of all repeats together; differences of totals leave a group, a repeat, or a
-group in one repeat out.
-"""
+"""Sums over samples, with all groups and without each group, from which every metric follows."""
 
 from __future__ import annotations
 
@@ -11,47 +7,62 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from gradewise import metrics
-from gradewise.evaluation.counting import confusions, losses, pairs_won
-from gradewise.evaluation.intervals import Deletions
+from gradewise.evaluation.counting import Confusions, confusions, losses, pairs_won
+from gradewise.evaluation.intervals import Combine, Deletions
 from gradewise.metrics import Counts
 
 
 @dataclass(frozen=True)
-class Totals:
-    """Sums, one entry of the first axis for each set of samples summed over.
+class Scores:
+    """Sums about probabilities, one entry of the first axis for each set of samples summed over.
+
+    Those of several repeats add up; differences leave a group, a repeat, or a group in one repeat out.
 
     Attributes
     ----------
-    confusion : ndarray, shape (m, k, k)
-        Counts; row: truth, column: prediction.
     losses : ndarray, shape (m, 2)
         Log loss and Brier score.
     won, pairs : ndarray, shape (m, t)
         Pairs of samples that scores put in order, and pairs there are, for each of t target classes.
     """
 
-    confusion: np.ndarray
     losses: np.ndarray
     won: np.ndarray
     pairs: np.ndarray
 
-    @property
-    def samples(self) -> np.ndarray:
-        """Number of samples of each entry."""
-        return np.asarray(self.confusion.sum(axis=(1, 2)))
+    def __add__(self, other: Scores) -> Scores:
+        return Scores(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
-    def counts(self, costs: np.ndarray | None = None) -> Counts:
-        """What metrics are functions of."""
-        return Counts(self.confusion, costs, self.losses, self.won, self.pairs)
+    def __sub__(self, other: Scores) -> Scores:
+        return Scores(*(getattr(self, f.name) - getattr(other, f.name) for f in fields(self)))
 
-    def __add__(self, other: Totals) -> Totals:
-        return Totals(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+    def __getitem__(self, which: slice | np.ndarray) -> Scores:
+        return Scores(*(getattr(self, f.name)[which] for f in fields(self)))
 
-    def __sub__(self, other: Totals) -> Totals:
-        return Totals(*(getattr(self, f.name) - getattr(other, f.name) for f in fields(self)))
 
-    def __getitem__(self, which: slice | np.ndarray) -> Totals:
-        return Totals(*(getattr(self, f.name)[which] for f in fields(self)))
+@dataclass(frozen=True)
+class Totals:
+    """Sums of one run.
+
+    Attributes
+    ----------
+    confusions : Confusions
+        Of each group.
+    scores : Scores
+        Position 0 holds all groups, position 1 + i what is left without the i-th group that has samples.
+    present : ndarray of int, shape (p,)
+        The groups that have samples, ascending.
+    """
+
+    confusions: Confusions
+    scores: Scores
+    present: np.ndarray
+
+    def scores_without(self, groups: np.ndarray) -> Scores:
+        """Scores of what is left without each of the groups; all, where a group has no samples."""
+        position = np.zeros(self.confusions.parts, dtype=np.int64)
+        position[self.present] = 1 + np.arange(len(self.present))
+        return self.scores[position[groups]]
 
 
 def add_up(
@@ -73,27 +84,23 @@ def add_up(
         How many groups there are in all; those without samples here change nothing.
     targets : list of int
         Positions of the classes whose ROC curve is wanted.
-
-    Returns
-    -------
-    Totals
-        Position 0 holds all groups, position 1 + g what is left without group g.
     """
-    confusion = confusions(truth, predicted, group, groups, probabilities.shape[1])
+    present, place = np.unique(group, return_inverse=True)
     by_sample = losses(probabilities, truth)
-    lost = np.stack([np.bincount(group, weights=column, minlength=groups) for column in by_sample.T], axis=1)
-    ranked = [pairs_won(probabilities[:, place], truth == place, group, groups) for place in targets]
-    return Totals(
-        _without_each(confusion),
-        _without_each(lost),
+    lost = np.stack([np.bincount(place, weights=column) for column in by_sample.T], axis=1)
+    total = lost.sum(axis=0, keepdims=True)
+    ranked = [pairs_won(probabilities[:, target], truth == target, place, len(present)) for target in targets]
+    scores = Scores(
+        np.concatenate([total, total - lost]),
         np.stack([won for won, _ in ranked], axis=1),
         np.stack([pairs for _, pairs in ranked], axis=1),
     )
+    return Totals(confusions(truth, predicted, group, groups, probabilities.shape[1]), scores, present)
 
 
-def _without_each(by_group: np.ndarray) -> np.ndarray:
-    total = by_group.sum(axis=0, keepdims=True)
-    return np.concatenate([total, total - by_group])
+def by_group(by_repeat: list[Totals]) -> Counts:
+    """Confusion counts of each group over all repeats, in which all have the same groups."""
+    return _join(by_repeat).combined(lambda sums: _by_repeat(sums, len(by_repeat)).sum(axis=0))
 
 
 def leave_out(
@@ -110,29 +117,62 @@ def leave_out(
     ordered : bool
     costs : ndarray, shape (k, k), optional
     """
+    joined, repeats = _join(by_repeat), len(by_repeat)
 
-    def of(part: Totals) -> dict[metrics.Key, np.ndarray]:
-        return metrics.measure(part.counts(costs), classes, ordered)
+    def of(combine: Combine, scores: Scores) -> dict[metrics.Key, np.ndarray]:
+        counts = joined.combined(combine, costs, scores.losses, scores.won, scores.pairs)
+        return metrics.measure(counts, classes, ordered)
 
-    pooled = by_repeat[0]
-    for totals in by_repeat[1:]:
-        pooled = pooled + totals
-    tested = 1 + np.flatnonzero(pooled.samples[1:] != pooled.samples[0])
-    everything, groups = pooled[:1], pooled[tested]
-    value, without_group = of(everything), of(groups)
-    if len(by_repeat) == 1:
+    def all_but(part: Combine) -> Combine:
+        """All sums less some of them, which are taken from sums by repeat and group."""
+        return lambda sums: sums.sum(axis=0) - part(_by_repeat(sums, repeats))
+
+    tested = np.flatnonzero(_by_repeat(joined.total, repeats).sum(axis=0))
+    everything = _sum([totals.scores[:1] for totals in by_repeat])
+    value = of(lambda sums: sums.sum(axis=0, keepdims=True), everything)
+    without_group = of(
+        all_but(lambda sums: sums.sum(axis=0)[tested]), _sum([totals.scores_without(tested) for totals in by_repeat])
+    )
+    if repeats == 1:
         return {
             key: Deletions(float(value[key][0]), change := without_group[key] - value[key], np.zeros(1), change[None])
             for key in value
         }
-    without_repeat = [of(everything - totals[:1]) for totals in by_repeat]
-    without_cell = [of(everything - (totals[:1] - totals[tested])) for totals in by_repeat]
+
+    def without(repeat: int) -> tuple[dict[metrics.Key, np.ndarray], dict[metrics.Key, np.ndarray]]:
+        """Without the repeat, and without each tested group in it."""
+        own = by_repeat[repeat]
+        return (
+            of(all_but(lambda sums: sums[repeat].sum(axis=0, keepdims=True)), everything - own.scores[:1]),
+            of(
+                all_but(lambda sums: sums[repeat, tested]),
+                everything - (own.scores[:1] - own.scores_without(tested)),
+            ),
+        )
+
+    without_repeat, without_cell = zip(*map(without, range(repeats)), strict=True)
     return {
         key: Deletions(
             float(value[key][0]),
             without_group[key] - value[key],
-            np.concatenate([found[key] for found in without_repeat]) - value[key],
-            np.stack([found[key] for found in without_cell]) - value[key],
+            np.concatenate([values[key] for values in without_repeat]) - value[key],
+            np.stack([values[key] for values in without_cell]) - value[key],
         )
         for key in value
     }
+
+
+def _join(by_repeat: list[Totals]) -> Confusions:
+    """Confusion counts of each repeat and group, repeat by repeat."""
+    return Confusions.join([totals.confusions for totals in by_repeat])
+
+
+def _by_repeat(sums: np.ndarray, repeats: int) -> np.ndarray:
+    return sums.reshape(repeats, -1, *sums.shape[1:])
+
+
+def _sum(scores: list[Scores]) -> Scores:
+    total = scores[0]
+    for further in scores[1:]:
+        total = total + further
+    return total
