@@ -54,6 +54,10 @@ def test_onnx_forms_are_told_with_what_is_missing():
     assert "has the same class for every one of these images, and probabilities differ by at most 4e-7." in sentence
     (sentence,) = onnx_sentences(found(onnx=[form], onnx_verdicts=told | {"other_class": ("a", "b")}))
     assert "has another class for 2\u00a0images" in sentence
+    obstacle = 'predict_onnx.py cannot do {"blur": 2} in the view soft; use gradewise predict'
+    sentence, reason = onnx_sentences(found(onnx=[form], onnx_verdicts=told, script_missing=obstacle))
+    assert "nor PyTorch: it has the same class" in sentence
+    assert reason == f"The folder has no script for image files, since {obstacle}."
     (sentence,) = onnx_sentences(found(onnx=[{"member": "cnn", "missing": "none"}]))
     assert sentence == "It cannot be used without gradewise: cnn has no ONNX form."
 

@@ -21,7 +21,6 @@ from gradewise.deployment.references import copy_references, write_references
 from gradewise.evaluation import measured
 from gradewise.evaluation.measured import Measured
 from gradewise.evaluation.recommendation import Recommendation
-from gradewise.predict import predict_onnx
 from gradewise.predict.artefact import (
     MODEL,
     Artefact,
@@ -32,7 +31,7 @@ from gradewise.predict.artefact import (
     copy_members,
     seal,
 )
-from gradewise.predict.export import NoOnnxError, export_onnx
+from gradewise.predict.export import NoOnnxError, export_onnx, write_script
 from gradewise.predict.loading import assemble
 from gradewise.predict.parts import Parts, check_runs, read_runs
 from gradewise.predict.predictor import Predictor
@@ -140,11 +139,11 @@ def _export(
             exported.append(member)
         else:
             exported.append(member.model_copy(update={"onnx": name, "export": facts}))
-    obstacle = predict_onnx.obstacle(predictor.description.model_dump(mode="json"))
-    if obstacle is not None:
-        log.info("%s", obstacle)
-    elif all(member.onnx for member in exported):
-        shutil.copyfile(str(predict_onnx.__file__), folder / "predict_onnx.py")
+    if all(member.onnx for member in exported):
+        try:
+            write_script(predictor.description, folder)
+        except NoOnnxError as error:
+            log.info("%s", error)
     return tuple(exported)
 
 

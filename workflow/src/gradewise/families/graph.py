@@ -25,6 +25,9 @@ FORMAT = 7
 PIXELS, PROBABILITIES = "pixels", "probabilities"
 """Names of input and output."""
 
+BATCH = 64
+"""Samples that `load_graph` predicts at once, since the runtime holds all that it computes."""
+
 
 class Graph:
     """The nodes and constants of a graph, in the order in which they were added.
@@ -120,9 +123,14 @@ def load_graph(model: bytes) -> Callable[[np.ndarray], np.ndarray]:
     Returns
     -------
     callable
-        From uint8 (n, height, width, channels) to float32 (n, classes).
+        From uint8 (n, height, width, channels) to float32 (n, classes), a few samples at a time.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    return lambda pixels: np.asarray(session.run([PROBABILITIES], {PIXELS: pixels})[0])
+
+    def predict(pixels: np.ndarray) -> np.ndarray:
+        parts = [pixels[start : start + BATCH] for start in range(0, len(pixels), BATCH)]
+        return np.concatenate([session.run([PROBABILITIES], {PIXELS: part})[0] for part in parts])
+
+    return predict

@@ -103,6 +103,11 @@ def export_onnx(folder: Path, output: Path, samples: np.ndarray) -> dict[str, fl
     }
 
 
+def script_obstacle(description: Description) -> str | None:
+    """Why `predict_onnx.py` cannot make the samples of a model, e.g. since a package provides an operation; or None."""
+    return predict_onnx.obstacle(description.model_dump(mode="json"))
+
+
 def write_script(description: Description, folder: Path) -> None:
     """Write `predict_onnx.py`, which classifies image files with the ONNX files that a `model.json` beside it lists.
 
@@ -116,9 +121,9 @@ def write_script(description: Description, folder: Path) -> None:
     Raises
     ------
     NoOnnxError
-        If the script cannot make the samples, e.g. since a package provides an operation of a view.
+        If there is a `script_obstacle`.
     """
-    obstacle = predict_onnx.obstacle(description.model_dump(mode="json"))
+    obstacle = script_obstacle(description)
     if obstacle is not None:
         raise NoOnnxError(obstacle)
     with tables.replacing(folder / SCRIPT) as partial:

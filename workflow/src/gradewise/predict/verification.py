@@ -55,6 +55,7 @@ class Verification(Section):
     threads: int
     onnx: tuple[OnnxForm, ...] = Field(default=(), description="one entry a member")
     onnx_verdicts: OnnxComparison | None = Field(default=None, description="null: a member has no ONNX form")
+    script_missing: str | None = Field(default=None, description="why the folder has no predict_onnx.py")
     versions: dict[str, str]
 
     @property

@@ -22,7 +22,7 @@ from gradewise.command import UserError
 from gradewise.config.views import Positions
 from gradewise.families.graph import load_graph
 from gradewise.predict.artefact import copy_members, seal
-from gradewise.predict.export import NoOnnxError, export_onnx
+from gradewise.predict.export import NoOnnxError, export_onnx, script_obstacle
 from gradewise.predict.loading import load_predictor, read_parts
 from gradewise.predict.predictor import Predictor, SampleProbabilities, Verdict
 from gradewise.predict.verification import TOLERANCE, TOLERANCE_GPU, OnnxComparison, OnnxForm, Verification
@@ -35,7 +35,6 @@ MOST = 2000
 
 TIMED = 32
 """Samples on which models and their ONNX forms are timed."""
-BATCH = 64
 ONNX = "model.onnx"
 
 log = logging.getLogger(__name__)
@@ -118,6 +117,7 @@ def verify(*, dataset: str, results: Path, model: str, seed: int, threads: int, 
         threads=threads,
         onnx=onnx,
         onnx_verdicts=onnx_verdicts,
+        script_missing=script_obstacle(parts.description),
         versions=versions(),
     )
     with tables.replacing(output) as partial:
@@ -131,13 +131,13 @@ def verify(*, dataset: str, results: Path, model: str, seed: int, threads: int, 
 
 @dataclass(frozen=True)
 class _Graph:
-    """An ONNX form in place of a classifier. It gets few samples at a time, since it holds all that it computes."""
+    """An ONNX form in place of a classifier."""
 
     classes: list[str]
     graph: Callable[[np.ndarray], np.ndarray]
 
     def predict_proba(self, pixels: np.ndarray) -> np.ndarray:
-        return np.concatenate([self.graph(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)])
+        return self.graph(pixels)
 
     def write(self, folder: Path) -> None:
         raise NotImplementedError

@@ -88,10 +88,14 @@ def onnx_sentences(verification: Verification) -> list[str]:
         if not told.other_class
         else f"has another class for {numbers.many(len(told.other_class), 'image')}"
     )
-    return [
-        f"The folder also has it in ONNX form, which needs neither gradewise nor PyTorch (predict_onnx.py there): it "
-        f"{equal}, and probabilities {close}."
+    script = "" if verification.script_missing else " (predict_onnx.py there)"
+    told_of_it = [
+        f"The folder also has it in ONNX form, which needs neither gradewise nor PyTorch{script}: it {equal}, and "
+        f"probabilities {close}."
     ]
+    if verification.script_missing:
+        told_of_it.append(f"The folder has no script for image files, since {verification.script_missing}.")
+    return told_of_it
 
 
 def _sizes(verification: Verification) -> Table:
