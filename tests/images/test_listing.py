@@ -196,6 +196,17 @@ def test_hidden_files_are_passed_over(folders):
     assert len(list_images(folders_source(folders))) == 12
 
 
+def test_texts_that_microscopes_write_next_to_images_are_passed_over_and_others_listed(folders):
+    image = next((folders / "good").iterdir())
+    for name in (f"{image.stem}.txt", f"{image.stem}.TXT", "notes.txt"):
+        (folders / "good" / name).write_text("$CM_FORMAT JEOL/SEM")
+    image.with_stem("alone").write_bytes(image.read_bytes())
+    (folders / "bad" / "alone.txt").write_text("of an image in another folder")
+    listed = list_images(folders_source(folders))["image_id"]
+    assert set(listed[listed.str.endswith("txt")]) == {"good/notes.txt", "bad/alone.txt"}
+    assert not listed.str.endswith("TXT").any()
+
+
 def test_a_group_column_that_is_missing_is_named_with_those_there_are(table):
     with pytest.raises(UserError, match=r"no column 'fruit'.*specimen"):
         list_images(tables_source(table, group="fruit"))

@@ -375,7 +375,9 @@ def _pixel_sizes(images: pd.DataFrame) -> list[Finding]:
     if sizes.empty:
         return []
     low, high = sizes.min(), sizes.max()
-    known = "all images" if len(sizes) == len(images) else f"the {len(sizes)} of {len(images)} images that tell"
+    known = "all images"
+    if len(sizes) < len(images):
+        known = f"the {len(sizes)} of {len(images)} images whose scale is known"
     if high <= SAME_SCALE * low:
         text = f"pixels are {sizes.median():.4g} nm wide in {known}"
         return [_finding("pixel size", "fact", text, value=float(sizes.median()))]

@@ -95,12 +95,15 @@ def _missing(path: Path, what: str) -> str:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Files below a folder except hidden ones; links to folders are followed once."""
+    """Files below a folder except hidden ones and texts of the name of an image, which microscopes write next to it.
+
+    Links to folders are followed once.
+    """
     for base, folders, names in walk(str(folder), _refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            if not name.startswith(".") and name != "Thumbs.db":
-                yield Path(base, name)
+        paths = [Path(base, name) for name in names if not name.startswith(".") and name != "Thumbs.db"]
+        images = {path.stem for path in paths if path.suffix.lower() in IMAGE_SUFFIXES}
+        yield from (path for path in paths if path.suffix.lower() != ".txt" or path.stem not in images)
 
 
 def _refuse(error: OSError) -> None:
