@@ -90,7 +90,7 @@ def test_images_that_lose_grey_levels_to_a_deeper_one_are_told(tmp_path, make_ma
     found = finding("depth", World.check_source(tmp_path, make_manifest, source))
     assert found.severity == "warning"
     assert found.value == 16
-    assert "6 of 7 images of 16 bits keep at most 16 of 256 grey levels" in found.text
+    assert "6 of 7 images of more than 8 bits keep at most 16 of 256 grey levels" in found.text
     assert "b/deep.png uses 16" in found.text
 
 

@@ -1,6 +1,7 @@
 """Damaged files of all kinds are decoded or refused with a reason, quickly."""
 
 import io
+import resource
 import time
 import warnings
 import zlib
@@ -8,12 +9,16 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import ExifTags, Image
 
-from gradewise.images.decode import UnreadableError, decode
+from gradewise.config.sources import Reading
+from gradewise.images.decode import decode
+from gradewise.images.files import UnreadableError
 from gradewise.images.fingerprints import fingerprint
 
 MOST_SECONDS = 2.0
+MOST_MEMORY = 500 * 2**20
 
 
 def drawn(*shape):
@@ -36,6 +41,34 @@ def encoded(pixels, suffix, **options):
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, suffix, **options)
     return bytearray(stream.getvalue())
+
+
+def written(pixels, **options):
+    """A TIFF file as tifffile writes it."""
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, pixels, **options)
+    return bytearray(stream.getvalue())
+
+
+def microscopes():
+    """TIFF files of the kinds that Pillow does not read."""
+    grey = drawn(16, 24)
+    deep, unit = grey.astype(np.uint16) * 256, np.float32(grey / 255)
+    planes = np.stack([deep, deep, deep])
+    return [
+        written(unit),
+        written(unit, compression="deflate", predictor=True),
+        written(np.float64(unit), compression="zstd", predictor=True),
+        written(deep, compression="lzw", predictor=True),
+        written(deep, compression="packbits", bigtiff=True),
+        written(deep, compression="lzma", tile=(16, 16)),
+        written(np.int16(grey), photometric="miniswhite", byteorder=">"),
+        written(planes, photometric="rgb", planarconfig="separate", compression="lzw", rowsperstrip=4),
+        written(planes, photometric="minisblack", compression="deflate"),
+        written(
+            planes.astype(np.uint8), photometric="minisblack", description="ImageJ=1.53t\nimages=3\n", metadata=None
+        ),
+    ]
 
 
 def originals():
@@ -84,22 +117,35 @@ def with_checksums(png):
     return bytes(whole)
 
 
-def decode_mutants(path, count):
+def decode_mutants(path, count, files, page=None):
     """Decode mutants; returns how many were used, and raises what escapes."""
-    rng, files, used = np.random.default_rng(20), originals(), 0
+    rng, used, most = np.random.default_rng(20), 0, memory() + MOST_MEMORY
+    reading = Reading.model_validate({"page": page})
     for number in range(count):
         path.write_bytes(mutant(files[number % len(files)], rng))
         start = time.process_time()
         with warnings.catch_warnings(action="ignore"), suppress(UnreadableError):
-            fingerprint(decode(path, max_megapixels=20), path)
+            fingerprint(decode(path, reading, max_megapixels=20), path)
             used += 1
         assert time.process_time() - start < MOST_SECONDS, number
+        assert memory() < most, number
     return used
+
+
+def memory():
+    """The most memory that this process ever held [bytes]."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 @pytest.mark.parametrize("count", [2000, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_damaged_files_are_decoded_or_refused_with_a_reason(tmp_path, count):
-    assert 0.1 * count < decode_mutants(tmp_path / "a.bin", count) < 0.9 * count
+    assert 0.1 * count < decode_mutants(tmp_path / "a.bin", count, originals()) < 0.9 * count
+
+
+@pytest.mark.parametrize("page", [None, "max"])
+@pytest.mark.parametrize("count", [250, pytest.param(20_000, marks=pytest.mark.slow)])
+def test_damaged_files_of_microscopes_are_decoded_or_refused_with_a_reason(tmp_path, count, page):
+    assert 0.1 * count < decode_mutants(tmp_path / "a.tif", count, microscopes(), page) < 0.9 * count
 
 
 def test_damaged_exif_does_not_cost_the_pixels(tmp_path):

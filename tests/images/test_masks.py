@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from gradewise.images.decode import UnreadableError
+from gradewise.images.files import UnreadableError
 from gradewise.images.masks import read_mask
 
 REGION = np.zeros((24, 30), bool)

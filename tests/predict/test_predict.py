@@ -130,10 +130,10 @@ def test_a_file_that_cannot_be_used_is_listed_with_the_reason_and_the_others_are
 def test_an_unforeseen_error_sets_only_its_file_aside(run, tmp_path, monkeypatch):
     from gradewise.predict import predictor
 
-    def fail(path, limit):
+    def fail(path, reading, limit):
         if path.name == "03.png":
             raise RuntimeError("odd")
-        return decode(path, limit)
+        return decode(path, reading, limit)
 
     decode = predictor.decode
     monkeypatch.setattr(predictor, "decode", fail)

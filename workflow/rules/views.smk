@@ -22,6 +22,7 @@ rule view:
         classes=classes_of,
         tile_labels=PLAN.tile_labels_of,
         seed=CONFIG.seed,
+        reading=lambda wildcards: to_json(dataset_of(wildcards).reading),
         code=lambda wildcards: code_version(
             "gradewise.views.view", *CONFIG.views[wildcards.view].modules
         ),
@@ -32,6 +33,7 @@ rule view:
         " --name {wildcards.view}"
         " --classes {params.classes:q}"
         " --seed {params.seed}"
+        " --reading {params.reading:q}"
         " --threads {threads}"
         " --output {output.samples}"
         " {params.tile_labels:q}"

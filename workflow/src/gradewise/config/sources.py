@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, FiniteFloat, field_validator, model_validator
 
 from gradewise.config.section import Section
 
@@ -53,7 +53,30 @@ class Pattern(Section):
         return regex
 
 
-class Source(Section):
+class Reading(Section):
+    """How files become pixels, where that can be done in several ways."""
+
+    page: Literal["max"] | Annotated[int, Field(ge=1)] | None = Field(
+        None,
+        description="which page of TIFF files with several: a number (1 is the first), or max for the highest level at "
+        "each pixel; null: such files are set aside",
+    )
+    grey_range: tuple[FiniteFloat, FiniteFloat] | None = Field(
+        None,
+        description="[black, white]: values at both ends of the grey levels of TIFF files with signed, 32-bit or "
+        "floating-point pixels; values beyond become black or white; null: 0 to 65535 for integers and 0 to 1 for "
+        "floating-point numbers, and files with other values are set aside",
+    )
+
+    @field_validator("grey_range")
+    @classmethod
+    def _check_range(cls, grey_range: tuple[float, float] | None) -> tuple[float, float] | None:
+        if grey_range is not None and grey_range[0] >= grey_range[1]:
+            raise ValueError(f"{list(grey_range)}: black must be below white")
+        return grey_range
+
+
+class Source(Reading):
     """Where labelled images are and which of them can be used: everything that the manifest depends on."""
 
     images: str | None = Field(None, description="a folder that contains one folder of images per class")
@@ -75,3 +98,8 @@ class Source(Section):
     min_side: int = Field(16, ge=1, description="smaller images are set aside [px]")
 
     _check_paths = field_validator("images", "masks")(_check_path)
+
+    @property
+    def reading(self) -> Reading:
+        """The part that decoding depends on."""
+        return Reading(page=self.page, grey_range=self.grey_range)

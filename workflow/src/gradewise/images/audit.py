@@ -117,6 +117,7 @@ def audit(
         *_groups(images),
         *_outliers(prints),
         *_grey_levels(images, prints),
+        *_pages(prints),
         *_masks(images, prints),
         *_pixel_sizes(images),
         *_data_bars(images),
@@ -330,22 +331,32 @@ def _outliers(prints: pd.DataFrame) -> list[Finding]:
 
 
 def _grey_levels(images: pd.DataFrame, prints: pd.DataFrame) -> list[Finding]:
-    """Grey levels in use, white pixels, and what reducing 16-bit files to 8 bits leaves of them."""
+    """Grey levels in use, white pixels, and what reducing deeper files to 8 bits leaves of them."""
     levels, white = prints["levels"], prints["saturated_share"]
     text = f"images use {levels.median():.0f} different grey levels (median), the fewest {levels.min()}; "
     text += f"{white.mean():.1%} of their pixels are white on average, at most {white.max():.1%} of an image"
     findings = [_finding("grey levels", "fact", text, value=float(levels.median()))]
-    deep = images.loc[images["mode"].str.contains("16") | images["mode"].str.startswith("I")]
+    deep = images.loc[images["mode"].str.contains("^[IF]|;")]
     deepest = int(deep["bits"].max()) if len(deep) else 0
     shallow = deep.loc[deep["bits"] <= deepest - 2]
     if len(shallow):
         kept = 2 ** (8 - (deepest - int(shallow["bits"].max())))
         owner = deep.loc[deep["bits"].idxmax(), "image_id"]
-        text = f"{len(shallow)} of {len(deep)} images of 16 bits keep at most {kept} of 256 grey levels: they use "
-        text += f"{shallow['bits'].max()} bits or fewer, {owner} uses {deepest}, and all are reduced alike"
+        text = f"{len(shallow)} of {len(deep)} images of more than 8 bits keep at most {kept} of 256 grey levels: they "
+        text += f"use {shallow['bits'].max()} bits or fewer, {owner} uses {deepest}, and all are reduced alike"
         severity = "warning" if len(shallow) > len(deep) / 2 else "notice"
         findings.append(_finding("depth", severity, text, image_id=owner, value=float(kept)))
     return findings
+
+
+def _pages(prints: pd.DataFrame) -> list[Finding]:
+    """Files with several pages."""
+    several = prints.loc[prints["pages"] > 1, "pages"]
+    if several.empty:
+        return []
+    text = f"{len(several)} of {len(prints)} files have several pages, up to {several.max()}; the setting page says "
+    text += "which are used"
+    return [_finding("pages", "fact", text, value=float(several.max()))]
 
 
 def _masks(images: pd.DataFrame, prints: pd.DataFrame) -> list[Finding]:

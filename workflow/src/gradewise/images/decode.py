@@ -1,53 +1,36 @@
 """Decodes image files of all supported kinds to arrays, or says why a file cannot be used.
 
-Files are only opened for reading. Decoders raise errors of any kind on damaged files; all of them become
-`UnreadableError`, so that one file never stops a dataset.
+Pillow reads what has at most 8 bits per channel, `tiff` the other TIFF files, and imagecodecs PNG of 16 bits, of which
+Pillow would give the upper 8.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import cv2
+import imagecodecs
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image
+from tifffile import TiffPage
 
-from gradewise.images import deep
+from gradewise.config.sources import Reading
+from gradewise.images import tiff
+from gradewise.images.files import FORMATS, UnreadableError, check_frames, check_size, explained
+from gradewise.images.levels import DEEPEST, to_levels, without_alpha
+from gradewise.images.upright import orientation_of, turned, upright
 
-FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF")
+PNG_SIGNATURE, PNG_BITS = b"\x89PNG\r\n\x1a\n", 24
+"""How a PNG file begins, and the place in it of the number of bits per channel."""
 
-# The limit is the caller's, checked against the header before anything is decoded; Pillow's own would warn or
-# raise at another size.
-Image.MAX_IMAGE_PIXELS = None
-
-UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What makes an image upright, by its EXIF orientation."""
-
-WHITE_IS_ZERO, IN_PLANES = 0, 2
-"""Values of the TIFF tags PhotometricInterpretation and PlanarConfiguration."""
-
-ESCAPE = r"\udc"
-"""What `escaped` writes for a byte that is not UTF-8, before its two hexadecimal digits."""
+PLAIN = Reading(page=None, grey_range=None)
+"""How a file is read of which a dataset says nothing."""
 
 NEIGHBOURHOOD = 5
 """Side of the median filter that removes hot pixels [px]."""
-
-
-class UnreadableError(Exception):
-    """The file cannot be used as an image; the message is the reason."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +43,15 @@ class Decoded:
         Upright (EXIF orientation applied), with transparency on white. Grey and RGB of 16 bits keep them, 16-bit CMYK
         its upper eight.
     mode : str
-        Pillow's name for the mode of the file, e.g. ``L``, ``RGB``, ``I;16``, ``P``, ``CMYK``; with ``;16`` for 16-bit
-        colour, e.g. ``RGB;16``.
+        Pillow's name for the mode of the file, e.g. ``L``, ``RGB``, ``I;16``, ``P``, ``CMYK``; ``I`` and ``F`` for
+        longer integers and floating-point numbers; colour of more than 8 bits has them behind, e.g. ``RGB;16``.
+    pages : int
+        Number of pages of the file.
     """
 
     pixels: np.ndarray
     mode: str
+    pages: int = 1
 
     @property
     def bits(self) -> int:
@@ -93,14 +79,16 @@ class Decoded:
         return digest.hexdigest()
 
 
-def decode(path: Path, max_megapixels: float = np.inf) -> Decoded:
+def decode(path: Path, reading: Reading = PLAIN, max_megapixels: float = np.inf) -> Decoded:
     """Read an image completely.
 
     Parameters
     ----------
     path : Path
+    reading : Reading
+        Which page to read, and what numbers are black and white.
     max_megapixels : float
-        Larger images are rejected by their header, without decoding.
+        Larger images are rejected by their header, without decoding; pages that are combined count together.
 
     Returns
     -------
@@ -109,111 +97,87 @@ def decode(path: Path, max_megapixels: float = np.inf) -> Decoded:
     Raises
     ------
     UnreadableError
-        If the file is missing, empty, truncated, damaged or not an image, may not be read, has several frames or pixels
-        that cannot be reduced to 8 bits, or is too large.
+        If the file is missing, empty, truncated, damaged or not an image, may not be read, has several pages or frames
+        of which none is chosen, has pixels that are not known as grey levels, or is too large.
     """
-    with explained(path) as stream, Image.open(stream, formats=FORMATS) as image:
-        check_header(image, max_megapixels)
-        tags = getattr(image, "tag_v2", {})
-        if tags.get(ExifTags.Base.PlanarConfiguration) == IN_PLANES and 16 in tags.get(ExifTags.Base.BitsPerSample, ()):
-            raise UnreadableError("16-bit channels one after the other (planar); save them interleaved")
-        mode, rawmode = image.mode, deep.rawmode_of(image)
-        if deep.is_deep(rawmode):
-            return Decoded(_deep_pixels(stream, image, rawmode), f"{mode};16")
-        pixels = _to_array(upright(image))
-        # Pillow inverts fewer than 16 bits itself.
-        if pixels.dtype == np.uint16 and tags.get(ExifTags.Base.PhotometricInterpretation) == WHITE_IS_ZERO:
-            pixels = 2**16 - 1 - pixels
-        return Decoded(pixels, mode)
+    with explained(path) as stream:
+        if tiff.is_tiff(stream):
+            return _decode_tiff(stream, reading, max_megapixels)
+        with Image.open(stream, formats=FORMATS) as image:
+            check_size(image.width, image.height, max_megapixels)
+            check_frames(image)
+            if isinstance(reading.page, int) and reading.page > 1:
+                raise UnreadableError(f"has one page, and page: {reading.page} is to be read")
+            if is_deep_png(stream):
+                return _decode_deep_png(stream, image)
+            return Decoded(_to_array(upright(image)), image.mode)
 
 
-@contextmanager
-def explained(path: Path) -> Iterator[BinaryIO]:
-    """Open a file; whatever goes wrong in the block becomes an `UnreadableError`.
-
-    Decoders get a stream: by its name, Pillow would map an uncompressed file into memory, and then takes height for
-    width where the image lies on its side.
-    """
-    try:
-        if not path.is_file():
-            raise UnreadableError("its name is not UTF-8; rename it" if ESCAPE in str(path) else "no such file")
-        if path.stat().st_size == 0:
-            raise UnreadableError("the file is empty")
-        with path.open("rb") as stream:
-            yield stream
-    except UnreadableError:
-        raise
-    except UnidentifiedImageError:
-        raise UnreadableError(f"not an image of a kind that is read ({', '.join(FORMATS)})") from None
-    except MemoryError:
-        raise UnreadableError("too large for the memory") from None
-    except PermissionError:
-        raise UnreadableError("no permission to read the file") from None
-    except Exception as error:
-        # errors of Pillow have no number, those of the operating system do
-        if isinstance(error, OSError) and error.errno is not None:
-            raise UnreadableError(f"cannot be read ({error.strerror})") from error
-        raise UnreadableError(f"truncated or damaged ({str(error) or type(error).__name__})") from error
-
-
-def escaped(path: Path) -> str:
-    """A path as tables can hold it. Bytes that are not UTF-8 are escaped, and the file is then refused when read."""
-    return str(path).encode(errors="backslashreplace").decode()
-
-
-def check_header(image: Image.Image, max_megapixels: float) -> None:
-    """Refuse what is too large or has several frames, before anything is decoded.
-
-    Raises
-    ------
-    UnreadableError
-    """
-    if image.width * image.height > max_megapixels * 1e6:
-        raise UnreadableError(f"{image.width} x {image.height} pixels is over max_megapixels: {max_megapixels:g}")
-    frames = getattr(image, "n_frames", 1)
-    # Further pictures of an MPO, as written by phones, are previews or depth maps of the first.
-    if frames > 1 and image.format != "MPO":
-        raise UnreadableError(f"holds {frames} frames; save the one to use as a file of its own")
-
-
-def upright(image: Image.Image) -> Image.Image:
-    """Load an image and turn it as its EXIF orientation says; damaged EXIF counts as none."""
-    image.load()
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:
-        return image
-    turn = UPRIGHT.get(orientation) if isinstance(orientation, int) else None
-    return image if turn is None else image.transpose(turn)
-
-
-def _deep_pixels(stream: BinaryIO, image: Image.Image, rawmode: str) -> np.ndarray:
-    """16-bit colour, or 16-bit grey with alpha; `image` is what Pillow made of the stream."""
-    key = image.info.get("transparency")
-    upper = np.asarray(upright(image))
+def is_deep_png(stream: BinaryIO) -> bool:
+    """Whether a file is a PNG of 16 bits per channel."""
     stream.seek(0)
-    with Image.open(stream, formats=FORMATS) as again:
-        deep.replace_rawmode(again, deep.lower_rawmode(rawmode))
-        lower = np.asarray(upright(again))
-    levels, alpha = deep.join_bytes(upper, lower, rawmode)
-    if (alpha is not None and (alpha < 2**16 - 1).any()) or (key is not None and (levels == key).all(axis=-1).any()):
-        raise UnreadableError("transparent pixels of 16 bits; save the image without transparency")
-    return levels
+    header = stream.read(PNG_BITS + 1)
+    return header.startswith(PNG_SIGNATURE) and header[-1] == 16
+
+
+def _decode_deep_png(stream: BinaryIO, image: Image.Image) -> Decoded:
+    """Decode 16 bits per channel; `image` is what Pillow made of the stream."""
+    stream.seek(0)
+    levels = imagecodecs.png_decode(stream.read())
+    # a transparent colour is decoded to alpha
+    levels = without_alpha(levels, DEEPEST) if levels.ndim == 3 and levels.shape[2] in (2, 4) else levels
+    image.load()
+    return Decoded(turned(levels, orientation_of(image)), "I;16" if levels.ndim == 2 else f"{image.mode};16")
+
+
+def _decode_tiff(stream: BinaryIO, reading: Reading, max_megapixels: float) -> Decoded:
+    """The chosen page of a TIFF file, or at each pixel the highest level of all its pages."""
+    with tiff.open_tiff(stream) as file:
+        pages = tiff.find_pages(file)
+        first, *others = _choose(pages, reading.page)
+        check_size(first.imagewidth, first.imagelength, max_megapixels, pages=1 + len(others))
+        pixels, mode = _decode_page(stream, first, reading)
+        for page in others:
+            if page.shape == first.shape:
+                other, _ = _decode_page(stream, page, reading)
+            if page.shape != first.shape or (other.shape, other.dtype) != (pixels.shape, pixels.dtype):
+                raise UnreadableError("its pages differ in size or in kind; set page: to the number of one of them")
+            pixels = np.maximum(pixels, other)
+        return Decoded(pixels, mode, len(pages))
+
+
+def _choose(pages: list[TiffPage], chosen: int | Literal["max"] | None) -> list[TiffPage]:
+    if chosen == "max":
+        return pages
+    if chosen is None and len(pages) > 1:
+        raise UnreadableError(
+            f"holds {len(pages)} pages; set page: of the dataset to the number of the one to use (the first is 1), or "
+            "to max for the highest level at each pixel"
+        )
+    number = chosen or 1
+    if number > len(pages):
+        raise UnreadableError(f"holds {len(pages)} pages, and page: {number} is to be read")
+    return [pages[number - 1]]
+
+
+def _decode_page(stream: BinaryIO, page: TiffPage, reading: Reading) -> tuple[np.ndarray, str]:
+    """Pixels and mode of a page."""
+    image = tiff.open_page(stream, page)
+    if image is not None:
+        return _to_array(upright(image)), image.mode
+    numbers = tiff.read_numbers(page)
+    levels = to_levels(numbers, reading.grey_range)
+    if page.photometric == tiff.WHITE_IS_ZERO:
+        levels = tiff.highest_level(page) - levels if levels.dtype == numbers.dtype else DEEPEST - levels
+    if levels.ndim == 3:
+        return levels, f"RGB;{8 * numbers.itemsize}"
+    return levels, "F" if numbers.dtype.kind == "f" else "I;16" if numbers.dtype == np.uint16 else "I"
 
 
 def _to_array(image: Image.Image) -> np.ndarray:
     key = image.info.get("transparency")
-    if image.mode.startswith("I"):
-        values = np.asarray(image)
-        if values.min(initial=0) < 0:
-            raise UnreadableError("negative grey levels (signed integers); convert to 8 or 16 bits")
-        if values.max(initial=0) >= 2**16:
-            raise UnreadableError("32-bit pixels; convert to 8 or 16 bits")
-        if key is not None and (values == key).any():
-            raise UnreadableError("transparent pixels of 16 bits; save the image without transparency")
-        return values.astype(np.uint16)
-    if image.mode == "F":
-        raise UnreadableError("floating-point pixels; convert to 8 or 16 bits")
+    if image.mode == "LAB":
+        raise UnreadableError("colours in CIELab; save it as RGB")
     if image.mode == "P" or key is not None:
         image = image.convert("RGBA" if key is not None else "RGB")
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa"):

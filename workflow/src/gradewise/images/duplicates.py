@@ -22,7 +22,8 @@ import torch
 from torch import Tensor
 
 from gradewise import symmetry
-from gradewise.images.decode import decode, to_uint8
+from gradewise.config.sources import Reading
+from gradewise.images.decode import PLAIN, decode, to_uint8
 from gradewise.images.fingerprints import SIDE, square
 from gradewise.progress import track
 
@@ -99,7 +100,9 @@ class Fit:
         return self.unexplained <= UNEXPLAINED or faint
 
 
-def find_duplicates(images: pd.DataFrame, thumbnails: np.ndarray, threads: int) -> pd.DataFrame:
+def find_duplicates(
+    images: pd.DataFrame, thumbnails: np.ndarray, threads: int, reading: Reading = PLAIN
+) -> pd.DataFrame:
     """Pairs of images that are copies of each other, or too similar to be independent.
 
     Parameters
@@ -110,6 +113,8 @@ def find_duplicates(images: pd.DataFrame, thumbnails: np.ndarray, threads: int) 
         Small grey pictures from `fingerprint`.
     threads : int
         Number of pairs compared at a time.
+    reading : Reading
+        How files are decoded.
 
     Returns
     -------
@@ -124,18 +129,18 @@ def find_duplicates(images: pd.DataFrame, thumbnails: np.ndarray, threads: int) 
     exact = exact.loc[first != images["image_id"]].assign(kind="exact", symmetry=0, cropped=0.0, similarity=1.0)
     distinct = np.flatnonzero(~images["pixel_hash"].duplicated())
     files = images.iloc[distinct].reset_index(drop=True)
-    near = _find_near(files, thumbnails[distinct], threads)
+    near = _find_near(files, thumbnails[distinct], threads, reading)
     pairs = pd.concat([exact, near], ignore_index=True)[COLUMNS]
     return pairs.astype({"symmetry": "int32", "cropped": "float64", "similarity": "float64"})
 
 
-def _find_near(files: pd.DataFrame, thumbnails: np.ndarray, threads: int) -> pd.DataFrame:
+def _find_near(files: pd.DataFrame, thumbnails: np.ndarray, threads: int, reading: Reading) -> pd.DataFrame:
     if len(files) < 2:
         return pd.DataFrame(columns=COLUMNS)
 
     @lru_cache(maxsize=1024)
     def picture(index: int) -> np.ndarray:
-        return _read_square(Path(files["path"].iloc[index]), int(files["bits"].iloc[index]))
+        return _read_square(Path(files["path"].iloc[index]), int(files["bits"].iloc[index]), reading)
 
     def compare(match: Match) -> Fit | None:
         fit = _fit_thumbnails(thumbnails[match.image], thumbnails[match.other], match)
@@ -327,9 +332,9 @@ def _fit_images(picture: np.ndarray, other: np.ndarray, element: int, window: np
     return _fit(turned, second, refined, small) if refined is not None else fit
 
 
-def _read_square(path: Path, bits: int) -> np.ndarray:
+def _read_square(path: Path, bits: int, reading: Reading) -> np.ndarray:
     """Grey levels of an image squeezed into a square of 1 to 4 times the side of a thumbnail."""
-    pixels = to_uint8(decode(path).pixels, bits)
+    pixels = to_uint8(decode(path, reading).pixels, bits)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if pixels.ndim == 3 else pixels
     return square(grey, min(4 * SIDE, max(SIDE, min(grey.shape))))
 

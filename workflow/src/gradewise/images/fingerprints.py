@@ -10,7 +10,9 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
-from gradewise.images.decode import FORMATS, Decoded, explained, to_uint8
+from gradewise.images import tiff
+from gradewise.images.decode import Decoded, to_uint8
+from gradewise.images.files import FORMATS, explained
 
 SIDE = 64
 """Side of the small grey picture [px]."""
@@ -41,8 +43,8 @@ def fingerprint(decoded: Decoded, path: Path) -> Facts:
         deviation [grey levels]), sharpness (variance of the Laplacian with the longer side at most `MEASURED_SIDE`
         pixels, after Pech-Pacheco et al. 2000, ICPR 3:314), black_share and saturated_share (of pixels at the lowest
         and highest level), levels (number of different values of the pixels of the file), border_red, border_green and
-        border_blue (mean of the outermost pixels), file_format, file_bytes, and camera_make, camera_model, software,
-        taken from EXIF, each null where not given.
+        border_blue (mean of the outermost pixels), pages (of the file), file_format, file_bytes, and camera_make,
+        camera_model, software, taken from EXIF, each null where not given.
     """
     small = to_uint8(_shrink(decoded.pixels, MEASURED_SIDE), decoded.bits)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY) if small.ndim == 3 else small
@@ -57,6 +59,7 @@ def fingerprint(decoded: Decoded, path: Path) -> Facts:
         "saturated_share": float((grey == 255).mean()),
         "levels": _count_levels(decoded.pixels),
         **dict(zip(("border_red", "border_green", "border_blue"), _border(small), strict=True)),
+        "pages": decoded.pages,
         **_file_facts(path),
     }
 
@@ -93,10 +96,16 @@ def _border(pixels: np.ndarray) -> list[float]:
 
 
 def _file_facts(path: Path) -> Facts:
-    with explained(path) as stream, Image.open(stream, formats=FORMATS) as image:
-        file_format = image.format
+    with explained(path) as stream:
+        file_format, exif = "TIFF", Image.Exif()
+        if not tiff.is_tiff(stream):
+            image = Image.open(stream, formats=FORMATS)
+            file_format = str(image.format)
         try:
-            exif = image.getexif()
+            if file_format == "TIFF":
+                exif.load_from_fp(stream)
+            else:
+                exif = image.getexif()
             details = exif.get_ifd(ExifTags.IFD.Exif)
             camera = {
                 "camera_make": _text(exif.get(ExifTags.Base.Make)),

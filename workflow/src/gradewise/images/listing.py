@@ -15,7 +15,7 @@ import pandas as pd
 from gradewise.command import UserError
 from gradewise.config.section import suggestion
 from gradewise.config.sources import Pattern, Source, Table
-from gradewise.images.decode import escaped
+from gradewise.images.files import escaped
 from gradewise.images.schemas import IMAGES
 from gradewise.images.state import walk
 

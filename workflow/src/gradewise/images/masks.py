@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from gradewise.images.decode import FORMATS, UnreadableError, check_header, explained, upright
+from gradewise.images import tiff
+from gradewise.images.files import FORMATS, UnreadableError, check_frames, explained
+from gradewise.images.upright import upright
 
 LOSSY = ("JPEG", "WEBP")
 MOST_LABELS = 16
@@ -42,10 +45,28 @@ def read_mask(path: Path) -> np.ndarray:
     UnreadableError
         If the file cannot be read, or its values can be understood in several ways.
     """
-    with explained(path) as stream, Image.open(stream, formats=FORMATS) as image:
-        check_header(image, np.inf)
-        marked = _marked(_values(upright(image)), image.format in LOSSY)
-        return np.where(marked, 255, 0).astype(np.uint8)
+    with explained(path) as stream:
+        if tiff.is_tiff(stream):
+            return _to_mask(_values_of_tiff(stream), lossy=False)
+        with Image.open(stream, formats=FORMATS) as image:
+            check_frames(image)
+            return _to_mask(_values(upright(image)), image.format in LOSSY)
+
+
+def _values_of_tiff(stream: BinaryIO) -> np.ndarray:
+    with tiff.open_tiff(stream) as file:
+        page, *others = tiff.find_pages(file)
+        if others:
+            raise UnreadableError(f"holds {1 + len(others)} pages; save the one to use as a file of its own")
+        image = tiff.open_page(stream, page)
+        if image is not None:
+            return _values(upright(image))
+        values = tiff.read_numbers(page)
+        return _of_colours(values) if values.ndim == 3 else values
+
+
+def _to_mask(values: np.ndarray, lossy: bool) -> np.ndarray:
+    return np.where(_marked(values, lossy), 255, 0).astype(np.uint8)
 
 
 def hash_mask(mask: np.ndarray) -> str:

@@ -16,8 +16,9 @@ import pandas as pd
 
 from gradewise import command, tables
 from gradewise.config.sources import Source
-from gradewise.images.decode import UnreadableError, decode
+from gradewise.images.decode import decode
 from gradewise.images.duplicates import find_duplicates
+from gradewise.images.files import UnreadableError
 from gradewise.images.fingerprints import SIDE, Facts, fingerprint
 from gradewise.images.listing import list_images
 from gradewise.images.masks import hash_mask, read_mask
@@ -73,10 +74,10 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
     prints = (
         prints.loc[readable]
         .reset_index(drop=True)
-        .astype({"file_bytes": "int64", "levels": "int32", "masked_share": "float64"})
+        .astype({"file_bytes": "int64", "levels": "int32", "pages": "int32", "masked_share": "float64"})
     )
     thumbnails = np.frombuffer(b"".join(prints["thumbnail"]), dtype=np.uint8).reshape(-1, SIDE, SIDE)
-    copies = find_duplicates(usable, thumbnails, threads)
+    copies = find_duplicates(usable, thumbnails, threads, source)
     log.info("%d pairs of images: %s", len(copies), copies["kind"].value_counts().to_dict())
     tables.write(images, output / "images.parquet", IMAGES)
     tables.write(prints.assign(image_id=usable["image_id"]), output / "fingerprints.parquet", FINGERPRINTS)
@@ -97,7 +98,7 @@ def _inspect(path: Path, mask: str | None, source: Source) -> dict[str, str | fl
 
 
 def _examine(path: Path, mask: str | None, source: Source) -> dict[str, str | float | Facts | None]:
-    decoded = decode(path, source.max_megapixels)
+    decoded = decode(path, source, source.max_megapixels)
     height, width = decoded.pixels.shape[:2]
     facts: dict[str, str | float | Facts | None] = {
         "width": width,

@@ -44,6 +44,7 @@ FINGERPRINTS = pa.schema(
             )
         ),
         filled("levels", pa.int32()),
+        filled("pages", pa.int32()),
         nullable("masked_share", pa.float64()),
         filled("file_format", pa.string()),
         filled("file_bytes", pa.int64()),

@@ -49,6 +49,8 @@ def describe(*, dataset: str, results: Path, seed: int, output: Path) -> None:
         bits=int(tables.read(files.table("manifest"), columns=["bits"])["bits"].max()),
         min_side=settings.min_side,
         max_megapixels=settings.max_megapixels,
+        page=settings.page,
+        grey_range=settings.grey_range,
         seed=seed,
         views={name: DescribedView(operations=_view(files, name), view_hash=found) for name, found in hashes.items()},
         versions=versions(),

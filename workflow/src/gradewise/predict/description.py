@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from gradewise.command import UserError
 from gradewise.config.aggregation import Aggregate
 from gradewise.config.section import Section
+from gradewise.config.sources import Reading
 from gradewise.config.views import View
 
 NAME = "prediction.json"
@@ -31,7 +32,7 @@ class Blend(Section):
     level: Literal["image", "sample"] = Field(description="whether verdicts on images are blended, or samples")
 
 
-class Description(Section):
+class Description(Reading):
     """How images of a dataset become samples, and how the probabilities of samples become a verdict on the image."""
 
     dataset: str

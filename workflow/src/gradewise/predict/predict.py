@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.images.decode import escaped
+from gradewise.images.files import escaped
 from gradewise.images.listing import files_below
 from gradewise.locks import writing
 from gradewise.predict.loading import load_predictor

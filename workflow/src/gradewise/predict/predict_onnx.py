@@ -189,7 +189,7 @@ def decode(path: Path, max_megapixels: float) -> np.ndarray:
             levels = np.asarray(upright).astype(np.uint16)
             if key is not None and (levels == key).any():
                 raise RefusedError("transparent pixels of 16 bits; save the image without transparency")
-            return 2**16 - 1 - levels if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else levels
+            return 2 ** max(tags[BITS_PER_CHANNEL]) - 1 - levels if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else levels
         if upright.mode == "P" or key is not None:
             upright = upright.convert("RGBA" if key is not None else "RGB")
         if upright.mode in ("LA", "La", "PA", "RGBA", "RGBa"):

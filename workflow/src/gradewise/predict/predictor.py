@@ -22,7 +22,8 @@ import pandas as pd
 from gradewise.config.views import Positions, View
 from gradewise.evaluation.blend import blend_probabilities
 from gradewise.families.classifier import Classifier
-from gradewise.images.decode import UnreadableError, decode, to_uint8
+from gradewise.images.decode import decode, to_uint8
+from gradewise.images.files import UnreadableError
 from gradewise.images.microscopes import read_micrograph
 from gradewise.images.reasons import not_examined
 from gradewise.predict.description import Blend, Description
@@ -155,7 +156,7 @@ class Predictor:
         UnreadableError
             If the image cannot be used; the message is the reason.
         """
-        decoded = decode(path, self.description.max_megapixels)
+        decoded = decode(path, self.description, self.description.max_megapixels)
         height, width = decoded.pixels.shape[:2]
         cuts_data_bar = any(view.cuts_data_bar for view in self.views.values())
         bar_rows = read_micrograph(path, decoded).bar_rows if cuts_data_bar else 0

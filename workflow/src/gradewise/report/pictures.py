@@ -13,7 +13,9 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageColor
 
 from gradewise.command import UserError
-from gradewise.images.decode import UnreadableError, decode, to_uint8
+from gradewise.config.sources import Reading
+from gradewise.images.decode import PLAIN, decode, to_uint8
+from gradewise.images.files import UnreadableError
 from gradewise.images.masks import read_mask
 from gradewise.report import drawing, palette
 from gradewise.report.blocks import Picture
@@ -26,7 +28,7 @@ MARKED, TINT = 64, 0.3
 """Mean of a mask from which a pixel of a thumbnail is marked, low for thin regions, and the strength of the tint."""
 
 
-def thumbnail(path: Path, bits: int) -> Image.Image:
+def thumbnail(path: Path, bits: int, reading: Reading = PLAIN) -> Image.Image:
     """An original image, upright, downscaled to at most `SIDE` pixels on its longer side.
 
     Parameters
@@ -34,6 +36,8 @@ def thumbnail(path: Path, bits: int) -> Image.Image:
     path : Path
     bits : int
         Bits that its grey levels use, as the manifest says.
+    reading : Reading
+        How the files of its dataset are decoded.
 
     Raises
     ------
@@ -41,13 +45,13 @@ def thumbnail(path: Path, bits: int) -> Image.Image:
         Where the image is gone or can no longer be read.
     """
     try:
-        pixels = to_uint8(decode(path).pixels, bits)
+        pixels = to_uint8(decode(path, reading).pixels, bits)
     except UnreadableError as error:
         raise _unreadable(path, error) from None
     return _fit(Image.fromarray(pixels))
 
 
-def marked(path: Path, bits: int, mask: Path) -> tuple[Image.Image, float]:
+def marked(path: Path, bits: int, mask: Path, reading: Reading = PLAIN) -> tuple[Image.Image, float]:
     """An original image as `thumbnail`, with what its mask marks tinted and outlined, and the share that is marked.
 
     Parameters
@@ -56,13 +60,15 @@ def marked(path: Path, bits: int, mask: Path) -> tuple[Image.Image, float]:
         The image, and its mask.
     bits : int
         Bits that the grey levels of the image use, as the manifest says.
+    reading : Reading
+        How the files of its dataset are decoded.
 
     Raises
     ------
     UserError
         Where the image or the mask is gone or can no longer be read.
     """
-    picture = np.asarray(thumbnail(path, bits).convert("RGB"))
+    picture = np.asarray(thumbnail(path, bits, reading).convert("RGB"))
     try:
         regions = read_mask(mask)
     except UnreadableError as error:

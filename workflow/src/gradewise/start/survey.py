@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gradewise.images.decode import UnreadableError, decode
+from gradewise.images.decode import decode
+from gradewise.images.files import UnreadableError
 from gradewise.images.fingerprints import SIDE, fingerprint
 from gradewise.progress import track
 

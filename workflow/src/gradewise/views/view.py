@@ -15,8 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gradewise import command, tables
+from gradewise.config.sources import Reading
 from gradewise.config.views import Positions, View
-from gradewise.images.decode import UnreadableError, decode, to_uint8
+from gradewise.images.decode import PLAIN, decode, to_uint8
+from gradewise.images.files import UnreadableError
 from gradewise.images.masks import hash_mask, read_mask
 from gradewise.progress import track
 from gradewise.provenance import derive_seed, hash_file
@@ -52,6 +54,7 @@ def view(
     output: Path,
     positive: str = "",
     mask_fraction: float | None = None,
+    reading: Reading = PLAIN,
 ) -> None:
     """Write a view's cache.
 
@@ -77,6 +80,8 @@ def view(
         Class that masks mark; empty for none.
     mask_fraction : float, optional
         Masked share from which a sample is positive; without it, samples have the label of their image.
+    reading : Reading
+        Which page of files with several is read and what numbers are black and white, as JSON.
 
     Raises
     ------
@@ -105,7 +110,7 @@ def view(
     def samples_of(image: Image) -> pa.RecordBatch:
         rng = np.random.default_rng(derive_seed(seed, name, image.pixel_hash))
         try:
-            decoded = decode(Path(image.path))
+            decoded = decode(Path(image.path), reading)
             if decoded.pixel_hash() != image.pixel_hash:
                 raise _changed(image.path)
             samples, positions = make_samples(to_uint8(decoded.pixels, bits), operations, rng, image.bar_rows)

@@ -24,6 +24,7 @@ TOLD_ONCE = (
     "class imbalance",
     "depth",
     "grey levels",
+    "pages",
     "masks",
     "large masks",
     "empty masks",
@@ -133,10 +134,10 @@ def _gallery(evidence: Evidence, name: str, caption: str, pairs: pd.DataFrame, o
         first, second = files.loc[row.image_id], files.loc[row.other_image_id]
         shown.append(
             Picture(
-                pictures.thumbnail(Path(first["path"]), int(first["bits"])),
+                pictures.thumbnail(Path(first["path"]), int(first["bits"]), evidence.settings),
                 f"Image {row.image_id}",
                 (f"{row.image_id} ({first['label']})", f"{row.other_image_id} ({second['label']})", str(row.subject)),
-                pictures.thumbnail(Path(second["path"]), int(second["bits"])),
+                pictures.thumbnail(Path(second["path"]), int(second["bits"]), evidence.settings),
                 f"{other} {row.other_image_id}",
             )
         )

@@ -137,7 +137,7 @@ def _examples(evidence: Evidence, samples: dict[str, pd.DataFrame]) -> list[Bloc
         mine = evidence.manifest.loc[evidence.manifest["label"] == name].sort_values("image_id", ignore_index=True)
         drawn = np.sort(rng.choice(len(mine), size=min(per_class, len(mine)), replace=False))
         for row in mine.iloc[drawn].itertuples(index=False):
-            picture = pictures.thumbnail(Path(row.path), row.bits)
+            picture = pictures.thumbnail(Path(row.path), row.bits, evidence.settings)
             shown.append(Picture(picture, f"Example of class {name}: {row.image_id}", (name, row.image_id)))
         firsts += list(mine.iloc[drawn]["image_id"])
     blocks: list[Block] = [Gallery("examples", "Examples of each class, drawn at random", tuple(shown))]
@@ -160,7 +160,7 @@ def _marked(evidence: Evidence, per_class: int) -> list[Picture]:
         mine = masked.loc[masked["label"] == name]
         drawn = np.sort(rng.choice(len(mine), size=min(per_class, len(mine)), replace=False))
         for row in mine.iloc[drawn].itertuples(index=False):
-            picture, share = pictures.marked(Path(row.path), row.bits, Path(row.mask))
+            picture, share = pictures.marked(Path(row.path), row.bits, Path(row.mask), evidence.settings)
             lines = (name, row.image_id, f"{numbers.percent(share)} marked")
             shown.append(Picture(picture, f"What the mask of {row.image_id} marks", lines))
     return shown

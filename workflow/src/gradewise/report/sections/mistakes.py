@@ -69,7 +69,7 @@ def _gallery(evidence: Evidence, model: str, worst: pd.DataFrame) -> Gallery:
             lines.append(f"sample in row {sample['row'] + 1}, column {sample['column'] + 1}: {p}")
         shown.append(
             Picture(
-                pictures.thumbnail(Path(file["path"]), int(file["bits"])),
+                pictures.thumbnail(Path(file["path"]), int(file["bits"]), evidence.settings),
                 f"Image {row.image_id}: {row.label}, taken for {row.predicted}",
                 tuple(lines),
                 None if sample is None else details.get(sample["sample_id"]),

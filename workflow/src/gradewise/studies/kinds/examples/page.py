@@ -25,7 +25,7 @@ def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     if not study.views:
         whole = [
             Picture(
-                pictures.thumbnail(Path(row.path), row.bits),
+                pictures.thumbnail(Path(row.path), row.bits, base.settings),
                 f"{row.image_id} of class {row.label}",
                 (row.label, row.image_id),
             )

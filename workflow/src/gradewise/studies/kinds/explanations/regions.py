@@ -8,7 +8,7 @@ import numpy as np
 
 from gradewise.command import UserError
 from gradewise.config.views import View
-from gradewise.images.decode import UnreadableError
+from gradewise.images.files import UnreadableError
 from gradewise.images.listing import IMAGE_SUFFIXES
 from gradewise.images.masks import read_mask
 from gradewise.views.apply import mask_samples
