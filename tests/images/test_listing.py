@@ -1,5 +1,6 @@
 import os
 
+import pandas as pd
 import pytest
 
 from gradewise.command import UserError
@@ -174,6 +175,25 @@ def test_a_label_table_that_cannot_be_right_is_explained(table, change, message)
         list_images(tables_source(table))
 
 
+def at_ends(mark):
+    def change(text):
+        first, *rows = text.splitlines()
+        return "\n".join([first, *(row + mark for row in rows)])
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [at_ends(","), at_ends(",,"), replace("good/", "good\\"), replace("/", "\\")],
+    ids=["comma at ends", "two commas at ends", "some backslashes", "backslashes"],
+)
+def test_a_label_table_of_another_program_is_read_as_meant(table, change):
+    expected = list_images(tables_source(table))
+    table.write_text(change(table.read_text()))
+    pd.testing.assert_frame_equal(list_images(tables_source(table)), expected)
+
+
 def test_folders_that_are_no_class_are_named(folders):
     (folders / "ugly").mkdir()
     with pytest.raises(UserError, match=r"\['ugly'\] that are not among the classes"):
@@ -190,9 +210,12 @@ def test_a_loop_of_links_ends(folders):
     assert len(list_images(folders_source(folders))) == 12
 
 
-def test_hidden_files_are_passed_over(folders):
-    (folders / "good" / ".DS_Store").write_text("x")
-    (folders / "good" / "Thumbs.db").write_text("x")
+@pytest.mark.parametrize("name", [".DS_Store", "._s0_0.png", "Thumbs.db", "desktop.ini", "__MACOSX/._s0_0.png"])
+@pytest.mark.parametrize("place", [".", "good"])
+def test_files_of_operating_systems_are_passed_over(folders, place, name):
+    path = folders / place / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("x")
     assert len(list_images(folders_source(folders))) == 12
 
 

@@ -21,6 +21,8 @@ from gradewise.images.state import walk
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 
+SYSTEM_NAMES = {"__macosx", "thumbs.db", "desktop.ini"}
+
 
 def list_images(source: Source) -> pd.DataFrame:
     """Every image that the source names.
@@ -59,7 +61,8 @@ def _from_folders(folder: Path, source: Source) -> pd.DataFrame:
     if not folder.is_dir():
         raise UserError(f"images: {_missing(folder, 'folder')}")
     labels = _labels(source)
-    folders = {entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")}
+    entries = [entry for entry in folder.iterdir() if not is_of_a_system(entry.name)]
+    folders = {entry.name for entry in entries if entry.is_dir()}
     missing = [label for label in labels if label not in folders]
     if missing:
         near = suggestion(missing[0], sorted(folders - set(labels)))
@@ -70,7 +73,7 @@ def _from_folders(folder: Path, source: Source) -> pd.DataFrame:
             f"images: {folder} holds folders {unknown} that are not among the classes {labels}; "
             "add them to classes (or under merge), or move them elsewhere"
         )
-    stray = [entry.name for entry in folder.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES]
+    stray = [entry.name for entry in entries if entry.suffix.lower() in IMAGE_SUFFIXES]
     if stray:
         raise UserError(f"images: {len(stray)} images lie in {folder} outside the class folders, e.g. {stray[0]!r}")
     rows = [
@@ -95,15 +98,20 @@ def _missing(path: Path, what: str) -> str:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Files below a folder except hidden ones and texts of the name of an image, which microscopes write next to it.
+    """Files below a folder except those of operating systems and texts that microscopes write next to an image.
 
     Links to folders are followed once.
     """
     for base, folders, names in walk(str(folder), _refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths = [Path(base, name) for name in names if not name.startswith(".") and name != "Thumbs.db"]
+        folders[:] = [name for name in folders if not is_of_a_system(name)]
+        paths = [Path(base, name) for name in names if not is_of_a_system(name)]
         images = {path.stem for path in paths if path.suffix.lower() in IMAGE_SUFFIXES}
         yield from (path for path in paths if path.suffix.lower() != ".txt" or path.stem not in images)
+
+
+def is_of_a_system(name: str) -> bool:
+    """Whether a file or folder is hidden, or one that macOS or Windows adds to folders and archives."""
+    return name.startswith(".") or name.lower() in SYSTEM_NAMES
 
 
 def _refuse(error: OSError) -> None:
@@ -127,6 +135,7 @@ def _from_table(section: Table, common: Path, source: Source) -> pd.DataFrame:
     if not folder.is_dir():
         raise UserError(f"tables: {_missing(folder, 'folder')}")
     table = _name_columns(read_table(csv), section)
+    table["image_id"] = [_as_here(name, folder) for name in table["image_id"]]
     _check_table(table, csv, source)
     paths = [folder / name for name in table["image_id"]]
     if not any(path.is_file() for path in paths):
@@ -140,6 +149,11 @@ def _from_table(section: Table, common: Path, source: Source) -> pd.DataFrame:
             "role": section.role,
         }
     ).join(table.drop(columns=["image_id", "label"]))
+
+
+def _as_here(name: str, folder: Path) -> str:
+    """The name of a file with the slashes of this system, where it was written on Windows."""
+    return name if "\\" not in name or (folder / name).exists() else name.replace("\\", "/")
 
 
 def read_table(csv: Path) -> pd.DataFrame:
@@ -159,8 +173,17 @@ def read_table(csv: Path) -> pd.DataFrame:
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise UserError(f"{csv}: not a CSV table in UTF-8 ({error})") from error
     if not isinstance(table.index, pd.RangeIndex):
-        raise UserError(f"{csv}: rows have more cells than the first line has names ({list(table.columns)})")
+        table = _without_commas_at_ends(table, csv)
     return table
+
+
+def _without_commas_at_ends(table: pd.DataFrame, csv: Path) -> pd.DataFrame:
+    """The table of a file whose rows have more cells than the first line has names; pandas moves the names."""
+    names = list(table.columns)
+    cells = table.set_axis(range(len(names)), axis=1).reset_index()
+    if (cells.iloc[:, len(names) :].fillna("") != "").any(axis=None):
+        raise UserError(f"{csv}: rows have more cells than the first line has names ({names})")
+    return cells.iloc[:, : len(names)].set_axis(names, axis=1)
 
 
 def _name_columns(table: pd.DataFrame, section: Table) -> pd.DataFrame:

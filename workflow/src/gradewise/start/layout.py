@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from gradewise.command import UserError
-from gradewise.images.listing import IMAGE_SUFFIXES, files_below, read_table
+from gradewise.images.listing import IMAGE_SUFFIXES, files_below, is_of_a_system, read_table
 
 LABEL_NAMES = ("label", "class", "grade", "category", "target", "quality", "diagnosis", "species", "kind", "type")
 """Names of columns that hold labels, the surest first."""
@@ -148,7 +148,7 @@ def _folders_with_images(folder: Path) -> list[Path]:
 
 def _entries(folder: Path) -> list[Path]:
     try:
-        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        return sorted(entry for entry in folder.iterdir() if not is_of_a_system(entry.name))
     except OSError as error:
         raise UserError(f"the folder {str(folder)!r} cannot be read ({error.strerror})") from None
 
