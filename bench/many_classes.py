@@ -40,8 +40,8 @@ def make(results: Path, classes: int, groups: int, images: int, repeats: int, mo
     manifest = pd.DataFrame({"image_id": ids, "path": str(photo), "label": np.take(names, label)})
     manifest = manifest.assign(group=[f"g{number}" for number in group], role=None, width=16, height=16, mode="RGB")
     manifest = manifest.assign(bits=8, pixel_hash=ids, mask=None, camera=rng.choice(["old", "new"], images))
-    # columns that the manifest has gained are left empty
-    manifest = manifest.assign(**{name: None for name in MANIFEST.names if name not in manifest})
+    missing = [field for field in MANIFEST if field.name not in manifest]
+    manifest = manifest.assign(**{field.name: None if field.nullable else 0 for field in missing})
     tables.write(manifest, results / "manifest.parquet", MANIFEST)
     tables.write(
         pd.DataFrame({"image_id": ids, "predicted": rng.choice(names, images)}),

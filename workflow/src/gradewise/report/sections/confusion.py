@@ -20,6 +20,9 @@ ORDER = 40
 SIDE_BY_SIDE = 8
 """With more classes than this the two matrices are drawn one below the other."""
 
+DRAWN = 30
+"""With more classes than this the figure shows those with the most mistakes, and the others as if they were one."""
+
 SHOWN = 100
 """Most cells of a matrix that the table on the page lists."""
 
@@ -47,24 +50,39 @@ def matrices(evidence: Evidence, model: str, name: str) -> tuple[Figure, Table]:
     """The confusion matrix of a model on test over all repeats, as figure and table of this name."""
     mine, classes = evidence.tested(model, evidence.deciding_level), evidence.classes
     counts = pd.crosstab(mine["label"], mine["predicted"]).reindex(index=classes, columns=classes, fill_value=0)
-    totals = counts.sum(axis=1)
-    shares = counts.div(totals.where(totals > 0), axis=0)
     once = evidence.test["repeat"].nunique() == 1
     counted = f"{evidence.deciding_level.capitalize()}s" if once else "Verdicts"
-    return _figure(name, model, counts, shares), _table(name, model, counts, shares, counted)
+    return _figure(name, model, counts), _table(name, model, counts, counted)
 
 
-def _table(name: str, model: str, counts: pd.DataFrame, shares: pd.DataFrame, counted: str) -> Table:
+def _shares(counts: pd.DataFrame) -> pd.DataFrame:
+    """Counts as shares of each true class."""
+    totals = counts.sum(axis=1)
+    return counts.div(totals.where(totals > 0), axis=0)
+
+
+def _pool(counts: pd.DataFrame) -> pd.DataFrame:
+    """The matrix of the classes with the most mistakes, and of all others as if they were one class."""
+    mistakes = counts.sum(axis=0) + counts.sum(axis=1) - 2 * np.diag(counts)
+    drawn = mistakes.sort_values(ascending=False, kind="stable").index[: DRAWN - 1]
+    others = f"{len(counts) - len(drawn)} others"
+    names = [name if name in drawn else others for name in counts.index]
+    order = [*(name for name in counts.index if name in drawn), others]
+    return counts.groupby(names).sum().T.groupby(names).sum().T.reindex(index=order, columns=order)
+
+
+def _table(name: str, model: str, counts: pd.DataFrame, counted: str) -> Table:
     data = pd.DataFrame(
         {
             "true": np.repeat(counts.index, len(counts)),
             "predicted": np.tile(counts.columns, len(counts)),
             "verdicts": counts.to_numpy().ravel(),
-            "share_of_true": shares.to_numpy().ravel(),
+            "share_of_true": _shares(counts).to_numpy().ravel(),
         }
     )
     large = len(data) > SHOWN
     if large:
+        data = data.loc[data["verdicts"] > 0]
         data = data.sort_values("verdicts", ascending=False, kind="stable", ignore_index=True)
     return Table(
         name,
@@ -81,8 +99,15 @@ def _table(name: str, model: str, counts: pd.DataFrame, shares: pd.DataFrame, co
     )
 
 
-def _figure(name: str, model: str, counts: pd.DataFrame, shares: pd.DataFrame) -> Figure:
-    classes = list(counts.index)
+def _figure(name: str, model: str, counts: pd.DataFrame) -> Figure:
+    pooled = ""
+    if len(counts) > DRAWN:
+        pooled = (
+            f" Shown are the {DRAWN - 1} classes with the most mistakes. The {len(counts) - DRAWN + 1} others are "
+            "taken together, so the last cell also counts mistakes between them; the table lists all classes."
+        )
+        counts = _pool(counts)
+    shares, classes = _shares(counts), list(counts.index)
     beside = len(classes) <= SIDE_BY_SIDE
     side = min(3.4, 1.1 + 0.55 * len(classes)) if beside else 1.0 + 0.3 * len(classes)
     cells = {
@@ -113,7 +138,7 @@ def _figure(name: str, model: str, counts: pd.DataFrame, shares: pd.DataFrame) -
     diagonal = ", ".join(f"{label} {numbers.percent(shares.loc[label, label])}" for label in classes)
     return Figure(
         name,
-        f"{model}: counts, and the same in per cent of each true class (every row adds up to 100).",
+        f"{model}: counts, and the same in per cent of each true class (every row adds up to 100).{pooled}",
         f"Two confusion matrices of {model}. Share of each class that was recognised: {diagonal}.",
         svg,
     )
