@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from gradewise.config.config import mentions_scales
 from gradewise.config.deployment import RECOMMENDED
@@ -31,6 +32,12 @@ try:
     SCALE = config.get("scale", "small") if mentions_scales(config) else None
     CONFIG = load(config)
     PLAN = StudiesPlan(CONFIG, SCALE)
+    # not again by the process of each job, which on a cluster may not reach the images
+    if workflow.is_main_process:
+        from gradewise.start.examine import require_usable
+
+        for warning in require_usable(CONFIG):
+            logger.warning(warning)
 except (ConfigError, registry.FamilyError) as error:
     raise WorkflowError(str(error))
 

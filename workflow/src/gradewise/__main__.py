@@ -26,6 +26,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "init": Command("gradewise.start.init", "write a configuration for a folder of images or a label table"),
+    "check": Command("gradewise.start.check", "tell what a configuration would do, and what is wrong with it"),
     "run": Command("gradewise.start.run", "run the workflow on a configuration"),
     "predict": Command("gradewise.predict.predict", "classify new images"),
     "verify": Command("gradewise.deployment.verify_references", "check a model that was handed over"),
@@ -35,7 +36,7 @@ COMMANDS = {
 EXAMPLES = """\
 examples:
   gradewise init photos --output mine.yaml            photos/good/*.jpg, photos/bad/*.jpg
-  gradewise run mine.yaml -n                          which jobs there would be
+  gradewise check mine.yaml                           is all well, and how long will it take?
   gradewise run mine.yaml                             results in this folder, reports/index.html first
   gradewise predict results/photos/deployed new-photos --output classes.csv
   gradewise verify results/photos/deployed            does it predict here what it must?

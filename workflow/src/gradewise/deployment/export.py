@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Hand over a tested model of a finished run as a folder: weights, ONNX, model card, reference images. The "
         "workflow hands over the recommended model by itself, in results/<dataset>/deployed."
     )
+    parser.epilog = "example: gradewise export results/fibres/models/cnn/0 --output handed-over --zip handed-over.zip"
     parser.add_argument("run", type=Path, help="the run: results/<dataset>/models/<model>/<repeat>")
     parser.add_argument("--output", type=Path, required=True, help="the folder to write")
     parser.add_argument("--zip", type=Path, help="also write this zip file of it")

@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Check a model that was handed over: the hashes of its files, and the probabilities that it gives to the "
         "reference images in its folder."
     )
+    parser.epilog = "example: gradewise verify results/fibres/deployed"
     parser.add_argument("folder", type=Path, help="the model: results/<dataset>/deployed, or a copy of it")
     parser.set_defaults(call=lambda arguments: verify_references(arguments.folder))
 

@@ -13,6 +13,8 @@ import pandas as pd
 from gradewise.command import UserError
 from gradewise.config.config import Config
 from gradewise.config.datasets import Dataset
+from gradewise.config.faults import ConfigError
+from gradewise.config.sources import Source
 from gradewise.families import registry
 from gradewise.images.counts import check_counts, expect_tested
 from gradewise.images.foresight import FOUND, LEAST_GROUPS, groups_needed, power
@@ -56,17 +58,11 @@ def examine(config: Config, folder: Path = Path()) -> Examined:
         if dataset.simulate is not None:
             continue
         source = dataset.source("")
-        was_read = (folder / "results" / name / "read/images.parquet").exists()
-        paths = [
-            source.images,
-            source.masks,
-            *(part for table in source.tables or () for part in (table.csv, table.images)),
-        ]
-        if was_read and not all(Path(path).exists() for path in paths if path is not None):
+        if _is_gone(source) and (folder / "results" / name / "read/images.parquet").exists():
             continue
         try:
             images = list_images(source)
-            check_counts(images, dataset.evaluation, _classes(dataset), _training_groups(config, name))
+            check_counts(images, dataset.evaluation, label_classes(dataset), training_groups(config, name))
         except UserError as error:
             examined.faults.append(f"datasets.{name}: {error}")
             continue
@@ -77,12 +73,32 @@ def examine(config: Config, folder: Path = Path()) -> Examined:
     return examined
 
 
-def _classes(dataset: Dataset) -> list[str]:
+def require_usable(config: Config) -> list[str]:
+    """What `examine` warns of.
+
+    Raises
+    ------
+    ConfigError
+        With a line for each fault, if there is any.
+    """
+    examined = examine(config)
+    if examined.faults:
+        raise ConfigError("\n  ".join(["the images cannot be used as the configuration says:", *examined.faults]))
+    return examined.warnings
+
+
+def _is_gone(source: Source) -> bool:
+    """Whether any of the paths is missing."""
+    tables = [path for table in source.tables or () for path in (table.csv, table.images)]
+    return not all(Path(path).exists() for path in [source.images, source.masks, *tables] if path is not None)
+
+
+def label_classes(dataset: Dataset) -> list[str]:
     """Classes that need groups of their own in each role; none where tiles have their own labels."""
     return list(dataset.classes) if dataset.labels_from == "images" else []
 
 
-def _training_groups(config: Config, dataset: str) -> int:
+def training_groups(config: Config, dataset: str) -> int:
     """Groups of each class that the models of a dataset need for training."""
     families = {model.family for model in config.trained(dataset).values()}
     return max(registry.family(family).training_groups for family in families)

@@ -68,7 +68,7 @@ class Survey:
         return np.asarray(self.sizes[:, 1] / self.sizes[:, 0])
 
 
-def survey(files: pd.DataFrame, threads: int) -> Survey:
+def survey(files: pd.DataFrame, threads: int, search_copies: bool = True) -> Survey:
     """Read a sample of the images, and compare the sizes of all files.
 
     Parameters
@@ -76,6 +76,8 @@ def survey(files: pd.DataFrame, threads: int) -> Survey:
     files : DataFrame
         path and label.
     threads : int
+    search_copies : bool
+        Whether to compare the images read with each other, which takes seconds.
     """
     chosen = _sample(files.sort_values(["label", "path"])["path"].tolist())
     with ThreadPoolExecutor(threads) as pool:
@@ -92,7 +94,7 @@ def survey(files: pd.DataFrame, threads: int) -> Survey:
         is_grey=bool(usable["is_grey"].all()),
         unreadable=unreadable,
         equal_files=equal,
-        copies=_count_copies(usable, threads),
+        copies=_count_copies(usable, threads) if search_copies else 0,
     )
 
 

@@ -1,0 +1,61 @@
+"""Estimates of time, memory and disk grow with what there is to do."""
+
+from dataclasses import replace
+
+import pytest
+
+from gradewise.config.views import View
+from gradewise.start.estimate import Workload, estimate, samples_per_image
+from gradewise.start.machine import Machine
+from gradewise.studies.config import load
+
+MODELS = {
+    "cnn": {"family": "cnn", "view": "v", "epochs": 20},
+    "svm": {"family": "pca_svm", "view": "v"},
+    "forest": {"family": "forest", "view": "v"},
+}
+SLOW = Machine(2, 1e11, False, 8000, False)
+WORK = Workload(images=2000, megapixels=1, samples={"v": 1}, share=0.7)
+
+
+def needs(models=tuple(MODELS), view=64, work=WORK, machine=SLOW, **section):
+    dataset = {"images": "photos", "classes": ["a", "b"], "models": list(models), **section}
+    raw = {"datasets": {"d": dataset}, "views": {"v": ["grey", {"resize": view}]}, "models": MODELS}
+    return estimate(load(raw), "d", work, machine)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_more_images_take_longer(model):
+    more = replace(WORK, images=8000)
+    assert needs([model], work=more).seconds > 1.5 * needs([model]).seconds
+    assert needs([model], work=more).memory_mb > needs([model]).memory_mb
+
+
+def test_a_gpu_or_bf16_trains_networks_faster():
+    plain = needs(["cnn"], view=128).seconds
+    assert needs(["cnn"], view=128, machine=SLOW._replace(has_bf16=True)).seconds < plain
+    assert needs(["cnn"], view=128, machine=SLOW._replace(has_gpu=True)).seconds < plain
+
+
+def test_repeats_curves_and_leak_tests_take_their_time():
+    once = needs(["forest"]).seconds
+    assert needs(["forest"], leak_test=True).seconds > once
+    assert needs(["forest"], learning_curve=True).seconds > once
+    assert needs(["forest"], evaluation={"folds": 5, "repeats": 3}).seconds > 1.5 * once
+
+
+def test_a_view_takes_its_pixels_twice_on_the_disk():
+    assert needs().disk_mb == pytest.approx(2 * 2000 * 64 * 64 / 1e6)
+
+
+@pytest.mark.parametrize(
+    ("operations", "count"),
+    [
+        (["grey", {"resize": 64}], 1),
+        (["grey", {"tile": 100}], 6),
+        (["grey", {"resize": [200, 400]}, {"tile": 100}], 8),
+        (["grey", {"tile": 100, "keep": "random", "count": 4}], 4),
+    ],
+)
+def test_tiles_are_counted(operations, count):
+    assert samples_per_image(View.model_validate(operations), (250, 380)) == count

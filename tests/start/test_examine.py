@@ -1,0 +1,105 @@
+"""What a configuration's images tell before anything runs."""
+
+import os
+import time
+
+import pytest
+
+from gradewise.config.faults import ConfigError
+from gradewise.start.examine import examine, require_usable
+from gradewise.studies.config import load
+
+FOREST = {"family": "forest", "view": "small"}
+SVM = {"family": "pca_svm", "view": "small"}
+
+
+def config(model=FOREST, **section):
+    dataset = {"images": "photos", "classes": ["a", "b"], "models": ["model"], **section}
+    return load({"datasets": {"d": dataset}, "views": {"small": ["grey", {"resize": 16}]}, "models": {"model": model}})
+
+
+def files(folder, count):
+    """Files that bear names of images; none of these checks opens one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        (folder / f"s{number // 2}_{number}.png").touch()
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for label in "ab":
+        files(tmp_path / "photos" / label, 200)
+    return tmp_path / "photos"
+
+
+def test_images_that_suffice_have_neither_faults_nor_warnings(photos):
+    examined = examine(config())
+    assert (examined.faults, examined.warnings) == ([], [])
+    assert len(examined.images["d"]) == 400
+
+
+FAULTS = [
+    ({"images": "photo"}, "the folder 'photo' does not exist (looked from"),
+    ({"images": "photo"}, "Did you mean 'photos'?"),
+    ({"classes": ["a", "B"]}, "has no folder for ['B'].  Its folders"),
+    ({"classes": ["a", "bb"]}, "has no folder for ['bb']. Did you mean 'b'? Its folders: ['a', 'b']"),
+    ({"group": {"regex": "^(x)"}}, "400 file names do not match '^(x)'"),
+    ({"masks": "mask"}, "masks: the folder 'mask' does not exist"),
+]
+
+
+@pytest.mark.parametrize(("section", "message"), FAULTS)
+def test_a_fault_is_told_with_its_dataset(photos, section, message):
+    with pytest.raises(ConfigError) as told:
+        require_usable(config(**section))
+    assert "datasets.d: " in str(told.value)
+    assert message.replace("  ", " ") in str(told.value)
+
+
+@pytest.mark.parametrize(("model", "needed"), [(FOREST, 3), (SVM, 4)])
+def test_a_class_needs_as_many_images_as_its_models_need_for_training(photos, model, needed):
+    for path in sorted((photos / "b").iterdir())[needed:]:
+        path.unlink()
+    section = {"evaluation": {"folds": 3, "repeats": 1}}
+    assert examine(config(model, **section)).faults == []
+    next((photos / "b").iterdir()).unlink()
+    (fault,) = examine(config(model, **section)).faults
+    assert fault.startswith(f"datasets.d: class b has {needed - 1} usable images in {needed - 1} groups")
+
+
+def test_a_design_that_can_show_little_is_told_with_one_that_shows_more(photos):
+    (warning,) = examine(config(evaluation={"holdout": 0.1, "repeats": 1})).warnings
+    assert warning.startswith("datasets.d.evaluation: 40 tested groups show a difference of 10 points in")
+    assert "{folds: 5, repeats: 1} would test all 400" in warning
+    assert examine(config(evaluation={"holdout": 0.1, "repeats": 20})).warnings == []
+
+
+def test_fewer_than_five_tested_groups_are_told(photos):
+    (warning,) = examine(config(evaluation={"holdout": 0.01, "repeats": 1})).warnings
+    assert "4 groups are tested, and fewer than 5 are not compared" in warning
+
+
+def test_where_all_groups_are_tested_their_number_is_what_would_do(photos):
+    for label in "ab":
+        for path in sorted((photos / label).iterdir())[20:]:
+            path.unlink()
+    (warning,) = examine(config()).warnings
+    assert "40 tested groups" in warning
+    assert "about 191 would show it in four of five" in warning
+
+
+def test_results_can_be_reported_after_their_images_are_gone(photos):
+    (photos.parent / "results/d/read").mkdir(parents=True)
+    (photos.parent / "results/d/read/images.parquet").touch()
+    os.rename(photos, photos.parent / "elsewhere")
+    assert examine(config()).faults == []
+    assert examine(config(images="elsewhere", classes=["a", "c"])).faults != []
+
+
+def test_thousands_of_images_take_less_than_a_second(photos):
+    for label in "ab":
+        files(photos / label, 2500)
+    start = time.process_time()
+    examine(config())
+    assert time.process_time() - start < 1

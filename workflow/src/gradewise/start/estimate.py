@@ -1,0 +1,147 @@
+"""Estimates how long a comparison takes and what it needs, from counts of operations and what processors do of them.
+
+Right to a factor of two or three: whether it takes minutes or a night.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from gradewise.config.config import Config
+from gradewise.config.models import FittedModel
+from gradewise.config.views import View
+from gradewise.families import registry
+from gradewise.start.machine import Machine
+
+START = 6.0
+"""Time in which a job starts and ends [s]."""
+
+OTHER_JOBS = 16
+"""Jobs of a dataset that do not train."""
+
+READING, VIEWING = 0.012, 0.006
+"""Time per million pixels to read an image, and to make its samples for a view [s]."""
+
+OF_PEAK, BF16_GAIN, ON_GPU = 0.25, 2.5, 5e12
+"""Share of the rate of a matrix product that convolutions reach, their gain from 16 bits where the processor has them,
+and their rate on a GPU [operations/s]."""
+
+SPLITS = 1.2e-8
+"""Time of a forest per row, level of a tree and feature tried [s]."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What there is to do on a dataset.
+
+    Attributes
+    ----------
+    images : int
+    megapixels : float
+        Of an image, the median.
+    samples : dict
+        Samples per image of each view.
+    share : float
+        Share of the images that a model is trained on.
+    """
+
+    images: int
+    megapixels: float
+    samples: dict[str, int]
+    share: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a dataset takes: time [s], memory of the largest job [MB], and disk space of the views [MB]."""
+
+    seconds: float
+    memory_mb: float
+    disk_mb: float
+
+
+def samples_per_image(view: View, size: tuple[int, int]) -> int:
+    """Number of samples that a view makes of an image of a height and width [px]."""
+    if view.tiling is None:
+        return 1
+    before: tuple[int, int] | None = size
+    for operation in view.operations:
+        if operation is view.tiling:
+            break
+        before = operation.size_after(before)
+    assert before is not None, "sizes are known where that of the image is"
+    return len(view.tiling.choose(np.zeros((*before, 1), np.uint8), np.random.default_rng(0)))
+
+
+def estimate(config: Config, dataset: str, work: Workload, machine: Machine) -> Estimate:
+    """What the runs of a dataset take on a machine."""
+    section, models = config.datasets[dataset], config.trained(dataset)
+    views = {model.view for model in models.values()}
+    reading = work.images * work.megapixels * (READING + VIEWING * len(views)) / machine.cores
+    # the leak test fits models once more, the learning curve on shares
+    runs = section.evaluation.runs
+    training = {name: _fit_seconds(config, model, work, machine) for name, model in models.items()}
+    fits = {name: float(runs) for name in models}
+    for name in (*section.leak_models, *section.curve_models):
+        if name in fits:
+            fits[name] += runs * (1 if name in section.leak_models else sum(section.shares))
+    jobs = OTHER_JOBS + sum(fits.values())
+    waiting = START * jobs / min(machine.cores, 4)
+    seconds = reading + waiting + sum(fits[name] * training[name] for name in models)
+    sizes = {view: work.images * work.samples[view] * math.prod(config.views[view].shape) / 1e6 for view in views}
+    memory = [
+        needs.memory_mb + needs.memory_per_mb * sizes[model.view]
+        for model in models.values()
+        for needs in [registry.family(model.family).resources(model.candidates)]
+    ]
+    return Estimate(seconds, max(memory), 2 * sum(sizes.values()))
+
+
+def _fit_seconds(config: Config, model: FittedModel, work: Workload, machine: Machine) -> float:
+    """Time to fit a model once; that of a family of another package counts as none."""
+    cost = COSTS.get(model.family)
+    if cost is None:
+        return 0.0
+    samples = max(1, round(work.share * work.images * work.samples[model.view]))
+    return sum(cost(settings, config.views[model.view].shape, samples, machine) for settings in model.candidates)
+
+
+def _network_seconds(settings: Any, shape: tuple[int, int, int], samples: int, machine: Machine) -> float:
+    products, (height, width, channels) = 0, shape
+    for filters in settings.channels:
+        for _ in range(settings.convolutions):
+            products += height * width * settings.kernel**2 * channels * filters
+            channels = filters
+        height, width = max(1, height // 2), max(1, width // 2)
+    products += sum(a * b for a, b in pairwise((height * width * channels, *settings.dense)))
+    passes = samples * settings.epochs if settings.epochs else settings.iterations * settings.batch_size
+    # one pass forward and two backward, two operations per product
+    speed = ON_GPU if machine.has_gpu else machine.rate * OF_PEAK * (BF16_GAIN if machine.has_bf16 else 1)
+    return float(6 * products * passes / speed)
+
+
+def _svm_seconds(settings: Any, shape: tuple[int, int, int], samples: int, machine: Machine) -> float:
+    features = math.prod(shape)
+    components = 2 * min(samples, features) * samples * features / machine.rate + min(samples, features) ** 3 * 2e-10
+    # five fits that calibrate and one of all, each about quadratic
+    return float(components + 6 * samples**2 * settings.components * 4e-10)
+
+
+def _forest_seconds(settings: Any, shape: tuple[int, int, int], samples: int, machine: Machine) -> float:
+    rows = samples * settings.siblings
+    tried = math.prod(shape) ** 0.5
+    return float(settings.trees * rows * math.log2(max(rows, 2)) * tried * SPLITS / machine.cores)
+
+
+COSTS: dict[str, Callable[[Any, tuple[int, int, int], int, Machine], float]] = {
+    "cnn": _network_seconds,
+    "pca_svm": _svm_seconds,
+    "forest": _forest_seconds,
+}
+"""Time of a fit for the families of this package."""
