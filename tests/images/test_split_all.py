@@ -12,8 +12,9 @@ def write_manifest(folder, of_a, groups_of_b):
     for number in range(of_a + groups_of_b):
         label, group = ("A", f"a{number // 2}") if number < of_a else ("B", f"b{number}")
         rows.append({"image_id": f"{number}.png", "path": f"{number}.png", "label": label, "group": group})
-    frame = pd.DataFrame(rows).assign(role=None, width=8, height=8, mode="L", bits=8, pixel_hash="x", mask=None)
-    tables.write(frame.astype({"width": "int32", "height": "int32", "bits": "int8"}), folder / "m.parquet", MANIFEST)
+    frame = pd.DataFrame(rows).assign(role=None, width=8, height=8, mode="L", bits=8, pixel_hash="x", bar_rows=0)
+    frame = frame.assign(pixel_size_nm=None, mask=None, mask_hash=None)
+    tables.write(frame, folder / "m.parquet", MANIFEST)
     return frame.set_index("image_id")
 
 

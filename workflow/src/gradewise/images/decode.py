@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -53,7 +54,7 @@ class Decoded:
     mode: str
     pages: int = 1
 
-    @property
+    @cached_property
     def bits(self) -> int:
         """Bits that the grey levels use: 8, or for 16-bit files the smallest sufficient of 8, 10, 12, 14 and 16.
 

@@ -14,18 +14,16 @@ from configparser import ConfigParser
 from dataclasses import dataclass
 from pathlib import Path
 
-import tifffile
+from tifffile import TiffFile, TiffTag
 
 from gradewise.images.data_bar import MOST_SHARE, find_bar
 from gradewise.images.decode import Decoded, to_uint8
+from gradewise.images.tiff import is_tiff, open_tiff
 
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 2**20
 """Of a longer text only this much is read."""
-
-SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-"""The first bytes of TIFF files."""
 
 FEI, ZEISS, DESCRIPTION, RESOLUTION = (34680, 34682), 34118, 270, 282
 """Codes of TIFF tags."""
@@ -106,12 +104,12 @@ def _records(path: Path) -> list[_Record]:
 
 def _from_tags(path: Path) -> list[_Record]:
     with path.open("rb") as stream:
-        if stream.read(4) not in SIGNATURES:
+        if not is_tiff(stream):
             return []
-    with tifffile.TiffFile(path) as file:
-        tags = file.pages.first.tags
-        texts = {code: _text(file, tags[code]) for code in (*FEI, ZEISS, DESCRIPTION) if code in tags}
-        resolution = tags[RESOLUTION].value if RESOLUTION in tags else (0, 1)
+        with open_tiff(stream) as file:
+            tags = file.pages.first.tags
+            texts = {code: _text(file, tags[code]) for code in (*FEI, ZEISS, DESCRIPTION) if code in tags}
+            resolution = tags[RESOLUTION].value if RESOLUTION in tags else (0, 1)
     records = [_fei(texts[code]) for code in FEI if code in texts]
     if ZEISS in texts:
         records.append(_zeiss(texts[ZEISS]))
@@ -120,7 +118,7 @@ def _from_tags(path: Path) -> list[_Record]:
     return records
 
 
-def _text(file: tifffile.TiffFile, tag: tifffile.TiffTag) -> str:
+def _text(file: TiffFile, tag: TiffTag) -> str:
     # the library's own readers of these tags take time that grows with the square of their length
     file.filehandle.seek(tag.valueoffset)
     return _decoded(file.filehandle.read(min(tag.valuebytecount, MOST_BYTES)))

@@ -188,7 +188,7 @@ def _masked(image: Image, operations: View, positions: Positions) -> np.ndarray 
 def _changed(path: str) -> command.UserError:
     return command.UserError(
         f"{path}: shows something else than when the manifest was made; put the former file back, or run the workflow "
-        "again, which reads changed images anew"
+        "again with --forcerun read_images"
     )
 
 
