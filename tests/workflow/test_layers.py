@@ -75,15 +75,15 @@ def test_no_circle_exists():
         ),
         (
             "families.train families.cnn",
-            ("images", "views.apply", "config.views", "families.pca_svm", "families.forest"),
+            ("images", "views.apply", "config.views", "families.graph", "families.pca_svm", "families.forest"),
         ),
         (
             "families.train families.pca_svm",
-            ("images", "views.apply", "config.views", "families.cnn", "families.forest"),
+            ("images", "views.apply", "config.views", "families.graph", "families.cnn", "families.forest"),
         ),
         (
             "families.train families.forest",
-            ("images", "views.apply", "config.views", "families.cnn", "families.pca_svm"),
+            ("images", "views.apply", "config.views", "families.graph", "families.cnn", "families.pca_svm"),
         ),
     ],
 )

@@ -38,7 +38,9 @@ rule deploy:
         model=lambda wildcards: handed_over(wildcards),
         fit_on=lambda wildcards: dataset_of(wildcards).deploy.fit_on,
         seed=CONFIG.seed,
-        code=code_version("gradewise.deployment.deploy"),
+        code=code_version(
+            "gradewise.deployment.deploy", *registry.onnx_modules(PLAN.families())
+        ),
     shell:
         "python -m gradewise.deployment.deploy"
         " --dataset {wildcards.dataset}"

@@ -62,7 +62,9 @@ rule verify:
         results=PLAN.results_of,
         model=lambda wildcards, input: Path(input.record).parts[-3],
         seed=CONFIG.seed,
-        code=code_version("gradewise.predict.verify"),
+        code=code_version(
+            "gradewise.predict.verify", *registry.onnx_modules(PLAN.families())
+        ),
     shell:
         "python -m gradewise.predict.verify"
         " --dataset {wildcards.dataset}"

@@ -13,6 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -71,6 +72,9 @@ class Family(ABC, Generic[Settings]):
         Colour of its models in figures, as "#rrggbb"; None: the next free one.
     training_groups : int
         Groups of each class that it needs for training; 2 where it makes folds of the training groups.
+    onnx_module : str or None
+        Dotted name of a module whose function `to_onnx` turns a classifier into an ONNX model, with `graph.Graph`; None
+        if there is no such form. It is named, not imported, so that an edit of it trains nothing again.
     """
 
     name: ClassVar[str]
@@ -79,6 +83,7 @@ class Family(ABC, Generic[Settings]):
     files: ClassVar[tuple[str, ...]]
     colour: ClassVar[str | None] = None
     training_groups: ClassVar[int] = 1
+    onnx_module: ClassVar[str | None] = None
 
     def resources(self, candidates: Sequence[Settings]) -> Resources:
         """Resources for one fit, whichever of the settings it has.
@@ -119,10 +124,13 @@ class Family(ABC, Generic[Settings]):
     def to_onnx(self, classifier: Classifier) -> ModelProto | None:
         """A classifier of this family as an ONNX model, which predicts without this package; None: not available.
 
-        `graph.Graph` builds one. Its input `pixels` takes uint8 samples (n, height, width, channels), its output
-        `probabilities` is float32 (n, classes) and within 1e-5 of `predict_proba`.
+        Its input `pixels` takes uint8 samples (n, height, width, channels), its output `probabilities` is float32
+        (n, classes) and within 1e-5 of `predict_proba`.
         """
-        return None
+        if self.onnx_module is None:
+            return None
+        model: ModelProto = import_module(self.onnx_module).to_onnx(classifier)
+        return model
 
     def fit_best(self, training: TrainingSet, candidates: Sequence[Settings]) -> tuple[Settings, Fitted]:
         """Fit each candidate and keep the one with the best score on validation samples; the first of several equals.

@@ -11,6 +11,7 @@ where `Discriminant` is a subclass of `Family`. A family is imported when it is 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -74,6 +75,12 @@ def family(name: str) -> Family[Any]:
 def module_of(name: str) -> str:
     """Dotted name of the module that defines a family."""
     return type(family(name)).__module__
+
+
+def onnx_modules(names: Iterable[str]) -> list[str]:
+    """Modules that write the ONNX forms of given families, for the code version of steps that call them."""
+    modules = (family(name).onnx_module for name in names)
+    return [module for module in modules if module is not None]
 
 
 @cache

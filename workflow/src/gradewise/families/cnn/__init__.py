@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,6 @@ from gradewise.families.family import Family, Fitted
 from gradewise.resources import Resources
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
-
-    from gradewise.families.classifier import Classifier
     from gradewise.families.cnn.classifier import CnnClassifier
     from gradewise.families.training_set import TrainingSet
 
@@ -27,6 +23,7 @@ class Cnn(Family[CnnSettings]):
     colour = "#0072b2"
     settings = CnnSettings
     files = ("model.safetensors", "model.json")
+    onnx_module = "gradewise.families.cnn.onnx"
 
     def resources(self, candidates: Sequence[CnnSettings]) -> Resources:
         """One GPU; profiles name the GPU resource or set it to 0."""
@@ -43,9 +40,3 @@ class Cnn(Family[CnnSettings]):
         from gradewise.families.cnn.classifier import load_cnn
 
         return load_cnn(folder)
-
-    def to_onnx(self, classifier: Classifier) -> ModelProto:
-        """The graph of a network, see `onnx.to_onnx`."""
-        # imported by its name, so that an edit of it trains nothing again
-        model: ModelProto = import_module("gradewise.families.cnn.onnx").to_onnx(classifier)
-        return model

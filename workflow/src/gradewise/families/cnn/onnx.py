@@ -1,7 +1,4 @@
-"""A convolutional network as an ONNX graph, layer by layer.
-
-It is imported by its name, so that an edit trains no network again.
-"""
+"""A convolutional network as an ONNX graph, layer by layer."""
 
 from __future__ import annotations
 

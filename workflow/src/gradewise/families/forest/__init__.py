@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,6 @@ from gradewise.families.forest.settings import ForestSettings
 from gradewise.resources import Resources
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
-
-    from gradewise.families.classifier import Classifier
     from gradewise.families.forest.classifier import ForestClassifier
     from gradewise.families.training_set import TrainingSet
 
@@ -27,6 +23,7 @@ class Forest(Family[ForestSettings]):
     colour = "#009e73"
     settings = ForestSettings
     files = ("forest.skops", "model.json")
+    onnx_module = "gradewise.families.forest.onnx"
 
     def resources(self, candidates: Sequence[ForestSettings]) -> Resources:
         """Memory for training rows as 32-bit numbers, several rows per sample with rotations and flips."""
@@ -48,9 +45,3 @@ class Forest(Family[ForestSettings]):
         from gradewise.families.forest.classifier import read_forest
 
         return read_forest(folder)
-
-    def to_onnx(self, classifier: Classifier) -> ModelProto:
-        """The graph of a forest, see `onnx.to_onnx`."""
-        # imported by its name, so that an edit of it trains nothing again
-        model: ModelProto = import_module("gradewise.families.forest.onnx").to_onnx(classifier)
-        return model

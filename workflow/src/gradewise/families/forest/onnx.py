@@ -1,7 +1,4 @@
-"""A random forest as an ONNX graph.
-
-It is imported by its name, so that an edit grows no forest again.
-"""
+"""A random forest as an ONNX graph."""
 
 from __future__ import annotations
 

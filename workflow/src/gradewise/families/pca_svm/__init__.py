@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +10,6 @@ from gradewise.families.family import Family, Fitted
 from gradewise.families.pca_svm.settings import SvmSettings
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
-
-    from gradewise.families.classifier import Classifier
     from gradewise.families.pca_svm.classifier import PcaSvmClassifier
     from gradewise.families.training_set import TrainingSet
 
@@ -26,6 +22,7 @@ class PcaSvm(Family[SvmSettings]):
     colour = "#d55e00"
     settings = SvmSettings
     files = ("svm.skops", "pca.safetensors", "model.json")
+    onnx_module = "gradewise.families.pca_svm.onnx"
     training_groups = 2
 
     def components(self, settings: SvmSettings) -> int:
@@ -49,9 +46,3 @@ class PcaSvm(Family[SvmSettings]):
         from gradewise.families.pca_svm.classifier import read_pca_svm
 
         return read_pca_svm(folder)
-
-    def to_onnx(self, classifier: Classifier) -> ModelProto:
-        """The graph of a classifier, see `onnx.to_onnx`."""
-        # imported by its name, so that an edit of it trains nothing again
-        model: ModelProto = import_module("gradewise.families.pca_svm.onnx").to_onnx(classifier)
-        return model

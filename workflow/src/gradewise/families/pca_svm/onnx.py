@@ -1,7 +1,4 @@
-"""A calibrated support vector classifier on principal components as an ONNX graph.
-
-It is imported by its name, so that an edit fits no classifier again.
-"""
+"""A calibrated support vector classifier on principal components as an ONNX graph."""
 
 from __future__ import annotations
 
