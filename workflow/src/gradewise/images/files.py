@@ -13,7 +13,9 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF")
+from gradewise.images import heif
+
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", *(["HEIF"] if heif.INSTALLED else []))
 
 # The limit is the caller's, checked against the header before anything is decoded; Pillow's own would warn or
 # raise at another size.
@@ -40,11 +42,12 @@ def explained(path: Path) -> Iterator[BinaryIO]:
         if path.stat().st_size == 0:
             raise UnreadableError("the file is empty")
         with path.open("rb") as stream:
-            yield stream
+            try:
+                yield stream
+            except UnidentifiedImageError:
+                raise UnreadableError(_unidentified(stream)) from None
     except UnreadableError:
         raise
-    except UnidentifiedImageError:
-        raise UnreadableError(f"not an image of a kind that is read ({', '.join(FORMATS)})") from None
     except MemoryError:
         raise UnreadableError("too large for the memory") from None
     except PermissionError:
@@ -54,6 +57,12 @@ def explained(path: Path) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.errno is not None:
             raise UnreadableError(f"cannot be read ({error.strerror})") from error
         raise UnreadableError(f"truncated or damaged ({str(error) or type(error).__name__})") from error
+
+
+def _unidentified(stream: BinaryIO) -> str:
+    if heif.is_heif(stream) and not heif.INSTALLED:
+        return heif.ADVICE
+    return f"not an image of a kind that is read ({', '.join(FORMATS)})"
 
 
 def escaped(path: Path) -> str:
@@ -74,12 +83,13 @@ def check_size(width: int, height: int, max_megapixels: float, pages: int = 1) -
 
 
 def check_frames(image: Image.Image) -> None:
-    """Refuse animations. Further pictures of an MPO, as written by phones, are previews or depth maps of the first.
+    """Refuse animations. Of what phones write (MPO, HEIF), the main picture is used; others are previews, depth maps or
+    the rest of a burst.
 
     Raises
     ------
     UnreadableError
     """
     frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format != "MPO":
+    if frames > 1 and image.format not in ("MPO", "HEIF"):
         raise UnreadableError(f"holds {frames} frames; save the one to use as a file of its own")

@@ -19,7 +19,7 @@ from gradewise.images.files import escaped
 from gradewise.images.schemas import IMAGES
 from gradewise.images.state import walk
 
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".heif"}
 
 SYSTEM_NAMES = {"__macosx", "thumbs.db", "desktop.ini"}
 
