@@ -1,12 +1,10 @@
-"""A run that nothing disturbs, and whether a disturbed one has its results."""
+"""Runs that nothing disturbs, and whether a disturbed one has their results."""
 
 import json
 import re
 import shutil
 import subprocess
 import sys
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -18,43 +16,6 @@ ROOT = Path(__file__).parents[2]
 TINY = Path(__file__).with_name("tiny.yaml")
 MEASURED = re.compile("seconds|memory|model_bytes|^facts$")
 """Keys of JSON with times, memory and sizes of files, or sentences about them; all else is reproducible."""
-
-
-@dataclass(frozen=True)
-class Undisturbed:
-    """A run that nothing disturbed.
-
-    Attributes
-    ----------
-    prepared : Path
-        The run before training; tests go on from copies of it.
-    evaluated : Path
-        The run with all models trained and evaluated.
-    finished : Path
-        The run to its end.
-    seconds : float
-        How long all of it took.
-    """
-
-    prepared: Path
-    evaluated: Path
-    finished: Path
-    seconds: float
-
-    def copy(self, folder):
-        """A copy of the run before training."""
-        return shutil.copytree(self.prepared, folder / "run")
-
-    @staticmethod
-    def check_equal(folder, run):
-        """Assert that a run left the same files with the same contents as this one, measured times and sizes apart."""
-        expected, actual = results(run), results(folder)
-        assert actual.keys() == expected.keys()
-        for name, contents in expected.items():
-            if isinstance(contents, pd.DataFrame):
-                pd.testing.assert_frame_equal(actual[name], contents, check_exact=True, obj=name)
-            else:
-                assert actual[name] == contents, name
 
 
 @pytest.fixture(scope="session")
@@ -91,16 +52,35 @@ def finish():
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory, start, finish):
-    """The tiny configuration, run on this machine."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    begin = time.monotonic()
+def prepared(tmp_path_factory, start, finish):
+    """The folder of a run before training; tests go on from copies of it."""
+    folder = tmp_path_factory.mktemp("prepared")
     finish(start(folder, "--cores", 2, "--until", "fit_pca"), folder)
-    prepared = shutil.copytree(folder, tmp_path_factory.mktemp("prepared") / "run")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def evaluated(tmp_path_factory, prepared, start, finish):
+    """The folder of a run on this machine, undisturbed until its models were evaluated."""
+    folder = shutil.copytree(prepared, tmp_path_factory.mktemp("evaluated") / "run")
     finish(start(folder, "--cores", 2, "--until", "evaluate"), folder)
-    evaluated = shutil.copytree(folder, tmp_path_factory.mktemp("evaluated") / "run")
-    finish(start(folder, "--cores", 2), folder)
-    return Undisturbed(prepared, evaluated, folder, time.monotonic() - begin)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def check_equal():
+    """Assert that two runs left the same files with the same contents, measured times and sizes apart."""
+
+    def check_equal(folder, undisturbed):
+        actual, expected = results(folder), results(undisturbed)
+        assert actual.keys() == expected.keys()
+        for name, contents in expected.items():
+            if isinstance(contents, pd.DataFrame):
+                pd.testing.assert_frame_equal(actual[name], contents, check_exact=True, obj=name)
+            else:
+                assert actual[name] == contents, name
+
+    return check_equal
 
 
 def results(folder):

@@ -144,9 +144,9 @@ def cluster(tmp_path_factory):
 
 
 @pytest.fixture
-def submit(cluster, start, undisturbed, tmp_path):
+def submit(cluster, start, prepared, tmp_path):
     """Train and evaluate on the cluster; returns the process and its folder."""
-    folder = undisturbed.copy(tmp_path)
+    folder = shutil.copytree(prepared, tmp_path / "run")
 
     def submit(*arguments):
         profile = PROFILE or ROOT / "profiles/slurm"
@@ -190,13 +190,13 @@ def processes_of(step, folder):
     return numbers
 
 
-def test_a_run_without_faults_finds_what_one_machine_finds(submit, finish, undisturbed):
+def test_a_run_without_faults_finds_what_one_machine_finds(submit, finish, evaluated, check_equal):
     process, folder = submit()
     finish(process, folder)
-    undisturbed.check_equal(folder, undisturbed.evaluated)
+    check_equal(folder, evaluated)
 
 
-def test_a_node_is_lost_and_its_process_lives_on(cluster, submit, finish, undisturbed):
+def test_a_node_is_lost_and_its_process_lives_on(cluster, submit, finish, evaluated, check_equal):
     if cluster is None:
         pytest.skip("takes a node from the cluster")
     process, folder = submit()
@@ -205,39 +205,39 @@ def test_a_node_is_lost_and_its_process_lives_on(cluster, submit, finish, undist
     assert state(job) == "NODE_FAIL"
     finish(process, folder)
     cluster.start_node(node)
-    undisturbed.check_equal(folder, undisturbed.evaluated)
+    check_equal(folder, evaluated)
 
 
-def test_a_job_is_cancelled(submit, finish, undisturbed):
+def test_a_job_is_cancelled(submit, finish, evaluated, check_equal):
     process, folder = submit()
     job, _ = job_of("train_forest", folder)
     slurm("scancel", job)
     finish(process, folder)
     assert state(job) == "CANCELLED"
-    undisturbed.check_equal(folder, undisturbed.evaluated)
+    check_equal(folder, evaluated)
 
 
-def test_a_job_runs_out_of_memory(submit, finish, undisturbed):
+def test_a_job_runs_out_of_memory(submit, finish, evaluated, check_equal):
     process, folder = submit("--set-resources", "train_pca_svm:mem_mb=200 * 10**(attempt - 1)")
     job, _ = job_of("train_pca_svm", folder)
     wait_until(lambda: state(job) != "RUNNING", "end for lack of memory")
     assert state(job) in {"OUT_OF_MEMORY", "FAILED", "CANCELLED"}
     finish(process, folder)
-    undisturbed.check_equal(folder, undisturbed.evaluated)
+    check_equal(folder, evaluated)
 
 
-def test_a_job_hangs_until_its_time_is_up(submit, finish, undisturbed):
+def test_a_job_hangs_until_its_time_is_up(submit, finish, evaluated, check_equal):
     process, folder = submit("--set-resources", "train_cnn:runtime=attempt")
     job, _ = job_of("train_cnn", folder)
     for number in wait_until(lambda: processes_of("gradewise.families.train", folder), "process of the step"):
         os.kill(number, signal.SIGSTOP)
     finish(process, folder)
     assert state(job) == "TIMEOUT"
-    undisturbed.check_equal(folder, undisturbed.evaluated)
+    check_equal(folder, evaluated)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
-def test_snakemake_ends_and_is_started_again(submit, finish, undisturbed, number):
+def test_snakemake_ends_and_is_started_again(submit, finish, evaluated, check_equal, number):
     process, folder = submit()
     job, _ = job_of("train_cnn", folder)
     process.send_signal(number)
@@ -249,4 +249,4 @@ def test_snakemake_ends_and_is_started_again(submit, finish, undisturbed, number
     else:
         assert state(job) == "CANCELLED"
     finish(submit()[0], folder)
-    undisturbed.check_equal(folder, undisturbed.evaluated)
+    check_equal(folder, evaluated)

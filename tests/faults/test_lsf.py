@@ -1,6 +1,7 @@
 """The profile for LSF, with stand-ins for the commands of LSF: what jobs request, and that they run."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -28,8 +29,8 @@ def lsf(tmp_path, monkeypatch):
     return folder
 
 
-def test_jobs_request_what_the_profile_says_and_run(lsf, start, finish, undisturbed, tmp_path):
-    folder = undisturbed.copy(tmp_path)
+def test_jobs_request_what_the_profile_says_and_run(lsf, start, finish, prepared, evaluated, tmp_path):
+    folder = shutil.copytree(prepared, tmp_path / "run")
     finish(start(folder, "--workflow-profile", PROFILE, "--until", "train_cnn", "train_forest"), folder)
     profile = yaml.safe_load((PROFILE / "config.yaml").read_text())
     submitted = {}
@@ -45,5 +46,5 @@ def test_jobs_request_what_the_profile_says_and_run(lsf, start, finish, undistur
         assert 0 < int(words[words.index("-W") + 1]) <= profile["resources"]["runtime"]
         assert 0 < int(words[words.index("-n") + 1]) <= profile["max-threads"]
     for model in ("cnn", "forest"):
-        expected, actual = (base / f"results/fruit/models/{model}/0" for base in (undisturbed.finished, folder))
+        expected, actual = (base / f"results/fruit/models/{model}/0" for base in (evaluated, folder))
         assert (actual / "predictions.parquet").read_bytes() == (expected / "predictions.parquet").read_bytes()
