@@ -52,6 +52,7 @@ rule all:
                 name for name, dataset in CONFIG.datasets.items() if dataset.deploy
             ],
         ),
+        [f"reports/{dataset}-{name}.html" for dataset, name in APPLIED],
 
 
 onsuccess:

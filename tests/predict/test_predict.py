@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from gradewise.command import UserError
 from gradewise.config.aggregation import Top
 from gradewise.locks import writing
 from gradewise.predict import predict_files
-from gradewise.predict.predict import find_images, predict
+from gradewise.predict.predict import find_images, predict, read_verdicts
 from gradewise.verdicts import gather, reclassify
 
 CLASSES = ["good", "bad"]
@@ -163,6 +164,38 @@ def test_folders_are_searched_to_the_bottom_and_patterns_expanded(tmp_path):
     assert [str(path.relative_to(tmp_path)) for path in images] == ["a/1.png", "a/b/2.png", "c/3.png", "none.png"]
     with pytest.raises(UserError, match="no file matches"):
         list(find_images([str(tmp_path / "*.gif")]))
+
+
+def test_images_listed_in_a_table_lie_relative_to_it(tmp_path):
+    (tmp_path / "list.csv").write_text("path,remark\na/1.png,x\n'=2.png,y\n")
+    assert list(find_images([str(tmp_path / "list.csv")])) == [tmp_path / "a/1.png", tmp_path / "=2.png"]
+    (tmp_path / "list.csv").write_text("image;remark\n")
+    with pytest.raises(UserError, match=r"list.csv: no column path; its columns: image;remark"):
+        list(find_images([str(tmp_path / "list.csv")]))
+
+
+def test_a_table_is_read_again_as_it_was_before_it_was_made_safe(run, tmp_path):
+    photo = tmp_path / "=photo.png"
+    shutil.copy(tmp_path / "photos/03.png", photo)
+    (tmp_path / "'quoted.png").touch()
+    with contextlib.chdir(tmp_path):
+        predict(run, ["=photo.png", "'quoted.png"], tmp_path / "out.csv")
+    (table,) = read_verdicts(tmp_path / "out.csv", 10)
+    assert list(table["path"]) == ["=photo.png", "'quoted.png"]
+    assert list(table["error"]) == ["", "the file is empty"]
+    assert np.isnan(table["p_good"].iloc[1])
+    assert table["p_good"].iloc[0] == np.float32(read(tmp_path / "out.csv")["p_good"].iloc[0])
+
+
+def test_what_another_model_began_is_discarded_only_where_asked(run, tmp_path):
+    output, partial = tmp_path / "out.csv", tmp_path / "out.csv.partial"
+    begun = "path,class,p_good,p_bad,samples,model,error\nx.png,good,1,0,1,other,\n"
+    partial.write_text(begun)
+    with pytest.raises(UserError, match="begun with another model"):
+        predict(run, [str(tmp_path / "photos")], output)
+    assert partial.read_text() == begun
+    predict(run, [str(tmp_path / "photos")], output, discard_others=True)
+    assert len(read(output)) == 12
 
 
 def test_an_empty_folder_is_an_error(run, tmp_path):

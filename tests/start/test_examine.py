@@ -57,6 +57,12 @@ def test_a_fault_is_told_with_its_dataset(photos, section, message):
     assert message.replace("  ", " ") in str(told.value)
 
 
+def test_a_missing_folder_of_new_images_is_told(photos):
+    assert examine(config(apply={"may": "photos"})).faults == []
+    (fault,) = examine(config(apply={"may": "new"})).faults
+    assert fault == "datasets.d.apply.may: 'new' is no folder; give a folder of images to classify"
+
+
 @pytest.mark.parametrize(("model", "needed"), [(FOREST, 3), (SVM, 4)])
 def test_a_class_needs_as_many_images_as_its_models_need_for_training(photos, model, needed):
     for path in sorted((photos / "b").iterdir())[needed:]:

@@ -48,7 +48,8 @@ def jobs(snakemake, tmp_path_factory):
     """Every job of two runs that together use all rules and all flags."""
     folder = tmp_path_factory.mktemp("plans")
     studies = yaml.safe_load(Path(__file__).with_name("studies.yaml").read_text())
-    studies["datasets"]["fruit"]["leak_test"] = ["svm"]
+    (folder / "photos").mkdir()
+    studies["datasets"]["fruit"] |= {"leak_test": ["svm"], "apply": {"new": "photos"}}
     (folder / "studies.yaml").write_text(yaml.safe_dump(studies, sort_keys=False))
     plans = [
         snakemake(

@@ -11,6 +11,7 @@ from gradewise.config.deployment import RECOMMENDED
 from gradewise.config.faults import ConfigError
 from gradewise.config.section import to_json
 from gradewise.families import registry
+from gradewise.images.state import files_state
 from gradewise.plan import planned_runs
 from gradewise.planning import (
     CARELESS,
@@ -49,6 +50,12 @@ OVERRIDES = to_json(workflow.config_settings.config)
 
 STUDY = f"{RESULTS}/studies/{{study}}"
 MODELS = PLAN.models
+# datasets and names of the folders that their models are applied to
+APPLIED = [
+    (dataset, name)
+    for dataset in CONFIG.datasets
+    for name in CONFIG.datasets[dataset].apply
+]
 dataset_of = PLAN.dataset_of
 
 

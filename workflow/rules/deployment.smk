@@ -1,5 +1,5 @@
 # Needs the comparison of a dataset's models. Makes the folder and the zip file of the model that is handed over, fitted on
-# all images unless the configuration says otherwise.
+# all images unless the configuration says otherwise, and its verdicts on folders of new images.
 
 
 rule deploy:
@@ -51,4 +51,48 @@ rule deploy:
         " --threads {threads}"
         " --output {output.folder}"
         " --archive {output.archive}"
+        " 2>&1 | tee {log}"
+
+
+rule apply:
+    input:
+        model=f"{RESULTS}/deployed",
+        templates=TEMPLATES,
+    output:
+        verdicts=f"{RESULTS}/applied/{{name}}.parquet",
+        table=f"{RESULTS}/applied/{{name}}.csv",
+        page=report(
+            "reports/{dataset}-{name}.html",
+            caption="../report/applied.rst",
+            category="{dataset}",
+        ),
+        assets=directory("reports/{dataset}-{name}"),
+    log:
+        "logs/apply/{dataset}/{name}.log",
+    benchmark:
+        "benchmarks/apply/{dataset}/{name}.jsonl"
+    wildcard_constraints:
+        name=any_of({name for _, name in APPLIED}),
+    conda:
+        "../../envs/gradewise.yaml"
+    threads: workflow.cores
+    resources:
+        mem_mb=memory(2500, 2),
+        runtime=minutes(60, 0),
+    params:
+        images=lambda wildcards: dataset_of(wildcards).apply[wildcards.name],
+        state=lambda wildcards: files_state(
+            [dataset_of(wildcards).apply[wildcards.name]]
+        ),
+        code=code_version("gradewise.deployment.apply"),
+    shell:
+        "python -m gradewise.deployment.apply"
+        " --dataset {wildcards.dataset}"
+        " --name {wildcards.name}"
+        " --model {input.model}"
+        " --images {params.images:q}"
+        " --threads {threads}"
+        " --output {output.verdicts}"
+        " --table {output.table}"
+        " --page {output.page}"
         " 2>&1 | tee {log}"

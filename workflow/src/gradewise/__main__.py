@@ -28,7 +28,7 @@ COMMANDS = {
     "init": Command("gradewise.start.init", "write a configuration for a folder of images or a label table"),
     "check": Command("gradewise.start.check", "tell what a configuration would do, and what is wrong with it"),
     "run": Command("gradewise.start.run", "run the workflow on a configuration"),
-    "predict": Command("gradewise.predict.predict", "classify new images"),
+    "predict": Command("gradewise.deployment.predict_command", "classify new images"),
     "verify": Command("gradewise.deployment.verify_references", "check a model that was handed over"),
     "export": Command("gradewise.deployment.export", "hand over any tested model of a finished run"),
 }

@@ -1,4 +1,4 @@
-"""The command `gradewise predict`: classifies image files and writes one row per image as CSV.
+"""Classifies image files and writes one row per image as CSV.
 
 Rows are written as they come into `{output}.partial`, which takes its final name at the end. The same command continues
 such a file if the same model wrote it.
@@ -6,14 +6,13 @@ such a file if the same model wrote it.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import logging
 from collections.abc import Iterator, Sequence
 from glob import glob
 from pathlib import Path
 
-import shtab
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from gradewise import tables
@@ -24,30 +23,17 @@ from gradewise.locks import writing
 from gradewise.predict.loading import load_predictor
 from gradewise.predict.predictor import Predictor, Verdict, available_threads
 from gradewise.progress import track
-from gradewise.spreadsheets import without_formula
+from gradewise.spreadsheets import original, without_formula
+
+CHUNK = 100_000
+"""Rows of a table that are read at a time."""
 
 log = logging.getLogger(__name__)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `gradewise predict`."""
-    parser.description = (
-        "Classify new images with the model of a run. Files that cannot be used are listed with the reason. The same "
-        "command continues where it was stopped."
-    )
-    parser.epilog = "example: gradewise predict results/fibres/models/cnn/0 photos 'more/*.tif' --output classes.csv"
-    folder = parser.add_argument("folder", type=Path, help="the run: results/<dataset>/models/<model>/<repeat>")
-    images = parser.add_argument("images", nargs="+", help="files, folders or patterns such as 'photos/*.png'")
-    output = parser.add_argument("--output", type=Path, required=True, help="CSV file with one row per image")
-    parser.add_argument("--threads", type=int, help="threads for reading and predicting (default: all cores)")
-    folder.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
-    images.complete = output.complete = shtab.FILE  # type: ignore[attr-defined]
-    parser.set_defaults(
-        call=lambda arguments: predict(arguments.folder, arguments.images, arguments.output, arguments.threads)
-    )
-
-
-def predict(folder: Path, images: Sequence[str], output: Path, threads: int | None = None) -> None:
+def predict(
+    folder: Path, images: Sequence[str], output: Path, threads: int | None = None, discard_others: bool = False
+) -> None:
     """Classify image files.
 
     Parameters
@@ -55,13 +41,16 @@ def predict(folder: Path, images: Sequence[str], output: Path, threads: int | No
     folder : Path
         See `load_predictor`.
     images : sequence of str
-        Files, folders (all files below them, except hidden ones) or patterns such as ``photos/*.png``.
+        Files, folders (all files below them, except hidden ones), patterns such as ``photos/*.png``, or CSV tables
+        with a column ``path``, relative to the table.
     output : Path
         CSV with the columns path, class, ``p_<class>`` for each class, samples, model (a fingerprint of the model and
         of how its verdicts are made) and error (why an image could not be used). A text that spreadsheets would take
         for a formula has an apostrophe before it.
     threads : int, optional
         For reading and predicting; by default as many as the process has cores.
+    discard_others : bool
+        Start anew where another model has begun `output`.
 
     Raises
     ------
@@ -70,14 +59,16 @@ def predict(folder: Path, images: Sequence[str], output: Path, threads: int | No
         image could be classified.
     """
     with writing(output):
-        _predict(folder, images, output, threads or available_threads())
+        _predict(folder, images, output, threads or available_threads(), discard_others)
 
 
-def _predict(folder: Path, images: Sequence[str], output: Path, threads: int) -> None:
+def _predict(folder: Path, images: Sequence[str], output: Path, threads: int, discard_others: bool) -> None:
     if output.exists():
         raise UserError(f"{output}: exists; delete it or give another --output")
     predictor = load_predictor(folder)
     partial = output.with_name(f"{output.name}.partial")
+    if discard_others and not _is_begun_with(partial, predictor):
+        partial.unlink(missing_ok=True)
     done = _continue(partial, predictor)
     left_out = {output.resolve(), partial.resolve()}
 
@@ -106,12 +97,12 @@ def _predict(folder: Path, images: Sequence[str], output: Path, threads: int) ->
 
 
 def find_images(names: Sequence[str]) -> Iterator[Path]:
-    """Files that are named, lie below named folders or match named patterns, in the order of the names.
+    """Files that are named, lie below named folders, match named patterns or are listed in named tables, in that order.
 
     Raises
     ------
     UserError
-        If nothing matches a pattern.
+        If nothing matches a pattern, or a table lacks the column path.
     """
     for name in names:
         path = Path(name)
@@ -123,8 +114,46 @@ def find_images(names: Sequence[str]) -> Iterator[Path]:
         for match in paths:
             if match.is_dir():
                 yield from files_below(match)
+            elif match.suffix.lower() == ".csv":
+                yield from _listed(match)
             else:
                 yield match
+
+
+def _listed(table: Path) -> Iterator[Path]:
+    with table.open(newline="", encoding="utf-8-sig") as stream:
+        rows = csv.DictReader(stream)
+        if "path" not in (rows.fieldnames or ()):
+            raise UserError(f"{table}: no column path; its columns: {', '.join(rows.fieldnames or ()) or 'none'}")
+        for row in rows:
+            yield table.parent / original(row["path"])
+
+
+def read_verdicts(table: Path, rows: int) -> Iterator[pd.DataFrame]:
+    """A table that `predict` wrote, so many rows at a time: texts as they were before they were made safe.
+
+    Yields
+    ------
+    DataFrame
+        path, class, ``p_<class>`` as float32 (NaN where a file could not be used), samples, model, error.
+    """
+    texts = ["path", "class", "model", "error"]
+    for chunk in pd.read_csv(table, chunksize=rows, keep_default_na=False, dtype=dict.fromkeys(texts, "str")):
+        numbers = [name for name in chunk.columns if name not in (*texts, "samples")]
+        yield chunk.assign(
+            **{name: chunk[name].map(original) for name in ("path", "class", "error")},
+            **{name: pd.to_numeric(chunk[name], errors="coerce").astype("float32") for name in numbers},
+            samples=chunk["samples"].astype("int32"),
+        )
+
+
+def _is_begun_with(partial: Path, predictor: Predictor) -> bool:
+    if not partial.exists():
+        return True
+    with partial.open(newline="", encoding="utf-8") as begun:
+        rows = csv.DictReader(begun)
+        first = next(rows, None)
+        return rows.fieldnames == _header(predictor) and (first is None or first["model"] == predictor.fingerprint)
 
 
 def _header(predictor: Predictor) -> list[str]:

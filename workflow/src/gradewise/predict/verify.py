@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 
 def verify(*, dataset: str, results: Path, model: str, seed: int, threads: int, output: Path) -> None:
-    """Compare verdicts on the files of test images with those of the first repeat's test.
+    """Compare verdicts on files of test images with those of the test.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ class Examined:
 def examine(config: Config, folder: Path = Path()) -> Examined:
     """Look at the images that a configuration names.
 
-    Simulated datasets are passed over, and so are those whose images were read in an earlier run and are gone.
+    Images of simulated datasets are passed over, and so are those whose images were read in an earlier run and are gone.
 
     Parameters
     ----------
@@ -55,6 +55,11 @@ def examine(config: Config, folder: Path = Path()) -> Examined:
     """
     examined = Examined()
     for name, dataset in config.datasets.items():
+        examined.faults += [
+            f"datasets.{name}.apply.{key}: {path!r} is no folder; give a folder of images to classify"
+            for key, path in dataset.apply.items()
+            if not Path(path).is_dir()
+        ]
         if dataset.simulate is not None:
             continue
         source = dataset.source("")

@@ -1,0 +1,44 @@
+"""The command `gradewise predict`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import shtab
+
+from gradewise.command import UserError
+from gradewise.predict.predict import predict
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `gradewise predict`."""
+    parser.description = (
+        "Classify new images with a model that was handed over, or with the model of a run. Files that cannot be used "
+        "are listed with the reason. The same command continues where it was stopped."
+    )
+    parser.epilog = "example: gradewise predict results/fibres/deployed photos 'more/*.tif' --output classes.csv"
+    folder = parser.add_argument(
+        "folder", type=Path, help="results/<dataset>/deployed, or that of a run: .../models/<model>/<repeat>"
+    )
+    images = parser.add_argument(
+        "images", nargs="+", help="files, folders, patterns such as 'photos/*.png', CSV with path"
+    )
+    output = parser.add_argument("--output", type=Path, required=True, help="CSV file with one row per image")
+    parser.add_argument("--threads", type=int, help="threads for reading and predicting (default: all cores)")
+    parser.add_argument("--html", type=Path, help="also write a page with pictures, the most doubtful first")
+    folder.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
+    images.complete = output.complete = shtab.FILE  # type: ignore[attr-defined]
+    parser.set_defaults(call=_call)
+
+
+def _call(arguments: argparse.Namespace) -> None:
+    html: Path | None = arguments.html
+    if html is not None and html.exists():
+        raise UserError(f"{html}: exists; delete it or give another --html")
+    predict(arguments.folder, arguments.images, arguments.output, arguments.threads)
+    if html is not None:
+        # draws figures, which takes a second to import
+        from gradewise.deployment.verdict_page import write_page
+
+        write_page(arguments.output, arguments.folder, html, f"{arguments.output.stem}: images classified")

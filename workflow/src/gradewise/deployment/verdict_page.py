@@ -1,0 +1,254 @@
+"""A page on new images that were classified: how many of each class, the doubtful ones first, and what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from PIL import Image
+
+from gradewise.command import UserError
+from gradewise.config.views import Positions
+from gradewise.evaluation.estimates import Estimate
+from gradewise.predict.artefact import MODEL, Expected, read_artefact
+from gradewise.predict.loading import load_predictor
+from gradewise.predict.predict import CHUNK, read_verdicts
+from gradewise.predict.predictor import Predictor, Verdict
+from gradewise.report import metric_names, numbers, page, pictures
+from gradewise.report.blocks import Block, Column, Facts, Gallery, Picture, Section, Table, Text
+
+DOUBTFUL, SUREST, SET_ASIDE = 60, 4, 200
+"""Pictures of the most doubtful verdicts, of the surest of each class, and rows of files that were set aside."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a table of verdicts holds, at a size that does not grow with it.
+
+    Attributes
+    ----------
+    counts : Series of int
+        Images by class.
+    doubtful : DataFrame
+        The closest verdicts: path, class, probability, next, next_probability, margin (see `_ranked`).
+    surest : DataFrame
+        The clearest verdicts of each class.
+    errors : DataFrame
+        path and error of the first `SET_ASIDE` files that could not be used.
+    failed : int
+        Number of all of these.
+    """
+
+    counts: pd.Series
+    doubtful: pd.DataFrame
+    surest: pd.DataFrame
+    errors: pd.DataFrame
+    failed: int
+
+
+def summarise(table: Path, classes: list[str], costs: np.ndarray | None = None) -> Summary:
+    """Read a table of `gradewise predict` piece by piece.
+
+    Parameters
+    ----------
+    table : Path
+    classes : list of str
+    costs : ndarray, shape (k, k), optional
+        Cost of each prediction, a row per true class, where the verdict is the class of least expected cost.
+    """
+    counts = pd.Series(0, index=classes)
+    doubtful, surest, errors, failed = [], [], [], 0
+    for chunk in read_verdicts(table, CHUNK):
+        failed += int((chunk["error"] != "").sum())
+        errors.append(chunk.loc[chunk["error"] != "", ["path", "error"]].head(SET_ASIDE))
+        used = _ranked(chunk.loc[chunk["error"] == ""], classes, costs)
+        counts = counts.add(used["class"].value_counts(), fill_value=0)
+        doubtful.append(used.nsmallest(DOUBTFUL, "margin"))
+        surest.append(used.sort_values("margin", ascending=False).groupby("class").head(SUREST))
+    all_surest = pd.concat(surest).sort_values("margin", ascending=False)
+    return Summary(
+        counts.reindex(classes).astype(int),
+        pd.concat(doubtful).nsmallest(DOUBTFUL, "margin"),
+        all_surest.groupby("class").head(SUREST),
+        pd.concat(errors).head(SET_ASIDE),
+        failed,
+    )
+
+
+def _ranked(verdicts: pd.DataFrame, classes: list[str], costs: np.ndarray | None) -> pd.DataFrame:
+    """Path, class, the class that came next, the probabilities of both, and the margin between them.
+
+    The margin is that of probabilities or, with costs, of expected costs.
+    """
+    probabilities = verdicts[[f"p_{name}" for name in classes]].to_numpy(dtype=float)
+    scores = probabilities if costs is None else -probabilities @ costs
+    rows, own = np.arange(len(verdicts)), np.array([classes.index(name) for name in verdicts["class"]], dtype=int)
+    others = scores.copy()
+    others[rows, own] = -np.inf
+    following = others.argmax(axis=1)
+    return pd.DataFrame(
+        {
+            "path": verdicts["path"].to_numpy(),
+            "class": verdicts["class"].to_numpy(),
+            "probability": probabilities[rows, own],
+            "next": np.take(classes, following),
+            "next_probability": probabilities[rows, following],
+            "margin": scores[rows, own] - scores[rows, following],
+        }
+    )
+
+
+def write_page(table: Path, model: Path, output: Path, title: str) -> None:
+    """Write the page on a table of verdicts, with its tables and galleries in the folder of its name beside it.
+
+    Parameters
+    ----------
+    table : Path
+        CSV that `gradewise predict` wrote.
+    model : Path
+        What it predicted with, see `load_predictor`.
+    output : Path
+        The page.
+    title : str
+
+    Raises
+    ------
+    UserError
+        If another model wrote the table.
+    """
+    predictor = load_predictor(model)
+    classes = list(predictor.description.classes)
+    first = next(read_verdicts(table, 1), None)
+    if first is None or first["model"].iloc[0] != predictor.fingerprint:
+        raise UserError(f"{table}: was not written with the model {model}")
+    costs = predictor.description.costs
+    summary = summarise(table, classes, None if costs is None else np.array(costs))
+    expected = read_artefact(model).expected if not (model / "run.json").exists() and (model / MODEL).exists() else None
+    sections = list(_sections(summary, predictor, expected))
+    assets = output.with_suffix("")
+    page.write_assets(sections, assets)
+    page.render(
+        "report.html",
+        output,
+        title=title,
+        simulated=None,
+        related=None,
+        sections=sections,
+        assets=page.relative(assets, output),
+    )
+
+
+def _sections(summary: Summary, predictor: Predictor, expected: Expected | None) -> Iterator[Section]:
+    counts = summary.counts
+    classified = int(counts.sum())
+    shares = pd.DataFrame({"class": counts.index, "images": counts.to_numpy()})
+    shares["share"] = shares["images"] / max(classified, 1)
+    blocks: list[Block] = [
+        Facts(
+            (
+                ("Classified", numbers.count(classified), "images"),
+                ("Set aside", numbers.count(summary.failed), "files that cannot be used"),
+            )
+        ),
+        Table(
+            "classes",
+            "How often each class was predicted",
+            shares,
+            (
+                Column.name("Class", "class"),
+                Column("Images", "images", numbers.count),
+                Column("Share", "share", numbers.percent),
+            ),
+        ),
+        Text(_expectation(expected)),
+    ]
+    yield Section("found", "What was found", tuple(blocks))
+    doubtful = _gallery("doubtful", "The most doubtful verdicts, the most doubtful first", summary.doubtful, predictor)
+    told = Text(
+        "Here a second look pays most. Below each image stand its verdict and the class that came next, with their "
+        "probabilities. "
+        + (
+            "Where these are close, the verdict is a guess."
+            if predictor.description.costs is None
+            else "The verdict is the class of least expected cost, which need not be the most probable one."
+        )
+    )
+    yield Section("doubtful", "Most doubtful", (told, *doubtful))
+    surest = summary.surest.sort_values(["class", "margin"], ascending=[True, False])
+    yield Section("surest", "Surest of each class", _gallery("surest", "The surest verdicts", surest, predictor))
+    if summary.failed:
+        table = Table(
+            "set-aside",
+            "Files that cannot be used",
+            summary.errors,
+            (Column.text("File", "path"), Column.text("Reason", "error")),
+            limit=50,
+            folded=summary.failed > 12,
+        )
+        yield Section("set-aside", "Set aside", (table,))
+
+
+def _expectation(expected: Expected | None) -> str:
+    if expected is None:
+        return "How often such verdicts are right stands in the report on the model's dataset."
+    value = metric_names.interval(expected.metric, Estimate(expected.value, expected.low, expected.high))
+    return (
+        f"On images like those of its training the model has an expected {metric_names.in_words(expected.metric)} of "
+        f"{value}, measured on {numbers.basis(expected.images, expected.groups, f'test {expected.level}')}. Nothing on "
+        "this page can tell whether these images are like those: look at some of each class."
+    )
+
+
+def _gallery(name: str, caption: str, rows: pd.DataFrame, predictor: Predictor) -> tuple[Block, ...]:
+    """Pictures of some verdicts; those whose files cannot be found by the name in the table are left out."""
+    tiled = any(view.tiling is not None for view in predictor.views.values())
+    shown = [row for row in rows.itertuples(index=False) if Path(row.path).is_file()]
+    verdicts = list(predictor.predict(Path(row.path) for row in shown)) if tiled else [None] * len(shown)
+    gallery = []
+    for row, verdict in zip(shown, verdicts, strict=True):
+        values = dict(zip(rows.columns, row, strict=True))
+        lines = (
+            Path(row.path).name,
+            f"{values['class']} {numbers.percent(row.probability)}",
+            f"next: {row.next} {numbers.percent(row.next_probability)}",
+        )
+        sought = predictor.description.positive or values["class"]
+        detail = None if verdict is None else evidence_map(verdict, list(predictor.description.classes), sought)
+        alt = f"{Path(row.path).name}, predicted {values['class']}"
+        image = pictures.thumbnail(Path(row.path), predictor.description.bits)
+        gallery.append(Picture(image, alt, lines, detail, f"where the evidence for {sought} lies"))
+    if not gallery:
+        return ()
+    positive = predictor.description.positive
+    maps = f" The map beside an image shows which tiles speak for {positive or 'the verdict'}: these are bright"
+    return (Gallery(name, f"{caption}.{maps}" if tiled else caption, tuple(gallery)),)
+
+
+def evidence_map(verdict: Verdict, classes: list[str], sought: str) -> Image.Image | None:
+    """Probability of a class in each of an image's tiles, as a picture: dark is 0, bright is 1, grey is no tile.
+
+    Where a model has several members, it is the mean over those that cut tiles; None where none does.
+    """
+    tiled = [said for said in verdict.of_samples if len(said.positions) > 1]
+    if not tiled:
+        return None
+    finest = max(tiled, key=lambda said: len(said.positions))
+    column = classes.index(sought)
+    same = [said for said in tiled if said.positions == finest.positions]
+    values = np.mean([said.probabilities[:, column] for said in same], axis=0)
+    grid = _grid(finest.positions, values)
+    colours = (colormaps["viridis"](np.nan_to_num(grid))[..., :3] * 255).astype(np.uint8)
+    colours[np.isnan(grid)] = 190
+    scale = max(1, 160 // max(grid.shape))
+    return Image.fromarray(colours.repeat(scale, axis=0).repeat(scale, axis=1))
+
+
+def _grid(positions: Positions, values: np.ndarray) -> np.ndarray:
+    rows, columns = (np.array(axis) for axis in zip(*positions, strict=True))
+    grid = np.full((rows.max() + 1, columns.max() + 1), np.nan)
+    grid[rows, columns] = values
+    return grid
