@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -155,6 +156,18 @@ def test_colour_is_kept_where_there_is_any(draw):
     assert {view.shape[2] for view in config.views.values()} == {3}
 
 
+def test_data_bars_of_microscopes_are_cut_off(draw, tmp_path):
+    draw("sem", named(["a", "b"], 5), size=(240, 320))
+    for path in (tmp_path / "sem").rglob("*.png"):
+        pixels = np.array(Image.open(path))
+        pixels[-24:] = 0
+        cv2.putText(pixels, "20 kV  10 um", (10, 233), cv2.FONT_HERSHEY_SIMPLEX, 0.4, 255)
+        Image.fromarray(pixels).save(path)
+    config = written(tmp_path / "sem")
+    assert all(view.cuts_data_bar for view in config.views.values())
+    assert "the data bar below is cut off" in (tmp_path / "mine.yaml").read_text()
+
+
 def test_copies_are_told(draw, tmp_path):
     draw("photos", named(["a", "b"], 6))
     (tmp_path / "photos/a/000.png").rename(tmp_path / "photos/a/x.png")
@@ -192,6 +205,15 @@ def test_every_choice_has_a_reason(draw, tmp_path):
         place = next(number for number, line in enumerate(lines) if line.strip().startswith(f"{key}:"))
         assert "  # " in lines[place] or lines[place - 1].strip().startswith("# "), key
     assert all(len(line) <= 120 for line in lines)
+
+
+def test_a_dataset_is_called_after_its_folder(draw):
+    assert list(written(draw("Äpfel (Lot 7)", named(["a", "b"], 5))).datasets) == ["Apfel-Lot-7"]
+
+
+def test_a_brace_in_the_path_is_refused_before_images_are_looked_at(draw):
+    with pytest.raises(UserError, match="a brace is a placeholder for Snakemake; rename the folder"):
+        written(draw("lot {7}", named(["a", "b"], 5)))
 
 
 def test_a_file_that_exists_is_not_overwritten(draw, tmp_path):

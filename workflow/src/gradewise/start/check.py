@@ -141,13 +141,14 @@ def _views(config: StudiesConfig, name: str, found: Survey, examined: Examined) 
     lines = []
     for view_name in dict.fromkeys(model.view for model in config.trained(name).values()):
         view = config.views[view_name]
-        small = (found.sizes.min(axis=1) < view.minimum_side).mean()
+        sides = found.above_bar if view.cuts_data_bar else found.sizes
+        small = (sides.min(axis=1) < view.minimum_side).mean()
         if small:
             examined.warnings.append(
                 f"views.{view_name}: needs images of {view.minimum_side} px a side; {100 * small:.0f} % of those of "
                 f"{name} are smaller and would be set aside"
             )
-        large = [(int(height), int(width)) for height, width in found.sizes if min(height, width) >= view.minimum_side]
+        large = [(int(height), int(width)) for height, width in sides if min(height, width) >= view.minimum_side]
         lines.append(" ".join([f"{view_name}: {view.in_words()}.", *describe_view(view, large)]))
         if not large:
             examined.faults.append(f"views.{view_name}: all images of {name} are too small for it")

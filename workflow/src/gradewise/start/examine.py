@@ -45,7 +45,7 @@ class Examined:
 def examine(config: Config, folder: Path = Path()) -> Examined:
     """Look at the images that a configuration names.
 
-    Images of simulated datasets are passed over, and so are those whose images were read in an earlier run and are gone.
+    Images of simulated datasets are passed over, and so are those that were read in an earlier run and are gone.
 
     Parameters
     ----------

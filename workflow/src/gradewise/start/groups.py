@@ -29,6 +29,9 @@ FEWEST_OF_CLASS = 3
 MOST_SHARE = 0.25
 """Share of all images that no group exceeds."""
 
+KNOWN = ("path", "label", "role", "mask")
+"""Columns that are not the user's."""
+
 LEAST_SIZE = 1.5
 """Images per group, on average, from which values repeat rather than happen to be equal."""
 
@@ -61,9 +64,8 @@ def propose_group(files: pd.DataFrame) -> Proposal:
     """
     candidates = [*_of_columns(files), *_of_names(files)]
     if not candidates:
-        reason = (
-            "no column and no part of the file names tells which images show one specimen; if you know, say it here"
-        )
+        where = "file names" if files.columns.isin(KNOWN).all() else "columns and file names"
+        reason = f"{where} do not tell which images show one specimen; if any do, say here how to tell"
         return Proposal(None, reason, files["path"])
     best = candidates[0]
     others = [candidate.setting for candidate in candidates[1:2]]
@@ -75,7 +77,7 @@ def propose_group(files: pd.DataFrame) -> Proposal:
 
 def _of_columns(files: pd.DataFrame) -> Iterator[Proposal]:
     """Columns whose values repeat, those whose name says what they are first."""
-    further = [column for column in files.columns if column not in ("path", "label", "role", "mask")]
+    further = [column for column in files.columns if column not in KNOWN]
     telling = [column for column in further if any(word in str(column).lower() for word in WORDS)]
     for column in [*telling, *(column for column in further if column not in telling)]:
         values = files[column].fillna("").str.strip()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import re
+import unicodedata
 from pathlib import Path
 
 import pandas as pd
@@ -67,6 +68,8 @@ def init(images: Path, output: Path) -> None:
     """
     if output.exists():
         raise UserError(f"{output}: exists and is not overwritten; give another --output")
+    if re.search("[{}]", str(images)):
+        raise UserError(f"{images}: a brace is a placeholder for Snakemake; rename the folder, or give a link to it")
     layout = find_layout(images)
     lines, summary = propose(layout, _dataset_name(images))
     text = write(lines)
@@ -101,7 +104,7 @@ def propose(layout: Layout, name: str) -> tuple[list[Line], list[str]]:
     design = choose_design(files, group.groups, masked if tile else None)
     per_image = 1
     if tile is not None:
-        height, width = map(int, sorted(found.sizes.tolist())[len(found.sizes) // 2])
+        height, width = map(int, sorted(found.above_bar.tolist())[found.read // 2])
         per_image = (height // tile) * (width // tile)
     samples = Samples(len(files) * per_image, round(0.85 * design.training * per_image), tile)
     views, network, flat = choose_views(found, samples, machine)
@@ -132,7 +135,10 @@ def propose(layout: Layout, name: str) -> tuple[list[Line], list[str]]:
 
 def _dataset_name(images: Path) -> str:
     whole = images.resolve()
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", whole.stem if whole.is_file() else whole.name).strip("-._")
+    # letters without their accents
+    plain = unicodedata.normalize("NFKD", whole.stem if whole.is_file() else whole.name)
+    plain = "".join(sign for sign in plain if not unicodedata.combining(sign))
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", plain).strip("-._")
     return "images" if name.lower() in ("", "index") else name[: LONGEST_NAME // 2]
 
 
@@ -189,7 +195,7 @@ def _masked_class(layout: Layout) -> str | None:
 def _tile(found: Survey) -> int | None:
     """Side of the tiles that images are cut into; None where they are too small for several."""
     tile = choose_tile(found)
-    height, width = found.sizes.min(axis=0)
+    height, width = found.above_bar.min(axis=0)
     return tile if (height // tile) * (width // tile) >= FEW_TILES else None
 
 

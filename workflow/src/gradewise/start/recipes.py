@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from gradewise.start.commented import Line, Section
+from gradewise.start.commented import Line, Section, flow
 from gradewise.start.machine import Machine
 from gradewise.start.survey import Survey
 
@@ -25,7 +25,7 @@ STEPS = 1500
 """Mini-batches that a small network needs to learn, about."""
 
 BATCH = 32
-FEWEST_EPOCHS, MOST_EPOCHS = 15, 60
+FEWEST_EPOCHS, MOST_EPOCHS = 15, 200
 MANY = 3000
 """Training samples from which the effort for each is kept low."""
 
@@ -45,7 +45,7 @@ def choose_tile(found: Survey) -> int:
 
 def choose_views(found: Survey, samples: Samples, machine: Machine) -> tuple[list[Line], str, str]:
     """Views with their reasons, and the names of those for networks and for models of flat pixels."""
-    colour = "grey" if found.is_grey else "rgb"
+    start: list[object] = ["grey" if found.is_grey else "rgb"]
     channels = 1 if found.is_grey else 3
     limit = samples.tile or found.shortest
     large = _side(min(limit, LARGEST_ON_GPU if machine.has_gpu else LARGEST), samples.total * channels, machine)
@@ -53,18 +53,21 @@ def choose_views(found: Survey, samples: Samples, machine: Machine) -> tuple[lis
     why = "all images looked at are grey" if found.is_grey else "images have colours"
     if found.bits > 8:
         why += f" ({found.bits} bits, reduced to 8)"
+    if found.bar_rows.any():
+        start.append({"crop": {"below_data_bar": True}})
+        why += "; the data bar below is cut off, for models must not read its text"
     if samples.tile is not None:
         tile = {"tile": samples.tile, "keep": "all"}
         whole = [Line("", why=f"{why}; tiles at full resolution, which masks label")]
-        views = {f"tiles-{samples.tile}": [colour, tile]}
+        views = {f"tiles-{samples.tile}": [*start, tile]}
         if small < samples.tile:
-            views[f"tiles-{small}"] = [colour, tile, {"resize": small}]
+            views[f"tiles-{small}"] = [*start, tile, {"resize": small}]
             whole.append(
                 Line("", why=f"models of flat pixels see tiles reduced to {small} px: fewer numbers, less noise")
             )
     else:
         whole = [Line("", why=f"{why}; {_size_reason(found, large)}")]
-        views = {f"images-{side}": [colour, {"resize": _resize(found, side)}] for side in dict.fromkeys((large, small))}
+        views = {f"images-{side}": [*start, {"resize": _resize(found, side)}] for side in dict.fromkeys((large, small))}
         if large != small:
             whole.append(Line("", why=f"models of flat pixels see {small} px: fewer numbers, less noise"))
     names = list(views)
@@ -75,7 +78,7 @@ def choose_views(found: Survey, samples: Samples, machine: Machine) -> tuple[lis
                 "", why="If classes differ in fine detail, which reducing blurs, add a view of tiles and a model of it:"
             )
         )
-        lines.append(Line("", why=f"tiles-128: [{colour}, {{tile: 128, keep: random, count: 16}}]"))
+        lines.append(Line("", why=f"tiles-128: {flow([*start, {'tile': 128, 'keep': 'random', 'count': 16}])}"))
     return lines, names[0], names[-1]
 
 
@@ -95,8 +98,8 @@ def _varies(found: Survey) -> bool:
 
 
 def _size_reason(found: Survey, side: int) -> str:
-    heights, widths = found.sizes[:, 0], found.sizes[:, 1]
-    if (found.sizes == found.sizes[0]).all():
+    heights, widths = found.above_bar.T
+    if (found.above_bar == found.above_bar[0]).all():
         size = f"all are {widths[0]} x {heights[0]} px"
     else:
         size = f"sizes are {widths.min()} x {heights.min()} to {widths.max()} x {heights.max()} px"
@@ -135,15 +138,15 @@ def choose_models(
         Line("dense", [128 if classes > 10 else 40]),
         Line("dropout", 0.3, "against learning images by heart"),
         Line("augment", augment, copies),
-        Line("epochs", epochs, f"passes over about {samples.training} samples: enough steps to learn"),
+        Line("epochs", epochs, f"passes over about {samples.training} samples; fewer are faster"),
         Line("optimiser", {"name": "adam", "lr": 0.002, "schedule": "cosine"}, "rarely needs tuning"),
         *weight,
     ]
-    components = max(10, min(100, samples.training // 4 // 10 * 10))
+    components = max(10, min(100, samples.training // 2 // 10 * 10))
     svm = [
         Line("family", "pca_svm"),
         Line("view", flat),
-        Line("components", components, "principal components, far fewer than training samples"),
+        Line("components", components, "principal components, fewer than half the training samples"),
         Line("C", {"choose": [1, 10]}, "validation chooses") if is_small else Line("C", 10, "choosing would take long"),
         *weight,
     ]

@@ -16,6 +16,7 @@ import pandas as pd
 from gradewise.images.decode import decode
 from gradewise.images.files import UnreadableError
 from gradewise.images.fingerprints import SIDE, fingerprint
+from gradewise.images.microscopes import read_micrograph
 from gradewise.progress import track
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ class Survey:
         Number of images that were read.
     sizes : ndarray of int, shape (read, 2)
         Height and width [px].
+    bar_rows : ndarray of int, shape (read,)
+        Height of the data bar of a microscope at the bottom [px]; 0 without one.
     bits : int
         Of the deepest.
     is_grey : bool
@@ -51,6 +54,7 @@ class Survey:
 
     read: int
     sizes: np.ndarray
+    bar_rows: np.ndarray
     bits: int
     is_grey: bool
     unreadable: list[str]
@@ -58,14 +62,19 @@ class Survey:
     copies: int
 
     @property
+    def above_bar(self) -> np.ndarray:
+        """Height and width without data bars [px], as `sizes`."""
+        return np.column_stack([self.sizes[:, 0] - self.bar_rows, self.sizes[:, 1]])
+
+    @property
     def shortest(self) -> int:
         """The shorter side that nineteen of twenty images reach [px]."""
-        return int(np.quantile(self.sizes.min(axis=1), 0.05))
+        return int(np.quantile(self.above_bar.min(axis=1), 0.05))
 
     @property
     def ratios(self) -> np.ndarray:
         """Width over height of each image."""
-        return np.asarray(self.sizes[:, 1] / self.sizes[:, 0])
+        return np.asarray(self.above_bar[:, 1] / self.above_bar[:, 0])
 
 
 def survey(files: pd.DataFrame, threads: int, search_copies: bool = True) -> Survey:
@@ -86,10 +95,11 @@ def survey(files: pd.DataFrame, threads: int, search_copies: bool = True) -> Sur
     unreadable = [f"{path}: {fact}" for path, fact in zip(chosen, facts, strict=True) if isinstance(fact, str)]
     equal = _equal_files(files["path"].tolist())
     if usable.empty:
-        return Survey(0, np.empty((0, 2), int), 8, False, unreadable, equal, 0)
+        return Survey(0, np.empty((0, 2), int), np.empty(0, int), 8, False, unreadable, equal, 0)
     return Survey(
         read=len(usable),
         sizes=usable[["height", "width"]].to_numpy(),
+        bar_rows=usable["bar_rows"].to_numpy(),
         bits=int(usable["bits"].max()),
         is_grey=bool(usable["is_grey"].all()),
         unreadable=unreadable,
@@ -116,6 +126,7 @@ def _look(path: str) -> dict[str, object] | str:
             "path": path,
             "height": pixels.shape[0],
             "width": pixels.shape[1],
+            "bar_rows": read_micrograph(Path(path), decoded).bar_rows,
             "bits": decoded.bits,
             "is_grey": pixels.ndim == 2 or bool((pixels[..., :1] == pixels).all()),
             "pixel_hash": decoded.pixel_hash(),
