@@ -86,6 +86,10 @@ MISTAKES = [
     (["sed"], 3, "unknown key 'sed' (value 3). Did you mean 'seed'?"),
     (["seed"], "x", "seed = 'x'"),
     (["datasets", "fruit", "clases"], [], "datasets.fruit: unknown key 'clases' (value []). Did you mean 'classes'?"),
+    (["datasets", "fruit", "page"], "maximum", "datasets.fruit.page = 'maximum': must be 'max' or a whole number."),
+    (["datasets", "fruit", "page"], 0, "datasets.fruit.page = 0: must be greater than or equal to 1"),
+    (["datasets", "fruit", "page"], True, "datasets.fruit.page = True: must be 'max' or a whole number"),
+    (["datasets", "fruit", "grey_range"], [5, 5], "datasets.fruit.grey_range: [5.0, 5.0]: black must be below white"),
     (["datasets", "fruit", "classes"], "A", "datasets.fruit.classes = 'A': must be a list such as [a, b]."),
     (
         ["datasets", "fruit", "classes"],

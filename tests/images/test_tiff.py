@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import tracemalloc
 
 import cv2
 import imagecodecs
@@ -235,6 +236,31 @@ def test_all_pages_count_for_the_largest_size(path):
     with pytest.raises(UnreadableError, match="50 x 40 pixels on 3 pages is over max_megapixels"):
         decode(path, reading(page="max"), limit * 0.999)
     assert decode(path, reading(page=2), limit / 3).pixels.shape == SHAPE
+
+
+@pytest.mark.parametrize("tag", ["ImageWidth", "ImageLength"])
+@pytest.mark.parametrize("page", [1, 2, "max"])
+def test_a_page_that_claims_to_be_huge_is_refused_before_memory_is_taken(path, tag, page):
+    stack(path, DEEP_GREY, DEEP_GREY, bigtiff=True)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        for of_file in file.pages:
+            of_file.tags[tag].overwrite(2**31 - 1, dtype="I")
+    tracemalloc.start()
+    with pytest.raises(UnreadableError, match=r"2147483647.* is over max_megapixels: 200"):
+        decode(path, reading(page=page), 200)
+    assert tracemalloc.get_traced_memory()[1] < 10e6
+    tracemalloc.stop()
+
+
+def test_pages_that_go_in_circles_are_counted_once(path):
+    stack(path, DEEP_GREY, DEEP_GREY[::-1])
+    with tifffile.TiffFile(path, mode="r+") as file:
+        first, second = (page.offset for page in file.pages)
+        file.filehandle.seek(second + 2 + 12 * len(file.pages[1].tags))
+        file.filehandle.write(first.to_bytes(4, "little"))
+    decoded = decode(path, reading(page=2))
+    assert decoded.pages == 2
+    assert np.array_equal(decoded.pixels, DEEP_GREY[::-1])
 
 
 @pytest.mark.parametrize("compression", [None, "lzw", "deflate", "zstd"])

@@ -51,6 +51,21 @@ def test_whole_images_have_the_verdicts_of_the_run(run, tmp_path):
     assert (written["samples"] == 1).all()
 
 
+@pytest.mark.parametrize("grey_range", [None, [0, 255]])
+def test_pages_and_numbers_of_a_new_image_are_read_as_those_of_training(make_run, tmp_path, grey_range):
+    run = make_run("grey", {"resize": 16}, bits=16, page=2, grey_range=grey_range)
+    levels = np.asarray(Image.open(tmp_path / "photos/11.png"))
+    tifffile.imwrite(tmp_path / "same.tif", levels)
+    scale = 65535 if grey_range is None else 65535 / 255
+    tifffile.imwrite(tmp_path / "stack.tif", np.float32([0 * levels, levels / scale]), photometric="minisblack")
+    predict(run, [str(tmp_path / "stack.tif"), str(tmp_path / "same.tif")], tmp_path / "out.csv")
+    written = read(tmp_path / "out.csv")
+    assert written["error"].tolist() == ["", "has one page, and page: 2 is to be read"]
+    samples = tables.read(run / "predictions.parquet").set_index("image_id")
+    expected = samples.loc["11.png", ["p_good", "p_bad"]].to_numpy(dtype=float)
+    np.testing.assert_allclose(written[["p_good", "p_bad"]].iloc[0].astype(float), expected, atol=1e-6)
+
+
 def test_the_data_bar_of_a_new_image_is_cut_off_where_training_did(make_run, tmp_path):
     run = make_run("grey", {"crop": {"below_data_bar": True}}, {"resize": 16})
     written = check(run, tmp_path / "photos")

@@ -56,7 +56,7 @@ class Pattern(Section):
 class Reading(Section):
     """How files become pixels, where that can be done in several ways."""
 
-    page: Literal["max"] | Annotated[int, Field(ge=1)] | None = Field(
+    page: Literal["max"] | Annotated[int, Field(ge=1, strict=True)] | None = Field(
         None,
         description="which page of TIFF files with several: a number (1 is the first), or max for the highest level at "
         "each pixel; null: such files are set aside",

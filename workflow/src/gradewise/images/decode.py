@@ -157,7 +157,8 @@ def _choose(pages: list[TiffPage], chosen: int | Literal["max"] | None) -> list[
         )
     number = chosen or 1
     if number > len(pages):
-        raise UnreadableError(f"holds {len(pages)} pages, and page: {number} is to be read")
+        holds = "has one page" if len(pages) == 1 else f"holds {len(pages)} pages"
+        raise UnreadableError(f"{holds}, and page: {number} is to be read")
     return [pages[number - 1]]
 
 

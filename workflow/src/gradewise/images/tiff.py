@@ -79,8 +79,11 @@ def find_pages(file: TiffFile) -> list[TiffPage]:
             page = file.pages[index]
         except IndexError:
             break
-        # some files end with a page without tags, and damaged ones go in circles
-        if isinstance(page, TiffPage) and page.imagewidth and page.offset not in places:
+        # damaged files go in circles
+        if page.offset in places:
+            break
+        # some files end with a page without tags
+        if isinstance(page, TiffPage) and page.imagewidth:
             # in damaged files, these can be of any type
             if not all(isinstance(getattr(page, name), int) for name in COUNTS):
                 raise UnreadableError("truncated or damaged (a tag that should be a number is not)")
