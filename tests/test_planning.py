@@ -21,3 +21,40 @@ def test_training_requests_the_time_of_all_fits_of_a_choice_and_the_memory_of_on
     files = SimpleNamespace(size_mb=500)
     assert training.minutes(wildcards, files, 1) == fits * (20 + 240 // 2)
     assert training.memory(wildcards, files, 1) == 1200 + 2 * 500
+
+
+def planned(**section):
+    dataset = {"images": "none", "classes": ["A", "B"], "models": ["chosen"], **section}
+    model = {"family": "forest", "view": next(iter(RAW["views"]))}
+    return Plan(
+        Config.model_validate({**RAW, "datasets": {"own": dataset}, "models": {"chosen": model}, "studies": {}})
+    )
+
+
+OWN = SimpleNamespace(dataset="own")
+
+
+def test_reading_requests_memory_for_the_largest_image_allowed_for_threads_and_for_the_number_of_files(tmp_path):
+    (tmp_path / "A").mkdir()
+    requested = {}
+    for files in (0, 50):
+        for number in range(files):
+            (tmp_path / f"A/{number}.png").touch()
+        for limit in (10, 200, 400):
+            plan = planned(images=str(tmp_path), max_megapixels=limit)
+            for threads in (1, 2):
+                requested[files, limit, threads] = plan.memory_to_read(OWN, threads, 1)
+    assert requested[0, 10, 2] - requested[0, 10, 1] == 10 * 16
+    assert requested[0, 200, 1] == requested[0, 200, 2] == requested[0, 10, 1] + 190 * 16
+    assert requested[0, 400, 1] == requested[0, 400, 2] == requested[0, 200, 1] + 200 * 16
+    assert requested[50, 10, 1] - requested[0, 10, 1] == 50 * 60 // 1000
+    assert plan.memory_to_read(OWN, 1, 2) == 2 * requested[50, 400, 1]
+
+
+def test_a_view_requests_memory_for_the_largest_image_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plan, manifest = planned(max_megapixels=400), SimpleNamespace(size_mb=1)
+    unread = plan.memory_to_view(OWN, manifest, 2, 1)
+    (tmp_path / "results/own/read").mkdir(parents=True)
+    (tmp_path / "results/own/read/sides.json").write_text('{"smallest": 500, "megapixels": 3.0}')
+    assert unread - plan.memory_to_view(OWN, manifest, 2, 1) == (400 - 2 * 2 * 3) * 16

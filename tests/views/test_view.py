@@ -1,4 +1,5 @@
 import errno
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -137,6 +138,25 @@ def test_threads_do_not_change_a_byte(dataset):
     first = cache(dataset, *operations, threads=1).read_bytes()
     assert cache(dataset, *operations, threads=3).read_bytes() == first
     assert np.load(dataset / "v.npy").tobytes() == b"".join(tables.read(dataset / "v.parquet")["pixels"])
+
+
+@pytest.mark.parametrize(("width", "together"), [(10_000, 2), (10_001, 1)])
+def test_threads_hold_no_more_than_200_megapixels(dataset, monkeypatch, width, together):
+    images = tables.read(dataset / "manifest.parquet")
+    tables.write(images.assign(width=width, height=10_000), dataset / "manifest.parquet", MANIFEST)
+    at_work, most = [], []
+
+    def decode_slowly(path, reading):
+        at_work.append(path)
+        most.append(len(at_work))
+        time.sleep(0.01)
+        at_work.remove(path)
+        return decode(path, reading)
+
+    monkeypatch.setattr("gradewise.views.view.decode", decode_slowly)
+    cache(dataset, "grey", {"tile": 16}, threads=4)
+    assert max(most) == together
+    assert len(tables.read(dataset / "v.parquet")) == 12 * 6
 
 
 def test_samples_of_a_repeat_are_read_with_roles_groups_and_pixels(dataset):

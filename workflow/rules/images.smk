@@ -19,7 +19,7 @@ checkpoint read_images:
         "../../envs/gradewise.yaml"
     threads: 8
     resources:
-        mem_mb=memory(1200, 0),
+        mem_mb=PLAN.memory_to_read,
         runtime=minutes(30, 0),
     params:
         source=lambda wildcards: to_json(PLAN.source_of(wildcards)),

@@ -15,7 +15,7 @@ rule view:
         "../../envs/gradewise.yaml"
     threads: threads_by_size(0.05)
     resources:
-        mem_mb=memory(1200, 0),
+        mem_mb=PLAN.memory_to_view,
         runtime=minutes(30, 0),
     params:
         operations=lambda wildcards: to_json(CONFIG.views[wildcards.view]),

@@ -5,7 +5,9 @@ Methods take Snakemake's wildcards, some also the job's input, so that rules can
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, Protocol
 
 from gradewise.config.choosing import ChooseBy, most_fits
@@ -16,8 +18,9 @@ from gradewise.config.models import BlendModel, FittedModel
 from gradewise.config.section import to_json
 from gradewise.config.sources import Source
 from gradewise.families import registry
-from gradewise.images.state import files_state
-from gradewise.resources import Requests, Resources
+from gradewise.images.budget import BYTES_PER_PIXEL, megapixels_in_flight
+from gradewise.images.state import count_files, files_state
+from gradewise.resources import InputFiles, Requests, Resources
 
 RESULTS = "results/{dataset}"
 VARIANT = "results/{dataset}{variant}"
@@ -29,6 +32,10 @@ CARELESS = "careless"
 
 DEPLOYED = "deployed"
 """The variant whose models are handed over: they learn from all images."""
+
+
+READING_MB, READING_KB_PER_IMAGE, VIEW_MB_PER_MB = 600, 60, 20
+"""Memory of the steps that read images, beside decoding: in any case, per image, and per MB of the manifest."""
 
 
 class Wildcards(Protocol):
@@ -126,6 +133,26 @@ class Plan:
     def images_state(self, wildcards: Wildcards) -> str:
         """State of all files; a folder's own modification time says nothing about files deeper down."""
         return files_state(self.images_of(wildcards).get("folders", []))
+
+    def memory_to_read(self, wildcards: Wildcards, threads: int, attempt: int) -> int:
+        """Memory for reading the images of a dataset [MB]: by how many files there are and the largest allowed."""
+        dataset = self.dataset_of(wildcards)
+        images, largest = 0, dataset.max_megapixels
+        if dataset.simulate is not None:
+            images, largest = dataset.simulate.images, dataset.simulate.side**2 / 1e6
+        folders = [dataset.images, *(table.images for table in dataset.tables or ())]
+        images += count_files(sorted({folder for folder in folders if folder}))
+        decoding = BYTES_PER_PIXEL * megapixels_in_flight(threads, largest)
+        return int((READING_MB + READING_KB_PER_IMAGE / 1000 * images + decoding) * attempt)
+
+    def memory_to_view(self, wildcards: Wildcards, input: InputFiles, threads: int, attempt: int) -> int:
+        """Memory for cutting samples [MB]: by the largest image, of which a thread may hold two."""
+        sides = Path(f"results/{wildcards.dataset}/read/sides.json")
+        # in a dry run the images may not have been read
+        read = json.loads(sides.read_text()) if sides.exists() else {}
+        largest = read.get("megapixels", self.dataset_of(wildcards).max_megapixels)
+        decoding = BYTES_PER_PIXEL * megapixels_in_flight(2 * threads, largest)
+        return int((READING_MB + VIEW_MB_PER_MB * input.size_mb + decoding) * attempt)
 
     def tile_labels_of(self, wildcards: Wildcards) -> list[str]:
         """Flags for labelling tiles by their masks, if the dataset uses them."""

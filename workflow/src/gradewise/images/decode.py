@@ -22,7 +22,8 @@ from gradewise.config.sources import Reading
 from gradewise.images import tiff
 from gradewise.images.files import FORMATS, UnreadableError, check_frames, check_size, explained
 from gradewise.images.levels import DEEPEST, to_levels, without_alpha
-from gradewise.images.upright import orientation_of, turned, upright
+from gradewise.images.strips import strips
+from gradewise.images.upright import orientation_of, turned
 
 PNG_SIGNATURE, PNG_BITS = b"\x89PNG\r\n\x1a\n", 24
 """How a PNG file begins, and the place in it of the number of bits per channel."""
@@ -63,20 +64,19 @@ class Decoded:
         """
         if self.pixels.dtype == np.uint8:
             return 8
-        margin = NEIGHBOURHOOD // 2
-        # reflected, since repeating the outermost pixels would turn a hot row at the margin into three
-        framed = cv2.copyMakeBorder(self.pixels, margin, margin, margin, margin, cv2.BORDER_REFLECT_101)
-        smooth = cv2.medianBlur(framed, NEIGHBOURHOOD)[margin:-margin, margin:-margin]
-        used = int(smooth.max(initial=0)).bit_length()
+        height, width = self.pixels.shape[:2]
+        used = max(_highest_smooth(self.pixels, rows) for rows in strips(height, width)).bit_length()
         return next(bits for bits in (8, 10, 12, 14, 16) if used <= bits)
 
     def pixel_hash(self) -> str:
         """SHA-256 of size and pixels, the same for a grey image stored as grey or as colour."""
         pixels = self.pixels
-        if pixels.ndim == 3 and (pixels[..., :1] == pixels).all():
+        parts = list(strips(*pixels.shape[:2]))
+        if pixels.ndim == 3 and all((pixels[rows, :, :1] == pixels[rows]).all() for rows in parts):
             pixels = pixels[..., 0]
         digest = hashlib.sha256(f"{pixels.shape} {pixels.dtype}".encode())
-        digest.update(np.ascontiguousarray(pixels).data)
+        for rows in parts:
+            digest.update(np.ascontiguousarray(pixels[rows]).data)
         return digest.hexdigest()
 
 
@@ -111,7 +111,27 @@ def decode(path: Path, reading: Reading = PLAIN, max_megapixels: float = np.inf)
                 raise UnreadableError(f"has one page, and page: {reading.page} is to be read")
             if is_deep_png(stream):
                 return _decode_deep_png(stream, image)
-            return Decoded(_to_array(upright(image)), image.mode)
+            return Decoded(_pixels(image), image.mode)
+
+
+def header_size(path: Path, reading: Reading = PLAIN) -> tuple[int, int] | None:
+    """Width and height as the header of a file tells them; None where `decode` will tell what is wrong with it."""
+    try:
+        with explained(path) as stream:
+            if tiff.is_tiff(stream):
+                with tiff.open_tiff(stream) as file:
+                    page, *_ = _choose(tiff.find_pages(file), reading.page)
+                    return int(page.imagewidth), int(page.imagelength)
+            with Image.open(stream, formats=FORMATS) as image:
+                return image.size
+    except UnreadableError:
+        return None
+
+
+def count_pixels(path: Path, reading: Reading) -> int:
+    """How many pixels the header of a file tells; 0 where `decode` will tell what is wrong with it."""
+    width, height = header_size(path, reading) or (0, 0)
+    return width * height
 
 
 def is_deep_png(stream: BinaryIO) -> bool:
@@ -166,7 +186,7 @@ def _decode_page(stream: BinaryIO, page: TiffPage, reading: Reading) -> tuple[np
     """Pixels and mode of a page."""
     image = tiff.open_page(stream, page)
     if image is not None:
-        return _to_array(upright(image)), image.mode
+        return _pixels(image), image.mode
     numbers = tiff.read_numbers(page)
     levels = to_levels(numbers, reading.grey_range)
     if page.photometric == tiff.WHITE_IS_ZERO:
@@ -174,6 +194,29 @@ def _decode_page(stream: BinaryIO, page: TiffPage, reading: Reading) -> tuple[np
     if levels.ndim == 3:
         return levels, f"RGB;{8 * numbers.itemsize}"
     return levels, "F" if numbers.dtype.kind == "f" else "I;16" if numbers.dtype == np.uint16 else "I"
+
+
+def _highest_smooth(pixels: np.ndarray, rows: slice) -> int:
+    """The highest level of some rows after a median filter."""
+    margin = NEIGHBOURHOOD // 2
+    # reflected, since repeating the outermost pixels would turn a hot row at the margin into three
+    beyond = np.arange(rows.start - margin, rows.stop + margin)
+    last = len(pixels) - 1
+    inside = pixels[np.clip(last - abs(last - abs(beyond)), 0, last)]
+    framed = cv2.copyMakeBorder(inside, 0, 0, margin, margin, cv2.BORDER_REFLECT_101)
+    return int(cv2.medianBlur(framed, NEIGHBOURHOOD)[margin:-margin, margin:-margin].max(initial=0))
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    """Upright pixels of an image that Pillow opened."""
+    image.load()
+    parts = list(strips(image.height, image.width))
+    pixels = first = _to_array(image.crop((0, 0, image.width, parts[0].stop)))
+    if len(parts) > 1:
+        pixels = np.empty((image.height, *first.shape[1:]), first.dtype)
+        for rows in parts:
+            pixels[rows] = _to_array(image.crop((0, rows.start, image.width, rows.stop)))
+    return np.ascontiguousarray(turned(pixels, orientation_of(image)))
 
 
 def _to_array(image: Image.Image) -> np.ndarray:
@@ -198,4 +241,9 @@ def to_uint8(pixels: np.ndarray, bits: int) -> np.ndarray:
 
     Levels beyond, of hot pixels, become white.
     """
-    return pixels if pixels.dtype == np.uint8 else np.minimum(pixels >> (bits - 8), 255).astype(np.uint8)
+    if pixels.dtype == np.uint8:
+        return pixels
+    levels = np.empty(pixels.shape, np.uint8)
+    for rows in strips(*pixels.shape[:2]):
+        levels[rows] = np.minimum(pixels[rows] >> (bits - 8), 255)
+    return levels

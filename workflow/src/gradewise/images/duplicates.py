@@ -23,7 +23,8 @@ from torch import Tensor
 
 from gradewise import symmetry
 from gradewise.config.sources import Reading
-from gradewise.images.decode import PLAIN, decode, to_uint8
+from gradewise.images.budget import PixelBudget
+from gradewise.images.decode import PLAIN, count_pixels, decode, to_uint8
 from gradewise.images.fingerprints import SIDE, square
 from gradewise.progress import track
 
@@ -138,9 +139,13 @@ def _find_near(files: pd.DataFrame, thumbnails: np.ndarray, threads: int, readin
     if len(files) < 2:
         return pd.DataFrame(columns=COLUMNS)
 
+    budget = PixelBudget()
+
     @lru_cache(maxsize=1024)
     def picture(index: int) -> np.ndarray:
-        return _read_square(Path(files["path"].iloc[index]), int(files["bits"].iloc[index]), reading)
+        path = Path(files["path"].iloc[index])
+        with budget.hold(count_pixels(path, reading)):
+            return _read_square(path, int(files["bits"].iloc[index]), reading)
 
     def compare(match: Match) -> Fit | None:
         fit = _fit_thumbnails(thumbnails[match.image], thumbnails[match.other], match)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradewise.images.files import UnreadableError
+from gradewise.images.strips import strips
 
 DEEPEST = 2**16 - 1
 """The highest level of 16 bits."""
@@ -50,9 +51,12 @@ def to_levels(numbers: np.ndarray, grey_range: tuple[float, float] | None) -> np
     if grey_range is None and not is_float:
         return numbers.astype(np.uint16)
     exact = np.float32 if is_float and numbers.itemsize <= 4 else np.float64
-    scaled = np.subtract(numbers, low, dtype=exact)
-    scaled *= DEEPEST / (high - low)
-    return np.asarray(np.clip(np.rint(scaled), 0, DEEPEST), dtype=np.uint16)
+    levels = np.empty(numbers.shape, np.uint16)
+    for rows in strips(*numbers.shape[:2]):
+        scaled = np.subtract(numbers[rows], low, dtype=exact)
+        scaled *= DEEPEST / (high - low)
+        levels[rows] = np.clip(np.rint(scaled), 0, DEEPEST)
+    return levels
 
 
 def without_alpha(numbers: np.ndarray, opaque: float) -> np.ndarray:

@@ -66,7 +66,7 @@ def _values_of_tiff(stream: BinaryIO) -> np.ndarray:
 
 
 def _to_mask(values: np.ndarray, lossy: bool) -> np.ndarray:
-    return np.where(_marked(values, lossy), 255, 0).astype(np.uint8)
+    return _marked(values, lossy).astype(np.uint8) * np.uint8(255)
 
 
 def hash_mask(mask: np.ndarray) -> str:

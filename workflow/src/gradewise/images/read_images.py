@@ -16,7 +16,8 @@ import pandas as pd
 
 from gradewise import command, tables
 from gradewise.config.sources import Source
-from gradewise.images.decode import decode
+from gradewise.images.budget import PixelBudget
+from gradewise.images.decode import count_pixels, decode, header_size
 from gradewise.images.duplicates import find_duplicates
 from gradewise.images.files import UnreadableError
 from gradewise.images.fingerprints import SIDE, Facts, fingerprint
@@ -53,7 +54,8 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
         How many images are read at a time.
     output : Path
         Folder for `images.parquet` (every listed file, with the reason if it cannot be used), `fingerprints.parquet`
-        and `duplicates.parquet` (for usable images), and `sides.json` (their smallest side).
+        and `duplicates.parquet` (for usable images), and `sides.json` (their smallest side, and how many megapixels
+        the largest has).
 
     Raises
     ------
@@ -62,8 +64,11 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
     """
     listed = list_images(source)
     log.info("%d images of %d classes listed", len(listed), listed["label"].nunique())
+    budget = PixelBudget()
     with ThreadPoolExecutor(threads) as pool:
-        inspected = pool.map(lambda path, mask: _inspect(Path(path), mask, source), listed["path"], listed["mask"])
+        inspected = pool.map(
+            lambda path, mask: _inspect(Path(path), mask, source, budget), listed["path"], listed["mask"]
+        )
         facts = list(track(inspected, len(listed), "images read"))
     prints = pd.DataFrame([fact.pop("fingerprint", {}) for fact in facts], index=listed.index)
     images = listed.join(pd.DataFrame(facts, index=listed.index, columns=list(FACTS)).astype(FACTS))
@@ -83,14 +88,18 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
     tables.write(prints.assign(image_id=usable["image_id"]), output / "fingerprints.parquet", FINGERPRINTS)
     tables.write(copies, output / "duplicates.parquet", DUPLICATES)
     smallest = min(usable["width"].min(), (usable["height"] - usable["bar_rows"]).min())
+    largest = float((usable["width"].astype("int64") * usable["height"]).max() / 1e6)
     with tables.replacing(output / "sides.json") as partial:
-        partial.write_text(json.dumps({"smallest": int(smallest)}))
+        partial.write_text(json.dumps({"smallest": int(smallest), "megapixels": largest}))
 
 
-def _inspect(path: Path, mask: str | None, source: Source) -> dict[str, str | float | Facts | None]:
+def _inspect(
+    path: Path, mask: str | None, source: Source, budget: PixelBudget
+) -> dict[str, str | float | Facts | None]:
     """Facts of an image, its fingerprint, and the reason if it cannot be used, whatever it is."""
     try:
-        return _examine(path, mask, source)
+        with budget.hold(count_pixels(path, source)):
+            return _examine(path, mask, source)
     except UnreadableError as error:
         return {"reason": str(error)}
     except Exception as error:
@@ -121,10 +130,13 @@ def _examine(path: Path, mask: str | None, source: Source) -> dict[str, str | fl
 
 def _read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
     """The mask of an image, which must have its size (width, height)."""
-    mask = read_mask(path)
-    height, width = mask.shape
-    if (width, height) != size:
-        raise UnreadableError(f"{width} x {height} pixels, the image {size[0]} x {size[1]}")
+    # its header first, for a mask of another size may be one that the memory does not hold
+    header = header_size(path)
+    if header is None or sorted(header) == sorted(size):
+        mask = read_mask(path)
+        header = mask.shape[1], mask.shape[0]
+    if header != size:
+        raise UnreadableError(f"{header[0]} x {header[1]} pixels, the image {size[0]} x {size[1]}")
     return mask
 
 

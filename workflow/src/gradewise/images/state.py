@@ -32,6 +32,11 @@ def files_state(folders: list[str]) -> str:
     return digest.hexdigest()[:12]
 
 
+def count_files(folders: list[str]) -> int:
+    """Number of all files below folders."""
+    return sum(len(names) for top in folders for _, _, names in walk(top))
+
+
 def _state(path: str) -> str:
     try:
         status = os.stat(path)

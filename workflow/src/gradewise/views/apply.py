@@ -33,7 +33,9 @@ def make_samples(
             positions = operation.choose(batch[0], rng)
             batch = operation.take(batch[0], positions)
         elif isinstance(operation, Transform):
-            batch = np.stack([operation.apply(sample) for sample in batch])
+            # a single image is not copied
+            samples = [operation.apply(sample) for sample in batch]
+            batch = samples[0][None] if len(samples) == 1 else np.stack(samples)
     return batch, positions
 
 

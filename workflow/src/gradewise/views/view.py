@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from gradewise import command, tables
 from gradewise.config.sources import Reading
 from gradewise.config.views import Positions, View
+from gradewise.images.budget import MOST
 from gradewise.images.decode import PLAIN, decode, to_uint8
 from gradewise.images.files import UnreadableError
 from gradewise.images.masks import hash_mask, read_mask
@@ -58,7 +59,7 @@ def view(
 ) -> None:
     """Write a view's cache.
 
-    Memory is bounded: at most two images per thread and one row group of samples are held.
+    Memory is bounded: at most two images per thread, `budget.MOST` megapixels and one row group of samples are held.
 
     Parameters
     ----------
@@ -159,8 +160,19 @@ def _windowed(
     pool: ThreadPoolExecutor, work: Callable[[Image], pa.RecordBatch], images: pd.DataFrame, window: int
 ) -> Iterator[pa.RecordBatch]:
     """Map in order with a bounded number of pending results."""
-    for start in range(0, len(images), window):
-        yield from pool.map(work, images.iloc[start : start + window].itertuples())
+    for part in _windows(images, window):
+        yield from pool.map(work, part.itertuples())
+
+
+def _windows(images: pd.DataFrame, most: int) -> Iterator[pd.DataFrame]:
+    """Images in order, so many at a time at most, with no more pixels than memory allows unless one image has them."""
+    start, held = 0, 0
+    for stop, (width, height) in enumerate(zip(images["width"].tolist(), images["height"].tolist(), strict=True)):
+        if stop > start and (stop - start == most or held + width * height > MOST * 1e6):
+            yield images.iloc[start:stop]
+            start, held = stop, 0
+        held += width * height
+    yield images.iloc[start:]
 
 
 def _row_groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
