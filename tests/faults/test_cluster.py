@@ -156,15 +156,15 @@ def submit(cluster, start, prepared, tmp_path):
     return submit
 
 
-def job_of(rule, folder):
-    """Number and node of the job of a rule once its step is running."""
+def job_of(rule, folder, with_step=True):
+    """Number and node of the job of a rule once it is running and, as a rule, its step has begun."""
     log = folder / "logs" / rule
     comment = f"rule_{rule}_"
 
     def running():
         jobs = (line.split() for line in slurm("squeue", "-h", "-t", "R", "-o", "%i %N %Z %k").splitlines())
         for number, node, where, label in jobs:
-            if label.startswith(comment) and Path(where) == folder and any(log.rglob("*.log")):
+            if label.startswith(comment) and Path(where) == folder and (not with_step or any(log.rglob("*.log"))):
                 return number, node
         return None
 
@@ -219,7 +219,7 @@ def test_a_job_is_cancelled(submit, finish, evaluated, check_equal):
 
 def test_a_job_runs_out_of_memory(submit, finish, evaluated, check_equal):
     process, folder = submit("--set-resources", "train_pca_svm:mem_mb=200 * 10**(attempt - 1)")
-    job, _ = job_of("train_pca_svm", folder)
+    job, _ = job_of("train_pca_svm", folder, with_step=False)
     wait_until(lambda: state(job) != "RUNNING", "end for lack of memory")
     assert state(job) in {"OUT_OF_MEMORY", "FAILED", "CANCELLED"}
     finish(process, folder)
