@@ -22,6 +22,12 @@ def test_a_bar_is_found_to_the_row(draw, dark, frame, height):
     assert find_bar(draw.with_bar(height=height, dark=dark, frame=frame)) == height
 
 
+def test_a_bar_of_many_fields_is_found(draw):
+    pixels = draw.with_bar()
+    pixels[-48:, 20::60] = pixels[-48:, 21::60] = 255
+    assert find_bar(pixels) == 48
+
+
 def test_a_bar_in_a_colour_file_is_found(draw):
     pixels = np.dstack([draw.with_bar()] * 3)
     pixels[-20:-10, 300:320] = (255, 0, 0)

@@ -27,8 +27,9 @@ EMPTY, FILLED = 0.98, 0.4
 LEAST_EMPTY, LEAST_TEXT, MOST_TEXT = 0.1, 0.005, 0.4
 """Least share of rows without text, and limits of the share of pixels of text."""
 
-LINE, LINE_ROWS = 0.9, 4
-"""Least share of a row that a line across the bar fills, and the most rows of such a line."""
+LINE, LINE_ROWS, BESIDE = 0.9, 4, 2
+"""Least share of a row or column that a line fills, the most rows of such a line, and the columns beside one that lossy
+compression blurs."""
 
 EDGE = 8
 """Number of rows at the upper edge of the bar of which one is free of text."""
@@ -60,7 +61,10 @@ def find_bar(pixels: np.ndarray) -> int:
         return 0
     # lossy compression blurs the row next to the bar
     above = share[-rows - 1 - ABOVE : -rows - 1]
-    is_empty = share[-rows:] >= EMPTY
+    between = ~_drawn_down(text[-rows:])
+    if not between.any():
+        return 0
+    is_empty = (difference[-rows:, between] <= TOLERANCE).mean(axis=1) >= EMPTY
     is_bar = (
         is_empty[:EDGE].any()
         and is_empty.mean() >= LEAST_EMPTY
@@ -82,6 +86,12 @@ def _lines(colours: np.ndarray, candidates: np.ndarray) -> np.ndarray:
     rows = colours[candidates]
     lines[candidates] = (_difference(rows, np.median(rows, axis=1, keepdims=True)) <= TOLERANCE).mean(axis=1) >= LINE
     return lines
+
+
+def _drawn_down(text: np.ndarray) -> np.ndarray:
+    """Which columns are in or next to lines that separate the fields of a bar; bool (width,)."""
+    lines = text.mean(axis=0) >= LINE
+    return np.convolve(lines, np.ones(2 * BESIDE + 1), mode="same") > 0
 
 
 def _rows_from_below(is_background: np.ndarray, is_line: np.ndarray) -> int:
