@@ -1,6 +1,8 @@
 """`gradewise check`: one message without a traceback, or what the configuration would do."""
 
+import numpy as np
 import pytest
+import tifffile
 import yaml
 
 from gradewise.command import UserError
@@ -51,6 +53,14 @@ def test_files_that_are_no_images_are_told(checked, tmp_path):
     (tmp_path / "photos/a").mkdir(parents=True)
     (tmp_path / "photos/a/notes.txt").write_text("x")
     assert "1 of 17 files looked at cannot be used, e.g. photos/a/notes.txt: not an image" in checked()
+
+
+def test_files_of_several_pages_are_looked_at_as_the_dataset_says(checked, tmp_path):
+    pages = np.stack([np.full((40, 60), level, np.uint8) for level in (1, 2)])
+    (tmp_path / "photos/a").mkdir(parents=True)
+    tifffile.imwrite(tmp_path / "photos/a/stack.tif", pages, photometric="minisblack")
+    assert "stack.tif: holds 2 pages; set page:" in checked()
+    assert "cannot be used" not in checked(page="max")
 
 
 def test_all_faults_are_told_at_once_with_the_file(checked):

@@ -187,7 +187,8 @@ def _check_kind(page: TiffPage) -> None:
     bits, channels = page.bitspersample, page.samplesperpixel
     if page.compression not in PLAIN_COMPRESSIONS:
         name = getattr(page.compression, "name", page.compression)
-        raise UnreadableError(f"compressed by {name}, which is not read; save it with LZW, deflate or no compression")
+        what = f"{bits} bits per channel compressed by {name}"
+        raise UnreadableError(f"{what}, which are not read; save it with LZW, deflate or no compression")
     if page.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
         name = getattr(page.photometric, "name", page.photometric)
         raise UnreadableError(f"pixels of {bits} bits that are {name}; save it as grey or RGB")

@@ -80,7 +80,7 @@ def _describe(config: StudiesConfig, name: str, dataset: Dataset, examined: Exam
         return ["simulated" if dataset.simulate is not None else "its images cannot be listed, see below"]
     images = examined.images[name]
     lines = [_count(images), *_split(config, name, dataset, images, examined)]
-    found = survey(images, machine.cores, search_copies=False)
+    found = survey(images, machine.cores, search_copies=False, reading=dataset)
     if found.unreadable:
         looked = found.read + len(found.unreadable)
         examined.warnings.append(

@@ -8,12 +8,14 @@ import os
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from gradewise.images.decode import decode
+from gradewise.config.sources import Reading
+from gradewise.images.decode import PLAIN, decode
 from gradewise.images.files import UnreadableError
 from gradewise.images.fingerprints import SIDE, fingerprint
 from gradewise.images.microscopes import read_micrograph
@@ -77,7 +79,7 @@ class Survey:
         return np.asarray(self.above_bar[:, 1] / self.above_bar[:, 0])
 
 
-def survey(files: pd.DataFrame, threads: int, search_copies: bool = True) -> Survey:
+def survey(files: pd.DataFrame, threads: int, search_copies: bool = True, reading: Reading = PLAIN) -> Survey:
     """Read a sample of the images, and compare the sizes of all files.
 
     Parameters
@@ -87,10 +89,14 @@ def survey(files: pd.DataFrame, threads: int, search_copies: bool = True) -> Sur
     threads : int
     search_copies : bool
         Whether to compare the images read with each other, which takes seconds.
+    reading : Reading
+        How files are decoded.
     """
     chosen = _sample(files.sort_values(["label", "path"])["path"].tolist())
     with ThreadPoolExecutor(threads) as pool:
-        facts = list(track(pool.map(_look, chosen), len(chosen), "images looked at", every=5.0))
+        facts = list(
+            track(pool.map(partial(_look, reading=reading), chosen), len(chosen), "images looked at", every=5.0)
+        )
     usable = pd.DataFrame([fact for fact in facts if isinstance(fact, dict)])
     unreadable = [f"{path}: {fact}" for path, fact in zip(chosen, facts, strict=True) if isinstance(fact, str)]
     equal = _equal_files(files["path"].tolist())
@@ -116,10 +122,10 @@ def _sample(paths: list[str]) -> list[str]:
     return [paths[start + place] for start in starts for place in range(BLOCK)]
 
 
-def _look(path: str) -> dict[str, object] | str:
+def _look(path: str, reading: Reading) -> dict[str, object] | str:
     """Facts of an image, or why it cannot be used."""
     try:
-        decoded = decode(Path(path))
+        decoded = decode(Path(path), reading)
         pixels = decoded.pixels
         return {
             "image_id": path,
