@@ -28,6 +28,11 @@ def test_a_bar_of_many_fields_is_found(draw):
     assert find_bar(pixels) == 48
 
 
+def test_a_bar_is_found_among_levels_of_more_than_eight_bits(draw):
+    assert find_bar(draw.with_bar().astype(np.uint16) * 16, bits=12) == 48
+    assert find_bar(draw.content().astype(np.uint16) * 16, bits=12) == 0
+
+
 def test_a_bar_in_a_colour_file_is_found(draw):
     pixels = np.dstack([draw.with_bar()] * 3)
     pixels[-20:-10, 300:320] = (255, 0, 0)

@@ -151,7 +151,7 @@ def test_the_scale_and_the_data_bar_of_an_image_are_kept_and_only_rows_above_the
     images, aside = run(views_need=51)
     assert list(images["image_id"]) == ["good/plain.png"]
     assert aside[0]["reason"] == "64 x 50 pixels above the data bar; the views need at least 51 a side"
-    assert json.loads((tmp_path / "read/sides.json").read_text()) == {"smallest": 50}
+    assert json.loads((tmp_path / "read/sides.json").read_text())["smallest"] == 50
 
 
 def test_images_that_share_a_group_only_through_a_small_one_are_not_joined(run, folders):
@@ -174,7 +174,7 @@ def test_the_smallest_side_of_a_usable_image_is_told(run, folders, tmp_path):
     Image.new("L", (30, 3)).save(folders / "bad" / "too small for anything.png")
     Image.new("L", (17, 50)).save(folders / "bad" / "narrow.png")
     run()
-    assert json.loads((tmp_path / "read/sides.json").read_text()) == {"smallest": 17}
+    assert json.loads((tmp_path / "read/sides.json").read_text())["smallest"] == 17
 
 
 def test_files_are_not_touched(run, folders, tmp_path):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradewise.images.decode import to_uint8
+
 LEAST_ROWS = 12
 LEAST_SHARE, MOST_SHARE = 0.015, 0.25
 """Height of a bar as a share of the height of the image."""
@@ -38,22 +40,24 @@ ABOVE, MOST_ABOVE = 12, 0.3
 """Number of rows above the bar, and the greatest share of each that may have the level of its background."""
 
 
-def find_bar(pixels: np.ndarray) -> int:
+def find_bar(pixels: np.ndarray, bits: int = 8) -> int:
     """Height of the data bar at the bottom of an image [px]; 0 if none is found.
 
     Parameters
     ----------
-    pixels : ndarray of uint8, shape (height, width) or (height, width, 3)
+    pixels : ndarray of uint8 or uint16, shape (height, width) or (height, width, 3)
+    bits : int
+        Bits that the grey levels use.
     """
     height = len(pixels)
     most = int(MOST_SHARE * height)
     if most < LEAST_ROWS:
         return 0
     # the most frequent level of the lowest rows
-    background = int(np.bincount(pixels[-LEAST_ROWS:].ravel(), minlength=256).argmax())
+    background = int(np.bincount(to_uint8(pixels[-LEAST_ROWS:], bits).ravel(), minlength=256).argmax())
     if DARK < background < BRIGHT:
         return 0
-    lower = pixels[-most - ABOVE - 1 :].reshape(most + ABOVE + 1, pixels.shape[1], -1)
+    lower = to_uint8(pixels[-most - ABOVE - 1 :], bits).reshape(most + ABOVE + 1, pixels.shape[1], -1)
     difference = _difference(lower, background)
     share, text = (difference <= TOLERANCE).mean(axis=1), difference >= CONTRAST
     rows = _rows_from_below(share >= FILLED, _lines(lower, text.mean(axis=1) >= LINE))

@@ -72,7 +72,7 @@ def _to_mask(values: np.ndarray, lossy: bool) -> np.ndarray:
 def hash_mask(mask: np.ndarray) -> str:
     """SHA-256 of what a mask marks, the same however it is stored."""
     digest = hashlib.sha256(f"{mask.shape}".encode())
-    digest.update(mask.tobytes())
+    digest.update(np.ascontiguousarray(mask).data)
     return digest.hexdigest()
 
 

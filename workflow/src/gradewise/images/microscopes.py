@@ -17,7 +17,7 @@ from pathlib import Path
 from tifffile import TiffFile, TiffTag
 
 from gradewise.images.data_bar import MOST_SHARE, find_bar
-from gradewise.images.decode import Decoded, to_uint8
+from gradewise.images.decode import Decoded
 from gradewise.images.tiff import is_tiff, open_tiff
 
 log = logging.getLogger(__name__)
@@ -86,9 +86,8 @@ def read_micrograph(path: Path, decoded: Decoded) -> Micrograph:
     sizes = [record.pixel_size for record in records if record.pixel_size is not None]
     bars = [record.bar if record.height is None else height - record.height for record in records]
     rows = [int(bar) for bar in bars if bar is not None and 1 <= bar <= MOST_SHARE * height]
-    return Micrograph(
-        sizes[0] if sizes else None, rows[0] if rows else find_bar(to_uint8(decoded.pixels, decoded.bits))
-    )
+    bar_rows = rows[0] if rows else find_bar(decoded.pixels, decoded.bits)
+    return Micrograph(sizes[0] if sizes else None, bar_rows)
 
 
 def _records(path: Path) -> list[_Record]:
