@@ -170,11 +170,12 @@ def test_images_that_share_a_group_only_through_a_small_one_are_not_joined(run, 
     assert parted.set_index("image_id").loc[names, "group"].nunique() == 2
 
 
-def test_the_smallest_side_of_a_usable_image_is_told(run, folders, tmp_path):
+def test_the_smallest_side_and_the_largest_size_of_usable_images_are_told(run, folders, tmp_path):
     Image.new("L", (30, 3)).save(folders / "bad" / "too small for anything.png")
     Image.new("L", (17, 50)).save(folders / "bad" / "narrow.png")
+    Image.new("L", (1000, 300)).save(folders / "bad" / "large.png")
     run()
-    assert json.loads((tmp_path / "read/sides.json").read_text())["smallest"] == 17
+    assert json.loads((tmp_path / "read/sides.json").read_text()) == {"smallest": 17, "megapixels": 0.3}
 
 
 def test_files_are_not_touched(run, folders, tmp_path):
