@@ -15,6 +15,14 @@ import pytest
 import yaml
 
 from gradewise import tables
+from gradewise.command import UserError
+from gradewise.deployment.apply import apply
+from gradewise.deployment.export import export
+from gradewise.deployment.verdict_page import write_page
+from gradewise.deployment.verify_references import verify_references
+from gradewise.predict.artefact import read_artefact
+from gradewise.predict.predict import predict
+from gradewise.provenance import hash_file
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -145,6 +153,81 @@ def test_the_command_gives_files_of_test_images_the_verdicts_of_the_run(finished
     columns = [name for name in verdicts if name.startswith("p_") and verdicts[name].notna().all()]
     assert len(columns) == {"fibres": 2, "fruit": 3}[dataset]
     np.testing.assert_allclose(written[columns], verdicts[columns], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("dataset", "images"), [("fibres", 32), ("fruit", 60)])
+def test_the_recommended_model_is_handed_over_complete(finished, monkeypatch, dataset, images):
+    monkeypatch.chdir(finished)
+    folder = Path("results") / dataset / "deployed"
+    record = json.loads((folder.parent / "recommendation.json").read_text())
+    artefact = read_artefact(folder)
+    assert artefact.name == record["choice"]
+    assert artefact.expected.value == record["ranking"][0]["score"]["value"]
+    assert (artefact.fitted_on.images, artefact.fitted_on.what) == (images, "all")
+    assert artefact.verification.equal
+    assert artefact.verification.onnx_verdicts.other_class == ()
+    assert len(pd.read_csv(folder / "reference.csv")) == 12
+    card = (folder / "MODEL_CARD.md").read_text()
+    assert card.startswith(f"# Model card: {artefact.name}")
+    assert f"on all {images} images" in card
+    assert "<h1>Model card" in (folder / "MODEL_CARD.html").read_text()
+    with zipfile.ZipFile(folder.with_suffix(".zip")) as archive:
+        assert {name.partition("/")[2] for name in archive.namelist()} == {"model.json", *artefact.files}
+
+
+def test_a_model_handed_over_is_checked_anywhere_and_refused_if_altered(finished, tmp_path):
+    copy = shutil.copytree(finished / "results/fruit/deployed", tmp_path / "copy")
+    verify_references(copy)
+    table = copy / "reference.csv"
+    text = table.read_text()
+    table.write_text(text.replace(",A,", ",B,", 1))
+    with pytest.raises(UserError, match=r"reference.csv: differs from its hash"):
+        verify_references(copy)
+    description = json.loads((copy / "model.json").read_text())
+    description["files"]["reference.csv"] = hash_file(table)
+    (copy / "model.json").write_text(json.dumps(description))
+    with pytest.raises(UserError, match=r"predicted A, but reference.csv says B"):
+        verify_references(copy)
+
+
+def test_any_tested_model_is_exported_and_predicts_without_gradewise_what_it_does_with_it(
+    finished, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(finished)
+    export(Path("results/fruit/models/both/1"), tmp_path / "both", tmp_path / "both.zip")
+    images = "results/fruit/simulated/images"
+    script = [sys.executable, tmp_path / "both/predict_onnx.py", images, "--output", tmp_path / "onnx.csv"]
+    subprocess.run(script, check=True)
+    predict(tmp_path / "both", [images], tmp_path / "native.csv")
+    native, onnx = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("native", "onnx"))
+    assert list(native["class"]) == list(onnx["class"])
+    columns = ["p_A", "p_B", "p_C"]
+    np.testing.assert_allclose(native[columns], onnx[columns], atol=1e-5)
+    assert "was chosen by name" in (tmp_path / "both/MODEL_CARD.md").read_text()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/letter.txt").touch()
+    with pytest.raises(UserError, match="holds something else than a model"):
+        export(Path("results/fruit/models/both/1"), tmp_path / "other")
+    assert (tmp_path / "other/letter.txt").exists()
+
+
+def test_a_folder_of_new_images_gets_a_table_and_a_page(finished, monkeypatch, tmp_path):
+    monkeypatch.chdir(finished)
+    new = shutil.copytree("results/fibres/simulated/images", tmp_path / "new")
+    (new / "broken.png").write_bytes(b"no image")
+    paths = {"output": tmp_path / "may.parquet", "table": tmp_path / "may.csv", "page": tmp_path / "may.html"}
+    model = Path("results/fibres/deployed")
+    apply(dataset="fibres", name="may", model=model, images=new, threads=1, **paths)
+    verdicts = tables.read(paths["output"])
+    assert len(verdicts) == 33
+    assert list(verdicts.loc[verdicts["class"].isna(), "path"]) == [str(new / "broken.png")]
+    page = paths["page"].read_text()
+    assert "Most doubtful" in page
+    assert "broken.png" in page
+    assert "which tiles speak for NHNF" in page
+    assert (tmp_path / "may/classes.csv").is_file()
+    with pytest.raises(UserError, match="was not written with the model"):
+        write_page(paths["table"], Path("results/fruit/deployed"), tmp_path / "other.html", "Other")
 
 
 def test_the_example_in_python_predicts_what_the_run_predicted(finished):

@@ -6,6 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
+from gradewise import deployment
 from gradewise.config.config import mentions_scales
 from gradewise.config.deployment import RECOMMENDED
 from gradewise.config.faults import ConfigError
@@ -104,4 +105,7 @@ def handed_over(wildcards):
 
 TEMPLATES = sorted(
     str(path) for path in Path(sections.__file__).parents[1].glob("templates/**/*.*")
+)
+CARD = sorted(
+    str(path) for path in Path(deployment.__file__).parent.glob("templates/*")
 )

@@ -6,6 +6,7 @@ rule deploy:
     input:
         unpack(PLAN.evidence_of),
         description=f"{RESULTS}/prediction.json",
+        card=CARD,
         splits=lambda wildcards: (
             f"{RESULTS}{variant_folder(DEPLOYED)}/splits.parquet"
             if dataset_of(wildcards).deploy.fit_on == "all"
