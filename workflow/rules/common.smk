@@ -26,7 +26,7 @@ from gradewise.planning import (
 )
 from gradewise.provenance import code_version
 from gradewise.report import sections
-from gradewise.resources import memory, minutes, threads_by_size
+from gradewise.resources import MOST_THREADS, memory, minutes, threads_by_size
 from gradewise.studies.config import load
 from gradewise.studies.planning import StudiesPlan
 

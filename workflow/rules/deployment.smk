@@ -76,7 +76,7 @@ rule apply:
         name=any_of({name for _, name in APPLIED}),
     conda:
         "../../envs/gradewise.yaml"
-    threads: workflow.cores
+    threads: MOST_THREADS
     resources:
         mem_mb=memory(2500, 2),
         runtime=minutes(60, 0),
