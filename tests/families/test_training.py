@@ -220,3 +220,15 @@ def test_both_precisions_learn(precision: str, train) -> None:
     trained = train(epochs=8, precision=precision)
     assert trained.precision == precision
     assert trained.curves["validation_accuracy"][-1] >= 0.8
+
+
+def test_prediction_lets_cuda_convolve_in_32_bits_and_training_in_its_own_format(train, samples: Samples) -> None:
+    classifier = train(epochs=1).classifier
+    shortened = []
+    classifier.network.features.conv1.register_forward_hook(
+        lambda *_: shortened.append(torch.backends.cudnn.allow_tf32)
+    )
+    before = torch.backends.cudnn.allow_tf32
+    classifier.predict_proba(samples.pixels)
+    assert set(shortened) == {False}
+    assert torch.backends.cudnn.allow_tf32 == before

@@ -7,6 +7,7 @@ short formats nor, beyond rounding, on which samples are predicted together.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -88,7 +89,9 @@ class CnnClassifier:
             for start in range(0, len(pixels) if positions is None else len(positions), size):
                 batch = slice(start, start + size)
                 part = pixels[batch] if positions is None else pixels[positions[batch]]
-                yield self.network(self.normalise(to_floats(part, self.device)))
+                with _all_bits():
+                    scores = self.network(self.normalise(to_floats(part, self.device)))
+                yield scores
 
     def predict_proba(self, pixels: np.ndarray) -> np.ndarray:
         """Class probabilities, float32 (n, classes), of uint8 samples (n, height, width, channels)."""
@@ -168,6 +171,17 @@ def _read_network(path: Path, record: _Record) -> ConvNet:
     for name, tensor in tensors.items():
         require(bool(torch.isfinite(tensor).all()), path, f"{name} contains values that are not finite")
     return network
+
+
+@contextmanager
+def _all_bits() -> Iterator[None]:
+    """Let cuDNN convolve in 32 bits; by default it shortens numbers to 19 (TF32), which changes probabilities."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 def place(network: ConvNet) -> ConvNet:
