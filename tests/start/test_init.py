@@ -131,6 +131,14 @@ def test_tables_of_train_and_test_keep_their_roles(draw, tmp_path):
     assert "not used: small-dev.csv, small-train.csv" in (tmp_path / "mine.yaml").read_text()
 
 
+def test_a_single_table_is_divided_anew_whatever_its_name(draw, tmp_path):
+    draw("data/train", [f"{number}.png" for number in range(12)])
+    rows = [["image_id", "label"], *([f"{number}.png", "xy"[number % 2]] for number in range(12))]
+    config = written(table(tmp_path / "data/train.csv", rows))
+    assert dataset(config).tables[0].role is None
+    assert dataset(config).evaluation.folds == 5
+
+
 def test_masks_of_one_class_label_tiles(draw, tmp_path):
     draw("data/images", [*named(["flaw"], 6), *(f"ok/o{number}.png" for number in range(6))], size=(128, 192))
     for number in range(6):
@@ -228,6 +236,7 @@ def test_a_file_that_exists_is_not_overwritten(draw, tmp_path):
     [
         ([], "no such file or folder"),
         (["1.png", "2.png"], r"2 images without labels. Put them into one folder per class"),
+        (["1.png", "masks/1.png"], r"1 images without labels.*; the masks in photos/masks then label the tiles"),
         (["a/1.png", "a/2.png"], "all images are in one folder, 'a'; a comparison needs two classes"),
         (["a/1.png", "b/1.png", "3.png"], r"1 images lie outside the folders 'a', 'b'"),
         (["train/a/1.png", "test/a/1.png"], "look like parts of a dataset, not classes"),

@@ -17,6 +17,7 @@ from gradewise.config.config import Config
 from gradewise.config.models import FittedModel
 from gradewise.config.views import View
 from gradewise.families import registry
+from gradewise.resources import MOST_THREADS
 from gradewise.start.machine import Machine
 
 START = 6.0
@@ -109,7 +110,17 @@ def _fit_seconds(config: Config, model: FittedModel, work: Workload, machine: Ma
     if cost is None:
         return 0.0
     samples = max(1, round(work.share * work.images * work.samples[model.view]))
+    if model.family == "cnn":
+        # networks are fitted one at a time; jobs of other families fill all cores
+        machine = machine._replace(rate=machine.rate * _threads(config, model, work, machine) / machine.cores)
     return sum(cost(settings, config.views[model.view].shape, samples, machine) for settings in model.candidates)
+
+
+def _threads(config: Config, model: FittedModel, work: Workload, machine: Machine) -> int:
+    """Threads of a fit, by the size of the samples."""
+    size = work.images * work.samples[model.view] * math.prod(config.views[model.view].shape) / 1e6
+    per_thread = registry.family(model.family).resources(model.candidates).mb_per_thread
+    return max(1, min(machine.cores, MOST_THREADS, int(size / per_thread) if per_thread else 1))
 
 
 def _network_seconds(settings: Any, shape: tuple[int, int, int], samples: int, machine: Machine) -> float:

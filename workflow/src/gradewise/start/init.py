@@ -13,8 +13,10 @@ import shtab
 import yaml
 
 from gradewise.command import UserError
+from gradewise.config.evaluation import Evaluation
 from gradewise.config.faults import ConfigError
 from gradewise.config.section import LONGEST_NAME
+from gradewise.images.counts import check_counts
 from gradewise.start.commented import Line, Rows, Section, content, write
 from gradewise.start.design import choose_design
 from gradewise.start.examine import examine
@@ -71,6 +73,10 @@ def init(images: Path, output: Path) -> None:
     if re.search("[{}]", str(images)):
         raise UserError(f"{images}: a brace is a placeholder for Snakemake; rename the folder, or give a link to it")
     layout = find_layout(images)
+    if layout.masks is None:
+        files = layout.files.assign(group=layout.files["path"])
+        # too few images for any split are told before images are looked at
+        check_counts(files, Evaluation.model_validate({"folds": 3}), sorted(files["label"].unique()), training_groups=2)
     lines, summary = propose(layout, _dataset_name(images))
     text = write(lines)
     raw = content(lines)

@@ -90,7 +90,8 @@ def find_layout(path: Path) -> Layout:
         table = find_columns(path)
         if table is None:
             raise UserError(_no_label_table(path))
-        return _with_masks(path.parent, Layout(None, (table,), None, _list_tables((table,))))
+        only = (replace(table, role=None),)
+        return _with_masks(path.parent, Layout(None, only, None, _list_tables(only)))
     if not path.is_dir():
         raise UserError(f"{path}: no such file or folder (looked from {Path.cwd()})")
     tables, unused = _find_tables(path)
@@ -116,10 +117,11 @@ def _find_class_folders(folder: Path) -> Path:
             "image into the folder of its class"
         )
     if flat:
+        masks = next(_mask_folders(folder, folder), None)
         raise UserError(
             f"{folder}: {len(flat)} images without labels. Put them into one folder per class ({folder}/good/.., "
             f"{folder}/bad/..), or add a label table {folder / 'labels.csv'} with a column of file names and one of "
-            "labels"
+            "labels" + (f"; the masks in {masks} then label the tiles of images" if masks else "")
         )
     if not classes:
         raise UserError(f"{folder}: no images in there ({', '.join(sorted(IMAGE_SUFFIXES))})")

@@ -25,7 +25,7 @@ STEPS = 1500
 """Mini-batches that a small network needs to learn, about."""
 
 BATCH = 32
-FEWEST_EPOCHS, MOST_EPOCHS = 15, 200
+FEWEST_EPOCHS, MOST_EPOCHS = 15, 100
 MANY = 3000
 """Training samples from which the effort for each is kept low."""
 
@@ -121,8 +121,7 @@ def choose_models(
     turns_freely = found.is_grey and found.shortest >= LARGEST
     is_small = samples.training <= MANY
     epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, math.ceil(STEPS * BATCH / max(samples.training, 1) / 5) * 5))
-    is_wide = machine.has_gpu or (is_small and not found.is_grey)
-    widths = [32, 64, 128, 256, 256, 256] if is_wide else [16, 32, 64, 96, 128, 128]
+    widths = [32, 64, 128, 256, 256, 256] if machine.has_gpu else [16, 32, 64, 96, 128, 128]
     # each block halves the side; the last maps keep at least 4 x 4 positions
     blocks = max(2, min(len(widths), int(math.log2(side / 4))))
     augment: list[object] = ["d4"] if turns_freely else ["horizontal_flip"]
@@ -159,7 +158,7 @@ def choose_models(
     ]
     blend = {"family": "blend", "members": ["cnn", "svm", "forest"], "by": "probability"}
     return [
-        Line("cnn", Section(tuple(cnn)), "learns its own features, from some hundred images on"),
+        Line("cnn", Section(tuple(cnn)), "learns its own features, which takes some hundred images"),
         Line("svm", Section(tuple(svm)), "gets on with few images"),
         Line("forest", Section(tuple(forest)), "needs hardly any tuning"),
         Line("blend", blend, "the mean of their probabilities: costs nothing, and is often the best"),

@@ -23,7 +23,7 @@ from gradewise.progress import track
 
 log = logging.getLogger(__name__)
 
-BLOCKS, BLOCK = 40, 5
+BLOCKS, BLOCK = 24, 5
 """Number of runs of neighbouring files that are read, and their length: copies are often neighbours."""
 
 HEAD = 2**16
