@@ -1,5 +1,6 @@
 """`gradewise init`: what it writes runs as it is, says why, and fits the images; what it cannot use it refuses."""
 
+import csv
 from pathlib import Path
 
 import cv2
@@ -203,6 +204,18 @@ HOSTILE = [
 def test_odd_names_are_written_so_that_they_mean_the_same(draw):
     folder = draw("odd - name", [f"{label}/{number}{label[:3]}.png" for label in HOSTILE for number in range(4)])
     assert set(dataset(written(folder)).classes) == set(HOSTILE)
+
+
+def test_files_with_odd_names_in_a_table_are_found(draw, tmp_path):
+    signs = ["a b", "ü", "{c}", "d'e", 'f"g', "-h", "i,j", "k;l", "#m", "n\no"]
+    names = [f"{sign}{number}.png" for sign in signs for number in range(2)]
+    draw("data/pictures", names)
+    with (tmp_path / "data/list.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows(
+            [["file", "label"], *([name, "xy"[place % 2]] for place, name in enumerate(names))]
+        )
+    config = written(tmp_path / "data")
+    assert len(examine(config).images["data"]) == len(names)
 
 
 def test_every_choice_has_a_reason(draw, tmp_path):

@@ -134,7 +134,7 @@ def choose_models(
         Line("family", "cnn"),
         Line("view", network),
         Line("channels", widths[:blocks], f"a block for each halving of {side} px; a network for {_effort(machine)}"),
-        Line("dense", [128 if classes > 10 else 40]),
+        Line("dense", [128 if classes > 10 else 40], "neurons between its features and the classes"),
         Line("dropout", 0.3, "against learning images by heart"),
         Line("augment", augment, copies),
         Line("epochs", epochs, f"passes over about {samples.training} samples; fewer are faster"),
