@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -130,9 +130,9 @@ def test_images_too_small_for_a_view_are_set_aside_with_all_that_is_known_of_the
 def test_the_scale_and_the_data_bar_of_an_image_are_kept_and_only_rows_above_the_bar_count_as_its_size(
     run, folders, tmp_path
 ):
-    settings = "[Scan]\nPixelWidth=4e-9\n[Image]\nResolutionX=64\nResolutionY=50\n"
+    stored = "[Scan]\nPixelWidth=4e-9\n[Image]\nResolutionX=64\nResolutionY=50\n"
     pixels = np.random.default_rng(0).integers(0, 256, (60, 64), dtype=np.uint8)
-    tifffile.imwrite(folders / "good" / "sem.tif", pixels, extratags=[(34682, 2, 0, settings, True)])
+    tifffile.imwrite(folders / "good" / "sem.tif", pixels, extratags=[(34682, 2, 0, stored, True)])
     images, _ = run()
     images = images.set_index("image_id")
     assert (images.loc["good/sem.tif", "pixel_size_nm"], images.loc["good/sem.tif", "bar_rows"]) == (
@@ -146,7 +146,7 @@ def test_the_scale_and_the_data_bar_of_an_image_are_kept_and_only_rows_above_the
     shutil.rmtree(folders / "bad")
     for label in ("good", "bad"):
         (folders / label).mkdir()
-        tifffile.imwrite(folders / label / f"{label}.tif", pixels, extratags=[(34682, 2, 0, settings, True)])
+        tifffile.imwrite(folders / label / f"{label}.tif", pixels, extratags=[(34682, 2, 0, stored, True)])
     Image.fromarray(pixels).save(folders / "good" / "plain.png")
     images, aside = run(views_need=51)
     assert list(images["image_id"]) == ["good/plain.png"]
@@ -229,6 +229,7 @@ def test_images_with_masks_that_cannot_be_understood_are_set_aside(run, folders,
     assert shares.isna().sum() == 6
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1))
 def test_joined_groups_are_the_finest_that_part_neither_groups_nor_twins(pairs):
     groups = pd.Series([f"g{group}" for group, _ in pairs])
