@@ -1,4 +1,4 @@
-"""Peak memory of the steps that read images, beside what their rules request.
+"""Peak memory of the steps that read images.
 
     python bench/image_memory.py [--sets tiny png ..]
 
@@ -30,7 +30,8 @@ def write(folder: Path, number: int, side: int, suffix: str, kind: str = "colour
         path.parent.mkdir(exist_ok=True)
         small = rng.integers(0, np.iinfo(dtype).max, (side // block, side // block, channels), dtype=dtype)
         pixels = small.repeat(block, axis=0).repeat(block, axis=1)
-        assert cv2.imwrite(str(path), pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1]), path
+        options = [cv2.IMWRITE_PNG_COMPRESSION, 1] if suffix == ".png" else []
+        assert cv2.imwrite(str(path), pixels, options), path
 
 
 SMALL = ["rgb", {"resize": 64}]

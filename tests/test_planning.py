@@ -37,7 +37,7 @@ OWN = SimpleNamespace(dataset="own")
 def test_reading_requests_memory_for_the_largest_image_allowed_for_threads_and_for_the_number_of_files(tmp_path):
     (tmp_path / "A").mkdir()
     requested = {}
-    for files in (0, 50):
+    for files in (0, 100):
         for number in range(files):
             (tmp_path / f"A/{number}.png").touch()
         for limit in (10, 200, 400):
@@ -47,8 +47,8 @@ def test_reading_requests_memory_for_the_largest_image_allowed_for_threads_and_f
     assert requested[0, 10, 2] - requested[0, 10, 1] == 10 * 16
     assert requested[0, 200, 1] == requested[0, 200, 2] == requested[0, 10, 1] + 190 * 16
     assert requested[0, 400, 1] == requested[0, 400, 2] == requested[0, 200, 1] + 200 * 16
-    assert requested[50, 10, 1] - requested[0, 10, 1] == 50 * 60 // 1000
-    assert plan.memory_to_read(OWN, 1, 2) == 2 * requested[50, 400, 1]
+    assert requested[100, 10, 1] - requested[0, 10, 1] == 100 * 30 // 1000
+    assert plan.memory_to_read(OWN, 1, 2) == 2 * requested[100, 400, 1]
 
 
 def test_a_view_requests_memory_for_the_largest_image_read(tmp_path, monkeypatch):
@@ -58,3 +58,11 @@ def test_a_view_requests_memory_for_the_largest_image_read(tmp_path, monkeypatch
     (tmp_path / "results/own/read").mkdir(parents=True)
     (tmp_path / "results/own/read/sides.json").write_text('{"smallest": 500, "megapixels": 3.0}')
     assert unread - plan.memory_to_view(OWN, manifest, 2, 1) == (400 - 2 * 2 * 3) * 16
+
+
+def test_evaluation_requests_memory_by_its_predictions_and_by_the_share_of_a_run():
+    files = SimpleNamespace(size_mb=30)
+    wildcards = SimpleNamespace(dataset="own", get=lambda name, default: default)
+    for repeats in (1, 3):
+        plan = planned(evaluation={"holdout": 0.3, "repeats": repeats})
+        assert plan.memory_to_evaluate(wildcards, files, 1) == 800 + 5 * 30 + 6 * 30 + 30 * 30 // repeats

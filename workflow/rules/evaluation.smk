@@ -68,7 +68,7 @@ rule evaluate:
     conda:
         "../../envs/gradewise.yaml"
     resources:
-        mem_mb=memory(800, 5),
+        mem_mb=PLAN.memory_to_evaluate,
         runtime=minutes(10, 60),
     params:
         results=PLAN.results_of,
@@ -113,7 +113,7 @@ rule compare:
     conda:
         "../../envs/gradewise.yaml"
     resources:
-        mem_mb=memory(800, 5),
+        mem_mb=memory(800, 12),
         runtime=minutes(10, 60),
     params:
         results=PLAN.results_of,

@@ -34,8 +34,11 @@ DEPLOYED = "deployed"
 """The variant whose models are handed over: they learn from all images."""
 
 
-READING_MB, READING_KB_PER_IMAGE, VIEW_MB_PER_MB = 600, 60, 20
-"""Memory of the steps that read images, beside decoding: in any case, per image, and per MB of the manifest."""
+READING_MB, READING_KB_PER_IMAGE = 1300, 30
+"""Memory for reading images beside decoding, most of which the search for copies takes: in any case, and per image."""
+
+VIEW_MB, VIEW_MB_PER_MB = 500, 20
+"""Memory for cutting samples beside decoding: in any case, and per MB of the manifest."""
 
 
 class Wildcards(Protocol):
@@ -152,7 +155,17 @@ class Plan:
         read = json.loads(sides.read_text()) if sides.exists() else {}
         largest = read.get("megapixels", self.dataset_of(wildcards).max_megapixels)
         decoding = BYTES_PER_PIXEL * megapixels_in_flight(2 * threads, largest)
-        return int((READING_MB + VIEW_MB_PER_MB * input.size_mb + decoding) * attempt)
+        return int((VIEW_MB + VIEW_MB_PER_MB * input.size_mb + decoding) * attempt)
+
+    def memory_to_evaluate(self, wildcards: Wildcards, input: InputFiles, attempt: int) -> int:
+        """Memory for measuring all runs [MB].
+
+        Beside the predictions there are arrays by group and class, of one model in each repeat and over all repeats.
+        They have no more cells than a run has probabilities.
+        """
+        of_model = input.size_mb / len(self.compared_models(wildcards))
+        of_run = of_model / self.dataset_of(wildcards).evaluation.runs
+        return int((800 + 5 * input.size_mb + 6 * of_model + 30 * of_run) * attempt)
 
     def tile_labels_of(self, wildcards: Wildcards) -> list[str]:
         """Flags for labelling tiles by their masks, if the dataset uses them."""
