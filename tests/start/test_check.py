@@ -42,6 +42,15 @@ def test_how_much_of_an_image_a_view_shows_is_told(checked):
     assert "It shows 43 % of an image." in checked(view=["grey", {"centre_crop": 32}])
 
 
+def test_names_that_look_like_specimens_are_told_where_no_group_is_set(checked, draw):
+    draw(
+        "photos",
+        [f"{label}/{label}{specimen}_{number}.png" for label in "ab" for specimen in range(6) for number in "12"],
+    )
+    assert "warning: datasets.d.group: not set. 12 groups of 2 images" in checked(count=0)
+    assert "not set" not in checked(count=0, group={"regex": "^(.*)_"})
+
+
 def test_images_too_small_for_a_view_are_told(checked):
     with pytest.raises(
         UserError, match=r"mine.yaml cannot be run:\n  views.small: all images of d are too small for it"

@@ -76,14 +76,14 @@ def test_a_class_needs_as_many_images_as_its_models_need_for_training(photos, mo
 
 def test_a_design_that_can_show_little_is_told_with_one_that_shows_more(photos):
     (warning,) = examine(config(evaluation={"holdout": 0.1, "repeats": 1})).warnings
-    assert warning.startswith("datasets.d.evaluation: 40 tested groups show a difference of 10 points in")
+    assert warning.startswith("datasets.d.evaluation: 40 tested images show a difference of 10 points in")
     assert "{folds: 5, repeats: 1} would test all 400" in warning
     assert examine(config(evaluation={"holdout": 0.1, "repeats": 20})).warnings == []
 
 
 def test_fewer_than_five_tested_groups_are_told(photos):
     (warning,) = examine(config(evaluation={"holdout": 0.01, "repeats": 1})).warnings
-    assert "4 groups are tested, and fewer than 5 are not compared" in warning
+    assert "4 images are tested, and fewer than 5 are not compared" in warning
 
 
 def test_where_all_groups_are_tested_their_number_is_what_would_do(photos):
@@ -91,8 +91,14 @@ def test_where_all_groups_are_tested_their_number_is_what_would_do(photos):
         for path in sorted((photos / label).iterdir())[20:]:
             path.unlink()
     (warning,) = examine(config()).warnings
-    assert "40 tested groups" in warning
+    assert "40 tested images" in warning
     assert "about 191 would show it in four of five" in warning
+
+
+def test_more_images_of_the_same_groups_are_no_cure(photos):
+    (warning,) = examine(config(group={"regex": "^(s[0-9])"})).warnings
+    assert "9 tested groups" in warning
+    assert warning.endswith("More images of the same groups help little")
 
 
 def test_results_can_be_reported_after_their_images_are_gone(photos):

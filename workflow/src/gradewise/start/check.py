@@ -18,8 +18,10 @@ from gradewise.config.faults import ConfigError
 from gradewise.families.registry import FamilyError
 from gradewise.images.foresight import outlook
 from gradewise.images.split import draw_splits
+from gradewise.start.commented import flow
 from gradewise.start.estimate import Workload, estimate, samples_per_image
 from gradewise.start.examine import Examined, examine, label_classes, training_groups
+from gradewise.start.groups import propose_group
 from gradewise.start.machine import Machine, this_machine
 from gradewise.start.read import read_configuration
 from gradewise.start.survey import Survey, survey
@@ -80,6 +82,12 @@ def _describe(config: StudiesConfig, name: str, dataset: Dataset, examined: Exam
         return ["simulated" if dataset.simulate is not None else "its images cannot be listed, see below"]
     images = examined.images[name]
     lines = [_count(images), *_split(config, name, dataset, images, examined)]
+    if dataset.group is None:
+        proposal = propose_group(images.drop(columns=["image_id", "group"]))
+        if proposal.setting is not None:
+            examined.warnings.append(
+                f"datasets.{name}.group: not set. {proposal.reason}. group: {flow(proposal.setting)}"
+            )
     found = survey(images, machine.cores, search_copies=False, reading=dataset)
     if found.unreadable:
         looked = found.read + len(found.unreadable)

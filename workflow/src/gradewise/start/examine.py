@@ -116,13 +116,15 @@ def _weak(images: pd.DataFrame, dataset: Dataset) -> str | None:
     chance = _chance(groups, tested)
     if chance >= RARELY:
         return None
+    what = "images" if all_groups == len(images) else "groups"
     if groups < LEAST_GROUPS:
-        weak = f"{groups} groups are tested, and fewer than {LEAST_GROUPS} are not compared"
+        weak = f"{groups} {what} are tested, and fewer than {LEAST_GROUPS} are not compared"
     else:
-        weak = f"{groups} tested groups show a difference of {100 * FOUND:.0f} points in {100 * chance:.0f} % of cases"
+        weak = f"{groups} tested {what} show a difference of {100 * FOUND:.0f} points in {100 * chance:.0f} % of cases"
     if dataset.evaluation.predefined or groups == all_groups:
         needed = max(groups_needed(FOUND, max(tested, 1) / max(groups, 1)), LEAST_GROUPS)
-        return f"{weak}; about {needed} would show it in four of five. More images of the same groups help little"
+        more = "" if what == "images" else ". More images of the same groups help little"
+        return f"{weak}; about {needed} would show it in four of five{more}"
     better = _chance(all_groups, len(images))
     return f"{weak}; {{folds: 5, repeats: 1}} would test all {all_groups} and show it in {100 * better:.0f} %"
 

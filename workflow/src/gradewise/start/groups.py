@@ -101,7 +101,7 @@ def _of_names(files: pd.DataFrame) -> Iterator[Proposal]:
             seen.append(groups)
             example = names.iloc[0]
             reason = f"{_counted(groups)} by {what} ({example!r} is of {groups.iloc[0]!r}): images of one specimen?"
-            yield Proposal({"regex": pattern}, f"{reason} Set it to null if not", groups)
+            yield Proposal({"regex": pattern}, f"{reason} Use null if not", groups)
 
 
 def _is_plausible(groups: pd.Series, labels: pd.Series, fewest: int) -> bool:
