@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,7 +123,8 @@ def write_page(table: Path, model: Path, output: Path, title: str) -> None:
     """
     predictor = load_predictor(model)
     classes = list(predictor.description.classes)
-    first = next(read_verdicts(table, 1), None)
+    with closing(read_verdicts(table, 1)) as rows:
+        first = next(rows, None)
     if first is None or first["model"].iloc[0] != predictor.fingerprint:
         raise UserError(f"{table}: was not written with the model {model}")
     costs = predictor.description.costs

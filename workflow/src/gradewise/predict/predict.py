@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from glob import glob
 from pathlib import Path
 
@@ -129,7 +129,7 @@ def _listed(table: Path) -> Iterator[Path]:
             yield table.parent / original(row["path"])
 
 
-def read_verdicts(table: Path, rows: int) -> Iterator[pd.DataFrame]:
+def read_verdicts(table: Path, rows: int) -> Generator[pd.DataFrame]:
     """A table that `predict` wrote, so many rows at a time: texts as they were before they were made safe.
 
     Yields
@@ -138,13 +138,14 @@ def read_verdicts(table: Path, rows: int) -> Iterator[pd.DataFrame]:
         path, class, ``p_<class>`` as float32 (NaN where a file could not be used), samples, model, error.
     """
     texts = ["path", "class", "model", "error"]
-    for chunk in pd.read_csv(table, chunksize=rows, keep_default_na=False, dtype=dict.fromkeys(texts, "str")):
-        numbers = [name for name in chunk.columns if name not in (*texts, "samples")]
-        yield chunk.assign(
-            **{name: chunk[name].map(original) for name in ("path", "class", "error")},
-            **{name: pd.to_numeric(chunk[name], errors="coerce").astype("float32") for name in numbers},
-            samples=chunk["samples"].astype("int32"),
-        )
+    with pd.read_csv(table, chunksize=rows, keep_default_na=False, dtype=dict.fromkeys(texts, "str")) as chunks:
+        for chunk in chunks:
+            numbers = [name for name in chunk.columns if name not in (*texts, "samples")]
+            yield chunk.assign(
+                **{name: chunk[name].map(original) for name in ("path", "class", "error")},
+                **{name: pd.to_numeric(chunk[name], errors="coerce").astype("float32") for name in numbers},
+                samples=chunk["samples"].astype("int32"),
+            )
 
 
 def _is_begun_with(partial: Path, predictor: Predictor) -> bool:
