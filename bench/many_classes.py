@@ -82,6 +82,7 @@ def make(results: Path, classes: int, groups: int, images: int, repeats: int, mo
         "images": "photos",
         "classes": names,
         "models": NAMES[:models],
+        "deploy": False,
         "evaluation": {"folds": max(repeats, 5)},
     }
     (results / "plan/settings.json").write_text(to_json(Dataset.model_validate(settings)))
