@@ -17,7 +17,7 @@ TOLERANCE = 1e-6
 """Largest difference of a probability on the processor that counts as equal: rounding of 32-bit sums, whose order
 depends on how many samples are predicted together."""
 TOLERANCE_GPU = 1e-2
-"""The same where predictions were made on a GPU, which computes networks with fewer bits."""
+"""The same where predictions were made on a GPU, which adds in another order and approximates functions otherwise."""
 
 
 class OnnxForm(Section):
