@@ -66,3 +66,8 @@ def test_evaluation_requests_memory_by_its_predictions_and_by_the_share_of_a_run
     for repeats in (1, 3):
         plan = planned(evaluation={"holdout": 0.3, "repeats": repeats})
         assert plan.memory_to_evaluate(wildcards, files, 1) == 800 + 5 * 30 + 6 * 30 + 30 * 30 // repeats
+
+
+def test_images_are_read_again_when_corrections_change():
+    assert planned(images="photos", corrections="relabel.csv").images_of(OWN)["corrections"] == "relabel.csv"
+    assert "corrections" not in planned(images="photos").images_of(OWN)

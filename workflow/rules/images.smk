@@ -11,6 +11,7 @@ checkpoint read_images:
         fingerprints=f"{RESULTS}/read/fingerprints.parquet",
         duplicates=f"{RESULTS}/read/duplicates.parquet",
         sides=f"{RESULTS}/read/sides.json",
+        corrections=f"{RESULTS}/read/corrections.json",
     log:
         "logs/read_images/{dataset}.log",
     benchmark:

@@ -125,13 +125,14 @@ class Plan:
         return needed if smallest < needed else 1
 
     def images_of(self, wildcards: Wildcards) -> dict[str, Any]:
-        """Label tables and folders; for simulated images, the folder that `simulate` writes."""
-        if self.dataset_of(wildcards).simulate is not None:
-            return {"simulated": f"results/{wildcards.dataset}/simulated"}
+        """Label tables, corrections and folders; for simulated images, the folder that `simulate` writes."""
         source = self.source_of(wildcards)
+        corrections = {} if source.corrections is None else {"corrections": source.corrections}
+        if self.dataset_of(wildcards).simulate is not None:
+            return {"simulated": f"results/{wildcards.dataset}/simulated", **corrections}
         tables = source.tables or ()
-        folders = [source.images, source.masks, *(table.images for table in tables)]
-        return {"tables": [table.csv for table in tables], "folders": sorted({folder for folder in folders if folder})}
+        folders = {source.images, source.masks, *(table.images for table in tables)} - {None, ""}
+        return {"tables": [table.csv for table in tables], "folders": sorted(map(str, folders)), **corrections}
 
     def images_state(self, wildcards: Wildcards) -> str:
         """State of all files; a folder's own modification time says nothing about files deeper down."""

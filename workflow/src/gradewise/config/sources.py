@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat, field_validator, model_validator
@@ -94,10 +96,24 @@ class Source(Reading):
     labels_from: Literal["images", "masks"] = Field(
         "images", description="masks: a tile is positive if enough of it is masked"
     )
+    corrections: str | None = Field(
+        None,
+        description="a table of corrected labels, which replace those of folders and tables: CSV with the columns "
+        "image_id, label and corrected (a class, exclude to leave the image out, or nothing to leave the label)",
+    )
     max_megapixels: float = Field(200.0, gt=0, description="larger images are set aside without being read")
     min_side: int = Field(16, ge=1, description="smaller images are set aside [px]")
 
-    _check_paths = field_validator("images", "masks")(_check_path)
+    _check_paths = field_validator("images", "masks", "corrections")(_check_path)
+
+    @field_validator("corrections")
+    @classmethod
+    def _check_corrections(cls, corrections: str | None) -> str | None:
+        if corrections is not None and Path(os.path.abspath(corrections)).is_relative_to(os.path.abspath("results")):
+            raise ValueError(
+                f"{corrections!r} lies in results, where the workflow writes; copy it elsewhere and name the copy"
+            )
+        return corrections
 
     @property
     def reading(self) -> Reading:

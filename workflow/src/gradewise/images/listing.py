@@ -15,6 +15,7 @@ import pandas as pd
 from gradewise.command import UserError
 from gradewise.config.section import suggestion
 from gradewise.config.sources import Pattern, Source, Table
+from gradewise.images.corrections import Corrections, correct, parse_corrections
 from gradewise.images.files import escaped
 from gradewise.images.schemas import IMAGES
 from gradewise.images.state import walk
@@ -30,20 +31,37 @@ def list_images(source: Source) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        image_id, path, label (a class), role (null unless the table has one), group, mask (null where there is none)
-        and every further column of the label tables, sorted by image_id.
+        image_id, path, label (a class, corrected where the source names corrections), role (null unless the table has
+        one), group, mask (null where there is none) and every further column of the label tables, sorted by image_id.
 
     Raises
     ------
     UserError
-        If folders or tables are missing or contradict the configuration.
+        If folders or tables are missing or contradict the configuration, or corrections do not fit the images.
     """
     frame = _from_folders(Path(source.images), source) if source.images else _from_tables(source.tables or (), source)
     frame["label"] = _to_classes(frame["label"], source)
+    frame = correct(frame, read_corrections(source), source.classes)
     frame = frame.sort_values("image_id", ignore_index=True)
     frame["group"] = _groups(frame, source.group)
     frame["mask"] = _masks(frame, source)
     return frame
+
+
+def read_corrections(source: Source) -> Corrections:
+    """The corrections of labels that the source names.
+
+    Raises
+    ------
+    UserError
+        If the table is missing or cannot be used.
+    """
+    if source.corrections is None:
+        return Corrections()
+    path = Path(source.corrections)
+    if not path.is_file():
+        raise UserError(f"corrections: {_missing(path, 'table of corrections')}")
+    return parse_corrections(read_table(path), path, source.classes)
 
 
 def _labels(source: Source) -> list[str]:

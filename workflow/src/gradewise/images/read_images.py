@@ -21,7 +21,7 @@ from gradewise.images.decode import count_pixels, decode, header_size
 from gradewise.images.duplicates import find_duplicates
 from gradewise.images.files import UnreadableError
 from gradewise.images.fingerprints import SIDE, Facts, fingerprint
-from gradewise.images.listing import list_images
+from gradewise.images.listing import list_images, read_corrections
 from gradewise.images.masks import hash_mask, read_mask
 from gradewise.images.microscopes import read_micrograph
 from gradewise.images.reasons import none_usable, not_examined
@@ -55,15 +55,18 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
     output : Path
         Folder for `images.parquet` (every listed file, with the reason if it cannot be used), `fingerprints.parquet`
         and `duplicates.parquet` (for usable images), and `sides.json` (their smallest side, and how many megapixels
-        the largest has).
+        the largest has), and `corrections.json` (the labels that a person decided about).
 
     Raises
     ------
     UserError
-        If folders or tables contradict the configuration, or no image can be used.
+        If folders, tables or corrections contradict the configuration, or no image can be used.
     """
+    corrections = read_corrections(source)
     listed = list_images(source)
     log.info("%d images of %d classes listed", len(listed), listed["label"].nunique())
+    if corrections.file is not None:
+        log.info("%s: %d labels corrected", corrections.file, len(corrections.changed))
     budget = PixelBudget()
     with ThreadPoolExecutor(threads) as pool:
         inspected = pool.map(
@@ -91,6 +94,8 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
     largest = float((usable["width"].astype("int64") * usable["height"]).max() / 1e6)
     with tables.replacing(output / "sides.json") as partial:
         partial.write_text(json.dumps({"smallest": int(smallest), "megapixels": largest}))
+    with tables.replacing(output / "corrections.json") as partial:
+        partial.write_text(corrections.model_dump_json())
 
 
 def _inspect(
