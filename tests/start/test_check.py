@@ -13,8 +13,8 @@ from gradewise.start.check import check
 def checked(draw, tmp_path, capsys):
     """Check a configuration of images of two classes; returns what is printed."""
 
-    def run(size=(40, 60), view=None, **section):
-        names = [f"{label}/{number:02}.png" for label in "ab" for number in range(section.pop("count", 8))]
+    def run(size=(40, 60), view=None, count=8, **section):
+        names = [f"{label}/{number:02}.png" for label in "ab" for number in range(count)]
         draw("photos", names, size=size)
         dataset = {"images": "photos", "classes": ["a", "b"], "models": ["m"], **section}
         views = {"small": view or ["grey", {"resize": 16}]}

@@ -97,7 +97,7 @@ def test_where_all_groups_are_tested_their_number_is_what_would_do(photos):
 
 def test_more_images_of_the_same_groups_are_no_cure(photos):
     (warning,) = examine(config(group={"regex": "^(s[0-9])"})).warnings
-    assert "9 tested groups" in warning
+    assert "10 tested groups" in warning
     assert warning.endswith("More images of the same groups help little")
 
 
