@@ -61,6 +61,12 @@ def test_a_class_that_is_frequent_is_no_reason_to_predict_it(draw):
     assert config.models["forest"].candidates[0].class_weight == "balanced"
 
 
+@pytest.mark.parametrize(("frequent", "metric"), [(12, "accuracy"), (13, "balanced_accuracy")])
+def test_a_class_with_a_third_of_the_images_of_others_is_rare(draw, frequent, metric):
+    names = named(["a", "b"], frequent) + named(["c"], 4)
+    assert dataset(written(draw("photos", names))).decide_by == metric
+
+
 @pytest.mark.parametrize(("images", "folds"), [(4, 4), (5, 5), (9, 5)])
 def test_no_more_folds_than_the_smallest_class_has_groups(draw, images, folds):
     evaluation = dataset(written(draw("photos", named(["a", "b"], 9) + named(["c"], images)))).evaluation

@@ -11,6 +11,9 @@ from gradewise.images.audit import IMBALANCED
 from gradewise.images.foresight import FOUND, half_width, power
 from gradewise.start.commented import Line
 
+RARE = 3
+"""If a class has this many times fewer images than another, classes are out of balance, too."""
+
 FOLDS = 5
 HOLDOUT = 0.25
 EXACT = 0.02
@@ -35,8 +38,6 @@ class Design:
     positive : Line or None
     evaluation : Line
     decide_by : Line
-    fits : int
-        How often each model is fitted.
     training : float
         Images that a model is trained on.
     is_unbalanced : bool
@@ -45,7 +46,6 @@ class Design:
     positive: Line | None
     evaluation: Line
     decide_by: Line
-    fits: int
     training: float
     is_unbalanced: bool
 
@@ -64,7 +64,9 @@ def choose_design(files: pd.DataFrame, groups: pd.Series, masked: str | None) ->
     """
     counts = files["label"].value_counts()
     largest = counts.iloc[0] / len(files)
-    is_unbalanced = masked is not None or bool(largest > IMBALANCED / len(counts))
+    is_unbalanced = masked is not None or bool(
+        largest > IMBALANCED / len(counts) or counts.iloc[0] > RARE * counts.iloc[-1]
+    )
     if masked is not None:
         why = "masks mark few tiles: the mean of the classes' recalls, so that both count alike"
         decide = Line("decide_by", "balanced_accuracy", why)
@@ -73,8 +75,8 @@ def choose_design(files: pd.DataFrame, groups: pd.Series, masked: str | None) ->
         decide = Line("decide_by", "balanced_accuracy", f"{why}, so that each class counts alike")
     else:
         decide = Line("decide_by", "accuracy", "classes are about equally frequent")
-    evaluation, fits, training = _choose_evaluation(files, groups, masked is not None)
-    return Design(_choose_positive(counts, masked), evaluation, decide, fits, training, is_unbalanced)
+    evaluation, training = _choose_evaluation(files, groups, masked is not None)
+    return Design(_choose_positive(counts, masked), evaluation, decide, training, is_unbalanced)
 
 
 def _choose_positive(counts: pd.Series, masked: str | None) -> Line | None:
@@ -89,7 +91,8 @@ def _choose_positive(counts: pd.Series, masked: str | None) -> Line | None:
     return Line("positive", str(counts.index[-1]), f"{why}: precision and recall are its")
 
 
-def _choose_evaluation(files: pd.DataFrame, groups: pd.Series, tiles_have_labels: bool) -> tuple[Line, int, float]:
+def _choose_evaluation(files: pd.DataFrame, groups: pd.Series, tiles_have_labels: bool) -> tuple[Line, float]:
+    """How to split, and how many images are then trained on."""
     roles = set(files["role"].dropna())
     if {"train", "test"} <= roles:
         tested = files["role"] == "test"
@@ -97,12 +100,12 @@ def _choose_evaluation(files: pd.DataFrame, groups: pd.Series, tiles_have_labels
         why = f"your tables say what is tested; three trainings each. {_shown(groups[tested])}"
         if "validation" not in roles:
             setting = {"predefined": True, "validation": 0.15, "repeats": 3}
-        return Line("evaluation", setting, why), 3, float((~tested).sum())
+        return Line("evaluation", setting, why), float((~tested).sum())
     whole = groups.nunique()
     if half_width(max(2, round(HOLDOUT * whole)), len(groups) / whole) <= EXACT:
         tested = groups.isin(groups.drop_duplicates().sample(frac=HOLDOUT, random_state=0))
         why = f"so many groups that a quarter of them is enough of a test. {_shown(groups[tested])}"
-        return Line("evaluation", {"holdout": HOLDOUT, "repeats": 1}, why), 1, (1 - HOLDOUT) * len(files)
+        return Line("evaluation", {"holdout": HOLDOUT, "repeats": 1}, why), (1 - HOLDOUT) * len(files)
     fewest = whole - 1 if tiles_have_labels else int(groups.groupby(files["label"]).nunique().min())
     folds = max(3, min(FOLDS, fewest))
     repeats = 3 if whole < FEW_GROUPS else 1
@@ -112,7 +115,7 @@ def _choose_evaluation(files: pd.DataFrame, groups: pd.Series, tiles_have_labels
     if repeats > 1:
         why = f"few groups, so three divisions into folds are averaged, and in each {why}"
     setting = {"folds": folds, "validation": 0.15, "repeats": repeats}
-    return Line("evaluation", setting, f"{why}. {_shown(groups)}"), folds * repeats, (1 - 1 / folds) * len(files)
+    return Line("evaluation", setting, f"{why}. {_shown(groups)}"), (1 - 1 / folds) * len(files)
 
 
 def _shown(groups: pd.Series) -> str:
