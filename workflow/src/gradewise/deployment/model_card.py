@@ -51,6 +51,7 @@ def write_card(
             model=model,
             families=_families(known, model),
             dataset=known.dataset,
+            simulated=known.settings.simulate is not None,
             classes=numbers.listed([_escaped(name) for name in known.classes]),
             expected=metric_names.in_words(expected.metric),
             value=metric_names.interval(expected.metric, Estimate(expected.value, expected.low, expected.high)),
