@@ -21,6 +21,7 @@ SMALL = {
     "cnn": {"channels": [4, 8], "dense": [8], "epochs": 4, "batch_size": 8, "optimiser": {"name": "adam", "lr": 0.02}},
     "pca_svm": {"components": 6},
     "forest": {"trees": 12},
+    "linear": {},
 }
 
 

@@ -26,6 +26,8 @@ CASES = [
     ("forest", {"trees": 12, "select": 1.0}),
     ("forest", {"trees": 12, "components": 5}),
     ("forest", {"trees": 30, "min_samples_leaf": 4, "class_weight": "balanced"}),
+    ("linear", {"C": 1.0}),
+    ("linear", {"components": 6, "class_weight": "balanced"}),
 ]
 
 

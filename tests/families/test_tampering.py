@@ -31,6 +31,7 @@ SETTINGS = {
     "selected": ("forest", {"trees": 2, "select": 1.0}),
     "reduced": ("forest", {"trees": 2, "components": 3}),
     "svm": ("pca_svm", {"components": 4}),
+    "linear": ("linear", {}),
     "cnn": ("cnn", {"channels": [2], "dense": [3], "epochs": 1, "batch_size": 8}),
 }
 
@@ -297,6 +298,11 @@ CASES = {
     "svm-huge-array": ("svm", huge_array, "x has 0 bytes, but should have 8000000000000"),
     "svm-sigmoids": ("svm", edit_json("model.json", sigmoids=[[1.0, 0.0]]), "has 1 sigmoids, not 3"),
     "svm-nan-sigmoids": ("svm", edit_json("model.json", sigmoids=[[NAN, 0.0]] * 3), "NaN is not a number"),
+    "linear-cut": ("linear", cut("linear.safetensors"), r"linear\.safetensors: cannot be read"),
+    "linear-nan": ("linear", edit_tensors("linear.safetensors", lambda t: t["weights"].fill(NAN)), "weights contains"),
+    "linear-view": ("linear", edit_json("model.json", shape=[9, 9, 1]), r"weights is F64 of shape \(64, 3\)"),
+    "linear-classes": ("linear", edit_json("model.json", classes=["A", "B"]), r"not F64 of shape \(64, 2\)"),
+    "linear-unknown-key": ("linear", edit_json("model.json", extra=1), r"model\.json: .*unknown key 'extra'"),
     "cnn-cut": ("cnn", cut("model.safetensors"), r"model\.safetensors: cannot be read"),
     "cnn-temperature": ("cnn", edit_json("model.json", temperature=0), r"model\.json: .*temperature"),
     "cnn-negative-temperature": ("cnn", edit_json("model.json", temperature=-1.0), r"model\.json: .*temperature"),

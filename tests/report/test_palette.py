@@ -17,13 +17,13 @@ def test_a_family_has_the_same_colour_whatever_stands_beside_it():
 
 
 def test_families_differ_in_colour():
-    chosen = styles({name: name for name in ("cnn", "pca_svm", "forest", "blend", "other")})
-    assert len({style.colour for style in chosen.values()}) == 5
+    chosen = styles({name: name for name in ("cnn", "pca_svm", "forest", "linear", "blend", "other")})
+    assert len({style.colour for style in chosen.values()}) == 6
 
 
 def test_up_to_four_classes_look_different_from_each_other_and_from_every_family():
     classes = class_styles(["A", "B", "C", "D"]).values()
-    families = styles({family: family for family in ("cnn", "pca_svm", "forest", "blend")}).values()
+    families = styles({family: family for family in ("cnn", "pca_svm", "forest", "linear", "blend")}).values()
     colours = [style.colour for style in (*classes, *families)]
     assert len(set(colours)) == len(colours)
     assert len({style.marker for style in classes}) == 4

@@ -25,6 +25,7 @@ BUILT_IN = {
     "cnn": "gradewise.families.cnn:Cnn",
     "pca_svm": "gradewise.families.pca_svm:PcaSvm",
     "forest": "gradewise.families.forest:Forest",
+    "linear": "gradewise.families.linear:Linear",
 }
 RESERVED = ("blend",)
 """Values of `family:` that are not names of families."""

@@ -1,6 +1,7 @@
 """How models and classes look in every figure: one colour per family, one marker and line style per model.
 
-The colours are those of Okabe and Ito (Color Universal Design, 2008), which stay apart for colour-blind readers;
+The colours are those of Okabe and Ito (Color Universal Design, 2008), which stay apart for colour-blind readers, and
+a dark brown;
 markers and line styles carry the same distinction where a page is printed in grey.
 """
 
@@ -22,7 +23,7 @@ SEQUENTIAL = "Blues"
 MARKED = "#e69f00"
 """Regions in pictures."""
 
-_FAMILIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+_FAMILIES = ("#0072b2", "#d55e00", "#009e73", "#6b4423", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 _CLASSES = ("#56b4e9", "#e69f00", "#000000", "#f0e442", "#0072b2", "#d55e00", "#009e73", "#cc79a7")
 _MARKERS = "osD^vPX*"
 _LINES: tuple[LineStyleType, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))

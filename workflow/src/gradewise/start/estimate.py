@@ -36,6 +36,9 @@ and their rate on a GPU [operations/s]."""
 SPLITS = 1.2e-8
 """Time of a forest per row, level of a tree and feature tried [s]."""
 
+LINEAR_STEPS, READ_TWICE = 100, 2e-9
+"""Steps of a logistic regression, and time of each per sample and input, which it reads twice [s]."""
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -139,9 +142,19 @@ def _network_seconds(settings: Any, shape: tuple[int, int, int], samples: int, m
 
 def _svm_seconds(settings: Any, shape: tuple[int, int, int], samples: int, machine: Machine) -> float:
     features = math.prod(shape)
-    components = 2 * min(samples, features) * samples * features / machine.rate + min(samples, features) ** 3 * 2e-10
     # five fits that calibrate and one of all, each about quadratic
-    return float(components + 6 * samples**2 * settings.components * 4e-10)
+    return float(_components_seconds(features, samples, machine) + 6 * samples**2 * settings.components * 4e-10)
+
+
+def _linear_seconds(settings: Any, shape: tuple[int, int, int], samples: int, machine: Machine) -> float:
+    features = math.prod(shape)
+    components = _components_seconds(features, samples, machine) if settings.components else 0.0
+    return components + LINEAR_STEPS * samples * (settings.components or features) * READ_TWICE
+
+
+def _components_seconds(features: int, samples: int, machine: Machine) -> float:
+    smaller = min(samples, features)
+    return float(2 * smaller * samples * features / machine.rate + smaller**3 * 2e-10)
 
 
 def _forest_seconds(settings: Any, shape: tuple[int, int, int], samples: int, machine: Machine) -> float:
@@ -154,5 +167,6 @@ COSTS: dict[str, Callable[[Any, tuple[int, int, int], int, Machine], float]] = {
     "cnn": _network_seconds,
     "pca_svm": _svm_seconds,
     "forest": _forest_seconds,
+    "linear": _linear_seconds,
 }
 """Time of a fit for the families of this package."""
