@@ -34,6 +34,7 @@ from gradewise.evaluation.schemas import (
 from gradewise.evaluation.subgroups import describe, measure_subgroups
 from gradewise.families.schemas import predictions_schema
 from gradewise.images.schemas import AUDIT, MANIFEST, SPLITS
+from gradewise.judgement.prediction_sets import prediction_sets
 from gradewise.predict.verification import Verification
 from gradewise.report.report import report
 from gradewise.results import Results
@@ -431,6 +432,13 @@ def _further(verdicts: pd.DataFrame, manifest: pd.DataFrame, world: World, resul
     tables.write(pd.concat(curves), results / "calibration.parquet", CALIBRATION)
     frame = pd.DataFrame(parts, columns=SUBGROUPS.names)
     tables.write(frame, results / "subgroups.parquet", SUBGROUPS)
+    prediction_sets(
+        dataset=world.dataset,
+        results=results,
+        classes=list(world.classes),
+        seed=7,
+        output=results / "prediction_sets.parquet",
+    )
     return pd.DataFrame(rows).astype({"repeat": "Int32", "low": "float64", "high": "float64"})
 
 

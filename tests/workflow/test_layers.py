@@ -16,6 +16,7 @@ STAGES = [
     "views",
     "families",
     "evaluation",
+    "judgement",
     "predict",
     "report",
     "deployment",
@@ -133,7 +134,7 @@ def test_no_circle_exists():
 )
 def test_edits_elsewhere_do_not_rerun_a_step(step, others):
     """Neither a simulator nor a table of the report nor a kind of study, nor `others`, count for the step's version."""
-    unrelated = ("simulate", "evaluation", "predict", "report", "studies", *others)
+    unrelated = ("simulate", "evaluation", "judgement", "predict", "report", "studies", *others)
     closure = {
         name.removeprefix("gradewise.") for name in import_closure(*(f"gradewise.{module}" for module in step.split()))
     }

@@ -347,6 +347,7 @@ class Plan:
             "calibration",
             "subgroups",
             "audit",
+            "prediction_sets",
         ]
         names += ["leaks"] if dataset.leak_models else []
         names += ["learning_curve", "extrapolations"] if dataset.curve_models else []

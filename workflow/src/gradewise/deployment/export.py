@@ -46,7 +46,7 @@ def export(run: Path, output: Path, archive: Path | None = None) -> None:
     """
     parts = parts_of_run(run)
     files = Results(run.resolve().parents[2])
-    for needed in ("recommendation.json", "manifest.parquet", "metrics.parquet"):
+    for needed in ("recommendation.json", "manifest.parquet", "metrics.parquet", "prediction_sets.parquet"):
         if not (files.folder / needed).exists():
             raise UserError(
                 f"{files.folder / needed}: does not exist; finish the workflow before a model is handed over"

@@ -21,6 +21,7 @@ from gradewise.deployment.references import copy_references, write_references
 from gradewise.evaluation import measured
 from gradewise.evaluation.measured import Measured
 from gradewise.evaluation.recommendation import Recommendation
+from gradewise.judgement.record import read_judgement
 from gradewise.predict.artefact import (
     MODEL,
     Artefact,
@@ -112,6 +113,7 @@ def hand_over(
             expected=_expected(known, record, tested.model),
             fitted_on=_fitted_on(files, parts, manifest, what),
             verification=verification,
+            judgement=read_judgement(files, tested.model),
         )
         write_card(folder, known, record, tested.model, parts.description, facts)
         artefact = seal(folder, parts, tested.model, members, facts)

@@ -12,6 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markdown_it import MarkdownIt
 
+from gradewise import tables
 from gradewise.evaluation.estimates import Estimate
 from gradewise.evaluation.measured import Measured
 from gradewise.evaluation.recommendation import Recommendation
@@ -75,6 +76,8 @@ def write_card(
             least_cost=description.costs is not None,
             needed=max(description.min_side, *(view.operations.minimum_side for view in description.views.values())),
             bits=description.bits,
+            undecided=_undecided(known, model),
+            calibrated_on=_calibrated_on(facts),
             verification=facts.verification,
             difference=None if facts.verification is None else numbers.rounding(facts.verification.difference),
             time=None if facts.verification is None else numbers.time(facts.verification.seconds_per_image),
@@ -108,6 +111,22 @@ def _families(known: Measured, model: str) -> str:
     if run.record["family"] != "blend":
         return f"family {run.record['family']}"
     return f"a blend of {numbers.listed(run.record['settings']['members'])}"
+
+
+def _undecided(known: Measured, model: str) -> str | None:
+    """Shares of images whose sets held several classes, by coverage; None where nothing was measured."""
+    rows = tables.read(known.results.table("prediction_sets"))
+    rows = rows.loc[(rows["model"] == model) & rows["class"].isna() & rows["several"].notna()]
+    told = [
+        f"{numbers.percent(row.several)} of the images at a coverage of {row.coverage:g}" for row in rows.itertuples()
+    ]
+    return numbers.listed(told) if told else None
+
+
+def _calibrated_on(facts: Facts) -> int | None:
+    """Groups that the thresholds of prediction sets come from."""
+    sets = None if facts.judgement is None else facts.judgement.prediction_sets
+    return None if sets is None else sets.groups
 
 
 def _gathered(known: Measured, description: Description) -> str | None:

@@ -26,6 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     output = parser.add_argument("--output", type=Path, required=True, help="CSV file with one row per image")
     parser.add_argument("--threads", type=int, help="threads for reading and predicting (default: all cores)")
+    parser.add_argument(
+        "--coverage",
+        type=float,
+        help="also write the column set: the classes that the image can have, joined by |, so that this share of sets "
+        "(0.95) holds the true class",
+    )
     parser.add_argument("--html", type=Path, help="also write a page with pictures, the most doubtful first")
     folder.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
     images.complete = output.complete = shtab.FILE  # type: ignore[attr-defined]
@@ -36,7 +42,7 @@ def _call(arguments: argparse.Namespace) -> None:
     html: Path | None = arguments.html
     if html is not None and html.exists():
         raise UserError(f"{html}: exists; delete it or give another --html")
-    predict(arguments.folder, arguments.images, arguments.output, arguments.threads)
+    predict(arguments.folder, arguments.images, arguments.output, arguments.threads, coverage=arguments.coverage)
     if html is not None:
         # draws figures, which takes a second to import
         from gradewise.deployment.verdict_page import write_page

@@ -42,6 +42,8 @@ class Summary:
         path and error of the first `SET_ASIDE` files that could not be used.
     failed : int
         Number of all of these.
+    several : int or None
+        Images whose set has several classes; None where sets were not asked for.
     """
 
     counts: pd.Series
@@ -49,6 +51,7 @@ class Summary:
     surest: pd.DataFrame
     errors: pd.DataFrame
     failed: int
+    several: int | None = None
 
 
 def summarise(table: Path, classes: list[str], costs: np.ndarray | None = None) -> Summary:
@@ -62,9 +65,12 @@ def summarise(table: Path, classes: list[str], costs: np.ndarray | None = None) 
         Cost of each prediction, a row per true class, where the verdict is the class of least expected cost.
     """
     counts = pd.Series(0, index=classes)
-    doubtful, surest, errors, failed = [], [], [], 0
+    doubtful, surest, errors, failed, several = [], [], [], 0, None
     for chunk in read_verdicts(table, CHUNK):
         failed += int((chunk["error"] != "").sum())
+        if "set" in chunk:
+            sizes = chunk.loc[chunk["error"] == "", "set"]
+            several = (several or 0) + int((sizes != chunk["class"][sizes.index]).sum())
         errors.append(chunk.loc[chunk["error"] != "", ["path", "error"]].head(SET_ASIDE))
         used = _ranked(chunk.loc[chunk["error"] == ""], classes, costs)
         counts = counts.add(used["class"].value_counts(), fill_value=0)
@@ -77,6 +83,7 @@ def summarise(table: Path, classes: list[str], costs: np.ndarray | None = None) 
         all_surest.groupby("class").head(SUREST),
         pd.concat(errors).head(SET_ASIDE),
         failed,
+        several,
     )
 
 
@@ -149,13 +156,14 @@ def _sections(summary: Summary, predictor: Predictor, expected: Expected | None)
     classified = int(counts.sum())
     shares = pd.DataFrame({"class": counts.index, "images": counts.to_numpy()})
     shares["share"] = shares["images"] / max(classified, 1)
+    facts = [
+        ("Classified", numbers.count(classified), "images"),
+        ("Set aside", numbers.count(summary.failed), "files that cannot be used"),
+    ]
+    if summary.several is not None:
+        facts.insert(1, ("To a person", numbers.count(summary.several), "images whose set has several classes"))
     blocks: list[Block] = [
-        Facts(
-            (
-                ("Classified", numbers.count(classified), "images"),
-                ("Set aside", numbers.count(summary.failed), "files that cannot be used"),
-            )
-        ),
+        Facts(tuple(facts)),
         Table(
             "classes",
             "How often each class was predicted",

@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 from gradewise.command import UserError
 from gradewise.config.section import Section
 from gradewise.families.stored import read_json, read_record, refuse, require
+from gradewise.judgement.record import Judgement
 from gradewise.predict.description import Blend, Description
 from gradewise.predict.parts import Parts, check_runs, member_files, read_runs
 from gradewise.predict.verification import Verification
@@ -81,6 +82,7 @@ class Facts(Section):
     verification: Verification | None = Field(
         default=None, description="verdicts on files of test images, compared with those of the test"
     )
+    judgement: Judgement | None = None
 
 
 class Artefact(Facts):
@@ -124,6 +126,7 @@ def seal(
         expected=facts.expected,
         fitted_on=facts.fitted_on,
         verification=facts.verification,
+        judgement=facts.judgement,
         versions=versions(),
         files={
             path.relative_to(folder).as_posix(): hash_file(path) for path in sorted(folder.rglob("*")) if path.is_file()
@@ -166,4 +169,4 @@ def parts_of_artefact(folder: Path) -> Parts:
     folders = tuple(folder / member.folder for member in artefact.members)
     records = read_runs(folders)
     check_runs(folder / MODEL, artefact.description, folders, records)
-    return Parts(artefact.description, folders, records, artefact.blend)
+    return Parts(artefact.description, folders, records, artefact.blend, artefact.judgement)

@@ -41,7 +41,7 @@ def assemble(parts: Parts) -> Predictor:
         Member(record.model, record.view, load(place))
         for record, place in zip(parts.records, parts.folders, strict=True)
     )
-    return Predictor(members, parts.blend, parts.description, parts.fingerprint)
+    return Predictor(members, parts.blend, parts.description, parts.fingerprint, parts.judgement)
 
 
 def predict_files(folder: Path, images: Iterable[Path], threads: int | None = None) -> Iterator[Verdict]:

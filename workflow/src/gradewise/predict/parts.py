@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from gradewise.command import UserError
 from gradewise.families.stored import read_record
+from gradewise.judgement.record import Judgement
 from gradewise.predict.description import NAME, Blend, Description, read_description
 from gradewise.provenance import hash_file
 from gradewise.results import Results
@@ -54,12 +55,15 @@ class Parts:
         What `run.json` of each member says.
     blend : Blend or None
         How the members' probabilities become one; None for a single member.
+    judgement : Judgement or None
+        What the probabilities mean in use; None where only a model that is handed over knows it.
     """
 
     description: Description
     folders: tuple[Path, ...]
     records: tuple[RunRecord, ...]
     blend: Blend | None
+    judgement: Judgement | None = None
 
     @property
     def fingerprint(self) -> str:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import csv
 import logging
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
@@ -19,6 +21,7 @@ from gradewise import tables
 from gradewise.command import UserError
 from gradewise.images.files import escaped
 from gradewise.images.listing import files_below
+from gradewise.judgement.sets import highest_coverage, in_set
 from gradewise.locks import writing
 from gradewise.predict.loading import load_predictor
 from gradewise.predict.predictor import Predictor, Verdict, available_threads
@@ -32,7 +35,12 @@ log = logging.getLogger(__name__)
 
 
 def predict(
-    folder: Path, images: Sequence[str], output: Path, threads: int | None = None, discard_others: bool = False
+    folder: Path,
+    images: Sequence[str],
+    output: Path,
+    threads: int | None = None,
+    discard_others: bool = False,
+    coverage: float | None = None,
 ) -> None:
     """Classify image files.
 
@@ -51,25 +59,36 @@ def predict(
         For reading and predicting; by default as many as the process has cores.
     discard_others : bool
         Start anew where another model has begun `output`.
+    coverage : float, optional
+        Adds the column `set` after `class`: the classes that the image can have, joined by ``|``, of which this share
+        of sets holds the true one (see `judgement.sets`).
 
     Raises
     ------
     UserError
-        If the folder holds no model, `output` exists, another model has begun it, another command is writing it, or no
-        image could be classified.
+        If the folder holds no model, `output` exists, another model has begun it, another command is writing it, the
+        model has no threshold for the coverage, or no image could be classified.
     """
     with writing(output):
-        _predict(folder, images, output, threads or available_threads(), discard_others)
+        _predict(folder, images, output, threads or available_threads(), discard_others, coverage)
 
 
-def _predict(folder: Path, images: Sequence[str], output: Path, threads: int, discard_others: bool) -> None:
+def _predict(
+    folder: Path,
+    images: Sequence[str],
+    output: Path,
+    threads: int,
+    discard_others: bool,
+    coverage: float | None,
+) -> None:
     if output.exists():
         raise UserError(f"{output}: exists; delete it or give another --output")
     predictor = load_predictor(folder)
+    table = _Table(predictor, None if coverage is None else _least_probability(folder, predictor, coverage))
     partial = output.with_name(f"{output.name}.partial")
-    if discard_others and not _is_begun_with(partial, predictor):
+    if discard_others and not _is_begun_with(partial, table):
         partial.unlink(missing_ok=True)
-    done = _continue(partial, predictor)
+    done = _continue(partial, table)
     left_out = {output.resolve(), partial.resolve()}
 
     def remaining() -> Iterator[Path]:
@@ -85,7 +104,7 @@ def _predict(folder: Path, images: Sequence[str], output: Path, threads: int, di
     with partial.open("a", newline="", encoding="utf-8", buffering=1) as stream, threadpool_limits(threads):
         writer = csv.writer(stream)
         for verdict in track(predictor.predict(remaining(), threads), total, "images"):
-            writer.writerow(_row(verdict, predictor))
+            writer.writerow(table.row(verdict))
             if verdict.error is not None:
                 failed += 1
                 example = example or f"{verdict.path}: {verdict.error}"
@@ -135,37 +154,88 @@ def read_verdicts(table: Path, rows: int) -> Generator[pd.DataFrame]:
     Yields
     ------
     DataFrame
-        path, class, ``p_<class>`` as float32 (NaN where a file could not be used), samples, model, error.
+        path, class, set (where it was asked for), ``p_<class>`` as float32 (NaN where a file could not be used),
+        samples, model, error.
     """
-    texts = ["path", "class", "model", "error"]
+    texts = ["path", "class", "set", "model", "error"]
     with pd.read_csv(table, chunksize=rows, keep_default_na=False, dtype=dict.fromkeys(texts, "str")) as chunks:
         for chunk in chunks:
             numbers = [name for name in chunk.columns if name not in (*texts, "samples")]
             yield chunk.assign(
-                **{name: chunk[name].map(original) for name in ("path", "class", "error")},
+                **{name: chunk[name].map(original) for name in texts if name in chunk and name != "model"},
                 **{name: pd.to_numeric(chunk[name], errors="coerce").astype("float32") for name in numbers},
                 samples=chunk["samples"].astype("int32"),
             )
 
 
-def _is_begun_with(partial: Path, predictor: Predictor) -> bool:
+def _is_begun_with(partial: Path, table: _Table) -> bool:
     if not partial.exists():
         return True
     with partial.open(newline="", encoding="utf-8") as begun:
         rows = csv.DictReader(begun)
         first = next(rows, None)
-        return rows.fieldnames == _header(predictor) and (first is None or first["model"] == predictor.fingerprint)
+        fingerprint = table.predictor.fingerprint
+        return rows.fieldnames == table.header and (first is None or first["model"] == fingerprint)
 
 
-def _header(predictor: Predictor) -> list[str]:
-    return ["path", "class", *(f"p_{name}" for name in predictor.description.classes), "samples", "model", "error"]
+@dataclass(frozen=True)
+class _Table:
+    """The rows of a table of verdicts; with a least probability, each has the set of classes that reach it."""
+
+    predictor: Predictor
+    least_probability: float | None
+
+    @property
+    def header(self) -> list[str]:
+        sets = [] if self.least_probability is None else ["set"]
+        return ["path", "class", *sets, *self._columns, "samples", "model", "error"]
+
+    @property
+    def _columns(self) -> list[str]:
+        return [f"p_{name}" for name in self.predictor.description.classes]
+
+    def row(self, verdict: Verdict) -> list[object]:
+        probabilities = [verdict.probabilities.get(name, "") for name in self.predictor.description.classes]
+        sets = []
+        if self.least_probability is not None:
+            predicted = verdict.predicted
+            sets = ["" if predicted is None else self._set(predicted, list(verdict.probabilities.values()))]
+        facts = (verdict.samples, self.predictor.fingerprint, _cell(verdict.error or ""))
+        return [_text(verdict.path), _cell(verdict.predicted or ""), *sets, *probabilities, *facts]
+
+    def kept(self, row: dict[str, str]) -> dict[str, str]:
+        """A row written before, with the set at the coverage that is asked for now."""
+        if self.least_probability is None:
+            return row
+        return row | {"set": self._set(original(row["class"]), [float(row[name]) for name in self._columns])}
+
+    def _set(self, predicted: str, probabilities: list[float]) -> str:
+        assert self.least_probability is not None
+        classes = self.predictor.description.classes
+        inside = in_set(np.array([probabilities]), self.least_probability, classes.index(predicted))[0]
+        return _cell("|".join(np.array(classes)[inside]))
 
 
-def _row(verdict: Verdict, predictor: Predictor) -> list[object]:
-    classes = predictor.description.classes
-    probabilities = [verdict.probabilities.get(name, "") for name in classes]
-    facts = (verdict.samples, predictor.fingerprint, _cell(verdict.error or ""))
-    return [_text(verdict.path), _cell(verdict.predicted or ""), *probabilities, *facts]
+def _least_probability(folder: Path, predictor: Predictor, coverage: float) -> float:
+    sets = None if predictor.judgement is None else predictor.judgement.prediction_sets
+    if sets is None:
+        raise UserError(
+            f"{folder}: has no thresholds for --coverage; these go with a model that the workflow handed over: "
+            "results/<dataset>/deployed"
+        )
+    least = sets.least_probability(coverage)
+    if least is not None:
+        return least
+    known = [threshold.coverage for threshold in sets.thresholds]
+    if known and coverage > known[-1]:
+        raise UserError(
+            f"--coverage {coverage:g}: {sets.groups} tested groups can promise at most "
+            f"{highest_coverage(sets.groups):.3g}; ask for {known[-1]:g} or less, or test on more groups"
+        )
+    raise UserError(
+        f"--coverage {coverage:g}: there is no threshold for it; ask for a whole per cent from "
+        f"{known[0]:g} to {known[-1]:g}"
+    )
 
 
 def _text(path: Path) -> str:
@@ -178,12 +248,12 @@ def _cell(text: str) -> str:
     return without_formula(text.replace("\r", "\\r").replace("\n", "\\n"))
 
 
-def _continue(partial: Path, predictor: Predictor) -> set[str]:
+def _continue(partial: Path, table: _Table) -> set[str]:
     """Start the table, or keep the images classified by an interrupted command; returns their paths as written.
 
     A row that was cut off is dropped, and so are images with an error, which are tried again.
     """
-    header = _header(predictor)
+    header = table.header
     done = set()
     partial.touch()
     with (
@@ -195,9 +265,12 @@ def _continue(partial: Path, predictor: Predictor) -> set[str]:
         writer.writeheader()
         rows = csv.DictReader(line for line in begun if line.endswith("\n"))
         for row in rows:
-            if rows.fieldnames != header or row["model"] != predictor.fingerprint:
+            if row["model"] != table.predictor.fingerprint:
                 raise UserError(f"{partial}: begun with another model; delete it or give another --output")
+            if rows.fieldnames != header:
+                said = "with" if "set" in (rows.fieldnames or ()) else "without"
+                raise UserError(f"{partial}: begun {said} --coverage; continue so, delete it or give another --output")
             if not row["error"]:
-                writer.writerow(row)
+                writer.writerow(table.kept(row))
                 done.add(row["path"])
     return done

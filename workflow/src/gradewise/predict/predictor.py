@@ -26,6 +26,7 @@ from gradewise.images.decode import decode, to_uint8
 from gradewise.images.files import UnreadableError
 from gradewise.images.microscopes import read_micrograph
 from gradewise.images.reasons import not_examined
+from gradewise.judgement.record import Judgement
 from gradewise.predict.description import Blend, Description
 from gradewise.provenance import derive_seed
 from gradewise.verdicts import gather
@@ -118,12 +119,15 @@ class Predictor:
         Of the dataset that they were trained on; its views are those of the members.
     fingerprint : str
         Twelve hexadecimal digits for the models and all that their verdicts depend on, except libraries.
+    judgement : Judgement or None
+        What its probabilities mean in use; None for a model that is not handed over.
     """
 
     members: tuple[Member, ...]
     blend: Blend | None
     description: Description
     fingerprint: str
+    judgement: Judgement | None = None
 
     @property
     def views(self) -> dict[str, View]:

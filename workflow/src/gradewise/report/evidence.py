@@ -34,7 +34,7 @@ class Evidence(Measured):
     recommendation : Recommendation
         Which model to use, and why.
     seed : int
-    manifest, quarantine, splits, calibration, subgroups : DataFrame
+    manifest, quarantine, splits, calibration, subgroups, prediction_sets : DataFrame
         The tables of that name.
     manifest_hash : str
         SHA-256 of the manifest's file.
@@ -52,6 +52,7 @@ class Evidence(Measured):
     splits: pd.DataFrame
     calibration: pd.DataFrame
     subgroups: pd.DataFrame
+    prediction_sets: pd.DataFrame
     leaks: pd.DataFrame | None = None
     learning_curve: pd.DataFrame | None = None
     extrapolations: pd.DataFrame | None = None
@@ -62,6 +63,11 @@ class Evidence(Measured):
         """Caches of the views that models look through, by name; a blend's record names those of its members."""
         names = {name for run in self.runs for name in str(run.record["view"]).split(", ")}
         return {name: self.results.view(name) for name in sorted(names)}
+
+    @property
+    def model_to_use(self) -> str | None:
+        """The model that is handed over, or would be; None where none can be recommended."""
+        return self.verification.model if self.verification is not None else self.recommendation.choice
 
     @property
     def styles(self) -> dict[str, Style]:
@@ -127,7 +133,7 @@ def read(results: Path, dataset: str, seed: int) -> Evidence:
         Where the metrics hold nothing about the dataset, or the folder has no plan.
     """
     known = measured.read(results, dataset)
-    names = ["manifest", "splits", "calibration", "subgroups"]
+    names = ["manifest", "splits", "calibration", "subgroups", "prediction_sets"]
     names += ["leaks"] if known.settings.leak_models else []
     names += ["learning_curve", "extrapolations"] if known.settings.curve_models else []
     return Evidence(

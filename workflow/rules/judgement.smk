@@ -1,0 +1,31 @@
+# Needs the verdicts of all models of a dataset. Makes what their probabilities mean in use.
+
+
+rule prediction_sets:
+    input:
+        plan=f"{RESULTS}/plan/runs.json",
+        verdicts=f"{RESULTS}/verdicts.parquet",
+    output:
+        f"{RESULTS}/prediction_sets.parquet",
+    log:
+        "logs/prediction_sets/{dataset}.log",
+    benchmark:
+        "benchmarks/prediction_sets/{dataset}.jsonl"
+    conda:
+        "../../envs/gradewise.yaml"
+    resources:
+        mem_mb=memory(1500, 5),
+        runtime=minutes(5, 10),
+    params:
+        results=PLAN.results_of,
+        classes=classes_of,
+        seed=CONFIG.seed,
+        code=code_version("gradewise.judgement.prediction_sets"),
+    shell:
+        "python -m gradewise.judgement.prediction_sets"
+        " --dataset {wildcards.dataset}"
+        " --results {params.results}"
+        " --classes {params.classes:q}"
+        " --seed {params.seed}"
+        " --output {output}"
+        " 2>&1 | tee {log}"

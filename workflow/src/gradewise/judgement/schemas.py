@@ -1,0 +1,32 @@
+"""Schemas of the tables of the judgement in use, each declared once."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from gradewise.tables import filled, nullable
+
+PREDICTION_SETS = pa.schema(
+    [
+        filled("dataset", pa.string()),
+        filled("model", pa.string()),
+        filled("coverage", pa.float64()),
+        nullable("class", pa.string()),
+        nullable("least_probability", pa.float64()),
+        *(
+            nullable(f"{what}{bound}", pa.float64())
+            for what in ("covered", "several", "right_alone")
+            for bound in ("", "_low", "_high")
+        ),
+        nullable("size", pa.float64()),
+        filled("images", pa.int64()),
+        filled("groups", pa.int64()),
+    ]
+)
+"""One row per model and coverage that the groups can support, and at some coverages one per class.
+
+`least_probability` is that of the classes in a set, from all groups; null in rows of a class. The other columns were
+measured with the thresholds of all groups but the image's own, and each group counts alike: `covered` is the share of
+images whose set holds the true class, `several` the share whose set holds more than one class, `right_alone` the share
+of the others whose class is the true one, `size` the mean number of classes in a set. They are null where nothing was
+measured."""

@@ -1,0 +1,98 @@
+"""Section: the classes that an image can have, and how many images are then left to a person."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from gradewise.judgement.prediction_sets import MEASURED
+from gradewise.judgement.sets import highest_coverage
+from gradewise.report import numbers
+from gradewise.report.blocks import LONG, Block, Column, Facts, Section, Table, Text
+from gradewise.report.evidence import Evidence, bounded
+
+ORDER = 82
+
+
+def section(evidence: Evidence) -> Section | None:
+    """What sets of the model to use achieve; None where no model can be used."""
+    model = evidence.model_to_use
+    rows = evidence.prediction_sets
+    rows = rows.loc[(rows["model"] == model) & rows["covered"].notna()].reset_index(drop=True)
+    if model is None or rows.empty:
+        return None
+    overall = rows.loc[rows["class"].isna()]
+    told: list[Block] = [
+        Facts(
+            tuple(
+                (f"To a person at {_coverage(row.coverage)}", numbers.percent(row.several), "of the images")
+                for row in overall.itertuples()
+            )
+        ),
+        Text(meaning(model, overall["coverage"].iloc[0], evidence.dataset if evidence.verification else None)),
+        Text(promise(int(overall["groups"].iloc[0]))),
+        *(Text(sentence) for sentence in class_sentences(rows)),
+    ]
+    table = Table(
+        "prediction-sets",
+        "What sets achieve on test images of groups that are left out of the thresholds, each group counting alike, "
+        "with 95 % intervals",
+        rows.assign(of=rows["class"].fillna("all")),
+        (
+            Column.name("Promised", "coverage", _coverage),
+            Column.name("Class", "of"),
+            Column.interval("Sets with the true class", "covered", numbers.percent_interval),
+            Column("Classes in a set", "size", numbers.amount),
+            Column.interval("Several classes: to a person", "several", numbers.percent_interval),
+            Column.interval("Right where the set is one class", "right_alone", numbers.percent_interval),
+            Column("Groups", "groups", numbers.count),
+        ),
+        folded=len(rows) > LONG,
+    )
+    return Section("prediction-sets", "Sets of possible classes", (*told, table))
+
+
+def meaning(model: str, coverage: float, deployed: str | None) -> str:
+    """What a set of some coverage is, and how to get it where the model of a dataset is deployed."""
+    text = (
+        f"Instead of one class that may be wrong, {model} can give all classes that an image can have. At a coverage "
+        f"of {_coverage(coverage)} that share of the sets holds the true class; where a set has several classes, a "
+        "person decides."
+    )
+    if deployed is None:
+        return text
+    return (
+        f"{text} To write them: gradewise predict results/{deployed}/deployed new-images --coverage {coverage:g} "
+        "--output classes.csv"
+    )
+
+
+def promise(groups: int) -> str:
+    """What the promise rests on, and how weak it is."""
+    highest = 100 * highest_coverage(groups)
+    missed = [coverage for coverage in MEASURED if coverage > highest_coverage(groups)]
+    text = (
+        f"Thresholds come from {numbers.many(groups, 'tested group')}, and images of one group count as one: they can "
+        f"promise {highest:.3g} % at most"
+    )
+    if missed:
+        needed = round(1 / (1 - missed[0])) - 1
+        text += f", and {_coverage(missed[0])} would take {needed} groups"
+    return (
+        f"{text}. The promise is kept on average over new groups of the same kind, not for each class or group. It was "
+        "measured on models that had not seen the groups; the model to use is expected to do as well."
+    )
+
+
+def class_sentences(rows: pd.DataFrame) -> list[str]:
+    """The classes that sets of some coverage hold clearly less often than promised."""
+    by_class = rows.loc[rows["class"].notna()].rename(columns={"class": "name"})
+    return [
+        f"Sets of images of {row.name} hold the true class less often than the {_coverage(row.coverage)} promised over "
+        f"all classes: {numbers.percent_interval(bounded(row, 'covered'))}."
+        for row in by_class.itertuples()
+        if row.covered_high < row.coverage
+    ]
+
+
+def _coverage(share: float) -> str:
+    return f"{100 * share:.4g}{numbers.SPACE}%"
