@@ -63,6 +63,30 @@ def test_a_missing_folder_of_new_images_is_told(photos):
     assert fault == "datasets.d.apply.may: 'new' is no folder; give a folder of images to classify"
 
 
+def test_labelled_new_images_may_lack_a_class_but_have_no_unknown_one(photos, tmp_path):
+    files(tmp_path / "line-2" / "a", 2)
+    section = {"apply": {"second": {"images": "line-2"}}}
+    assert examine(config(**section)).faults == []
+    files(tmp_path / "line-2" / "bb", 2)
+    (fault,) = examine(config(**section)).faults
+    assert fault.startswith("datasets.d.apply.second.images: line-2 holds folders ['bb']")
+    assert "Did you mean 'b'?" in fault
+
+
+@pytest.mark.parametrize(
+    ("new", "message"),
+    [
+        ({}, "give either images, a folder of class folders, or tables"),
+        ({"image": "line-2"}, "unknown key 'image' (value 'line-2'). Did you mean 'images'?"),
+        ({"images": "line-2", "labelled": False}, "labelled"),
+    ],
+)
+def test_a_section_of_new_images_says_where_they_are(photos, new, message):
+    with pytest.raises(ConfigError) as told:
+        config(apply={"second": new})
+    assert message in str(told.value)
+
+
 @pytest.mark.parametrize(("model", "needed"), [(FOREST, 3), (SVM, 4)])
 def test_a_class_needs_as_many_images_as_its_models_need_for_training(photos, model, needed):
     for path in sorted((photos / "b").iterdir())[needed:]:

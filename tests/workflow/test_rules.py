@@ -49,7 +49,10 @@ def jobs(snakemake, tmp_path_factory):
     folder = tmp_path_factory.mktemp("plans")
     studies = yaml.safe_load(Path(__file__).with_name("studies.yaml").read_text())
     (folder / "photos").mkdir()
-    studies["datasets"]["fruit"] |= {"leak_test": ["svm"], "apply": {"new": "photos"}}
+    (folder / "labelled/A").mkdir(parents=True)
+    (folder / "labelled/A/1.png").touch()
+    new = {"new": "photos", "labelled": {"images": "labelled"}}
+    studies["datasets"]["fruit"] |= {"leak_test": ["svm"], "apply": new}
     (folder / "studies.yaml").write_text(yaml.safe_dump(studies, sort_keys=False))
     plans = [
         snakemake(

@@ -13,11 +13,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image, ImageOps
 
 from gradewise import tables
 from gradewise.command import UserError
+from gradewise.config.sources import Source
 from gradewise.deployment.apply import apply
 from gradewise.deployment.export import export
+from gradewise.deployment.external import external
 from gradewise.deployment.verdict_page import write_page
 from gradewise.deployment.verify_references import verify_references
 from gradewise.predict.artefact import read_artefact
@@ -229,6 +232,34 @@ def test_a_folder_of_new_images_gets_a_table_and_a_page(finished, monkeypatch, t
     assert (tmp_path / "may/classes.csv").is_file()
     with pytest.raises(UserError, match="was not written with the model"):
         write_page(paths["table"], Path("results/fruit/deployed"), tmp_path / "other.html", "Other")
+
+
+def test_the_model_is_tested_on_labelled_new_images_without_copies_of_the_datasets(finished, tmp_path, monkeypatch):
+    monkeypatch.chdir(finished)
+    simulated = finished / "results/fruit/simulated"
+    labels = pd.read_csv(simulated / "labels.csv")
+    (tmp_path / "new").mkdir()
+    for name in labels["image_id"]:
+        # seen from another side, and brighter: no copy, but for the first
+        with Image.open(simulated / "images" / name) as image:
+            copy = name == labels["image_id"][0]
+            (image if copy else ImageOps.autocontrast(image.crop((40, 40, 250, 250)))).save(tmp_path / "new" / name)
+    labels.to_csv(tmp_path / "labels.csv", index=False)
+    table = {"csv": str(tmp_path / "labels.csv"), "images": str(tmp_path / "new")}
+    source = Source.model_validate({"tables": [table], "classes": ["A", "B", "C"], "group": "fruit"})
+    paths = {"output": "june.parquet", "table": "june.csv", "test": "june-test.json", "page": "june.html"}
+    paths = {flag: tmp_path / name for flag, name in paths.items()}
+    known = {"dataset": "fruit", "model": Path("results/fruit/deployed"), "results": Path("results/fruit")}
+    external(name="june", source=source, threads=1, **known, **paths)
+    verdicts, found = tables.read(paths["output"]), json.loads(paths["test"].read_text())
+    assert list(verdicts["label"]) == list(labels["label"])
+    tested = verdicts.loc[verdicts["copy_of"].isna()]
+    assert (len(found["copies"]), found["images"]) == (1, len(labels) - 1)
+    accuracy = next(score for score in found["scores"] if score["metric"] == "accuracy")
+    assert accuracy["new"]["value"] == pytest.approx((tested["label"] == tested["class"]).mean())
+    assert accuracy["measured"]["value"] == read_artefact(known["model"]).expected.value
+    assert len(found["shared_groups"]) == labels["fruit"].nunique()
+    assert "Test on these images" in paths["page"].read_text()
 
 
 def test_the_example_in_python_predicts_what_the_run_predicted(finished):

@@ -51,7 +51,7 @@ OVERRIDES = to_json(workflow.config_settings.config)
 
 STUDY = f"{RESULTS}/studies/{{study}}"
 MODELS = PLAN.models
-# datasets and names of the folders that their models are applied to
+# datasets and names of the new images that their models are applied to
 APPLIED = [
     (dataset, name)
     for dataset in CONFIG.datasets
@@ -82,6 +82,15 @@ def side_needed(wildcards):
         checkpoints.read_images.get(dataset=wildcards.dataset)
     smallest = json.loads(sides.read_text())["smallest"]
     return PLAN.side_needed(wildcards, smallest)
+
+
+def named_images(labelled):
+    """Regular expression for the names of new images with or without labels, in the files of their dataset alone."""
+    return any_of(
+        f"(?<=results/{dataset}/applied/){name}|(?<=reports/{dataset}-){name}"
+        for dataset, name in APPLIED
+        if (name in CONFIG.datasets[dataset].labelled) == labelled
+    )
 
 
 def costs_of(wildcards):

@@ -1,5 +1,5 @@
 # Needs the comparison of a dataset's models. Makes the folder and the zip file of the model that is handed over, fitted on
-# all images unless the configuration says otherwise, and its verdicts on folders of new images.
+# all images unless the configuration says otherwise, its verdicts on folders of new images, and its test on labelled ones.
 
 
 rule deploy:
@@ -73,7 +73,7 @@ rule apply:
     benchmark:
         "benchmarks/apply/{dataset}/{name}.jsonl"
     wildcard_constraints:
-        name=any_of({name for _, name in APPLIED}),
+        name=named_images(labelled=False),
     conda:
         "../../envs/gradewise.yaml"
     threads: MOST_THREADS
@@ -95,5 +95,56 @@ rule apply:
         " --threads {threads}"
         " --output {output.verdicts}"
         " --table {output.table}"
+        " --page {output.page}"
+        " 2>&1 | tee {log}"
+
+
+rule external:
+    input:
+        unpack(PLAN.evidence_of),
+        model=f"{RESULTS}/deployed",
+        fingerprints=f"{RESULTS}/fingerprints.parquet",
+        labels=lambda wildcards: PLAN.new_images_of(wildcards).files,
+        templates=TEMPLATES,
+    output:
+        verdicts=f"{RESULTS}/applied/{{name}}.parquet",
+        table=f"{RESULTS}/applied/{{name}}.csv",
+        test=f"{RESULTS}/applied/{{name}}-test.json",
+        page=report(
+            "reports/{dataset}-{name}.html",
+            caption="../report/external.rst",
+            category="{dataset}",
+        ),
+        assets=directory("reports/{dataset}-{name}"),
+    log:
+        "logs/external/{dataset}/{name}.log",
+    benchmark:
+        "benchmarks/external/{dataset}/{name}.jsonl"
+    wildcard_constraints:
+        name=named_images(labelled=True),
+    conda:
+        "../../envs/gradewise.yaml"
+    threads: MOST_THREADS
+    resources:
+        mem_mb=PLAN.memory_to_read_new,
+        runtime=minutes(60, 0),
+    params:
+        results=PLAN.results_of,
+        source=lambda wildcards: to_json(
+            PLAN.new_images_of(wildcards).source(PLAN.source_of(wildcards))
+        ),
+        state=lambda wildcards: files_state(PLAN.new_images_of(wildcards).folders),
+        code=code_version("gradewise.deployment.external"),
+    shell:
+        "python -m gradewise.deployment.external"
+        " --dataset {wildcards.dataset}"
+        " --name {wildcards.name}"
+        " --model {input.model}"
+        " --results {params.results}"
+        " --source {params.source:q}"
+        " --threads {threads}"
+        " --output {output.verdicts}"
+        " --table {output.table}"
+        " --test {output.test}"
         " --page {output.page}"
         " 2>&1 | tee {log}"

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from gradewise.config.choosing import ChooseBy, most_fits
 from gradewise.config.config import Config
 from gradewise.config.datasets import Dataset
-from gradewise.config.deployment import Deploy
+from gradewise.config.deployment import Deploy, LabelledImages
 from gradewise.config.models import BlendModel, FittedModel
 from gradewise.config.section import to_json
 from gradewise.config.sources import Source
@@ -49,6 +49,7 @@ class Wildcards(Protocol):
     model: str
     repeat: str
     variant: str
+    name: str
 
     def get(self, name: str, default: str) -> str:
         """A wildcard that not every rule has."""
@@ -148,6 +149,15 @@ class Plan:
         images += count_files(sorted({folder for folder in folders if folder}))
         decoding = BYTES_PER_PIXEL * megapixels_in_flight(threads, largest)
         return int((READING_MB + READING_KB_PER_IMAGE / 1000 * images + decoding) * attempt)
+
+    def new_images_of(self, wildcards: Wildcards) -> LabelledImages:
+        """The labelled new images that the wildcard `name` names."""
+        return self.dataset_of(wildcards).labelled[wildcards.name]
+
+    def memory_to_read_new(self, wildcards: Wildcards, threads: int, attempt: int) -> int:
+        """Memory for reading labelled new images and comparing them with the dataset's [MB]."""
+        new = READING_KB_PER_IMAGE / 1000 * count_files(self.new_images_of(wildcards).folders)
+        return self.memory_to_read(wildcards, threads, attempt) + int(new * attempt)
 
     def memory_to_view(self, wildcards: Wildcards, input: InputFiles, threads: int, attempt: int) -> int:
         """Memory for cutting samples [MB]: by the largest image, of which a thread may hold two."""

@@ -11,7 +11,7 @@ from pydantic_core import PydanticKnownError
 
 from gradewise.config.aggregation import Aggregate, Top
 from gradewise.config.choosing import ChooseBy
-from gradewise.config.deployment import RECOMMENDED, Deploy
+from gradewise.config.deployment import RECOMMENDED, Deploy, LabelledImages
 from gradewise.config.evaluation import Evaluation
 from gradewise.config.section import LONGEST_NAME, NAME, short, suggestion, to_json
 from gradewise.config.simulations import MangoSimulation, NanofibreSimulation
@@ -81,10 +81,16 @@ class Dataset(Source):
         default_factory=lambda: Deploy(),
         description="the model that is handed over in results/<dataset>/deployed; false: none",
     )
-    apply: dict[str, str] = Field(
+    apply: dict[str, str | LabelledImages] = Field(
         default_factory=dict,
-        description="folders of new images that the model is applied to, by name: {may: photos/may}",
+        description="new images that the model is applied to, by name: a folder, {may: photos/may}, or labelled "
+        "images, on which it is tested, {line-2: {images: photos/line-2}}",
     )
+
+    @property
+    def labelled(self) -> dict[str, LabelledImages]:
+        """New images with labels, by name."""
+        return {name: images for name, images in self.apply.items() if isinstance(images, LabelledImages)}
 
     @property
     def leak_models(self) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from pydantic import Field, FiniteFloat, field_validator, model_validator
 from gradewise.config.section import Section
 
 
-def _check_path(path: str | None) -> str | None:
+def check_path(path: str | None) -> str | None:
+    """Refuse a path that Snakemake would change."""
     if path is not None and re.search("[{}]", path):
         raise ValueError(
             f"{path!r} contains a brace, which Snakemake takes for a placeholder; rename it, or give a link to it"
@@ -29,7 +30,7 @@ class Table(Section):
     label_column: str = Field("label", description="column with the class of each image")
     role: Literal["train", "validation", "test"] | None = Field(None, description="for evaluation: {predefined: true}")
 
-    _check_paths = field_validator("csv", "images")(_check_path)
+    _check_paths = field_validator("csv", "images")(check_path)
 
     @model_validator(mode="after")
     def _check_columns(self) -> Table:
@@ -104,7 +105,7 @@ class Source(Reading):
     max_megapixels: float = Field(200.0, gt=0, description="larger images are set aside without being read")
     min_side: int = Field(16, ge=1, description="smaller images are set aside [px]")
 
-    _check_paths = field_validator("images", "masks", "corrections")(_check_path)
+    _check_paths = field_validator("images", "masks", "corrections")(check_path)
 
     @field_validator("corrections")
     @classmethod

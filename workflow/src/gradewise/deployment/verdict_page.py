@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +110,7 @@ def _ranked(verdicts: pd.DataFrame, classes: list[str], costs: np.ndarray | None
     )
 
 
-def write_page(table: Path, model: Path, output: Path, title: str) -> None:
+def write_page(table: Path, model: Path, output: Path, title: str, tested: Sequence[Section] = ()) -> None:
     """Write the page on a table of verdicts, with its tables and galleries in the folder of its name beside it.
 
     Parameters
@@ -122,6 +122,8 @@ def write_page(table: Path, model: Path, output: Path, title: str) -> None:
     output : Path
         The page.
     title : str
+    tested : sequence of Section
+        What a test on these images shows, which comes first.
 
     Raises
     ------
@@ -137,7 +139,7 @@ def write_page(table: Path, model: Path, output: Path, title: str) -> None:
     costs = predictor.description.costs
     summary = summarise(table, classes, None if costs is None else np.array(costs))
     expected = read_artefact(model).expected if not (model / "run.json").exists() and (model / MODEL).exists() else None
-    sections = list(_sections(summary, predictor, expected))
+    sections = [*tested, *_sections(summary, predictor, _expectation(expected) if not tested else None)]
     assets = output.with_suffix("")
     page.write_assets(sections, assets)
     page.render(
@@ -151,7 +153,7 @@ def write_page(table: Path, model: Path, output: Path, title: str) -> None:
     )
 
 
-def _sections(summary: Summary, predictor: Predictor, expected: Expected | None) -> Iterator[Section]:
+def _sections(summary: Summary, predictor: Predictor, expectation: str | None) -> Iterator[Section]:
     counts = summary.counts
     classified = int(counts.sum())
     shares = pd.DataFrame({"class": counts.index, "images": counts.to_numpy()})
@@ -174,8 +176,9 @@ def _sections(summary: Summary, predictor: Predictor, expected: Expected | None)
                 Column("Share", "share", numbers.percent),
             ),
         ),
-        Text(_expectation(expected)),
     ]
+    if expectation is not None:
+        blocks.append(Text(expectation))
     yield Section("found", "What was found", tuple(blocks))
     doubtful = _gallery("doubtful", "The most doubtful verdicts, the most doubtful first", summary.doubtful, predictor)
     told = Text(

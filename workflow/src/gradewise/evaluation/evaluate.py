@@ -95,7 +95,7 @@ def evaluate(
     decisive = matrix if least_cost else None
     labels = images.set_index("image_id")["label"]
     groups = pd.Index(images["group"].unique())
-    targets = _targets(classes, positive or None)
+    targets = target_classes(classes, positive or None)
     gathered: list[pd.DataFrame] = []
     tested: list[pd.DataFrame] = []
     measured: list[dict[str, Any]] = []
@@ -146,7 +146,23 @@ class _Part:
 
 
 def _part(table: pd.DataFrame, classes: list[str], groups: pd.Index, targets: list[int]) -> _Part:
-    totals = add_up(
+    return _Part(add_up_verdicts(table, classes, groups, targets), set(table["image_id"]), set(table["group"]))
+
+
+def add_up_verdicts(table: pd.DataFrame, classes: list[str], groups: pd.Index, targets: list[int]) -> Totals:
+    """Totals of verdicts on images or samples.
+
+    Parameters
+    ----------
+    table : DataFrame
+        group, label, predicted and ``p_<class>``.
+    classes : list of str
+    groups : Index of str
+        All groups to count by, those without images here too.
+    targets : list of int
+        See `target_classes`.
+    """
+    return add_up(
         truth=pd.Categorical(table["label"], categories=classes).codes.astype(np.int64),
         predicted=pd.Categorical(table["predicted"], categories=classes).codes.astype(np.int64),
         probabilities=table[[f"p_{name}" for name in classes]].to_numpy(dtype=np.float64),
@@ -154,7 +170,6 @@ def _part(table: pd.DataFrame, classes: list[str], groups: pd.Index, targets: li
         groups=len(groups),
         targets=targets,
     )
-    return _Part(totals, set(table["image_id"]), set(table["group"]))
 
 
 def _write_calibration(
@@ -214,7 +229,7 @@ def _rows(
     ]
 
 
-def _targets(classes: list[str], positive: str | None) -> list[int]:
+def target_classes(classes: list[str], positive: str | None) -> list[int]:
     """Classes whose ROC curves count: the positive one of two (either gives the same area), each of more."""
     if len(classes) > 2:
         return list(range(len(classes)))

@@ -25,8 +25,14 @@ IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".h
 SYSTEM_NAMES = {"__macosx", "thumbs.db", "desktop.ini"}
 
 
-def list_images(source: Source) -> pd.DataFrame:
+def list_images(source: Source, every_class: bool = True) -> pd.DataFrame:
     """Every image that the source names.
+
+    Parameters
+    ----------
+    source : Source
+    every_class : bool
+        Whether each class needs a folder with images, as for training.
 
     Returns
     -------
@@ -39,7 +45,11 @@ def list_images(source: Source) -> pd.DataFrame:
     UserError
         If folders or tables are missing or contradict the configuration, or corrections do not fit the images.
     """
-    frame = _from_folders(Path(source.images), source) if source.images else _from_tables(source.tables or (), source)
+    frame = (
+        _from_folders(Path(source.images), source, every_class)
+        if source.images
+        else _from_tables(source.tables or (), source)
+    )
     frame["label"] = _to_classes(frame["label"], source)
     frame = correct(frame, read_corrections(source), source.classes)
     frame = frame.sort_values("image_id", ignore_index=True)
@@ -75,21 +85,21 @@ def _to_classes(labels: pd.Series, source: Source) -> pd.Series:
     return labels.map({label: name for name, parts in source.merge.items() for label in parts})
 
 
-def _from_folders(folder: Path, source: Source) -> pd.DataFrame:
+def _from_folders(folder: Path, source: Source, every_class: bool) -> pd.DataFrame:
     if not folder.is_dir():
         raise UserError(f"images: {_missing(folder, 'folder')}")
     labels = _labels(source)
     entries = [entry for entry in folder.iterdir() if not is_of_a_system(entry.name)]
     folders = {entry.name for entry in entries if entry.is_dir()}
     missing = [label for label in labels if label not in folders]
-    if missing:
+    if missing and (every_class or len(missing) == len(labels)):
         near = suggestion(missing[0], sorted(folders - set(labels)))
         raise UserError(f"images: {folder} has no folder for {missing}.{near} Its folders: {sorted(folders)}")
     unknown = sorted(folders - set(labels))
     if unknown:
         raise UserError(
-            f"images: {folder} holds folders {unknown} that are not among the classes {labels}; "
-            "add them to classes (or under merge), or move them elsewhere"
+            f"images: {folder} holds folders {unknown} that are not among the classes {labels}."
+            f"{suggestion(unknown[0], labels)} Add them to classes (or under merge), or move them elsewhere"
         )
     stray = [entry.name for entry in entries if entry.suffix.lower() in IMAGE_SUFFIXES]
     if stray:
@@ -97,10 +107,11 @@ def _from_folders(folder: Path, source: Source) -> pd.DataFrame:
     rows = [
         {"image_id": escaped(path.relative_to(folder)), "path": escaped(path), "label": label, "role": None}
         for label in labels
+        if label in folders
         for path in files_below(folder / label)
     ]
     empty = [label for label in labels if not any(row["label"] == label for row in rows)]
-    if empty:
+    if empty and (every_class or not rows):
         raise UserError(f"images: no files in {[str(folder / label) for label in empty]}")
     return pd.DataFrame(rows)
 

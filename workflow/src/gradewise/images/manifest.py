@@ -78,14 +78,24 @@ def manifest(
     names = set(usable["image_id"])
     copies = pairs.loc[pairs["image_id"].isin(names) & pairs["other_image_id"].isin(names)]
     log.info("%d images of %d classes, %d pairs of similar images", len(usable), usable["label"].nunique(), len(copies))
-    usable["group"] = join_groups(usable["group"], _twins(usable["image_id"], copies, join_duplicates))
+    usable["group"] = join_groups(usable["group"], find_twins(usable["image_id"], copies, join_duplicates))
     tables.write(prints.loc[prints["image_id"].isin(names)], fingerprints, FINGERPRINTS)
     tables.write(copies, duplicates, DUPLICATES)
     tables.write(usable, output, MANIFEST)
 
 
-def _twins(images: pd.Series, copies: pd.DataFrame, join: bool | Literal["exact"]) -> pd.Series:
-    """A name for each image, shared by all copies that should be joined."""
+def find_twins(images: pd.Series, copies: pd.DataFrame, join: bool | Literal["exact"]) -> pd.Series:
+    """A name for each image, shared by all copies that should be joined.
+
+    Parameters
+    ----------
+    images : Series of str
+        image_id of each image.
+    copies : DataFrame
+        Pairs, as `find_duplicates` has them, of these images alone.
+    join : bool or exact
+        Which copies are joined: all, none, or those with equal pixels.
+    """
     kinds = {True: ("exact", "near"), "exact": ("exact",), False: ()}[join]
     joined = copies.loc[copies["kind"].isin(kinds)]
     ends = [pd.Index(images).get_indexer(joined[end]) for end in ("image_id", "other_image_id")]

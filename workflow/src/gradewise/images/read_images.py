@@ -67,6 +67,44 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
     log.info("%d images of %d classes listed", len(listed), listed["label"].nunique())
     if corrections.file is not None:
         log.info("%s: %d labels corrected", corrections.file, len(corrections.changed))
+    images, prints = inspect_images(listed, source, threads)
+    usable = images.loc[images["reason"].isna()].reset_index(drop=True)
+    copies = find_duplicates(usable, thumbnails_of(prints), threads, source)
+    log.info("%d pairs of images: %s", len(copies), copies["kind"].value_counts().to_dict())
+    tables.write(images, output / "images.parquet", IMAGES)
+    tables.write(prints, output / "fingerprints.parquet", FINGERPRINTS)
+    tables.write(copies, output / "duplicates.parquet", DUPLICATES)
+    smallest = min(usable["width"].min(), (usable["height"] - usable["bar_rows"]).min())
+    largest = float((usable["width"].astype("int64") * usable["height"]).max() / 1e6)
+    with tables.replacing(output / "sides.json") as partial:
+        partial.write_text(json.dumps({"smallest": int(smallest), "megapixels": largest}))
+    with tables.replacing(output / "corrections.json") as partial:
+        partial.write_text(corrections.model_dump_json())
+
+
+def inspect_images(listed: pd.DataFrame, source: Source, threads: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read images.
+
+    Parameters
+    ----------
+    listed : DataFrame
+        As `list_images` returns it.
+    source : Source
+    threads : int
+        How many images are read at a time.
+
+    Returns
+    -------
+    images : DataFrame
+        The same with the columns `FACTS`; `reason` is null where an image can be used.
+    prints : DataFrame
+        Rows of `fingerprints.parquet`, for the images that can be used, in the same order.
+
+    Raises
+    ------
+    UserError
+        If no image can be used.
+    """
     budget = PixelBudget()
     with ThreadPoolExecutor(threads) as pool:
         inspected = pool.map(
@@ -78,24 +116,18 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
     readable = images["reason"].isna()
     if not readable.any():
         raise command.UserError(none_usable(images))
-    usable = images.loc[readable].reset_index(drop=True)
     prints = (
         prints.loc[readable]
+        .assign(image_id=images["image_id"])
         .reset_index(drop=True)
         .astype({"file_bytes": "int64", "levels": "int32", "pages": "int32", "masked_share": "float64"})
     )
-    thumbnails = np.frombuffer(b"".join(prints["thumbnail"]), dtype=np.uint8).reshape(-1, SIDE, SIDE)
-    copies = find_duplicates(usable, thumbnails, threads, source)
-    log.info("%d pairs of images: %s", len(copies), copies["kind"].value_counts().to_dict())
-    tables.write(images, output / "images.parquet", IMAGES)
-    tables.write(prints.assign(image_id=usable["image_id"]), output / "fingerprints.parquet", FINGERPRINTS)
-    tables.write(copies, output / "duplicates.parquet", DUPLICATES)
-    smallest = min(usable["width"].min(), (usable["height"] - usable["bar_rows"]).min())
-    largest = float((usable["width"].astype("int64") * usable["height"]).max() / 1e6)
-    with tables.replacing(output / "sides.json") as partial:
-        partial.write_text(json.dumps({"smallest": int(smallest), "megapixels": largest}))
-    with tables.replacing(output / "corrections.json") as partial:
-        partial.write_text(corrections.model_dump_json())
+    return images, prints
+
+
+def thumbnails_of(prints: pd.DataFrame) -> np.ndarray:
+    """The small grey pictures in a table of fingerprints: uint8, shape (n, SIDE, SIDE)."""
+    return np.frombuffer(b"".join(prints["thumbnail"]), dtype=np.uint8).reshape(-1, SIDE, SIDE)
 
 
 def _inspect(

@@ -155,12 +155,12 @@ def read_verdicts(table: Path, rows: int) -> Generator[pd.DataFrame]:
     ------
     DataFrame
         path, class, set (where it was asked for), ``p_<class>`` as float32 (NaN where a file could not be used),
-        samples, model, error.
+        samples, model, error, and what columns were added to the table.
     """
     texts = ["path", "class", "set", "model", "error"]
     with pd.read_csv(table, chunksize=rows, keep_default_na=False, dtype=dict.fromkeys(texts, "str")) as chunks:
         for chunk in chunks:
-            numbers = [name for name in chunk.columns if name not in (*texts, "samples")]
+            numbers = [name for name in chunk.columns if name.startswith("p_")]
             yield chunk.assign(
                 **{name: chunk[name].map(original) for name in texts if name in chunk and name != "model"},
                 **{name: pd.to_numeric(chunk[name], errors="coerce").astype("float32") for name in numbers},

@@ -55,11 +55,7 @@ def examine(config: Config, folder: Path = Path()) -> Examined:
     """
     examined = Examined()
     for name, dataset in config.datasets.items():
-        examined.faults += [
-            f"datasets.{name}.apply.{key}: {path!r} is no folder; give a folder of images to classify"
-            for key, path in dataset.apply.items()
-            if not Path(path).is_dir()
-        ]
+        examined.faults += _faults_of_new_images(name, dataset)
         if dataset.simulate is not None:
             continue
         source = dataset.source("")
@@ -90,6 +86,21 @@ def require_usable(config: Config) -> list[str]:
     if examined.faults:
         raise ConfigError("\n  ".join(["the images cannot be used as the configuration says:", *examined.faults]))
     return examined.warnings
+
+
+def _faults_of_new_images(name: str, dataset: Dataset) -> list[str]:
+    """What is wrong with folders and labels of new images."""
+    faults = []
+    for key, new in dataset.apply.items():
+        if isinstance(new, str):
+            if not Path(new).is_dir():
+                faults.append(f"{key}: {new!r} is no folder; give a folder of images to classify")
+            continue
+        try:
+            list_images(new.source(dataset), every_class=False)
+        except UserError as error:
+            faults.append(f"{key}.{error}")
+    return [f"datasets.{name}.apply.{fault}" for fault in faults]
 
 
 def _is_gone(source: Source) -> bool:

@@ -52,6 +52,22 @@ def matrices(evidence: Evidence, model: str, name: str) -> tuple[Figure, Table]:
     counts = pd.crosstab(mine["label"], mine["predicted"]).reindex(index=classes, columns=classes, fill_value=0)
     once = evidence.test["repeat"].nunique() == 1
     counted = f"{evidence.deciding_level.capitalize()}s" if once else "Verdicts"
+    return draw_matrix(counts, model, name, counted)
+
+
+def draw_matrix(counts: pd.DataFrame, model: str, name: str, counted: str) -> tuple[Figure, Table]:
+    """A confusion matrix as figure and table.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        Rows true classes, columns predicted ones.
+    model : str
+    name : str
+        Of figure and table.
+    counted : str
+        What is counted, as the heading of a column.
+    """
     return _figure(name, model, counts), _table(name, model, counts, counted)
 
 

@@ -1,0 +1,77 @@
+"""New images with their labels: listed and read as those of a dataset are, and compared with these for copies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from gradewise import tables
+from gradewise.config.sources import Source
+from gradewise.images.duplicates import find_duplicates
+from gradewise.images.listing import list_images
+from gradewise.images.manifest import find_twins, join_groups
+from gradewise.images.read_images import inspect_images, thumbnails_of
+from gradewise.images.schemas import IMAGES
+from gradewise.results import Results
+
+
+@dataclass(frozen=True)
+class NewImages:
+    """New images with what is known about them.
+
+    Attributes
+    ----------
+    listed : DataFrame
+        All: image_id, path, label, group, `reason` (null where an image can be used), `copy_of` (the image_id of the
+        dataset's image that it is a copy of, null for none) and what else the manifest has. Copies among the images
+        share a group.
+    facts : DataFrame
+        Those that can be used, with the columns of their fingerprints.
+    dataset : DataFrame
+        The same of the dataset's images.
+    """
+
+    listed: pd.DataFrame
+    facts: pd.DataFrame
+    dataset: pd.DataFrame
+
+
+def read_new_images(source: Source, files: Results, threads: int) -> NewImages:
+    """List and read new images, and find copies among them and of the dataset's images.
+
+    Raises
+    ------
+    UserError
+        If folders or tables contradict the configuration, or no image can be used.
+    """
+    listed, prints = inspect_images(list_images(source, every_class=False), source, threads)
+    manifest, known_prints = (tables.read(files.table(name)) for name in ("manifest", "fingerprints"))
+    usable = listed.loc[listed["reason"].isna()].copy()
+    # names may be the same on both sides
+    both = pd.concat(
+        [
+            images[["path", "bits", "pixel_hash"]].assign(image_id=prefix + images["image_id"])
+            for prefix, images in (("dataset:", _in_order_of(manifest, known_prints)), ("new:", usable))
+        ],
+        ignore_index=True,
+    )
+    pairs = find_duplicates(both, thumbnails_of(pd.concat([known_prints, prints])), threads, source)
+    twins = find_twins(both["image_id"], pairs, True)
+    of_dataset = both["image_id"].str.startswith("dataset:")
+    known = both.loc[of_dataset, "image_id"].str.removeprefix("dataset:").groupby(twins[of_dataset]).first()
+    new = twins[~of_dataset].set_axis(both.loc[~of_dataset, "image_id"].str.removeprefix("new:"))
+    listed["copy_of"] = listed["image_id"].map(new.map(known))
+    usable["group"] = join_groups(usable["group"].reset_index(drop=True), new.reset_index(drop=True)).to_numpy()
+    listed["group"] = usable["group"].reindex(listed.index).fillna(listed["group"])
+    return NewImages(listed, _with_facts(listed, prints), _with_facts(manifest, known_prints))
+
+
+def _in_order_of(manifest: pd.DataFrame, prints: pd.DataFrame) -> pd.DataFrame:
+    return manifest.set_index("image_id").loc[prints["image_id"]].reset_index()
+
+
+def _with_facts(images: pd.DataFrame, prints: pd.DataFrame) -> pd.DataFrame:
+    """Images with their fingerprints; further columns of label tables may have any name, so they stay behind."""
+    own = [name for name in (*IMAGES.names, "copy_of") if name in images]
+    return images[own].merge(prints.drop(columns="thumbnail"), on="image_id", validate="one_to_one")
