@@ -33,8 +33,10 @@ from gradewise.evaluation.schemas import (
 )
 from gradewise.evaluation.subgroups import describe, measure_subgroups
 from gradewise.families.schemas import predictions_schema
+from gradewise.images.corrections import Corrections
 from gradewise.images.schemas import AUDIT, MANIFEST, SPLITS
 from gradewise.judgement.prediction_sets import prediction_sets
+from gradewise.judgement.suspect_labels import suspect_labels
 from gradewise.predict.verification import Verification
 from gradewise.report.report import report
 from gradewise.results import Results
@@ -103,9 +105,12 @@ class Written:
         report(**(self.arguments | changed))
 
     def recommend(self) -> None:
-        """Decide on what the tables hold now."""
+        """Decide on what the tables hold now, and list suspects."""
         output = self.results.folder / "recommendation.json"
         recommend(dataset=self.world.dataset, results=self.results.folder, output=output)
+        names = {"output": "suspect_labels.parquet", "table": "suspect-labels.csv", "relabel": "relabel.csv"}
+        written = {name: self.results.folder / file for name, file in names.items()}
+        suspect_labels(dataset=self.world.dataset, results=self.results.folder, **written)
 
     @property
     def known(self) -> dict[str, Any]:
@@ -183,6 +188,7 @@ def make(folder: Path, world: World) -> Written:
     (results / "verification.json").write_text(VERIFICATION.model_dump_json())
     manifest = _manifest(folder, world, rng)
     tables.write(manifest, results / "manifest.parquet", MANIFEST)
+    correct(results, Corrections())
     pd.DataFrame(world.quarantine, columns=["path", "reason"]).to_csv(results / "quarantine.csv", index=False)
     splits = _splits(manifest, world, rng)
     tables.write(splits, results / "splits.parquet", SPLITS)
@@ -215,6 +221,12 @@ def make(folder: Path, world: World) -> Written:
             "summary": results / "summary.json",
         },
     )
+
+
+def correct(results: Path, corrections: Corrections) -> None:
+    """Say what a person decided about labels."""
+    (results / "read").mkdir(exist_ok=True)
+    (results / "read/corrections.json").write_text(corrections.model_dump_json())
 
 
 def _plan(results: Path, world: World, changed: dict[str, Any]) -> None:

@@ -29,3 +29,36 @@ rule prediction_sets:
         " --seed {params.seed}"
         " --output {output}"
         " 2>&1 | tee {log}"
+
+
+rule suspect_labels:
+    input:
+        plan=[f"{RESULTS}/plan/runs.json", f"{RESULTS}/plan/settings.json"],
+        verdicts=f"{RESULTS}/verdicts.parquet",
+        recommendation=f"{RESULTS}/recommendation.json",
+        manifest=f"{RESULTS}/manifest.parquet",
+        corrections=f"{RESULTS}/read/corrections.json",
+    output:
+        suspects=f"{RESULTS}/suspect_labels.parquet",
+        table=f"{RESULTS}/suspect-labels.csv",
+        relabel=f"{RESULTS}/relabel.csv",
+    log:
+        "logs/suspect_labels/{dataset}.log",
+    benchmark:
+        "benchmarks/suspect_labels/{dataset}.jsonl"
+    conda:
+        "../../envs/gradewise.yaml"
+    resources:
+        mem_mb=memory(800, 5),
+        runtime=minutes(10, 10),
+    params:
+        results=PLAN.results_of,
+        code=code_version("gradewise.judgement.suspect_labels"),
+    shell:
+        "python -m gradewise.judgement.suspect_labels"
+        " --dataset {wildcards.dataset}"
+        " --results {params.results}"
+        " --output {output.suspects}"
+        " --table {output.table}"
+        " --relabel {output.relabel}"
+        " 2>&1 | tee {log}"

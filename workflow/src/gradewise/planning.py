@@ -358,6 +358,7 @@ class Plan:
             "subgroups",
             "audit",
             "prediction_sets",
+            "suspect_labels",
         ]
         names += ["leaks"] if dataset.leak_models else []
         names += ["learning_curve", "extrapolations"] if dataset.curve_models else []
@@ -369,6 +370,7 @@ class Plan:
             "tables": [f"{RESULTS}/{name}.parquet" for name in names],
             "recommendation": f"{RESULTS}/recommendation.json",
             "quarantine": f"{RESULTS}/quarantine.csv",
+            "corrections": f"{RESULTS}/read/corrections.json",
             "runs": self.of_all_runs("run.json")(wildcards),
             "predictions": self.of_all_runs("predictions.parquet")(wildcards),
             "views": self.caches_of(wildcards),

@@ -30,3 +30,18 @@ measured with the thresholds of all groups but the image's own, and each group c
 images whose set holds the true class, `several` the share whose set holds more than one class, `right_alone` the share
 of the others whose class is the true one, `size` the mean number of classes in a set. They are null where nothing was
 measured."""
+
+SUSPECT_LABELS = pa.schema(
+    [
+        filled("image_id", pa.string()),
+        filled("path", pa.string()),
+        filled("group", pa.string()),
+        filled("label", pa.string()),
+        filled("predicted", pa.string()),
+        filled("probability", pa.float64()),
+        filled("probability_of_label", pa.float64()),
+        filled("tests", pa.int64()),
+    ]
+)
+"""One row per image whose label is worth a second look, the least probable label first. Both probabilities, that of the
+class `predicted` and that of the label, are means over the `tests` of the image, over models and repeats."""

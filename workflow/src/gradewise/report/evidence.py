@@ -16,6 +16,7 @@ from gradewise.evaluation.measured import Measured
 from gradewise.evaluation.measured import Run as Run
 from gradewise.evaluation.measured import row_estimate as row_estimate
 from gradewise.evaluation.recommendation import Recommendation
+from gradewise.images.corrections import Corrections
 from gradewise.predict.verification import NAME as VERIFICATION
 from gradewise.predict.verification import Verification, read_verification
 from gradewise.provenance import hash_file
@@ -34,12 +35,14 @@ class Evidence(Measured):
     recommendation : Recommendation
         Which model to use, and why.
     seed : int
-    manifest, quarantine, splits, calibration, subgroups, prediction_sets : DataFrame
+    manifest, quarantine, splits, calibration, subgroups, prediction_sets, suspect_labels : DataFrame
         The tables of that name.
     manifest_hash : str
         SHA-256 of the manifest's file.
     leaks, learning_curve, extrapolations : DataFrame or None
         The tables of that name, where the configuration asks for them.
+    corrections : Corrections
+        Labels that a person decided about.
     verification : Verification or None
         Whether the model that is handed over predicts what was tested; None where none is.
     """
@@ -53,6 +56,8 @@ class Evidence(Measured):
     calibration: pd.DataFrame
     subgroups: pd.DataFrame
     prediction_sets: pd.DataFrame
+    suspect_labels: pd.DataFrame
+    corrections: Corrections
     leaks: pd.DataFrame | None = None
     learning_curve: pd.DataFrame | None = None
     extrapolations: pd.DataFrame | None = None
@@ -133,7 +138,7 @@ def read(results: Path, dataset: str, seed: int) -> Evidence:
         Where the metrics hold nothing about the dataset, or the folder has no plan.
     """
     known = measured.read(results, dataset)
-    names = ["manifest", "splits", "calibration", "subgroups", "prediction_sets"]
+    names = ["manifest", "splits", "calibration", "subgroups", "prediction_sets", "suspect_labels"]
     names += ["leaks"] if known.settings.leak_models else []
     names += ["learning_curve", "extrapolations"] if known.settings.curve_models else []
     return Evidence(
@@ -142,6 +147,7 @@ def read(results: Path, dataset: str, seed: int) -> Evidence:
         seed=seed,
         manifest_hash=hash_file(known.results.table("manifest")),
         quarantine=pd.read_csv(results / "quarantine.csv", dtype=str, keep_default_na=False),
+        corrections=Corrections.model_validate_json((results / "read/corrections.json").read_text()),
         verification=read_verification(results / VERIFICATION) if known.settings.deploy else None,
         **{name: tables.read(known.results.table(name)) for name in names},
     )
