@@ -37,6 +37,7 @@ from gradewise.images.corrections import Corrections
 from gradewise.images.schemas import AUDIT, MANIFEST, SPLITS
 from gradewise.judgement.prediction_sets import prediction_sets
 from gradewise.judgement.suspect_labels import suspect_labels
+from gradewise.judgement.thresholds import thresholds
 from gradewise.predict.verification import Verification
 from gradewise.report.report import report
 from gradewise.results import Results
@@ -451,6 +452,8 @@ def _further(verdicts: pd.DataFrame, manifest: pd.DataFrame, world: World, resul
         seed=7,
         output=results / "prediction_sets.parquet",
     )
+    scale = ["sound", "faulty"] if "positive" in world.settings else list(world.classes)
+    thresholds(dataset=world.dataset, results=results, classes=scale, output=results / "thresholds.parquet")
     return pd.DataFrame(rows).astype({"repeat": "Int32", "low": "float64", "high": "float64"})
 
 

@@ -62,3 +62,33 @@ rule suspect_labels:
         " --table {output.table}"
         " --relabel {output.relabel}"
         " 2>&1 | tee {log}"
+
+
+rule thresholds:
+    input:
+        plan=f"{RESULTS}/plan/runs.json",
+        verdicts=f"{RESULTS}/verdicts.parquet",
+    output:
+        f"{RESULTS}/thresholds.parquet",
+    log:
+        "logs/thresholds/{dataset}.log",
+    benchmark:
+        "benchmarks/thresholds/{dataset}.jsonl"
+    conda:
+        "../../envs/gradewise.yaml"
+    resources:
+        mem_mb=memory(1000, 5),
+        runtime=minutes(5, 10),
+    params:
+        results=PLAN.results_of,
+        classes=lambda wildcards: to_json(dataset_of(wildcards).scale),
+        costs=lambda wildcards: to_json(dataset_of(wildcards).scale_costs),
+        code=code_version("gradewise.judgement.thresholds"),
+    shell:
+        "python -m gradewise.judgement.thresholds"
+        " --dataset {wildcards.dataset}"
+        " --results {params.results}"
+        " --classes {params.classes:q}"
+        " --costs {params.costs:q}"
+        " --output {output}"
+        " 2>&1 | tee {log}"

@@ -360,6 +360,7 @@ class Plan:
             "prediction_sets",
             "suspect_labels",
         ]
+        names += ["thresholds"] if dataset.scale else []
         names += ["leaks"] if dataset.leak_models else []
         names += ["learning_curve", "extrapolations"] if dataset.curve_models else []
         verification: dict[str, str | list[str]] = {}

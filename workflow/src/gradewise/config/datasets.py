@@ -217,14 +217,31 @@ class Dataset(Source):
     @property
     def cost_matrix(self) -> tuple[tuple[float, ...], ...] | None:
         """Costs with true classes as rows, predicted ones as columns, in the order of `classes`; None if not set."""
+        return self._cost_matrix(self.classes)
+
+    @property
+    def scale_costs(self) -> tuple[tuple[float, ...], ...] | None:
+        """The same in the order of `scale`; None where either is not set."""
+        return None if self.scale is None else self._cost_matrix(self.scale)
+
+    def _cost_matrix(self, classes: tuple[str, ...]) -> tuple[tuple[float, ...], ...] | None:
         if self.costs is None:
             return None
-        return tuple(tuple(self.costs[true].get(predicted, 0.0) for predicted in self.classes) for true in self.classes)
+        return tuple(tuple(self.costs[true].get(predicted, 0.0) for predicted in classes) for true in classes)
 
     @property
     def verdict_costs(self) -> tuple[tuple[float, ...], ...] | None:
         """The cost matrix where cost decides, so that verdicts are classes of least expected cost; otherwise None."""
         return self.cost_matrix if self._decisive.needs == "costs" else None
+
+    @property
+    def scale(self) -> tuple[str, ...] | None:
+        """Classes from the lowest to the highest: grades, or two classes with the positive one last; None otherwise."""
+        if self.ordered:
+            return self.classes
+        if self.positive is None or len(self.classes) != 2:
+            return None
+        return (*(name for name in self.classes if name != self.positive), self.positive)
 
     @property
     def choose_by(self) -> ChooseBy:

@@ -45,3 +45,23 @@ SUSPECT_LABELS = pa.schema(
 )
 """One row per image whose label is worth a second look, the least probable label first. Both probabilities, that of the
 class `predicted` and that of the label, are means over the `tests` of the image, over models and repeats."""
+
+THRESHOLDS = pa.schema(
+    [
+        filled("dataset", pa.string()),
+        filled("model", pa.string()),
+        filled("threshold", pa.float64()),
+        filled("least_cost", pa.bool_()),
+        *(
+            nullable(f"{what}{bound}", pa.float64())
+            for what in ("missed", "false_alarms", "cost")
+            for bound in ("", "_low", "_high")
+        ),
+        filled("images", pa.int64()),
+        filled("groups", pa.int64()),
+    ]
+)
+"""One row per model and threshold, measured on test images over all repeats. `missed` is the share of images that are
+given a lower class than the true one, of those that are not of the lowest; `false_alarms` the share that are given a
+higher one, of those that are not of the highest; `cost` that of 100 verdicts. `least_cost` marks the threshold that
+costs least on validation."""

@@ -39,6 +39,8 @@ class Evidence(Measured):
         The tables of that name.
     manifest_hash : str
         SHA-256 of the manifest's file.
+    thresholds : DataFrame or None
+        The table of that name; None where classes have no order.
     leaks, learning_curve, extrapolations : DataFrame or None
         The tables of that name, where the configuration asks for them.
     corrections : Corrections
@@ -58,6 +60,7 @@ class Evidence(Measured):
     prediction_sets: pd.DataFrame
     suspect_labels: pd.DataFrame
     corrections: Corrections
+    thresholds: pd.DataFrame | None = None
     leaks: pd.DataFrame | None = None
     learning_curve: pd.DataFrame | None = None
     extrapolations: pd.DataFrame | None = None
@@ -139,6 +142,7 @@ def read(results: Path, dataset: str, seed: int) -> Evidence:
     """
     known = measured.read(results, dataset)
     names = ["manifest", "splits", "calibration", "subgroups", "prediction_sets", "suspect_labels"]
+    names += ["thresholds"] if known.settings.scale else []
     names += ["leaks"] if known.settings.leak_models else []
     names += ["learning_curve", "extrapolations"] if known.settings.curve_models else []
     return Evidence(
