@@ -167,6 +167,10 @@ MISTAKES = [
     (["models", "cnn-mango", "optimiser", "lrr"], 1, "models.cnn-mango.optimiser: unknown key 'lrr'"),
     (["models", "cnn-mango", "iterations"], 5, "give only one of epochs and iterations"),
     (["models", "cnn-mango", "kernel"], 4, "kernel: 4 is even"),
+    (["datasets", "fruit", "expected_shares"], {"A": 0.5, "D": 0.5}, "expected_shares: 'D' is not one of classes"),
+    (["datasets", "fruit", "expected_shares"], {"A": 0.5, "B": 0.5}, "expected_shares.C: missing; give the share"),
+    (["datasets", "fruit", "expected_shares"], {"A": 0.5, "B": 0.3, "C": 0.1}, "expected_shares: add up to 0.9, and"),
+    (["datasets", "fruit", "expected_shares"], {"A": 0.7, "B": 0.3, "C": 0}, "datasets.fruit.expected_shares.C = 0"),
     (["datasets", "fruit", "costs"], {"A": {"D": 1}}, "costs: 'D' is not one of classes ['A', 'B', 'C']"),
     (
         ["datasets", "fibres", "costs"],

@@ -92,3 +92,40 @@ rule thresholds:
         " --costs {params.costs:q}"
         " --output {output}"
         " 2>&1 | tee {log}"
+
+
+rule expected_shares:
+    input:
+        plan=f"{RESULTS}/plan/runs.json",
+        verdicts=f"{RESULTS}/verdicts.parquet",
+    output:
+        f"{RESULTS}/expected_shares.parquet",
+    log:
+        "logs/expected_shares/{dataset}.log",
+    benchmark:
+        "benchmarks/expected_shares/{dataset}.jsonl"
+    conda:
+        "../../envs/gradewise.yaml"
+    resources:
+        mem_mb=memory(1000, 5),
+        runtime=minutes(5, 10),
+    params:
+        results=PLAN.results_of,
+        classes=classes_of,
+        shares=lambda wildcards: to_json(
+            [
+                dataset_of(wildcards).expected_shares[name]
+                for name in dataset_of(wildcards).classes
+            ]
+        ),
+        costs=costs_of,
+        code=code_version("gradewise.judgement.expected_shares"),
+    shell:
+        "python -m gradewise.judgement.expected_shares"
+        " --dataset {wildcards.dataset}"
+        " --results {params.results}"
+        " --classes {params.classes:q}"
+        " --shares {params.shares:q}"
+        " --costs {params.costs:q}"
+        " --output {output}"
+        " 2>&1 | tee {log}"

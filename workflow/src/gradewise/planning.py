@@ -361,6 +361,7 @@ class Plan:
             "suspect_labels",
         ]
         names += ["thresholds"] if dataset.scale else []
+        names += ["expected_shares"] if dataset.expected_shares else []
         names += ["leaks"] if dataset.leak_models else []
         names += ["learning_curve", "extrapolations"] if dataset.curve_models else []
         verification: dict[str, str | list[str]] = {}

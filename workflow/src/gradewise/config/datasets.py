@@ -40,6 +40,11 @@ class Dataset(Source):
         description="cost of a mistake: {true class: {predicted class: cost}} for every pair of different classes; a "
         "correct prediction costs 0 unless given",
     )
+    expected_shares: dict[str, Annotated[float, Field(gt=0, lt=1)]] | None = Field(
+        None,
+        description="share of each class in use, {A: 0.8, B: 0.2}, where it differs from that of these images: the "
+        "report then tells accuracy, predictive values and cost under that mix as well",
+    )
     decide_by: Annotated[str, AfterValidator(_deciding)] | None = Field(
         None,
         description="metric that ranks models; cost needs costs, and verdicts are then the classes of least expected "
@@ -158,6 +163,8 @@ class Dataset(Source):
             self._check_merge(self.merge)
         if self.costs is not None:
             self._check_costs(self.costs)
+        if self.expected_shares is not None:
+            self._check_shares(self.expected_shares)
         missing = self._decisive.missing(self.ordered, self.costs is not None)
         if missing == "costs":
             raise ValueError(f"decide_by: {self.decide_by} needs costs: {{true class: {{predicted class: cost}}}}")
@@ -269,6 +276,20 @@ class Dataset(Source):
                 raise ValueError(
                     f"costs.{true}.{predicted}: missing; set the cost of predicting {predicted} for {true}"
                 )
+
+    def _check_shares(self, shares: dict[str, float]) -> None:
+        for name in shares:
+            if name not in self.classes:
+                raise ValueError(
+                    f"expected_shares: {name!r} is not one of classes {list(self.classes)}."
+                    f"{suggestion(name, self.classes)}"
+                )
+        for name in self.classes:
+            if name not in shares:
+                raise ValueError(f"expected_shares.{name}: missing; give the share of every class")
+        total = sum(shares.values())
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"expected_shares: add up to {total:g}, and must add up to 1")
 
     def _check_merge(self, merge: dict[str, tuple[str, ...]]) -> None:
         strangers = sorted(set(merge) ^ set(self.classes))

@@ -65,3 +65,18 @@ THRESHOLDS = pa.schema(
 given a lower class than the true one, of those that are not of the lowest; `false_alarms` the share that are given a
 higher one, of those that are not of the highest; `cost` that of 100 verdicts. `least_cost` marks the threshold that
 costs least on validation."""
+
+EXPECTED_SHARES = pa.schema(
+    [
+        filled("dataset", pa.string()),
+        filled("model", pa.string()),
+        filled("metric", pa.string()),
+        nullable("class", pa.string()),
+        nullable("tested", pa.float64()),
+        *(nullable(name, pa.float64()) for name in ("value", "low", "high")),
+        filled("images", pa.int64()),
+        filled("groups", pa.int64()),
+    ]
+)
+"""One row per model, metric and class, on test images over all repeats: `tested` is the value under the mix of classes
+of the test, `value` the one under `expected_shares`, with its 95 % interval."""

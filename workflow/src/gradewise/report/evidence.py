@@ -41,7 +41,7 @@ class Evidence(Measured):
         SHA-256 of the manifest's file.
     thresholds : DataFrame or None
         The table of that name; None where classes have no order.
-    leaks, learning_curve, extrapolations : DataFrame or None
+    expected_shares, leaks, learning_curve, extrapolations : DataFrame or None
         The tables of that name, where the configuration asks for them.
     corrections : Corrections
         Labels that a person decided about.
@@ -61,6 +61,7 @@ class Evidence(Measured):
     suspect_labels: pd.DataFrame
     corrections: Corrections
     thresholds: pd.DataFrame | None = None
+    expected_shares: pd.DataFrame | None = None
     leaks: pd.DataFrame | None = None
     learning_curve: pd.DataFrame | None = None
     extrapolations: pd.DataFrame | None = None
@@ -143,6 +144,7 @@ def read(results: Path, dataset: str, seed: int) -> Evidence:
     known = measured.read(results, dataset)
     names = ["manifest", "splits", "calibration", "subgroups", "prediction_sets", "suspect_labels"]
     names += ["thresholds"] if known.settings.scale else []
+    names += ["expected_shares"] if known.settings.expected_shares else []
     names += ["leaks"] if known.settings.leak_models else []
     names += ["learning_curve", "extrapolations"] if known.settings.curve_models else []
     return Evidence(
