@@ -11,13 +11,14 @@ from gradewise.predict.predictor import SampleProbabilities, Verdict
 CLASSES = ["good", "bad"]
 
 
-def write(path, p_bad, errors=0):
+def write(path, p_bad, errors=0, strange=()):
     rows = [
         {"path": f"{number}.png", "class": CLASSES[int(p >= 0.5)], "p_good": 1 - p, "p_bad": p, "error": ""}
+        | {"unknown": "yes" if number in strange else "no", "strangeness": number / 10}
         for number, p in enumerate(p_bad)
     ]
     rows += [{"path": f"broken{number}.png", "class": "", "error": "the file is empty"} for number in range(errors)]
-    columns = ["path", "class", "p_good", "p_bad", "samples", "model", "error"]
+    columns = ["path", "class", "p_good", "p_bad", "samples", "unknown", "strangeness", "model", "error"]
     pd.DataFrame(rows).assign(samples=1, model="m").reindex(columns=columns).to_csv(path, index=False)
 
 
@@ -33,6 +34,15 @@ def test_a_table_is_summarised_alike_however_it_is_read(tmp_path, monkeypatch, r
     assert dict(zip(summary.surest["class"], summary.surest["path"], strict=True)) == {"bad": "3.png", "good": "0.png"}
     assert summary.failed == 2
     assert list(summary.errors["error"]) == ["the file is empty"] * 2
+
+
+def test_unknown_images_are_counted_and_the_strangest_come_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(verdict_page, "CHUNK", 2)
+    monkeypatch.setattr(verdict_page, "UNKNOWN", 2)
+    write(tmp_path / "t.csv", [0.1, 0.45, 0.58, 0.99, 0.3], errors=1, strange=(0, 2, 3))
+    summary = summarise(tmp_path / "t.csv", CLASSES)
+    assert summary.flagged == 3
+    assert list(summary.unknown["path"]) == ["3.png", "2.png"]
 
 
 def test_where_cost_decides_images_near_its_threshold_are_doubtful(tmp_path):

@@ -45,7 +45,7 @@ def check(run, photos, aggregate="mean", positive=None, costs=None):
 
 def test_whole_images_have_the_verdicts_of_the_run(run, tmp_path):
     written = check(run, tmp_path / "photos")
-    assert list(written.columns) == ["class", "p_good", "p_bad", "samples", "model", "error"]
+    assert list(written.columns) == ["class", "p_good", "p_bad", "samples", "unknown", "strangeness", "model", "error"]
     assert (written["error"] == "").all()
     assert written["model"].nunique() == 1
     assert (written["samples"] == 1).all()

@@ -17,6 +17,7 @@ from PIL import Image, ImageFilter
 from gradewise import tables
 from gradewise.config.datasets import Dataset
 from gradewise.config.section import to_json
+from gradewise.config.sources import Reading
 from gradewise.evaluation.calibration import calibrate
 from gradewise.evaluation.calibration_slope import calibration_slope
 from gradewise.evaluation.recommend import recommend
@@ -38,6 +39,7 @@ from gradewise.images.schemas import AUDIT, MANIFEST, SPLITS
 from gradewise.judgement.prediction_sets import prediction_sets
 from gradewise.judgement.suspect_labels import suspect_labels
 from gradewise.judgement.thresholds import thresholds
+from gradewise.judgement.unknown import unknown
 from gradewise.predict.verification import Verification
 from gradewise.report.report import report
 from gradewise.results import Results
@@ -210,6 +212,8 @@ def make(folder: Path, world: World) -> Written:
     tables.write(_standings(verdict, world), results / "standings.parquet", STANDINGS)
     tables.write(_nothing_found(), results / "audit.parquet", AUDIT)
     _plan(results, world, {})
+    judged = {"reading": Reading(), "seed": 1, "output": results / "unknown.parquet"}
+    unknown(dataset=world.dataset, results=results, false_alarms=0.05, **judged)
     return Written(
         folder,
         world,

@@ -1,6 +1,41 @@
 # Needs the verdicts of all models of a dataset. Makes what their probabilities mean in use.
 
 
+rule unknown:
+    input:
+        plan=f"{RESULTS}/plan/runs.json",
+        manifest=f"{RESULTS}/manifest.parquet",
+        splits=f"{RESULTS}/splits.parquet",
+        views=PLAN.caches_of,
+        runs=PLAN.of_all_runs("run.json"),
+    output:
+        f"{RESULTS}/unknown.parquet",
+    log:
+        "logs/unknown/{dataset}.log",
+    benchmark:
+        "benchmarks/unknown/{dataset}.jsonl"
+    conda:
+        "../../envs/gradewise.yaml"
+    resources:
+        mem_mb=memory(1500, 1),
+        runtime=minutes(20, 5),
+    params:
+        results=PLAN.results_of,
+        false_alarms=lambda wildcards: dataset_of(wildcards).unknown.false_alarms,
+        reading=lambda wildcards: to_json(dataset_of(wildcards).reading),
+        seed=CONFIG.seed,
+        code=code_version("gradewise.judgement.unknown"),
+    shell:
+        "python -m gradewise.judgement.unknown"
+        " --dataset {wildcards.dataset}"
+        " --results {params.results}"
+        " --false_alarms {params.false_alarms}"
+        " --reading {params.reading:q}"
+        " --seed {params.seed}"
+        " --output {output}"
+        " 2>&1 | tee {log}"
+
+
 rule prediction_sets:
     input:
         plan=f"{RESULTS}/plan/runs.json",

@@ -364,6 +364,7 @@ class Plan:
         names += ["expected_shares"] if dataset.expected_shares else []
         names += ["leaks"] if dataset.leak_models else []
         names += ["learning_curve", "extrapolations"] if dataset.curve_models else []
+        names += ["unknown"] if dataset.unknown else []
         verification: dict[str, str | list[str]] = {}
         if dataset.deploy:
             verification["verification"] = f"{RESULTS}/verification.json"

@@ -16,6 +16,7 @@ from gradewise.config.evaluation import Evaluation
 from gradewise.config.section import LONGEST_NAME, NAME, short, suggestion, to_json
 from gradewise.config.simulations import MangoSimulation, NanofibreSimulation
 from gradewise.config.sources import Source, Table
+from gradewise.config.unknown import Unknown
 from gradewise.metrics import METRICS, Metric, deciding
 
 
@@ -85,6 +86,10 @@ class Dataset(Source):
     deploy: Deploy | Literal[False] = Field(
         default_factory=lambda: Deploy(),
         description="the model that is handed over in results/<dataset>/deployed; false: none",
+    )
+    unknown: Unknown | Literal[False] = Field(
+        default_factory=lambda: Unknown(),
+        description="when a new image counts as unlike those of training; false: never",
     )
     apply: dict[str, str | LabelledImages] = Field(
         default_factory=dict,

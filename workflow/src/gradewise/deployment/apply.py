@@ -47,13 +47,15 @@ def apply(
             nullable("class", pa.string()),
             *(nullable(f"p_{label}", pa.float32()) for label in classes),
             filled("samples", pa.int32()),
+            nullable("unknown", pa.string()),
+            nullable("strangeness", pa.float32()),
             filled("model", pa.string()),
             nullable("error", pa.string()),
         ]
     )
     with tables.appending(output, schema) as append:
         for chunk in read_verdicts(table, CHUNK):
-            append(chunk.assign(**{key: chunk[key].mask(chunk[key] == "") for key in ("class", "error")}))
+            append(chunk.assign(**{key: chunk[key].mask(chunk[key] == "") for key in ("class", "unknown", "error")}))
     write_page(table, model, page, f"{name}: images classified with the model of {dataset}")
 
 

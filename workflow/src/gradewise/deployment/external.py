@@ -100,7 +100,8 @@ def _classify(model: Path, listed: pd.DataFrame, threads: int, folder: Path) -> 
         predict(model, list(readable["path"]), written, threads)
         # one row per image, in the order in which they were named
         verdicts = pd.concat(read_verdicts(written, CHUNK)).set_index(readable.index)
-    verdicts = verdicts.assign(**{key: verdicts[key].mask(verdicts[key] == "") for key in ("class", "error")})
+    texts = ("class", "unknown", "error")
+    verdicts = verdicts.assign(**{key: verdicts[key].mask(verdicts[key] == "") for key in texts})
     everything = verdicts.drop(columns="path").reindex(listed.index)
     everything["error"] = everything["error"].fillna(listed["reason"])
     everything["samples"] = everything["samples"].fillna(0).astype("int32")
@@ -118,6 +119,8 @@ def _schema(classes: list[str]) -> pa.Schema:
             filled("group", pa.string()),
             nullable("copy_of", pa.string()),
             filled("samples", pa.int32()),
+            nullable("unknown", pa.string()),
+            nullable("strangeness", pa.float32()),
             filled("model", pa.string()),
             nullable("error", pa.string()),
         ]

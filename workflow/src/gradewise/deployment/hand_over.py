@@ -21,6 +21,7 @@ from gradewise.deployment.references import copy_references, write_references
 from gradewise.evaluation import measured
 from gradewise.evaluation.measured import Measured
 from gradewise.evaluation.recommendation import Recommendation
+from gradewise.judgement.kept import keep
 from gradewise.judgement.record import read_judgement
 from gradewise.predict.artefact import (
     MODEL,
@@ -109,11 +110,13 @@ def hand_over(
         predictor = assemble(parts)
         write_references(predictor, copies, folder)
         members = _export(predictor, members, [folder / copy for copy in copies], folder)
+        used = _used(files, parts, what)
+        unknown = keep(files, tested.model, used, seed, folder) if known.settings.unknown else None
         facts = Facts(
             expected=_expected(known, record, tested.model),
-            fitted_on=_fitted_on(files, parts, manifest, what),
+            fitted_on=_fitted_on(files, parts, manifest.loc[manifest["image_id"].isin(used)], what),
             verification=verification,
-            judgement=read_judgement(files, tested.model),
+            judgement=read_judgement(files, tested.model).model_copy(update={"unknown": unknown}),
         )
         write_card(folder, known, record, tested.model, parts.description, facts)
         artefact = seal(folder, parts, tested.model, members, facts)
@@ -169,11 +172,14 @@ def _expected(known: Measured, record: Recommendation, model: str) -> Expected:
     )
 
 
-def _fitted_on(files: Results, parts: Parts, manifest: pd.DataFrame, what: Literal["all", "training"]) -> FittedOn:
-    splits = (files.variant("deployed") if what == "all" else files).table("splits")
-    roles = tables.read(splits)
+def _used(files: Results, parts: Parts, what: Literal["all", "training"]) -> pd.Index:
+    """The images that the models were fitted on."""
+    roles = tables.read((files.variant("deployed") if what == "all" else files).table("splits"))
     used = roles.loc[(roles["role"] != "test") & roles["repeat"].isin({int(folder.name) for folder in parts.folders})]
-    images = manifest.loc[manifest["image_id"].isin(used["image_id"])]
+    return pd.Index(used["image_id"].unique())
+
+
+def _fitted_on(files: Results, parts: Parts, images: pd.DataFrame, what: Literal["all", "training"]) -> FittedOn:
     counts = images["label"].value_counts()
     return FittedOn(
         images=len(images),

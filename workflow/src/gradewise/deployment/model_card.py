@@ -78,6 +78,7 @@ def write_card(
             bits=description.bits,
             undecided=_undecided(known, model),
             calibrated_on=_calibrated_on(facts),
+            flagged=_flagged(facts),
             verification=facts.verification,
             difference=None if facts.verification is None else numbers.rounding(facts.verification.difference),
             time=None if facts.verification is None else numbers.time(facts.verification.seconds_per_image),
@@ -127,6 +128,14 @@ def _calibrated_on(facts: Facts) -> int | None:
     """Groups that the thresholds of prediction sets come from."""
     sets = None if facts.judgement is None else facts.judgement.prediction_sets
     return None if sets is None else sets.groups
+
+
+def _flagged(facts: Facts) -> str | None:
+    """The share of images of the same kind that are flagged as unknown by mistake; None where none are flagged."""
+    if facts.judgement is None or facts.judgement.unknown is None:
+        return None
+    unknown = facts.judgement.unknown
+    return f"{numbers.whole_percent(unknown.false_alarms)}, set on {numbers.many(unknown.groups, 'tested group')}"
 
 
 def _gathered(known: Measured, description: Description) -> str | None:

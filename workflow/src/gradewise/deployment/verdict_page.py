@@ -22,8 +22,9 @@ from gradewise.predict.predictor import Predictor, Verdict
 from gradewise.report import metric_names, numbers, page, pictures
 from gradewise.report.blocks import Block, Column, Facts, Gallery, Picture, Section, Table, Text
 
-DOUBTFUL, SUREST, SET_ASIDE = 60, 4, 200
-"""Pictures of the most doubtful verdicts, of the surest of each class, and rows of files that were set aside."""
+DOUBTFUL, SUREST, SET_ASIDE, UNKNOWN = 60, 4, 200, 60
+"""Pictures of the most doubtful verdicts, of the surest of each class, rows of files that were set aside, and pictures
+of the strangest unknown images."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,10 @@ class Summary:
         path and error of the first `SET_ASIDE` files that could not be used.
     failed : int
         Number of all of these.
+    unknown : DataFrame
+        The strangest images that are unlike those of training, with the columns of `doubtful` and their strangeness.
+    flagged : int
+        Number of all of these.
     several : int or None
         Images whose set has several classes; None where sets were not asked for.
     """
@@ -51,6 +56,8 @@ class Summary:
     surest: pd.DataFrame
     errors: pd.DataFrame
     failed: int
+    unknown: pd.DataFrame
+    flagged: int
     several: int | None = None
 
 
@@ -65,7 +72,7 @@ def summarise(table: Path, classes: list[str], costs: np.ndarray | None = None) 
         Cost of each prediction, a row per true class, where the verdict is the class of least expected cost.
     """
     counts = pd.Series(0, index=classes)
-    doubtful, surest, errors, failed, several = [], [], [], 0, None
+    doubtful, surest, errors, unknown, failed, flagged, several = [], [], [], [], 0, 0, None
     for chunk in read_verdicts(table, CHUNK):
         failed += int((chunk["error"] != "").sum())
         if "set" in chunk:
@@ -74,6 +81,9 @@ def summarise(table: Path, classes: list[str], costs: np.ndarray | None = None) 
         errors.append(chunk.loc[chunk["error"] != "", ["path", "error"]].head(SET_ASIDE))
         used = _ranked(chunk.loc[chunk["error"] == ""], classes, costs)
         counts = counts.add(used["class"].value_counts(), fill_value=0)
+        strange = used.loc[used["unknown"] == "yes"]
+        flagged += len(strange)
+        unknown.append(strange.nlargest(UNKNOWN, "strangeness"))
         doubtful.append(used.nsmallest(DOUBTFUL, "margin"))
         surest.append(used.sort_values("margin", ascending=False).groupby("class").head(SUREST))
     all_surest = pd.concat(surest).sort_values("margin", ascending=False)
@@ -83,6 +93,8 @@ def summarise(table: Path, classes: list[str], costs: np.ndarray | None = None) 
         all_surest.groupby("class").head(SUREST),
         pd.concat(errors).head(SET_ASIDE),
         failed,
+        pd.concat(unknown).nlargest(UNKNOWN, "strangeness"),
+        flagged,
         several,
     )
 
@@ -106,6 +118,8 @@ def _ranked(verdicts: pd.DataFrame, classes: list[str], costs: np.ndarray | None
             "next": np.take(classes, following),
             "next_probability": probabilities[rows, following],
             "margin": scores[rows, own] - scores[rows, following],
+            "unknown": verdicts["unknown"].to_numpy(),
+            "strangeness": verdicts["strangeness"].to_numpy(),
         }
     )
 
@@ -139,7 +153,8 @@ def write_page(table: Path, model: Path, output: Path, title: str, tested: Seque
     costs = predictor.description.costs
     summary = summarise(table, classes, None if costs is None else np.array(costs))
     expected = read_artefact(model).expected if not (model / "run.json").exists() and (model / MODEL).exists() else None
-    sections = [*tested, *_sections(summary, predictor, _expectation(expected) if not tested else None)]
+    expectation = None if tested else _expectation(expected, predictor.stranger is not None)
+    sections = [*tested, *_sections(summary, predictor, expectation)]
     assets = output.with_suffix("")
     page.write_assets(sections, assets)
     page.render(
@@ -164,6 +179,8 @@ def _sections(summary: Summary, predictor: Predictor, expectation: str | None) -
     ]
     if summary.several is not None:
         facts.insert(1, ("To a person", numbers.count(summary.several), "images whose set has several classes"))
+    if predictor.stranger is not None:
+        facts.append(("Unlike training", numbers.count(summary.flagged), "images, see below"))
     blocks: list[Block] = [
         Facts(tuple(facts)),
         Table(
@@ -180,6 +197,16 @@ def _sections(summary: Summary, predictor: Predictor, expectation: str | None) -
     if expectation is not None:
         blocks.append(Text(expectation))
     yield Section("found", "What was found", tuple(blocks))
+    if predictor.stranger is not None and summary.flagged:
+        rate = predictor.stranger.false_alarms
+        why = Text(
+            f"These images are further from those of training than {numbers.whole_percent(1 - rate)} of the images "
+            f"that were held back for testing. About {numbers.whole_percent(rate)} of images of the same kind are "
+            "flagged by mistake; where it is many more, the images differ: another light, focus, magnification or "
+            "device. The model gives each one of its classes nevertheless."
+        )
+        strange = _gallery("unknown", "The strangest images, the strangest first", summary.unknown, predictor)
+        yield Section("unknown", "Unlike the images of training", (why, *strange))
     doubtful = _gallery("doubtful", "The most doubtful verdicts, the most doubtful first", summary.doubtful, predictor)
     told = Text(
         "Here a second look pays most. Below each image stand its verdict and the class that came next, with their "
@@ -205,14 +232,19 @@ def _sections(summary: Summary, predictor: Predictor, expectation: str | None) -
         yield Section("set-aside", "Set aside", (table,))
 
 
-def _expectation(expected: Expected | None) -> str:
+def _expectation(expected: Expected | None, flags: bool) -> str:
     if expected is None:
         return "How often such verdicts are right stands in the report on the model's dataset."
+    unlike = (
+        "Images that are unlike those stand first below, as far as simple statistics of their pixels tell. This does "
+        "not notice everything: look at some of each class."
+        if flags
+        else "Nothing on this page can tell whether these images are like those: look at some of each class."
+    )
     value = metric_names.interval(expected.metric, Estimate(expected.value, expected.low, expected.high))
     return (
         f"On images like those of its training the model has an expected {metric_names.in_words(expected.metric)} of "
-        f"{value}, measured on {numbers.basis(expected.images, expected.groups, f'test {expected.level}')}. Nothing on "
-        "this page can tell whether these images are like those: look at some of each class."
+        f"{value}, measured on {numbers.basis(expected.images, expected.groups, f'test {expected.level}')}. {unlike}"
     )
 
 
@@ -228,6 +260,7 @@ def _gallery(name: str, caption: str, rows: pd.DataFrame, predictor: Predictor) 
             Path(row.path).name,
             f"{values['class']} {numbers.percent(row.probability)}",
             f"next: {row.next} {numbers.percent(row.next_probability)}",
+            *(["unlike the images of training"] if row.unknown == "yes" else []),
         )
         sought = predictor.description.positive or values["class"]
         detail = None if verdict is None else evidence_map(verdict, list(predictor.description.classes), sought)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gradewise import tables
 from gradewise.config.section import Section
 from gradewise.judgement.sets import PredictionSets, Threshold
+from gradewise.judgement.strangeness import Unknown
 from gradewise.results import Results
 
 
@@ -12,6 +13,7 @@ class Judgement(Section):
     """What a model's probabilities mean in use, from what the tested models said of images that they had not seen."""
 
     prediction_sets: PredictionSets | None = None
+    unknown: Unknown | None = None
 
 
 def read_judgement(files: Results, model: str) -> Judgement:

@@ -6,6 +6,29 @@ import pyarrow as pa
 
 from gradewise.tables import filled, nullable
 
+HELD_OUT = "held-out"
+"""The kind of images that are as those of training."""
+
+UNKNOWN = pa.schema(
+    [
+        filled("dataset", pa.string()),
+        filled("model", pa.string()),
+        filled("views", pa.list_(pa.string())),
+        filled("kind", pa.string()),
+        filled("threshold", pa.float64()),
+        filled("false_alarms", pa.float64()),
+        *(nullable(f"{what}{bound}", pa.float64()) for what in ("flagged", "auroc") for bound in ("", "_low", "_high")),
+        filled("images", pa.int64()),
+        filled("groups", pa.int64()),
+    ]
+)
+"""One row per model and kind of image.
+
+`threshold` is the strangeness from which an image is unknown, from all tested groups, and `false_alarms` the share of
+tested images that it allows for. `flagged` is the share of images above
+the threshold: for `held-out` images that of the other groups, and each group counts alike. `auroc` is the probability
+that an image of the kind is stranger than a held-out one; null for these."""
+
 PREDICTION_SETS = pa.schema(
     [
         filled("dataset", pa.string()),

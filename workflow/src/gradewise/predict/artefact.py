@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 from gradewise.command import UserError
 from gradewise.config.section import Section
 from gradewise.families.stored import read_json, read_record, refuse, require
+from gradewise.judgement.kept import reference_file
 from gradewise.judgement.record import Judgement
 from gradewise.predict.description import Blend, Description
 from gradewise.predict.parts import Parts, check_runs, member_files, read_runs
@@ -169,4 +170,9 @@ def parts_of_artefact(folder: Path) -> Parts:
     folders = tuple(folder / member.folder for member in artefact.members)
     records = read_runs(folders)
     check_runs(folder / MODEL, artefact.description, folders, records)
-    return Parts(artefact.description, folders, records, artefact.blend, artefact.judgement)
+    unknown = None if artefact.judgement is None else artefact.judgement.unknown
+    references = {} if unknown is None else {view: folder / reference_file(view) for view in unknown.views}
+    for view, path in references.items():
+        known = view in artefact.description.views and reference_file(view) in artefact.files
+        require(known, path, f"is not listed in {MODEL}, or {view!r} is no view of the model")
+    return Parts(artefact.description, folders, records, artefact.blend, artefact.judgement, references)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from gradewise.families.load import load
+from gradewise.families.stored import require
+from gradewise.judgement.strangeness import Stranger, read_reference
 from gradewise.predict.artefact import MODEL, parts_of_artefact
 from gradewise.predict.parts import Parts, parts_of_run
 from gradewise.predict.predictor import Member, Predictor, Verdict
@@ -41,7 +43,15 @@ def assemble(parts: Parts) -> Predictor:
         Member(record.model, record.view, load(place))
         for record, place in zip(parts.records, parts.folders, strict=True)
     )
-    return Predictor(members, parts.blend, parts.description, parts.fingerprint, parts.judgement)
+    unknown = None if parts.judgement is None else parts.judgement.unknown
+    stranger = None
+    if unknown is not None:
+        references = {view: read_reference(path) for view, path in parts.references.items()}
+        for view, reference in references.items():
+            shape = parts.description.views[view].operations.shape
+            require(reference.shape == shape, parts.references[view], f"has samples of {reference.shape}, not {shape}")
+        stranger = Stranger(references, unknown.threshold, unknown.false_alarms)
+    return Predictor(members, parts.blend, parts.description, parts.fingerprint, parts.judgement, stranger)
 
 
 def predict_files(folder: Path, images: Iterable[Path], threads: int | None = None) -> Iterator[Verdict]:

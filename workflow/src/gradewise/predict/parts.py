@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -57,6 +57,8 @@ class Parts:
         How the members' probabilities become one; None for a single member.
     judgement : Judgement or None
         What the probabilities mean in use; None where only a model that is handed over knows it.
+    references : mapping of str to Path
+        Files with the samples of training that new images are compared with, by view.
     """
 
     description: Description
@@ -64,6 +66,7 @@ class Parts:
     records: tuple[RunRecord, ...]
     blend: Blend | None
     judgement: Judgement | None = None
+    references: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:

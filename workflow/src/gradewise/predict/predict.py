@@ -52,9 +52,10 @@ def predict(
         Files, folders (all files below them, except hidden ones), patterns such as ``photos/*.png``, or CSV tables
         with a column ``path``, relative to the table.
     output : Path
-        CSV with the columns path, class, ``p_<class>`` for each class, samples, model (a fingerprint of the model and
-        of how its verdicts are made) and error (why an image could not be used). A text that spreadsheets would take
-        for a formula has an apostrophe before it.
+        CSV with the columns path, class, ``p_<class>`` for each class, samples, unknown (yes: stranger than
+        nearly all images like those of training; no; empty where that is not known), strangeness, model (a fingerprint
+        of the model and of how its verdicts are made) and error (why an image could not be used). A text that
+        spreadsheets would take for a formula has an apostrophe before it.
     threads : int, optional
         For reading and predicting; by default as many as the process has cores.
     discard_others : bool
@@ -155,12 +156,13 @@ def read_verdicts(table: Path, rows: int) -> Generator[pd.DataFrame]:
     ------
     DataFrame
         path, class, set (where it was asked for), ``p_<class>`` as float32 (NaN where a file could not be used),
-        samples, model, error, and what columns were added to the table.
+        samples, unknown (yes, no or empty), strangeness as float32 (NaN where it is not known), model, error, and what
+        columns were added to the table.
     """
-    texts = ["path", "class", "set", "model", "error"]
+    texts = ["path", "class", "set", "unknown", "model", "error"]
     with pd.read_csv(table, chunksize=rows, keep_default_na=False, dtype=dict.fromkeys(texts, "str")) as chunks:
         for chunk in chunks:
-            numbers = [name for name in chunk.columns if name.startswith("p_")]
+            numbers = [name for name in chunk.columns if name.startswith("p_") or name == "strangeness"]
             yield chunk.assign(
                 **{name: chunk[name].map(original) for name in texts if name in chunk and name != "model"},
                 **{name: pd.to_numeric(chunk[name], errors="coerce").astype("float32") for name in numbers},
@@ -188,7 +190,7 @@ class _Table:
     @property
     def header(self) -> list[str]:
         sets = [] if self.least_probability is None else ["set"]
-        return ["path", "class", *sets, *self._columns, "samples", "model", "error"]
+        return ["path", "class", *sets, *self._columns, "samples", "unknown", "strangeness", "model", "error"]
 
     @property
     def _columns(self) -> list[str]:
@@ -200,7 +202,9 @@ class _Table:
         if self.least_probability is not None:
             predicted = verdict.predicted
             sets = ["" if predicted is None else self._set(predicted, list(verdict.probabilities.values()))]
-        facts = (verdict.samples, self.predictor.fingerprint, _cell(verdict.error or ""))
+        unknown = "" if verdict.unknown is None else "yes" if verdict.unknown else "no"
+        strangeness = "" if verdict.strangeness is None else verdict.strangeness
+        facts = (verdict.samples, unknown, strangeness, self.predictor.fingerprint, _cell(verdict.error or ""))
         return [_text(verdict.path), _cell(verdict.predicted or ""), *sets, *probabilities, *facts]
 
     def kept(self, row: dict[str, str]) -> dict[str, str]:

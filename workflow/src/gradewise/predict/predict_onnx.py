@@ -4,7 +4,7 @@
 
 Needs Python 3.11, numpy, pillow and onnxruntime. It lies beside `model.json`, which says how an image becomes samples
 and how their probabilities become a verdict. Verdicts are those of `gradewise predict`, which also reads files that are
-refused here, such as colour of 16 bits.
+refused here, such as colour of 16 bits, and flags images that are unlike those of training, which this does not.
 """
 
 import argparse

@@ -11,7 +11,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -27,6 +27,7 @@ from gradewise.images.files import UnreadableError
 from gradewise.images.microscopes import read_micrograph
 from gradewise.images.reasons import not_examined
 from gradewise.judgement.record import Judgement
+from gradewise.judgement.strangeness import Stranger
 from gradewise.predict.description import Blend, Description
 from gradewise.provenance import derive_seed
 from gradewise.verdicts import gather
@@ -78,6 +79,10 @@ class Verdict:
         Why the image cannot be used.
     of_samples : tuple of SampleProbabilities
         What it is gathered from, one entry a member.
+    strangeness : float or None
+        How unlike the images of training it is; None if that cannot be told.
+    unknown : bool or None
+        Whether it is stranger than nearly all images of the same kind.
     """
 
     path: Path
@@ -86,6 +91,8 @@ class Verdict:
     samples: int
     error: str | None = None
     of_samples: tuple[SampleProbabilities, ...] = field(default=(), compare=False, repr=False)
+    strangeness: float | None = None
+    unknown: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,8 @@ class Predictor:
         Twelve hexadecimal digits for the models and all that their verdicts depend on, except libraries.
     judgement : Judgement or None
         What its probabilities mean in use; None for a model that is not handed over.
+    stranger : Stranger or None
+        Tells images that are unlike those of training; None where only a model that is handed over could.
     """
 
     members: tuple[Member, ...]
@@ -128,6 +137,7 @@ class Predictor:
     description: Description
     fingerprint: str
     judgement: Judgement | None = None
+    stranger: Stranger | None = None
 
     @property
     def views(self) -> dict[str, View]:
@@ -195,6 +205,7 @@ class Predictor:
         """Verdicts on a batch of images, in order."""
         usable = [image.samples for image in images if image.error is None]
         verdicts = iter(self._verdicts(usable) if usable else [])
+        strangeness = iter(self._strangeness(usable))
         for image in images:
             if image.error is not None:
                 yield Verdict(image.path, None, {}, 0, image.error)
@@ -202,7 +213,20 @@ class Predictor:
                 predicted, probabilities, of_samples = next(verdicts)
                 named = dict(zip(self.description.classes, probabilities, strict=True))
                 count = sum(len(samples) for samples, _ in image.samples.values())
-                yield Verdict(image.path, predicted, named, count, of_samples=of_samples)
+                verdict = Verdict(image.path, predicted, named, count, of_samples=of_samples)
+                if self.stranger is not None:
+                    strange = next(strangeness)
+                    verdict = replace(verdict, strangeness=strange, unknown=strange > self.stranger.threshold)
+                yield verdict
+
+    def _strangeness(self, images: list[_Samples]) -> list[float]:
+        """How unlike those of training each image is; none where that cannot be told."""
+        if self.stranger is None or not images:
+            return []
+        pixels = {view: np.concatenate([image[view][0] for image in images]) for view in self.stranger.references}
+        counts = {view: [len(image[view][0]) for image in images] for view in self.stranger.references}
+        strangeness: list[float] = self.stranger.of_images(pixels, counts).tolist()
+        return strangeness
 
     def _verdicts(self, images: list[_Samples]) -> list[tuple[str, list[float], tuple[SampleProbabilities, ...]]]:
         """Class and probabilities of each image, and what members say of its samples."""

@@ -45,6 +45,8 @@ class Evidence(Measured):
         The tables of that name, where the configuration asks for them.
     corrections : Corrections
         Labels that a person decided about.
+    unknown : DataFrame or None
+        The table of that name, unless the configuration says that no image is unknown.
     verification : Verification or None
         Whether the model that is handed over predicts what was tested; None where none is.
     """
@@ -65,6 +67,7 @@ class Evidence(Measured):
     leaks: pd.DataFrame | None = None
     learning_curve: pd.DataFrame | None = None
     extrapolations: pd.DataFrame | None = None
+    unknown: pd.DataFrame | None = None
     verification: Verification | None = None
 
     @cached_property
@@ -147,6 +150,7 @@ def read(results: Path, dataset: str, seed: int) -> Evidence:
     names += ["expected_shares"] if known.settings.expected_shares else []
     names += ["leaks"] if known.settings.leak_models else []
     names += ["learning_curve", "extrapolations"] if known.settings.curve_models else []
+    names += ["unknown"] if known.settings.unknown else []
     return Evidence(
         **{field.name: getattr(known, field.name) for field in fields(known) if field.init},
         recommendation=Recommendation.model_validate_json((results / "recommendation.json").read_text()),
