@@ -5,6 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from gradewise.evaluation.recommendation import GuessingBeatsAll, NotBetterThanBaseline
 from gradewise.images.corrections import Correction, Corrections
 from gradewise.report import evidence
 from gradewise.report.page import fill
@@ -59,3 +60,11 @@ def test_groups_that_are_suspect_as_a_whole_are_named(suspects, named):
     sentence = whole_groups(pd.DataFrame({"group": suspects}), tested)
     assert sentence.startswith(named)
     assert bool(sentence) == bool(named)
+
+
+def test_a_list_by_a_model_that_may_be_guessing_is_called_so(fibres):
+    known = evidence.read(**fibres.known)
+    for warnings, told in ((), False), ((NotBetterThanBaseline(),), True), ((GuessingBeatsAll(),), True):
+        recommendation = known.recommendation.model_copy(update={"warnings": warnings})
+        text = fill(section(replace(known, recommendation=recommendation)))
+        assert ("so the list says little" in text) == told

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from gradewise.evaluation.recommendation import GuessingBeatsAll
+from gradewise.evaluation.recommendation import GuessingBeatsAll, NotBetterThanBaseline
 from gradewise.images.corrections import Corrections
 from gradewise.judgement.suspects import judges, pool_tests
 from gradewise.report import numbers, pictures
@@ -28,6 +28,7 @@ def section(evidence: Evidence) -> Section | None:
     suspects, untested = evidence.suspect_labels, len(evidence.manifest) - len(tested)
     most_probable = tested[[f"p_{name}" for name in evidence.classes]].idxmax(axis=1).str.removeprefix("p_")
     shown: list[Block] = [_gallery(evidence), _table(suspects)] if len(suspects) else []
+    warned = evidence.recommendation.warned
     contents = {
         "suspects": numbers.basis(len(suspects), suspects["group"].nunique(), "image"),
         "tested": numbers.basis(len(tested), tested["group"].nunique(), "image"),
@@ -36,7 +37,7 @@ def section(evidence: Evidence) -> Section | None:
         "agree": numbers.percent(float((most_probable == tested["label"]).mean())),
         "groups": whole_groups(suspects, tested),
         "untested": numbers.many(untested, "image") if untested else "",
-        "guessing": bool(evidence.recommendation.warned(GuessingBeatsAll)),
+        "guessing": bool(warned(GuessingBeatsAll) or warned(NotBetterThanBaseline)),
         "by_masks": evidence.settings.labels_from == "masks",
         "folder": f"results/{evidence.dataset}",
         "decided": decided(evidence.corrections, evidence.classes),
