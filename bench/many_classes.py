@@ -49,6 +49,8 @@ def make(results: Path, classes: int, groups: int, images: int, repeats: int, mo
         CLUE_PREDICTIONS,
     )
     (results / "quarantine.csv").write_text("path,reason\n")
+    (results / "read").mkdir()
+    (results / "read/corrections.json").write_text("{}")
     numbers = dict.fromkeys(("value", "low", "high", "baseline"), "float64")
     tables.write(pd.DataFrame(columns=AUDIT.names).astype(numbers), results / "audit.parquet", AUDIT)
     samples = pd.DataFrame({"sample_id": ids, "image_id": ids, "row": 0, "column": 0, "label": manifest["label"]})
@@ -93,7 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name, default in {"classes": 200, "groups": 1200, "images": 6000, "repeats": 5, "models": 3}.items():
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--steps", nargs="+", default=["evaluate", "compare", "recommend", "report"])
+    parser.add_argument("--steps", nargs="+", default=["evaluate", "compare", "recommend", "suspect_labels", "report"])
     parser.add_argument("--keep", type=Path, help="folder for the results")
     given = parser.parse_args()
     sizes = (given.classes, given.groups, given.images, given.repeats, given.models)
@@ -117,6 +119,11 @@ def main() -> None:
                 "standings": results / "standings.parquet",
             },
             "recommend": {"output": results / "recommendation.json"},
+            "suspect_labels": {
+                "output": results / "suspect_labels.parquet",
+                "table": results / "suspect-labels.csv",
+                "relabel": results / "relabel.csv",
+            },
             "report": {
                 "seed": 0,
                 "output": root / "reports/many.html",
@@ -125,8 +132,8 @@ def main() -> None:
             },
         }
         for step in given.steps:
-            module = "report.report" if step == "report" else f"evaluation.{step}"
-            run(module, dataset="many", results=results, **steps[step])
+            stage = {"report": "report", "suspect_labels": "judgement"}.get(step, "evaluation")
+            run(f"{stage}.{step}", dataset="many", results=results, **steps[step])
 
 
 if __name__ == "__main__":
