@@ -2,7 +2,7 @@
 
 How many there are, confident learning estimates (Northcutt, Jiang and Chuang 2021, Journal of Artificial Intelligence
 Research 70, 1373): an image counts for another class if its probability reaches the mean of the images labelled so. The
-order is that of the label's probability. `bench/suspect_labels.txt` says what that finds.
+order is that of the label's probability. `bench/suspect_labels.txt` has how many planted errors that finds.
 """
 
 from __future__ import annotations
