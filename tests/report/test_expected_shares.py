@@ -21,6 +21,6 @@ def test_both_mixes_stand_side_by_side_and_the_assumption_is_told(make_grades):
     assert "90.0\u00a0% A, 8.0\u00a0% B and 2.0\u00a0% C are expected" in text.text
     assert "not adjusted" in text.text
     rows = table.data.set_index("of")
-    assert list(rows.index)[:2] == ["Accuracy", "Verdicts A that are right"]
+    assert list(rows.index)[:2] == ["Accuracy", "Precision of A"]
     assert (rows["tested"] != rows["in_use"]).all()
     assert rows["in_use"].str.contains(" to ").all()

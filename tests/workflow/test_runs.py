@@ -128,6 +128,7 @@ def test_another_metric_that_decides_trains_only_the_model_that_chooses_settings
         "compare": 1,
         "recommend": 1,
         "prediction_sets": 1,
+        "thresholds": 1,
         "suspect_labels": 1,
         "report": 1,
         "summarise": 1,
@@ -291,7 +292,7 @@ def test_a_setting_of_one_model_reruns_that_model_evaluation_and_report_alone(re
     own = {"train_forest": 1, "describe": 1, "evaluate": 1, "compare": 1, "recommend": 1, "report": 1}
     own |= {"unknown": 1}
     # the model that is then recommended is handed over, and trained on all images if it is another
-    own |= {"verify": 1, "deploy": 1, "prediction_sets": 1, "suspect_labels": 1}
+    own |= {"verify": 1, "deploy": 1, "prediction_sets": 1, "thresholds": 1, "suspect_labels": 1}
     # a study varies this model, and its page tells what stays the same
     assert jobs == own | {"plan_studies": 1, "study_page": 1, "index": 1, "all": 1}
 
@@ -308,6 +309,8 @@ def test_a_new_view_reruns_what_looks_through_it_alone(replan):
         "unknown": 1,
         "recommend": 1,
         "prediction_sets": 1,
+        "thresholds": 1,
+        "expected_shares": 1,
         "suspect_labels": 1,
         "describe": 1,
         "verify": 1,

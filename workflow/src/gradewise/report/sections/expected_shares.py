@@ -12,8 +12,8 @@ ORDER = 84
 
 WORDS = {
     "accuracy": "Accuracy",
-    "precision": "Verdicts {} that are right",
-    "negative_predictive_value": "Verdicts other than {} that are right about that",
+    "precision": "Precision of {}",
+    "negative_predictive_value": "Negative predictive value of {}",
     "cost_per_100": "Cost of 100 verdicts",
 }
 """What the metrics of the table are called; with the class."""
@@ -25,6 +25,8 @@ def section(evidence: Evidence) -> Section | None:
     if evidence.expected_shares is None or shares is None or model is None:
         return None
     rows = evidence.expected_shares.loc[evidence.expected_shares["model"] == model].reset_index(drop=True)
+    if rows.empty:
+        return None
     named = [WORDS[row.metric].format(row.name) for row in rows.rename(columns={"class": "name"}).itertuples()]
     written = pd.DataFrame(
         {
@@ -56,10 +58,11 @@ def meaning(expected: dict[str, float], tested: dict[str, float]) -> str:
     )
     of_test, in_use = mixes
     return (
-        f"The test images are {of_test}; in use, {in_use} are expected (expected_shares). How often verdicts for a "
-        "class are right depends on that: the rarer a class, the more of them are other images mistaken for it. The "
-        "table assumes that images of a class look as they do here, only more or less often. The model's "
-        "probabilities and verdicts are not adjusted to the other mix."
+        f"The test images are {of_test}; in use, {in_use} are expected (expected_shares). The precision of a class "
+        "is the share of verdicts for it that are right. The rarer a class, the more of them are other images "
+        "mistaken for it. The negative predictive value is the share of all other verdicts that rule the class out "
+        "rightly. The table assumes that images of a class look as they do here, only more or less often. The "
+        "model's probabilities and verdicts are not adjusted to the other mix."
     )
 
 

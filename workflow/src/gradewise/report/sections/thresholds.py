@@ -25,6 +25,8 @@ def section(evidence: Evidence) -> Section | None:
     if evidence.thresholds is None or model is None or scale is None:
         return None
     rows = evidence.thresholds.loc[evidence.thresholds["model"] == model].reset_index(drop=True)
+    if rows.empty:
+        return None
     costs = evidence.settings.scale_costs
     missed, alarms = names(scale, evidence.settings.ordered)
     blocks: list[Block] = [Text(meaning(model, scale, evidence.settings.ordered))]
