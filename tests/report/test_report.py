@@ -110,22 +110,19 @@ def test_the_page_names_language_title_and_skip_link(written):
 
 def test_sections_follow_the_order_of_the_questions(written):
     titles = re.findall(r"<h2[^>]*>([^<]*)</h2>", written.html)
-    assert titles == [
-        "Recommendation",
-        "Dataset",
-        "Data audit",
-        "Accuracy",
-        "Confusion matrices",
-        "Comparison of pairs",
-        "Probabilities",
-        "Subgroups",
-        "Efficiency",
-        "Training curves",
-        "Out-of-bag accuracy",
-        "Most confident mistakes",
-        "Settings and origin",
-        "Checklist",
-    ]
+    always = ["Recommendation", "Dataset", "Data audit", "Accuracy", "Confusion matrices", "Comparison of pairs"]
+    always += ["Probabilities", "Labels worth a second look", "Subgroups", "Efficiency", "Training curves"]
+    always += ["Out-of-bag accuracy", "Most confident mistakes", "Settings and origin", "Checklist"]
+    assert [title for title in titles if title in always] == always
+    in_use = titles[titles.index("Probabilities") + 1 : titles.index("Labels worth a second look")]
+    further = {
+        "Sets of possible classes",
+        "Other thresholds",
+        "Another mix of classes",
+        "Images unlike those of training",
+    }
+    assert set(in_use) <= further
+    assert set(titles) - {*always, *in_use} <= {"The model to use"}
 
 
 def test_the_banner_stands_on_simulated_data_alone(fibres, grades):

@@ -13,7 +13,7 @@ from gradewise.report import numbers, pictures
 from gradewise.report.blocks import Block, Column, Gallery, Picture, Section, Table
 from gradewise.report.evidence import Evidence
 
-ORDER = 85
+ORDER = 86
 
 MOST, MOST_ROWS, MOST_GROUPS = 12, 50, 5
 """Pictures, rows of the table and names of groups that are shown."""
