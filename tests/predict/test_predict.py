@@ -232,7 +232,7 @@ def test_an_interrupted_command_continues_and_tries_errors_again(run, tmp_path, 
     predict(run, [str(photos)], tmp_path / "whole.csv")
     lines = (tmp_path / "whole.csv").read_text().splitlines(keepends=True)
     model = read(tmp_path / "whole.csv")["model"].iloc[0]
-    failed = f"{photos / '04.png'},,,,0,{model},the file is empty\n"
+    failed = f"{photos / '04.png'},,,,0,,,{model},the file is empty\n"
     partial = tmp_path / "out.csv.partial"
     # the last row was being written
     partial.write_text("".join([*lines[:5], failed, lines[6][:-5]]))
