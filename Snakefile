@@ -54,6 +54,11 @@ rule all:
             ],
         ),
         [f"reports/{dataset}-{name}.html" for dataset, name in APPLIED],
+        [
+            f"reports/{name}-monitor.html"
+            for name, dataset in CONFIG.datasets.items()
+            if len(dataset.apply) > 1
+        ],
 
 
 onsuccess:

@@ -224,6 +224,7 @@ def test_a_folder_of_new_images_gets_a_table_and_a_page(finished, monkeypatch, t
     new = shutil.copytree("results/fibres/simulated/images", tmp_path / "new")
     (new / "broken.png").write_bytes(b"no image")
     paths = {"output": tmp_path / "may.parquet", "table": tmp_path / "may.csv", "page": tmp_path / "may.html"}
+    paths |= {"statistics": tmp_path / "may-images.parquet"}
     model = Path("results/fibres/deployed")
     apply(dataset="fibres", name="may", model=model, images=new, threads=1, **paths)
     verdicts = tables.read(paths["output"])
@@ -252,6 +253,7 @@ def test_the_model_is_tested_on_labelled_new_images_without_copies_of_the_datase
     table = {"csv": str(tmp_path / "labels.csv"), "images": str(tmp_path / "new")}
     source = Source.model_validate({"tables": [table], "classes": ["A", "B", "C"], "group": "fruit"})
     paths = {"output": "june.parquet", "table": "june.csv", "test": "june-test.json", "page": "june.html"}
+    paths |= {"statistics": "june-images.parquet"}
     paths = {flag: tmp_path / name for flag, name in paths.items()}
     known = {"dataset": "fruit", "model": Path("results/fruit/deployed"), "results": Path("results/fruit")}
     external(name="june", source=source, threads=1, **known, **paths)

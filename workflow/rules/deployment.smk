@@ -1,5 +1,6 @@
 # Needs the comparison of a dataset's models. Makes the folder and the zip file of the model that is handed over, fitted on
-# all images unless the configuration says otherwise, its verdicts on folders of new images, and its test on labelled ones.
+# all images unless the configuration says otherwise, its verdicts on folders of new images, its test on labelled
+# ones, and how all these change over time.
 
 
 rule deploy:
@@ -62,6 +63,7 @@ rule apply:
     output:
         verdicts=f"{RESULTS}/applied/{{name}}.parquet",
         table=f"{RESULTS}/applied/{{name}}.csv",
+        statistics=f"{RESULTS}/applied/{{name}}-images.parquet",
         page=report(
             "reports/{dataset}-{name}.html",
             caption="../report/applied.rst",
@@ -95,6 +97,7 @@ rule apply:
         " --threads {threads}"
         " --output {output.verdicts}"
         " --table {output.table}"
+        " --statistics {output.statistics}"
         " --page {output.page}"
         " 2>&1 | tee {log}"
 
@@ -109,6 +112,7 @@ rule external:
     output:
         verdicts=f"{RESULTS}/applied/{{name}}.parquet",
         table=f"{RESULTS}/applied/{{name}}.csv",
+        statistics=f"{RESULTS}/applied/{{name}}-images.parquet",
         test=f"{RESULTS}/applied/{{name}}-test.json",
         page=report(
             "reports/{dataset}-{name}.html",
@@ -145,6 +149,55 @@ rule external:
         " --threads {threads}"
         " --output {output.verdicts}"
         " --table {output.table}"
+        " --statistics {output.statistics}"
         " --test {output.test}"
+        " --page {output.page}"
+        " 2>&1 | tee {log}"
+
+
+rule monitor:
+    input:
+        model=f"{RESULTS}/deployed",
+        manifest=f"{RESULTS}/manifest.parquet",
+        fingerprints=f"{RESULTS}/fingerprints.parquet",
+        test=f"{RESULTS}/verdicts.parquet",
+        verdicts=lambda wildcards: [
+            f"{RESULTS}/applied/{name}.parquet" for name in dataset_of(wildcards).apply
+        ],
+        statistics=lambda wildcards: [
+            f"{RESULTS}/applied/{name}-images.parquet"
+            for name in dataset_of(wildcards).apply
+        ],
+        templates=TEMPLATES,
+    output:
+        table=f"{RESULTS}/monitor.parquet",
+        page=report(
+            "reports/{dataset}-monitor.html",
+            caption="../report/monitor.rst",
+            category="{dataset}",
+        ),
+        assets=directory("reports/{dataset}-monitor"),
+    log:
+        "logs/monitor/{dataset}.log",
+    benchmark:
+        "benchmarks/monitor/{dataset}.jsonl"
+    conda:
+        "../../envs/gradewise.yaml"
+    resources:
+        mem_mb=memory(1000, 5),
+        runtime=minutes(20, 5),
+    params:
+        results=PLAN.results_of,
+        names=lambda wildcards: to_json(list(dataset_of(wildcards).apply)),
+        seed=CONFIG.seed,
+        code=code_version("gradewise.deployment.monitor"),
+    shell:
+        "python -m gradewise.deployment.monitor"
+        " --dataset {wildcards.dataset}"
+        " --results {params.results}"
+        " --model {input.model}"
+        " --names {params.names:q}"
+        " --seed {params.seed}"
+        " --output {output.table}"
         " --page {output.page}"
         " 2>&1 | tee {log}"

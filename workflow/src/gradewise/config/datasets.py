@@ -19,6 +19,9 @@ from gradewise.config.sources import Source, Table
 from gradewise.config.unknown import Unknown
 from gradewise.metrics import METRICS, Metric, deciding
 
+TAKEN = ("monitor", "studies")
+"""Pages of a dataset beside its report, after which no new images can be named."""
+
 
 def _deciding(word: str) -> str:
     if word not in deciding():
@@ -146,6 +149,10 @@ class Dataset(Source):
         if self.apply and not self.deploy:
             raise ValueError("apply: there is no model to apply, since deploy is false; leave out one of the two")
         for name in self.apply:
+            if name in TAKEN:
+                raise ValueError(
+                    f"apply: {name!r} is the name of another page, reports/<dataset>-{name}.html; change it"
+                )
             if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
                 raise ValueError(
                     f"apply: {short(name)} cannot be a file name; use letters, digits, dot, dash, underscore, at most "

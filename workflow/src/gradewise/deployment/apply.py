@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from gradewise import command, tables
+from gradewise.deployment.new_images import measure_some, write_statistics
 from gradewise.deployment.verdict_page import write_page
 from gradewise.predict.artefact import read_artefact
 from gradewise.predict.predict import CHUNK, predict, read_verdicts
@@ -14,7 +15,16 @@ from gradewise.tables import filled, nullable
 
 
 def apply(
-    *, dataset: str, name: str, model: Path, images: Path, threads: int, output: Path, table: Path, page: Path
+    *,
+    dataset: str,
+    name: str,
+    model: Path,
+    images: Path,
+    threads: int,
+    output: Path,
+    table: Path,
+    statistics: Path,
+    page: Path,
 ) -> None:
     """Classify all images below a folder.
 
@@ -31,6 +41,8 @@ def apply(
         The verdicts as parquet, one row per file.
     table : Path
         The same as CSV. Where an earlier job was interrupted, it is continued.
+    statistics : Path
+        Brightness, sharpness and size of some of the images, drawn at random.
     page : Path
         Page with the doubtful images first; its tables and galleries are in the folder of its name.
 
@@ -40,12 +52,12 @@ def apply(
         If there is no such folder, or no image in it could be classified.
     """
     predict(model, [str(images)], table, threads, discard_others=True)
-    classes = read_artefact(model).description.classes
+    description = read_artefact(model).description
     schema = pa.schema(
         [
             filled("path", pa.string()),
             nullable("class", pa.string()),
-            *(nullable(f"p_{label}", pa.float32()) for label in classes),
+            *(nullable(f"p_{label}", pa.float32()) for label in description.classes),
             filled("samples", pa.int32()),
             nullable("unknown", pa.string()),
             nullable("strangeness", pa.float32()),
@@ -56,6 +68,9 @@ def apply(
     with tables.appending(output, schema) as append:
         for chunk in read_verdicts(table, CHUNK):
             append(chunk.assign(**{key: chunk[key].mask(chunk[key] == "") for key in ("class", "unknown", "error")}))
+    verdicts = tables.read(output, ["path", "error"])
+    paths = verdicts.loc[verdicts["error"].isna(), "path"]
+    write_statistics(measure_some(paths, description, description.seed, threads), statistics)
     write_page(table, model, page, f"{name}: images classified with the model of {dataset}")
 
 

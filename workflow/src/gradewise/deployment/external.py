@@ -14,7 +14,7 @@ from gradewise.command import UserError
 from gradewise.config.sources import Source
 from gradewise.deployment.external_page import sections_of
 from gradewise.deployment.external_test import compare_with_labels
-from gradewise.deployment.new_images import read_new_images
+from gradewise.deployment.new_images import read_new_images, write_statistics
 from gradewise.deployment.verdict_page import write_page
 from gradewise.evaluation import measured
 from gradewise.predict.artefact import read_artefact
@@ -37,6 +37,7 @@ def external(
     output: Path,
     table: Path,
     test: Path,
+    statistics: Path,
     page: Path,
 ) -> None:
     """Classify new images and compare the verdicts with their labels.
@@ -60,6 +61,8 @@ def external(
         The same as CSV.
     test : Path
         What the test shows, as JSON.
+    statistics : Path
+        Brightness, sharpness and size of the images that are no copies.
     page : Path
         Page on the test and the verdicts; its tables and galleries are in the folder of its name.
 
@@ -87,6 +90,7 @@ def external(
     tables.write(verdicts[columns.names], output, columns)
     with tables.replacing(test) as partial:
         partial.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_statistics(new.facts.loc[new.facts["copy_of"].isna()], statistics)
     write_page(table, model, page, f"{name}: {artefact.name} of {dataset} tested on new images", sections_of(found))
     log.info("%d images in %d groups tested, %d copies left out", found.images, found.groups, len(found.copies))
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from gradewise import tables
 from gradewise.config.sources import Source
@@ -12,8 +15,26 @@ from gradewise.images.duplicates import find_duplicates
 from gradewise.images.listing import list_images
 from gradewise.images.manifest import find_twins, join_groups
 from gradewise.images.read_images import inspect_images, thumbnails_of
-from gradewise.images.schemas import IMAGES
+from gradewise.images.schemas import FINGERPRINTS, IMAGES
+from gradewise.predict.description import Description
+from gradewise.provenance import derive_seed
 from gradewise.results import Results
+from gradewise.tables import filled, nullable
+
+MEASURED = 2000
+"""Images of a folder whose statistics are measured, since this reads them once more."""
+
+STATISTICS = pa.schema(
+    [
+        filled("path", pa.string()),
+        filled("group", pa.string()),
+        filled("width", pa.int32()),
+        filled("height", pa.int32()),
+        nullable("pixel_size_nm", pa.float64()),
+        *(FINGERPRINTS.field(name) for name in ("brightness", "contrast", "sharpness")),
+    ]
+)
+"""One row per image: what `drift.STATISTICS` are computed from."""
 
 
 @dataclass(frozen=True)
@@ -75,3 +96,20 @@ def _with_facts(images: pd.DataFrame, prints: pd.DataFrame) -> pd.DataFrame:
     """Images with their fingerprints; further columns of label tables may have any name, so they stay behind."""
     own = [name for name in (*IMAGES.names, "copy_of") if name in images]
     return images[own].merge(prints.drop(columns="thumbnail"), on="image_id", validate="one_to_one")
+
+
+def measure_some(paths: pd.Series, description: Description, seed: int, threads: int) -> pd.DataFrame:
+    """Statistics of images without labels, or of `MEASURED` of them, drawn at random; each is a group of its own."""
+    drawn = paths
+    if len(paths) > MEASURED:
+        rng = np.random.default_rng(derive_seed(seed, "statistics"))
+        drawn = paths.iloc[np.sort(rng.choice(len(paths), MEASURED, replace=False))]
+    listed = pd.DataFrame({"image_id": drawn, "path": drawn, "group": drawn, "mask": None}).reset_index(drop=True)
+    own = {name: getattr(description, name) for name in ("classes", "page", "grey_range", "max_megapixels", "min_side")}
+    images, prints = inspect_images(listed, Source(**own), threads)
+    return _with_facts(images.loc[images["reason"].isna()], prints)
+
+
+def write_statistics(images: pd.DataFrame, output: Path) -> None:
+    """Write what the monitor needs to know of images."""
+    tables.write(images[STATISTICS.names].astype({"width": "int32", "height": "int32"}), output, STATISTICS)

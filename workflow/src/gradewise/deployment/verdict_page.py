@@ -36,7 +36,7 @@ class Summary:
     counts : Series of int
         Images by class.
     doubtful : DataFrame
-        The closest verdicts: path, class, probability, next, next_probability, margin (see `_ranked`).
+        The closest verdicts: path, class, probability, next, next_probability, margin (see `ranked`).
     surest : DataFrame
         The clearest verdicts of each class.
     errors : DataFrame
@@ -79,7 +79,7 @@ def summarise(table: Path, classes: list[str], costs: np.ndarray | None = None) 
             sizes = chunk.loc[chunk["error"] == "", "set"]
             several = (several or 0) + int((sizes != chunk["class"][sizes.index]).sum())
         errors.append(chunk.loc[chunk["error"] != "", ["path", "error"]].head(SET_ASIDE))
-        used = _ranked(chunk.loc[chunk["error"] == ""], classes, costs)
+        used = ranked(chunk.loc[chunk["error"] == ""], classes, costs)
         counts = counts.add(used["class"].value_counts(), fill_value=0)
         strange = used.loc[used["unknown"] == "yes"]
         flagged += len(strange)
@@ -99,7 +99,7 @@ def summarise(table: Path, classes: list[str], costs: np.ndarray | None = None) 
     )
 
 
-def _ranked(verdicts: pd.DataFrame, classes: list[str], costs: np.ndarray | None) -> pd.DataFrame:
+def ranked(verdicts: pd.DataFrame, classes: list[str], costs: np.ndarray | None) -> pd.DataFrame:
     """Path, class, the class that came next, the probabilities of both, and the margin between them.
 
     The margin is that of probabilities or, with costs, of expected costs.

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MaxNLocator
 
 from gradewise.report import drawing
 from gradewise.report.palette import QUIET, Style
@@ -61,13 +62,16 @@ def marks(x: Values, y: Values, low: Values, high: Values, style: Style, size: f
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis: its label, whether its values are shares, its limits, and the ticks of a logarithmic one."""
+    """An axis: its label, whether its values are shares, its limits, the ticks of a logarithmic one, and whether only
+    whole numbers have ticks.
+    """
 
     label: str = ""
     share: bool = False
     limits: tuple[float | None, float | None] = (None, None)
     ticks: Sequence[float] = ()
     write: Callable[[float], str] = "{:.0f}".format
+    whole: bool = False
 
     def prepare(self, axes: Axes, which: Literal["x", "y"]) -> None:
         """Set scale, ticks, limits and label of an axis."""
@@ -78,6 +82,8 @@ class Axis:
             drawing.log_axis(axes, *self.limits, self.ticks, self.write, which)
         else:
             axes.set(**{f"{which}lim": self.limits})
+        if self.whole:
+            (axes.xaxis if which == "x" else axes.yaxis).set_major_locator(MaxNLocator(integer=True))
 
 
 @dataclass(frozen=True)
