@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -139,3 +140,26 @@ def test_thousands_of_images_take_less_than_a_second(photos):
     start = time.process_time()
     examine(config())
     assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "backbones.lite0.weights: there is no file 'lite0.pth'"),
+        (b"x", "backbones.lite0.sha256: that of lite0.pth"),
+    ],
+)
+def test_weights_that_are_missing_or_others_are_a_fault(photos, content, message):
+    if content is not None:
+        Path("lite0.pth").write_bytes(content)
+    section = {"architecture": "efficientnet_lite0", "weights": "lite0.pth", "sha256": "0" * 64}
+    made = load(
+        {
+            "datasets": {"d": {"images": "photos", "classes": ["a", "b"], "models": ["model"]}},
+            "views": {"small": ["grey", {"resize": 32}]},
+            "backbones": {"lite0": section | {"licence": "MIT", "trained_on": "ImageNet"}},
+            "models": {"model": SVM | {"backbone": "lite0"}},
+        }
+    )
+    with pytest.raises(ConfigError, match=message):
+        require_usable(made)

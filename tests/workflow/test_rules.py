@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -53,6 +54,11 @@ def jobs(snakemake, tmp_path_factory):
     (folder / "labelled/A/1.png").touch()
     new = {"new": "photos", "labelled": {"images": "labelled"}}
     studies["datasets"]["fruit"] |= {"leak_test": ["svm"], "apply": new}
+    (folder / "lite0.pth").touch()
+    lite0 = {"architecture": "efficientnet_lite0", "weights": "lite0.pth", "sha256": sha256().hexdigest()}
+    studies["backbones"] = {"lite0": lite0 | {"licence": "MIT", "trained_on": "noise"}}
+    studies["models"]["lite"] = {"family": "pca_svm", "view": "photos", "backbone": "lite0", "components": 5}
+    studies["datasets"]["fruit"]["models"].append("lite")
     (folder / "studies.yaml").write_text(yaml.safe_dump(studies, sort_keys=False))
     plans = [
         snakemake(

@@ -1,6 +1,39 @@
 # Needs a view's samples, the splits and the manifest. Makes, for each model and repeat, the trained model, its
-# predictions and the record of the run. Principal components are fitted once for all models of a view. Variants do the
-# same on splits derived from the dataset's own.
+# predictions and the record of the run. Features of a backbone are computed once per view, principal components are
+# fitted once for all models of a view. Variants do the same on splits derived from the dataset's own.
+
+
+rule extract:
+    input:
+        samples=f"{RESULTS}/views/{{view}}.parquet",
+        weights=lambda wildcards: str(CONFIG.backbones[wildcards.backbone].file()),
+    output:
+        features=f"{RESULTS}/views/{{view}}@{{backbone}}.parquet",
+        backbone=f"{RESULTS}/views/{{view}}@{{backbone}}.safetensors",
+    log:
+        "logs/extract/{dataset}/{view}@{backbone}.log",
+    benchmark:
+        "benchmarks/extract/{dataset}/{view}@{backbone}.jsonl"
+    wildcard_constraints:
+        backbone=any_of(CONFIG.backbones),
+    conda:
+        "../../envs/gradewise.yaml"
+    threads: threads_by_size(5)
+    resources:
+        mem_mb=memory(1500, 0),
+        runtime=minutes(20, 240),
+    params:
+        backbone=lambda wildcards: to_json(CONFIG.backbones[wildcards.backbone]),
+        code=code_version("gradewise.families.extract"),
+    shell:
+        "python -m gradewise.families.extract"
+        " --samples {input.samples}"
+        " --name {wildcards.backbone}"
+        " --backbone {params.backbone:q}"
+        " --weights {input.weights}"
+        " --threads {threads}"
+        " --output {output.features}"
+        " 2>&1 | tee {log}"
 
 
 rule fit_pca:
@@ -15,6 +48,8 @@ rule fit_pca:
         "logs/fit_pca/{dataset}{variant}/{view}/{repeat}.log",
     benchmark:
         "benchmarks/fit_pca/{dataset}{variant}/{view}/{repeat}.jsonl"
+    wildcard_constraints:
+        view=any_of(PLAN.caches()),
     conda:
         "../../envs/gradewise.yaml"
     threads: threads_by_size(40)
@@ -45,6 +80,7 @@ for family in PLAN.families():
             f"train_{family}"
         input:
             unpack(PLAN.components_of),
+            unpack(PLAN.backbone_of),
             samples=PLAN.samples_of,
             splits=f"{VARIANT}/splits.parquet",
             manifest=f"{RESULTS}/manifest.parquet",
@@ -71,6 +107,7 @@ for family in PLAN.families():
         params:
             family=family,
             components=as_flags(PLAN.components_of),
+            backbone=as_flags(PLAN.backbone_of),
             view=PLAN.view_of,
             classes=classes_of,
             candidates=PLAN.candidates_of,
@@ -90,6 +127,7 @@ for family in PLAN.families():
             " --splits {input.splits}"
             " --manifest {input.manifest}"
             " {params.components:q}"
+            " {params.backbone:q}"
             " --repeat {wildcards.repeat}"
             " --dataset {wildcards.dataset}"
             " --model {wildcards.model}"

@@ -194,8 +194,17 @@ class Plan:
         return self.fitted_of(wildcards).view
 
     def samples_of(self, wildcards: Wildcards) -> str:
-        """The cache of a model's view."""
-        return f"{RESULTS}/views/{self.view_of(wildcards)}.parquet"
+        """The cache of a model's view, or the features that a backbone made of it."""
+        return f"{RESULTS}/views/{self.fitted_of(wildcards).samples}.parquet"
+
+    def backbone_of(self, wildcards: Wildcards) -> dict[str, str]:
+        """The file of the backbone that a model's features come from, by flag; none if it learns from pixels."""
+        model = self.fitted_of(wildcards)
+        return {} if model.backbone is None else {"backbone": f"{RESULTS}/views/{model.samples}.safetensors"}
+
+    def caches(self) -> list[str]:
+        """Names of all caches that models may learn from: views, and views with backbones."""
+        return [*self.config.views, *(f"{view}@{name}" for view in self.config.views for name in self.config.backbones)]
 
     def candidates_of(self, wildcards: Wildcards) -> str:
         """Candidate settings of a model, as JSON."""
@@ -211,7 +220,7 @@ class Plan:
         return max(
             count
             for model in self.config.trained(wildcards.dataset).values()
-            if model.view == wildcards.view
+            if model.samples == wildcards.view
             for count in _components(model)
         )
 
@@ -220,7 +229,7 @@ class Plan:
         model = self.fitted_of(wildcards)
         if not _components(model):
             return {}
-        folder = f"{VARIANT}/pca/{model.view}/{{repeat}}"
+        folder = f"{VARIANT}/pca/{model.samples}/{{repeat}}"
         return {"features": f"{folder}/features.parquet", "pca": f"{folder}/pca.safetensors"}
 
     def resources_of(self, wildcards: Wildcards) -> Resources:

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
+from gradewise.config.backbones import Backbone
 from gradewise.config.datasets import Dataset
 from gradewise.config.faults import ConfigError, fault_lines
 from gradewise.config.models import BlendModel, FittedModel, Model
@@ -27,6 +28,9 @@ class Config(Section):
     scale: Literal["small", "full"] = Field("small", description="which value of {small: .., full: ..} is used")
     datasets: dict[str, Dataset] = Field(min_length=1)
     views: dict[str, View] = Field(min_length=1)
+    backbones: dict[str, Backbone] = Field(
+        default_factory=dict, description="networks that others trained, whose features models may learn from"
+    )
     models: dict[str, Model] = Field(min_length=1)
     studies: dict[str, Any] = Field(default_factory=dict, description="used by the extension of that name")
 
@@ -37,7 +41,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _check_names(self) -> Config:
-        for section in ("datasets", "views", "models", "studies"):
+        for section in ("datasets", "views", "backbones", "models", "studies"):
             for name in getattr(self, section):
                 if not NAME.fullmatch(name):
                     raise ValueError(
@@ -57,6 +61,8 @@ class Config(Section):
                 self._check_blend(name, model)
             else:
                 check_known(f"models.{name}.view", model.view, self.views)
+                if model.backbone is not None:
+                    check_known(f"models.{name}.backbone", model.backbone, self.backbones)
         for name, dataset in self.datasets.items():
             for model_name in dataset.models:
                 check_known(f"datasets.{name}.models", model_name, self.models)

@@ -19,6 +19,8 @@ class FittedModel(BaseModel):
     family : str
         One of `registry.names`.
     view : str
+    backbone : str or None
+        The backbone whose features of the view's samples the model learns from, instead of pixels.
     candidates : tuple of Section
         Settings of the family, one entry per combination of the values to choose from.
     """
@@ -27,7 +29,13 @@ class FittedModel(BaseModel):
 
     family: str
     view: str
+    backbone: str | None = None
     candidates: tuple[SerializeAsAny[Section], ...]
+
+    @property
+    def samples(self) -> str:
+        """Name of the cache that the model learns from: the view, and the backbone if there is one."""
+        return self.view if self.backbone is None else f"{self.view}@{self.backbone}"
 
     @model_validator(mode="before")
     @classmethod
@@ -35,12 +43,25 @@ class FittedModel(BaseModel):
         """Check the settings, which are given next to family and view, by the section of their family."""
         if not isinstance(entries, dict) or "candidates" in entries:
             return entries
-        kept = {key: entries[key] for key in ("family", "view") if key in entries}
+        kept = {key: entries[key] for key in ("family", "view", "backbone") if key in entries}
         if "family" not in entries:
             return {**kept, "candidates": ()}
         section = registry.family(entries["family"]).settings
         settings = {key: value for key, value in entries.items() if key not in kept}
         return {**kept, "candidates": tuple(map(section.model_validate, _combinations(settings)))}
+
+    @model_validator(mode="after")
+    def _check_backbone(self) -> FittedModel:
+        if self.backbone is None:
+            return self
+        if not registry.family(self.family).takes_features:
+            able = [name for name in registry.names() if registry.family(name).takes_features]
+            raise ValueError(
+                f"backbone: the family {self.family} learns from pixels; those that can: {', '.join(able)}"
+            )
+        if any(getattr(settings, "augment", "none") != "none" for settings in self.candidates):
+            raise ValueError("augment: features of a backbone cannot be rotated or flipped; use augment: none")
+        return self
 
 
 class BlendModel(Section):

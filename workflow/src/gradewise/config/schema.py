@@ -48,6 +48,7 @@ def _model(definitions: dict[str, Any], family: Family[Any]) -> dict[str, str]:
         "properties": {
             "family": {"const": family.name, "title": "Family", "type": "string"},
             "view": {"title": "View", "type": "string"},
+            **({"backbone": {"title": "Backbone", "type": "string"}} if family.takes_features else {}),
             **{key: {"anyOf": [value, _choose(value)]} for key, value in settings["properties"].items()},
         },
         "required": ["family", "view", *settings.get("required", ())],

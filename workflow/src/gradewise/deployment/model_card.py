@@ -18,7 +18,7 @@ from gradewise.evaluation.measured import Measured
 from gradewise.evaluation.recommendation import Recommendation
 from gradewise.predict.artefact import Facts
 from gradewise.predict.description import Description
-from gradewise.report import metric_names, numbers, sentences
+from gradewise.report import metric_names, numbers, pretraining, sentences
 
 CARD, PAGE = "MODEL_CARD.md", "MODEL_CARD.html"
 
@@ -110,7 +110,8 @@ def _escaped(name: str) -> str:
 def _families(known: Measured, model: str) -> str:
     run = known.runs_of(model)[0]
     if run.record["family"] != "blend":
-        return f"family {run.record['family']}"
+        backbone = pretraining.backbone_in_words(run.record)
+        return f"family {run.record['family']}{f' on features of {backbone}' if backbone else ''}"
     return f"a blend of {numbers.listed(run.record['settings']['members'])}"
 
 

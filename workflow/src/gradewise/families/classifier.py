@@ -35,14 +35,15 @@ class Classifier(Protocol):
 
 
 def check_pixels(pixels: np.ndarray, shape: tuple[int, ...]) -> None:
-    """Reject samples whose shape or dtype differs from the training samples.
+    """Reject samples whose shape or dtype differs from the training samples: pixels, or float32 features (1, 1, d).
 
     Raises
     ------
     ValueError
         If they differ.
     """
-    if pixels.shape[1:] != shape or pixels.dtype != np.uint8:
+    dtype = np.dtype(np.float32 if shape[:2] == (1, 1) else np.uint8)
+    if pixels.shape[1:] != shape or pixels.dtype != dtype:
         expected = " x ".join(map(str, shape))
         actual = " x ".join(map(str, pixels.shape[1:]))
-        raise ValueError(f"this model expects samples of {expected} uint8, not {actual} {pixels.dtype}")
+        raise ValueError(f"this model expects samples of {expected} {dtype}, not {actual} {pixels.dtype}")

@@ -72,6 +72,8 @@ class Family(ABC, Generic[Settings]):
         Colour of its models in figures, as "#rrggbb"; None: the next free one.
     training_groups : int
         Groups of each class that it needs for training; 2 where it makes folds of the training groups.
+    takes_features : bool
+        Whether models may learn from features of a backbone, float32 samples of 1 x 1 x d, instead of pixels.
     onnx_module : str or None
         Dotted name of a module whose function `to_onnx` turns a classifier into an ONNX model, with `graph.Graph`; None
         if there is no such form. It is named, not imported, so that an edit of it trains nothing again.
@@ -83,6 +85,7 @@ class Family(ABC, Generic[Settings]):
     files: ClassVar[tuple[str, ...]]
     colour: ClassVar[str | None] = None
     training_groups: ClassVar[int] = 1
+    takes_features: ClassVar[bool] = False
     onnx_module: ClassVar[str | None] = None
 
     def resources(self, candidates: Sequence[Settings]) -> Resources:

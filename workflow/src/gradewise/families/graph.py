@@ -22,8 +22,8 @@ OPERATORS = {"": 13, "ai.onnx.ml": 3}
 FORMAT = 7
 """Version of the file format that came with these operators."""
 
-PIXELS, PROBABILITIES = "pixels", "probabilities"
-"""Names of input and output."""
+PIXELS, OF_BACKBONE, PROBABILITIES = "pixels", "features", "probabilities"
+"""Names of input and output; features are the output of a backbone."""
 
 BATCH = 64
 """Samples that `load_graph` predicts at once, since the runtime holds all that it computes."""
@@ -35,11 +35,12 @@ class Graph:
     Parameters
     ----------
     shape : tuple of int
-        Height, width and channels of a sample.
+        Height, width and channels of a sample; 1 x 1 x d is float32 features of a backbone.
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._shape = shape
+        self._type = TensorProto.FLOAT if shape[:2] == (1, 1) else TensorProto.UINT8
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
 
@@ -88,9 +89,23 @@ class Graph:
             Output of the node that computes them, float32 (n, classes).
         classes : int
         """
-        self._nodes.append(helper.make_node("Identity", [probabilities], [PROBABILITIES]))
-        pixels = helper.make_tensor_value_info(PIXELS, TensorProto.UINT8, ["samples", *self._shape])
-        output = helper.make_tensor_value_info(PROBABILITIES, TensorProto.FLOAT, ["samples", classes])
+        return self._model(probabilities, PROBABILITIES, [classes])
+
+    def finish_features(self, features: str, count: int) -> onnx.ModelProto:
+        """The model of a backbone, which is completed by one of a classifier.
+
+        Parameters
+        ----------
+        features : str
+            Output of the node that computes them, float32 (n, 1, 1, count).
+        count : int
+        """
+        return self._model(features, OF_BACKBONE, [1, 1, count])
+
+    def _model(self, result: str, name: str, shape: list[int]) -> onnx.ModelProto:
+        self._nodes.append(helper.make_node("Identity", [result], [name]))
+        pixels = helper.make_tensor_value_info(PIXELS, self._type, ["samples", *self._shape])
+        output = helper.make_tensor_value_info(name, TensorProto.FLOAT, ["samples", *shape])
         graph = helper.make_graph(self._nodes, "gradewise", [pixels], [output], self._constants)
         versions = [helper.make_opsetid(domain, version) for domain, version in OPERATORS.items()]
         return helper.make_model(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
 from gradewise.command import UserError
 from gradewise.families import registry
+from gradewise.families.backbones.embedded import EmbeddedClassifier
+from gradewise.families.backbones.embedding import read_embedding
 from gradewise.families.classifier import Classifier
 from gradewise.families.hashes import check_hashes
+from gradewise.families.run import BACKBONE
 from gradewise.families.stored import Classes, read_record, require
 
 
@@ -18,6 +22,7 @@ class _Run(BaseModel):
 
     family: str
     classes: Classes
+    backbone: dict[str, Any] | None = None
 
 
 def load(directory: Path) -> Classifier:
@@ -51,6 +56,8 @@ def load(directory: Path) -> Classifier:
     except registry.FamilyError as error:
         raise UserError(f"{record}: {error}") from error
     model = family.load(directory)
+    if run.backbone is not None:
+        model = EmbeddedClassifier(read_embedding(directory / BACKBONE), model)
     require(
         list(model.classes) == run.classes,
         record,

@@ -204,9 +204,10 @@ def _batches(count: int, length: int) -> Iterator[slice]:
 
 
 def _mean(flat: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    total = np.zeros(flat.shape[1], dtype=np.int64)
+    dtype = np.uint32 if flat.dtype == np.uint8 else np.float64
+    total = np.zeros(flat.shape[1], dtype=np.float64)
     for part in _batches(len(rows), flat.shape[1]):
-        total += flat[rows[part]].sum(axis=0, dtype=np.uint32)
+        total += flat[rows[part]].sum(axis=0, dtype=dtype)
     return (total / len(rows)).astype(np.float32)
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from gradewise import tables
@@ -22,6 +23,9 @@ from gradewise.families.hashes import model_files
 from gradewise.families.schemas import predictions_schema
 from gradewise.provenance import hash_file, peak_memory_mb, versions
 from gradewise.views.samples import Samples
+
+BACKBONE = "backbone.safetensors"
+"""The backbone beside a model that was fitted to its features."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,8 @@ def write_run(
     identity : Identity
     samples : Samples
     view : Path
-        The cache that the samples were read from; its hash is recorded.
+        The cache that the samples were read from. The hash of the view's cache is recorded, and the backbone that made
+        features of it.
     settings : BaseModel
         The settings used; those chosen if there were several candidates.
     fitted : Fitted
@@ -102,18 +107,39 @@ def write_run(
     threads : int
         Threads that the job used.
     """
+    source = _source(view)
     start = time.perf_counter()
     probabilities = np.asarray(fitted.classifier.predict_proba(samples.pixels), dtype=np.float32)
     seconds = time.perf_counter() - start
     frame = predictions_table(samples.table, identity.classes, probabilities)
     tables.write(frame, output / "predictions.parquet", predictions_schema(identity.classes))
     measured = {
-        "seconds_predict_per_sample": seconds / len(frame),
+        "seconds_predict_per_sample": source.seconds_per_sample + seconds / len(frame),
         "peak_memory_mb": peak_memory_mb(),
         "model_bytes": sum(path.stat().st_size for path in model_files(output)),
     }
-    cost = Cost(seconds_fit, threads, fitted.device, fitted.parameters, fitted.facts)
-    write_json(output / "run.json", describe_run(identity, frame, hash_file(view), settings, cost, measured))
+    parameters = source.parameters + fitted.parameters
+    cost = Cost(seconds_fit, threads, fitted.device, parameters, fitted.facts | source.facts)
+    write_json(output / "run.json", describe_run(identity, frame, source.view_hash, settings, cost, measured))
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What a run's samples were made from, and what that costs in prediction."""
+
+    view_hash: str
+    seconds_per_sample: float = 0.0
+    parameters: int = 0
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def _source(view: Path) -> _Source:
+    metadata = tables.read_metadata(view)
+    if "backbone" not in metadata:
+        return _Source(hash_file(view))
+    seconds = float(pq.read_metadata(view).metadata[b"seconds_per_sample"])
+    facts = {"backbone": metadata["backbone"]}
+    return _Source(metadata["view_hash"], seconds, metadata["parameters"], facts)
 
 
 def predictions_table(samples: pd.DataFrame, classes: list[str], probabilities: np.ndarray) -> pd.DataFrame:

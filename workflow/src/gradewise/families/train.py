@@ -6,6 +6,7 @@ files, its predictions and `run.json` into the run's folder.
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from gradewise.families import registry
 from gradewise.families.candidates import fit_best
 from gradewise.families.hashes import write_hashes
 from gradewise.families.pca import read_pca, read_scores
-from gradewise.families.run import Identity, write_run
+from gradewise.families.run import BACKBONE, Identity, write_run
 from gradewise.families.training_set import Components, TrainingSet
 from gradewise.locks import locked
 from gradewise.provenance import derive_seed
@@ -33,6 +34,7 @@ def train(
     manifest: Path,
     features: Path | None = None,
     pca: Path | None = None,
+    backbone: Path | None = None,
     repeat: int,
     dataset: str,
     model: str,
@@ -51,12 +53,14 @@ def train(
     family : str
         The model's family.
     samples : Path
-        The view's cache.
+        The view's cache, or the features that `extract` made of it.
     splits, manifest : Path
         The dataset's tables of that name.
     features, pca : Path, optional
         `features.parquet` and `pca.safetensors` of `fit_pca`, same view and repeat, for a family that asks for
         principal components.
+    backbone : Path, optional
+        The backbone that made the features, for a model that predicts from pixels.
     repeat : int
         Number of the split.
     dataset, model, view : str
@@ -98,12 +102,23 @@ def train(
         settings, fitted = fit_best(kind, training, options, choose_by or ChooseBy(), labels)
         seconds = time.perf_counter() - start + fitted.seconds_elsewhere
         fitted.classifier.write(output)
+        share(backbone, output / BACKBONE)
         identity = Identity(dataset, model, family, view, repeat, classes, training.seed)
         write_run(output, identity, data, samples, settings, fitted, seconds, threads)
         write_hashes(output)
         # Also removes partial files left by a run that was killed while writing.
         for path in output.glob("*checkpoint-*"):
             path.unlink()
+
+
+def share(backbone: Path | None, target: Path) -> None:
+    """Put the backbone beside a model, as a link where the file system has them; without one, remove an earlier one."""
+    target.unlink(missing_ok=True)
+    if backbone is not None:
+        try:
+            target.hardlink_to(backbone)
+        except OSError:
+            shutil.copyfile(backbone, target)
 
 
 def _components(data: Samples, features: Path, pca: Path, repeat: int) -> Components:

@@ -14,13 +14,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from onnx import helper
+from onnx import ModelProto, helper
 from pydantic import BaseModel
 from threadpoolctl import threadpool_limits
 
 from gradewise import tables
 from gradewise.command import UserError
 from gradewise.families import registry
+from gradewise.families.backbones.embedded import EmbeddedClassifier
+from gradewise.families.backbones.onnx import to_onnx as embedded_onnx
+from gradewise.families.classifier import Classifier
 from gradewise.families.graph import load_graph
 from gradewise.families.load import load
 from gradewise.families.stored import read_record
@@ -78,7 +81,7 @@ def export_onnx(folder: Path, output: Path, samples: np.ndarray) -> dict[str, fl
     classifier = load(folder)
     record = folder / "run.json"
     run = read_record(record, _Run)
-    model = registry.family(run.family).to_onnx(classifier)
+    model = _graph(run.family, classifier)
     if model is None:
         raise NoOnnxError(f"{record}: the family {run.family} has no ONNX form")
     facts = {"classes": json.dumps(classifier.classes), "view": run.view, "model": run.model}
@@ -101,6 +104,14 @@ def export_onnx(folder: Path, output: Path, samples: np.ndarray) -> dict[str, fl
         "other_classes": int((actual.argmax(axis=1) != expected.argmax(axis=1)).sum()),
         "samples": len(samples),
     }
+
+
+def _graph(family: str, classifier: Classifier) -> ModelProto | None:
+    """The ONNX form of a classifier, with its backbone if it has one."""
+    if isinstance(classifier, EmbeddedClassifier):
+        head = registry.family(family).to_onnx(classifier.head)
+        return None if head is None else embedded_onnx(classifier.embedding, head)
+    return registry.family(family).to_onnx(classifier)
 
 
 def script_obstacle(description: Description) -> str | None:

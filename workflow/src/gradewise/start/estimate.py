@@ -17,6 +17,7 @@ from gradewise.config.config import Config
 from gradewise.config.models import FittedModel
 from gradewise.config.views import View
 from gradewise.families import registry
+from gradewise.families.backbones.network import FEATURES
 from gradewise.resources import MOST_THREADS
 from gradewise.start.machine import Machine
 
@@ -38,6 +39,9 @@ SPLITS = 1.2e-8
 
 LINEAR_STEPS, READ_TWICE = 100, 2e-9
 """Steps of a logistic regression, and time of each per sample and input, which it reads twice [s]."""
+
+EMBEDDING = 1e-6
+"""Time of a backbone per pixel of a sample [s]."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,12 @@ def estimate(config: Config, dataset: str, work: Workload, machine: Machine) -> 
             fits[name] += runs * (1 if name in section.leak_models else sum(section.shares))
     jobs = OTHER_JOBS + sum(fits.values())
     waiting = START * jobs / min(machine.cores, 4)
-    seconds = reading + waiting + sum(fits[name] * training[name] for name in models)
+    seconds = (
+        reading
+        + waiting
+        + _embedding_seconds(config, models, work, machine)
+        + sum(fits[name] * training[name] for name in models)
+    )
     sizes = {view: work.images * work.samples[view] * math.prod(config.views[view].shape) / 1e6 for view in views}
     memory = [
         needs.memory_mb + needs.memory_per_mb * sizes[model.view]
@@ -105,6 +114,15 @@ def estimate(config: Config, dataset: str, work: Workload, machine: Machine) -> 
         for needs in [registry.family(model.family).resources(model.candidates)]
     ]
     return Estimate(seconds, max(memory), 2 * sum(sizes.values()))
+
+
+def _embedding_seconds(config: Config, models: dict[str, FittedModel], work: Workload, machine: Machine) -> float:
+    """Time in which backbones compute features, once per view."""
+    seconds = 0.0
+    for view in {model.samples: model.view for model in models.values() if model.backbone is not None}.values():
+        height, width, _ = config.views[view].shape
+        seconds += work.images * work.samples[view] * height * width * EMBEDDING / machine.cores
+    return seconds
 
 
 def _fit_seconds(config: Config, model: FittedModel, work: Workload, machine: Machine) -> float:
@@ -116,7 +134,8 @@ def _fit_seconds(config: Config, model: FittedModel, work: Workload, machine: Ma
     if model.family == "cnn":
         # networks are fitted one at a time; jobs of other families fill all cores
         machine = machine._replace(rate=machine.rate * _threads(config, model, work, machine) / machine.cores)
-    return sum(cost(settings, config.views[model.view].shape, samples, machine) for settings in model.candidates)
+    shape = config.views[model.view].shape if model.backbone is None else (1, 1, FEATURES)
+    return sum(cost(settings, shape, samples, machine) for settings in model.candidates)
 
 
 def _threads(config: Config, model: FittedModel, work: Workload, machine: Machine) -> int:

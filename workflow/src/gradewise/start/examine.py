@@ -19,6 +19,7 @@ from gradewise.families import registry
 from gradewise.images.counts import check_counts, expect_tested
 from gradewise.images.foresight import FOUND, LEAST_GROUPS, groups_needed, power
 from gradewise.images.listing import list_images
+from gradewise.provenance import hash_file
 
 RARELY = 0.5
 """Probability of finding a difference below which a design is said to show little."""
@@ -71,6 +72,16 @@ def examine(config: Config, folder: Path = Path()) -> Examined:
         warning = _weak(images, dataset)
         if warning:
             examined.warnings.append(f"datasets.{name}.evaluation: {warning}")
+    used = {model.backbone for dataset in config.datasets for model in config.trained(dataset).values()}
+    for name in sorted(filter(None, used)):
+        try:
+            path = config.backbones[name].file()
+        except ValueError as error:
+            examined.faults.append(f"backbones.{name}.{error}")
+            continue
+        actual = hash_file(path)
+        if actual != config.backbones[name].sha256:
+            examined.faults.append(f"backbones.{name}.sha256: that of {path} is {actual}; use the file that is meant")
     return examined
 
 
@@ -84,7 +95,9 @@ def require_usable(config: Config) -> list[str]:
     """
     examined = examine(config)
     if examined.faults:
-        raise ConfigError("\n  ".join(["the images cannot be used as the configuration says:", *examined.faults]))
+        raise ConfigError(
+            "\n  ".join(["the images or weights cannot be used as the configuration says:", *examined.faults])
+        )
     return examined.warnings
 
 

@@ -123,6 +123,8 @@ class StudiesConfig(Config):
 
     def _varied_model(self, key: str, section: SettingsStudy, varied: dict[str, Any]) -> FittedModel:
         base = self.varied_model(section)
+        if base.backbone is not None:
+            raise ValueError(f"{key}: {section.model!r} learns from features of a backbone, which studies do not vary")
         settings = base.candidates[0].model_dump(exclude_unset=True)
         try:
             model = FittedModel.model_validate({"family": base.family, "view": base.view, **settings, **varied})

@@ -71,10 +71,12 @@ class StudySection(Section):
 class OneModelStudy(StudySection):
     """A study of one model of the dataset, of a certain family where that is named.
 
-    `files` are what the page reads of the model's first run.
+    `files` are what the page reads of the model's first run. `shows_pixels` is false where the page is as well about
+    models that learn from features of a backbone.
     """
 
     family: ClassVar[str | None] = None
+    shows_pixels: ClassVar[bool] = True
     files: ClassVar[tuple[str, ...]] = ()
 
     model: str
@@ -89,6 +91,11 @@ class OneModelStudy(StudySection):
         check_model(f"{key}.model", self, self.model, config)
         if self.family is not None and config.models[self.model].family != self.family:
             raise ValueError(f"{key}.model: show: {self.show} needs a model of the family {self.family}")
+        if self.shows_pixels and getattr(config.models[self.model], "backbone", None) is not None:
+            raise ValueError(
+                f"{key}.model: show: {self.show} is about pixels, and {self.model!r} learns from features of a "
+                "backbone; name a model without one"
+            )
 
 
 class ModelsStudy(StudySection):

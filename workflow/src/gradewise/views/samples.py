@@ -57,7 +57,8 @@ class Samples(SampleTable):
     Attributes
     ----------
     pixels : ndarray of uint8, shape (n, height, width, channels)
-        Memory-mapped, read-only; in the order of the table.
+        Memory-mapped, read-only; in the order of the table. Features of a backbone are float32
+        (n, 1, 1, features).
     """
 
     pixels: np.ndarray
@@ -75,7 +76,7 @@ def read_samples(view: Path, splits: Path, manifest: Path, repeat: int) -> Sampl
     Parameters
     ----------
     view : Path
-        A view's cache, `views/{view}.parquet`.
+        A view's cache, `views/{view}.parquet`, or the features that `extract` made of it.
     splits, manifest : Path
         The tables of that name.
     repeat : int
@@ -94,7 +95,9 @@ def read_samples(view: Path, splits: Path, manifest: Path, repeat: int) -> Sampl
     table = _with_roles(view, splits, manifest, repeat)
     has_role = table["role"].notna().to_numpy()
     array = pixels_file(view)
-    if not array.exists():
+    if "features" in pq.read_schema(view).names:
+        pixels = _features(view, has_role)
+    elif not array.exists():
         pixels = _copy_cached(view, has_role)
     elif has_role.all():
         pixels = _map_array(array, view)
@@ -103,6 +106,11 @@ def read_samples(view: Path, splits: Path, manifest: Path, repeat: int) -> Sampl
         np.take(_map_array(array, view), np.flatnonzero(has_role), axis=0, out=pixels, mode="clip")
     pixels.flags.writeable = False
     return Samples(pixels=pixels, table=table.loc[has_role, COLUMNS].reset_index(drop=True))
+
+
+def pixels_of(rows: pa.Table, shape: tuple[int, ...]) -> np.ndarray:
+    """Pixels of some rows of a cache, uint8 (n, height, width, channels)."""
+    return _rows(rows["pixels"].combine_chunks()).reshape(-1, *shape)
 
 
 def pixels_file(view: Path) -> Path:
@@ -145,6 +153,13 @@ def _map_array(array: Path, view: Path) -> np.ndarray:
     if pixels.shape != shape or pixels[-1].tobytes() != last:
         raise UserError(f"{array}: does not hold the samples of {view}; {remedy}")
     return pixels
+
+
+def _features(view: Path, selected: np.ndarray) -> np.ndarray:
+    """Features of the selected rows, float32 (n, 1, 1, features)."""
+    column = pq.read_table(view, columns=["features"])["features"].combine_chunks()
+    values = column.flatten().to_numpy().reshape(len(column), 1, 1, -1)
+    return np.array(values) if selected.all() else values[selected]
 
 
 def _copy_cached(view: Path, selected: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ class Forest(Family[ForestSettings]):
     colour = "#009e73"
     settings = ForestSettings
     files = ("forest.skops", "model.json")
+    takes_features = True
     onnx_module = "gradewise.families.forest.onnx"
 
     def resources(self, candidates: Sequence[ForestSettings]) -> Resources:

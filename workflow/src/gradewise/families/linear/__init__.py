@@ -34,6 +34,7 @@ class Linear(Family[LinearSettings]):
     colour = "#6b4423"
     settings = LinearSettings
     files = ("linear.safetensors", "model.json")
+    takes_features = True
     onnx_module = "gradewise.families.linear.onnx"
 
     def resources(self, candidates: Sequence[LinearSettings]) -> Resources:

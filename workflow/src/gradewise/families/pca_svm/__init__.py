@@ -22,6 +22,7 @@ class PcaSvm(Family[SvmSettings]):
     colour = "#d55e00"
     settings = SvmSettings
     files = ("svm.skops", "pca.safetensors", "model.json")
+    takes_features = True
     onnx_module = "gradewise.families.pca_svm.onnx"
     training_groups = 2
 

@@ -8,7 +8,7 @@ from gradewise.config.datasets import Dataset
 from gradewise.evaluation.recommend import baseline_of, ground_of
 from gradewise.evaluation.recommendation import Baseline, Criterion
 from gradewise.metrics import METRICS
-from gradewise.report import metric_names, numbers
+from gradewise.report import metric_names, numbers, pretraining
 from gradewise.report.blocks import LONG, Column, Figure, Section, Table
 from gradewise.report.evidence import Evidence, side_by_side
 from gradewise.report.figures import dots
@@ -33,6 +33,7 @@ def section(evidence: Evidence) -> Section:
         contents={
             "basis": _basis(evidence),
             "unit": evidence.deciding_level,
+            "pretrained": pretraining.warning(evidence.runs),
             "absent": numbers.listed(absent) if absent else "",
             "figures": figures,
             "tables": [table for table in tables if len(table.data)],

@@ -10,7 +10,7 @@ import pandas as pd
 
 from gradewise import tables
 from gradewise.families import registry
-from gradewise.report import metric_names, numbers
+from gradewise.report import metric_names, numbers, pretraining
 from gradewise.report.blocks import Block, Column, Section, Table, Text
 from gradewise.report.evidence import Evidence, Run, recorded
 
@@ -52,7 +52,9 @@ def model_in_words(model: str, record: Mapping[str, Any]) -> str:
     family = str(record["family"])
     label = f" ({registry.family(family).label})" if family in registry.names() else ""
     view = str(record["view"])
-    return f"{model}: family {family}{label}, on view{'s' if ', ' in view else ''} {view}."
+    backbone = pretraining.backbone_in_words(record)
+    seen_by = f", seen by {backbone}" if backbone else ""
+    return f"{model}: family {family}{label}, on view{'s' if ', ' in view else ''} {view}{seen_by}."
 
 
 def versions(runs: Iterable[Run]) -> dict[str, str]:

@@ -1,0 +1,33 @@
+"""What the report says of models that learn from features of a pretrained network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gradewise.evaluation.measured import Run
+from gradewise.report.pretraining import warning
+from gradewise.report.sections.settings import model_in_words
+
+LITE = {"name": "lite0", "architecture": "efficientnet_lite0", "trained_on": "ImageNet", "licence": "Apache-2.0"}
+
+
+def run(model, repeat, **record):
+    return Run({"model": model, "repeat": repeat, "family": "linear", "view": "photos", **record}, Path(model))
+
+
+def test_models_that_saw_other_images_are_named_once_with_their_backbone():
+    text = warning([run("a", 0), run("b", 0, backbone=LITE), run("b", 1, backbone=LITE), run("c", 0, backbone=LITE)])
+    assert text.startswith(
+        "b and c learn from features of lite0 (efficientnet_lite0, trained on ImageNet, Apache-2.0). Such models saw "
+    )
+    assert warning([run("b", 0, backbone=LITE)]).startswith("b learns from features of lite0")
+
+
+def test_nothing_is_said_where_all_models_learn_from_pixels():
+    assert warning([run("a", 0), run("b", 0)]) == ""
+
+
+def test_the_settings_say_what_a_model_sees():
+    seen = model_in_words("b", run("b", 0, backbone=LITE).record)
+    assert seen.endswith("on view photos, seen by lite0 (efficientnet_lite0, trained on ImageNet, Apache-2.0).")
+    assert model_in_words("a", run("a", 0).record).endswith("on view photos.")

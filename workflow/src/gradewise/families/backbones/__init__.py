@@ -1,0 +1,1 @@
+"""Networks that others trained, whose frozen features models learn from."""

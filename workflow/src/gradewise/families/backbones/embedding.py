@@ -1,0 +1,193 @@
+"""A backbone with its weights: computes features from pixels, and its files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from safetensors.numpy import load_file, save
+
+from gradewise import tables
+from gradewise.command import UserError
+from gradewise.config.backbones import Backbone
+from gradewise.config.section import Section
+from gradewise.families.backbones.network import FEATURES, SMALLEST, Convolution, convolutions, folded
+from gradewise.families.classifier import check_pixels
+from gradewise.families.stored import SampleShape, read_metadata, read_tensors, reading
+from gradewise.provenance import hash_file
+
+# PyTorch is imported where it is used, since most models have no backbone.
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A backbone that turns samples into features: mean and maximum of each channel of its last map.
+
+    Attributes
+    ----------
+    backbone : Backbone
+        Its section of the configuration.
+    shape : tuple of int
+        Height, width and channels of a sample.
+    tensors : dict of ndarray of float32
+        Weights and biases, see `network.folded`.
+    """
+
+    backbone: Backbone
+    shape: tuple[int, int, int]
+    tensors: dict[str, np.ndarray]
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights and biases."""
+        return sum(values.size for values in self.tensors.values())
+
+    def embed(self, pixels: np.ndarray, threads: int = 1) -> np.ndarray:
+        """Features of samples.
+
+        A thread embeds one sample at a time, so that features depend neither on which samples are embedded together
+        nor on the number of threads.
+
+        Parameters
+        ----------
+        pixels : ndarray of uint8, shape (n, height, width, 1 or 3)
+            Grey samples are repeated for the three channels.
+        threads : int
+
+        Returns
+        -------
+        ndarray of float32, shape (n, 1, 1, features)
+        """
+        import torch
+
+        check_pixels(pixels, self.shape)
+        features = np.empty((len(pixels), 1, 1, FEATURES), np.float32)
+
+        def fill(place: int) -> None:
+            features[place, 0, 0] = self._of_sample(pixels[place])
+
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            list(pool.map(fill, range(len(pixels))))
+        return features
+
+    @cached_property
+    def _layers(self) -> list[tuple[Convolution, Tensor, Tensor]]:
+        """Convolutions with their weights and biases, in the order of memory that is fastest."""
+        import torch
+
+        return [
+            (
+                layer,
+                torch.from_numpy(self.tensors[f"{number}.weight"]).contiguous(memory_format=torch.channels_last),
+                torch.from_numpy(self.tensors[f"{number}.bias"]),
+            )
+            for number, layer in enumerate(convolutions(self.backbone.architecture))
+        ]
+
+    def _of_sample(self, sample: np.ndarray) -> np.ndarray:
+        import torch
+        from torch.nn import functional
+
+        mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (self.backbone.mean, self.backbone.std))
+        with torch.inference_mode():
+            values = torch.from_numpy(sample.astype(np.float32)).permute(2, 0, 1)[None]
+            values = (values.expand(-1, 3, -1, -1) / 255 - mean) / std
+            values = values.contiguous(memory_format=torch.channels_last)
+            shortcut = values
+            for layer, weight, bias in self._layers:
+                if layer.opens:
+                    shortcut = values
+                values = functional.pad(values, _margins(values.shape[2:], layer.shape[2], layer.stride))
+                values = functional.conv2d(values, weight, bias, layer.stride, groups=layer.groups)
+                if layer.relu:
+                    values = values.clamp_(0, 6)
+                if layer.closes:
+                    values = values + shortcut
+            return np.asarray(torch.cat([values.mean((2, 3)), values.amax((2, 3))], 1)[0].numpy())
+
+    def write(self, path: Path) -> None:
+        """Write a safetensors file, with the backbone's section and the shape of samples as JSON in its metadata."""
+        facts = {"backbone": self.backbone.model_dump(mode="json"), "shape": list(self.shape)}
+        with tables.replacing(path) as partial:
+            partial.write_bytes(save(self.tensors, {"gradewise": json.dumps(facts)}))
+
+
+def _margins(sides: Sequence[int], kernel: int, stride: int) -> tuple[int, int, int, int]:
+    """Left, right, top and bottom margins with which only the stride shrinks a map, as in TensorFlow."""
+    height, width = (max(0, (-(-side // stride) - 1) * stride + kernel - side) for side in sides)
+    return width // 2, width - width // 2, height // 2, height - height // 2
+
+
+def check_shape(shape: tuple[int, ...]) -> None:
+    """Check that a backbone can work with samples of a shape: height, width, channels.
+
+    Raises
+    ------
+    UserError
+        If it cannot.
+    """
+    height, width, channels = shape
+    if min(height, width) < SMALLEST:
+        raise UserError(
+            f"backbone: samples of {height} x {width} px are too small: {SMALLEST} x {SMALLEST} are needed, "
+            "and some 224 are best; use a view with larger samples"
+        )
+    if channels not in (1, 3):
+        raise UserError(f"backbone: samples need one channel or three, not {channels}")
+
+
+def read_published(path: Path, backbone: Backbone, shape: tuple[int, int, int]) -> Embedding:
+    """Read weights as their authors publish them, for samples of a shape.
+
+    Raises
+    ------
+    UserError
+        If the file has another hash or holds another architecture.
+    """
+    import torch
+
+    actual = hash_file(path)
+    if actual != backbone.sha256:
+        raise UserError(f"{path}: its SHA-256 is {actual}, not {backbone.sha256}; get the file that `sha256` is of")
+    try:
+        if path.suffix == ".safetensors":
+            published = load_file(path)
+        else:
+            stored = torch.load(path, map_location="cpu", weights_only=True)
+            published = {name: values.numpy() for name, values in stored.items()}
+        return Embedding(backbone, shape, folded(backbone.architecture, published))
+    except Exception as error:
+        raise UserError(f"{path}: no weights of {backbone.architecture} ({str(error)[:300]})") from error
+
+
+class _Stored(Section):
+    """What the metadata of a model's file hold."""
+
+    backbone: Backbone
+    shape: SampleShape
+
+
+def read_embedding(path: Path) -> Embedding:
+    """Read a file of `Embedding.write`.
+
+    Raises
+    ------
+    UserError
+        If it is damaged or was altered.
+    """
+    metadata = read_metadata(path)
+    with reading(path):
+        stored = _Stored.model_validate(metadata)
+    expected: dict[str, tuple[str, tuple[int | None, ...]]] = {}
+    for number, layer in enumerate(convolutions(stored.backbone.architecture)):
+        expected[f"{number}.weight"] = ("F32", layer.shape)
+        expected[f"{number}.bias"] = ("F32", layer.shape[:1])
+    return Embedding(stored.backbone, stored.shape, read_tensors(path, expected))

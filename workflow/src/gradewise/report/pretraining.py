@@ -1,0 +1,42 @@
+"""What is said of models that learn from features of a network that others trained on other images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gradewise.evaluation.measured import Run
+from gradewise.report import numbers
+
+
+def backbone_in_words(record: Mapping[str, Any]) -> str:
+    """The backbone that the record of a run names, e.g. 'lite0 (efficientnet_lite0, trained on ImageNet, Apache-2.0)'.
+
+    Empty for a model that learns from pixels.
+    """
+    backbone = record.get("backbone")
+    if not backbone:
+        return ""
+    return (
+        f"{backbone['name']} ({backbone['architecture']}, trained on {backbone['trained_on']}, {backbone['licence']})"
+    )
+
+
+def warning(runs: Iterable[Run]) -> str:
+    """Which models saw other images before, and why that matters; empty if none did."""
+    models: dict[str, list[str]] = {}
+    for run in runs:
+        backbone = backbone_in_words(run.record)
+        if backbone and run.model not in models.setdefault(backbone, []):
+            models[backbone].append(run.model)
+    sentences = [
+        f"{numbers.listed(names)} {'learns' if len(names) == 1 else 'learn'} from features of {backbone}."
+        for backbone, names in models.items()
+    ]
+    if not sentences:
+        return ""
+    sentences.append(
+        "Such models saw other images before, so that they need fewer of these than the others. If test images were "
+        "among those, accuracy is too high; images that were never published cannot be."
+    )
+    return " ".join(sentences)
