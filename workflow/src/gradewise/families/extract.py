@@ -22,7 +22,7 @@ from gradewise.views.schemas import extracted_schema
 
 
 def extract(*, samples: Path, name: str, backbone: Backbone, weights: Path, threads: int, output: Path) -> None:
-    """Write the features of a view's samples, and the backbone with what is needed to use it again.
+    """Write the features of a view's samples, and a copy of the backbone.
 
     Memory holds one row group of the cache.
 

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 def prediction_sets(*, dataset: str, results: Path, classes: list[str], seed: int, output: Path) -> None:
-    """Find the thresholds of prediction sets for every model, and measure what they achieve.
+    """Find the thresholds of prediction sets and measure what they achieve.
 
     Parameters
     ----------
