@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import onnxruntime
+from onnx import ModelProto
 from safetensors.numpy import load_file, save
 
 from gradewise import tables
 from gradewise.command import UserError
 from gradewise.config.backbones import Backbone
 from gradewise.config.section import Section
-from gradewise.families.backbones.network import FEATURES, SMALLEST, Convolution, convolutions, folded
+from gradewise.families.backbones.network import FEATURES, SMALLEST, convolutions, folded
+from gradewise.families.backbones.onnx import backbone_graph
 from gradewise.families.classifier import check_pixels
+from gradewise.families.graph import OF_BACKBONE, PIXELS
 from gradewise.families.stored import SampleShape, read_metadata, read_tensors, reading
 from gradewise.provenance import hash_file
-
-# PyTorch is imported where it is used, since most models have no backbone.
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -66,64 +64,33 @@ class Embedding:
         -------
         ndarray of float32, shape (n, 1, 1, features)
         """
-        import torch
-
         check_pixels(pixels, self.shape)
-        features = np.empty((len(pixels), 1, 1, FEATURES), np.float32)
+        features, session = np.empty((len(pixels), 1, 1, FEATURES), np.float32), self._session
 
         def fill(place: int) -> None:
-            features[place, 0, 0] = self._of_sample(pixels[place])
+            features[place] = session.run([OF_BACKBONE], {PIXELS: pixels[place : place + 1]})[0][0]
 
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             list(pool.map(fill, range(len(pixels))))
         return features
 
+    def graph(self) -> ModelProto:
+        """The backbone as an ONNX graph, which is also what computes features."""
+        return backbone_graph(self.backbone, self.shape, self.tensors)
+
     @cached_property
-    def _layers(self) -> list[tuple[Convolution, Tensor, Tensor]]:
-        """Convolutions with their weights and biases, in the order of memory that is fastest."""
-        import torch
-
-        return [
-            (
-                layer,
-                torch.from_numpy(self.tensors[f"{number}.weight"]).contiguous(memory_format=torch.channels_last),
-                torch.from_numpy(self.tensors[f"{number}.bias"]),
-            )
-            for number, layer in enumerate(convolutions(self.backbone.architecture))
-        ]
-
-    def _of_sample(self, sample: np.ndarray) -> np.ndarray:
-        import torch
-        from torch.nn import functional
-
-        mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (self.backbone.mean, self.backbone.std))
-        with torch.inference_mode():
-            values = torch.from_numpy(sample.astype(np.float32)).permute(2, 0, 1)[None]
-            values = (values.expand(-1, 3, -1, -1) / 255 - mean) / std
-            values = values.contiguous(memory_format=torch.channels_last)
-            shortcut = values
-            for layer, weight, bias in self._layers:
-                if layer.opens:
-                    shortcut = values
-                values = functional.pad(values, _margins(values.shape[2:], layer.shape[2], layer.stride))
-                values = functional.conv2d(values, weight, bias, layer.stride, groups=layer.groups)
-                if layer.relu:
-                    values = values.clamp_(0, 6)
-                if layer.closes:
-                    values = values + shortcut
-            return np.asarray(torch.cat([values.mean((2, 3)), values.amax((2, 3))], 1)[0].numpy())
+    def _session(self) -> onnxruntime.InferenceSession:
+        """What computes features: three times as fast as PyTorch on a processor, and the same in the ONNX form."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        graph = self.graph().SerializeToString()
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
     def write(self, path: Path) -> None:
         """Write a safetensors file, with the backbone's section and the shape of samples as JSON in its metadata."""
         facts = {"backbone": self.backbone.model_dump(mode="json"), "shape": list(self.shape)}
         with tables.replacing(path) as partial:
             partial.write_bytes(save(self.tensors, {"gradewise": json.dumps(facts)}))
-
-
-def _margins(sides: Sequence[int], kernel: int, stride: int) -> tuple[int, int, int, int]:
-    """Left, right, top and bottom margins with which only the stride shrinks a map, as in TensorFlow."""
-    height, width = (max(0, (-(-side // stride) - 1) * stride + kernel - side) for side in sides)
-    return width // 2, width - width // 2, height // 2, height - height // 2
 
 
 def check_shape(shape: tuple[int, ...]) -> None:

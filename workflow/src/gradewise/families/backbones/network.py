@@ -1,4 +1,4 @@
-"""EfficientNet-Lite as a list of convolutions, from which both PyTorch and ONNX compute features.
+"""EfficientNet-Lite as a list of convolutions, from which an ONNX graph is built.
 
 Batch normalisation is folded into the convolutions. Lite networks are EfficientNets without attention, with ReLU6 and
 with a stem and a head of fixed size (https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite;
