@@ -22,6 +22,7 @@ from gradewise.families.forest.classifier import read_forest
 from gradewise.families.forest.settings import ForestSettings
 from gradewise.families.pca_svm.settings import SvmSettings
 from gradewise.families.train import train
+from gradewise.images.corrections import Corrections
 from gradewise.report.evidence import Evidence, Run
 from gradewise.results import Results
 from gradewise.studies.kinds.components import Study as ComponentsStudy
@@ -124,6 +125,9 @@ def evidence(folder: Path) -> Evidence:
         audit=nothing,
         runs=tuple(runs),
         recommendation=Recommendation.model_construct(),
+        prediction_sets=nothing,
+        suspect_labels=nothing,
+        corrections=Corrections(),
     )
 
 

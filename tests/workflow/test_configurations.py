@@ -112,7 +112,16 @@ def test_the_configurations_in_the_readme_are_valid():
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
     raw = yaml.safe_load(blocks[0])
     assert load(raw).datasets
-    assert load({**raw, **yaml.safe_load(blocks[2])}).cells("filters-and-dropout")
+    pretrained = yaml.safe_load(blocks[2])
+    assert load(
+        {
+            **raw,
+            **pretrained,
+            "models": raw["models"] | pretrained["models"],
+            "views": raw["views"] | pretrained["views"],
+        }
+    ).backbones["lite0"]
+    assert load({**raw, **yaml.safe_load(blocks[3])}).cells("filters-and-dropout")
     (dataset,) = raw["datasets"].values()
     del dataset["images"], dataset["group"]
     dataset.update(yaml.safe_load(blocks[1]))
