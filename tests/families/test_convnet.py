@@ -139,3 +139,24 @@ def test_gaussian_initialisation_reaches_every_weight_and_zeroes_every_bias() ->
 def test_samples_too_small_for_the_blocks_are_refused_with_the_size_needed() -> None:
     with pytest.raises(ValueError, match=r"16 x 40 px are too small for 5 blocks.* 32 px"):
         ConvNet(NANOFIBRE, (16, 40, 1), 2)
+
+
+def test_a_network_that_slides_over_a_larger_sample_scores_each_of_its_windows() -> None:
+    """Filters of one pixel do not look beyond a window, so here scores are those of the windows cut out."""
+    settings = CnnSettings(channels=(4, 6), kernel=1, dense=(5,), norm="before", activation="prelu", epochs=1)
+    torch.manual_seed(0)
+    network = ConvNet(settings, (16, 16, 1), 3).eval()
+    larger = torch.rand(2, 1, 28, 36)
+    with torch.inference_mode():
+        scores = network.slide(larger)
+        assert scores.shape == (2, 3, 4, 6)
+        for row, column in itertools.product(range(4), range(6)):
+            window = larger[..., 4 * row : 4 * row + 16, 4 * column : 4 * column + 16]
+            assert torch.allclose(scores[..., row, column], network(window), atol=1e-6)
+
+
+def test_a_sample_of_the_size_of_training_is_one_window() -> None:
+    network = ConvNet(CnnSettings(channels=(4, 6), dense=(5,), epochs=1), (16, 16, 1), 3).eval()
+    sample = torch.rand(2, 1, 16, 16)
+    with torch.inference_mode():
+        assert torch.allclose(network.slide(sample)[..., 0, 0], network(sample), atol=1e-6)

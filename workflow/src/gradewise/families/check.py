@@ -20,7 +20,7 @@ import pandas as pd
 from gradewise.command import UserError
 from gradewise.config.section import Section
 from gradewise.families import pca, registry
-from gradewise.families.classifier import Classifier
+from gradewise.families.classifier import Classifier, Locator, maps_of
 from gradewise.families.family import Family, Fitted
 from gradewise.families.graph import load_graph
 from gradewise.families.training_set import Components, TrainingSet
@@ -43,7 +43,7 @@ def check_family(name: str, settings: Mapping[str, Any], shape: tuple[int, int, 
     The checks cover: the declarations of the family; quick import; probabilities and the order of classes; equal
     results for equal seeds; bit-equal predictions of a loaded model, from the declared files and without pickle;
     predictions that do not depend on which samples are predicted together; an ONNX form, if the family has one, that
-    predicts the same; two and three classes; few samples, with
+    predicts the same; maps of where a class shows, if the models draw them; two and three classes; few samples, with
     and without validation samples; and clear errors, also about model files that are cut, altered or missing.
 
     Parameters
@@ -122,11 +122,48 @@ def _check_model(family: Family[Any], settings: Section, training: TrainingSet) 
     alone = np.concatenate([loaded.predict_proba(training.samples.pixels[k : k + 1]) for k in range(6)])
     _require(np.allclose(alone, again[:6], atol=1e-4), "a prediction depends on which samples are predicted together")
     _check_onnx(family, loaded, training, again)
+    if isinstance(loaded, Locator):
+        _check_maps(fitted.classifier, loaded, training)
     try:
         loaded.predict_proba(np.zeros((2, training.shape[0] + 1, *training.shape[1:]), np.uint8))
     except ValueError:
         return
     raise ContractError("samples of another shape are not rejected; call classifier.check_pixels first")
+
+
+def _check_maps(fitted: Classifier, loaded: Locator, training: TrainingSet) -> None:
+    """Check what is drawn of samples, and of larger ones, four put together."""
+    stride, pixels = loaded.stride, training.samples.pixels
+    _require(stride >= 1 and loaded.reach >= 0, f"stride is {stride} and reach {loaded.reach}; these are lengths [px]")
+    positions, targets = training.train
+    label = training.classes[-1]
+    maps = loaded.maps(pixels, label)
+    _check_map(maps, stride, pixels)
+    _require(np.array_equal(maps, maps_of(fitted, pixels, label)), "the loaded model draws other maps than the stored")
+    alone = np.concatenate([loaded.maps(pixels[k : k + 1], label) for k in range(3)])
+    _require(np.allclose(alone, maps[:3], atol=1e-4), "a map depends on which samples are mapped together")
+    means = maps[positions].mean(axis=(1, 2))
+    shows = targets == len(training.classes) - 1
+    _require(
+        float(means[shows].mean()) > float(means[~shows].mean()),
+        f"maps of {label} are no higher for training samples of this class than for others",
+    )
+    rows = [np.concatenate(list(pixels[row]), axis=1) for row in ([0, 1], [2, 3])]
+    larger = np.concatenate(rows)[None]
+    _check_map(loaded.maps(larger, label), stride, larger)
+    for wrong, sought in ((pixels[:1, 1:], label), (pixels[:1], "no such class")):
+        try:
+            loaded.maps(wrong, sought)
+        except ValueError:
+            continue
+        raise ContractError("maps must reject smaller samples and unknown classes; see classifier.check_larger")
+
+
+def _check_map(maps: np.ndarray, stride: int, pixels: np.ndarray) -> None:
+    expected = (len(pixels), -(-pixels.shape[1] // stride), -(-pixels.shape[2] // stride))
+    _require(maps.shape == expected, f"maps have the shape {maps.shape}, not {expected}, at a stride of {stride} px")
+    _require(maps.dtype == np.float32, f"maps are {maps.dtype}, not float32")
+    _require(bool(np.isfinite(maps).all()), "maps are not finite")
 
 
 def _check_onnx(family: Family[Any], classifier: Classifier, training: TrainingSet, expected: np.ndarray) -> None:

@@ -17,10 +17,11 @@ import torch
 from pydantic import Field, FiniteFloat
 from safetensors.torch import save
 from torch import Tensor
+from torch.nn import functional
 
 from gradewise import tables
 from gradewise.config.section import Section
-from gradewise.families.classifier import check_pixels
+from gradewise.families.classifier import check_larger, check_pixels, position_of
 from gradewise.families.cnn.convnet import ConvNet
 from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.run import write_json
@@ -98,6 +99,45 @@ class CnnClassifier:
         parts = [(scores / self.temperature).softmax(1).cpu().numpy() for scores in self.predict_scores(pixels)]
         return np.concatenate([np.empty((0, len(self.classes)), np.float32), *parts])
 
+    @property
+    def stride(self) -> int:
+        """Side of a place of maps [px]: what the blocks make one value of."""
+        return self.network.stride
+
+    @property
+    def reach(self) -> int:
+        """How far from a place pixels change its score [px]: windows that show it, and the edge of these."""
+        return max(self.shape[:2]) + self.network.edge
+
+    def maps(self, pixels: np.ndarray, label: str) -> np.ndarray:
+        """How much each place speaks for a class: its mean probability in all windows that show the place.
+
+        The network is slid over a sample as one large convolution, with a window as large as the samples of training.
+        Windows see their true surroundings, where samples of training ended.
+
+        Parameters
+        ----------
+        pixels : ndarray of uint8, shape (n, height, width, channels)
+        label : str
+
+        Returns
+        -------
+        ndarray of float32, shape (n, ceil(height / stride), ceil(width / stride))
+        """
+        check_larger(pixels, self.shape)
+        column = position_of(label, self.classes)
+        places = [-(-side // self.stride) for side in pixels.shape[1:3]]
+        parts = [np.empty((0, *places), np.float32)]
+        size = max(1, BATCH_PIXELS[self.device.type] // (pixels.shape[1] * pixels.shape[2]))
+        self.network.eval()
+        with torch.inference_mode():
+            for start in range(0, len(pixels), size):
+                with _all_bits():
+                    scores = self.network.slide(self.normalise(to_floats(pixels[start : start + size], self.device)))
+                probability = (scores / self.temperature).softmax(1)[:, column : column + 1]
+                parts.append(_spread(probability, self.network.window, places).cpu().numpy())
+        return np.concatenate(parts)
+
     def write(self, directory: Path) -> None:
         """Write `model.safetensors` and `model.json`."""
         with tables.replacing(directory / "model.safetensors") as partial:
@@ -113,6 +153,16 @@ class CnnClassifier:
                 "temperature": self.temperature,
             },
         )
+
+
+def _spread(windows: Tensor, side: tuple[int, int], places: list[int]) -> Tensor:
+    """Mean over the windows that show each place, shape (n, *places), of values (n, 1, rows, columns) of windows."""
+    shown = torch.ones(1, 1, *side, device=windows.device)
+    total = functional.conv_transpose2d(windows, shown)
+    mean = total / functional.conv_transpose2d(torch.ones_like(windows[:1]), shown)
+    # pixels at the right and bottom that fill no whole place have the score next to them
+    missing = (0, places[1] - mean.shape[3], 0, places[0] - mean.shape[2])
+    return functional.pad(mean, missing, mode="replicate")[:, 0]
 
 
 Positive = Annotated[FiniteFloat, Field(gt=0)]

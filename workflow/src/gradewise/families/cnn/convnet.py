@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gradewise.families.cnn.settings import CnnSettings
 
@@ -29,6 +30,12 @@ class ConvNet(nn.Module):
 
     Attributes
     ----------
+    window : tuple of int
+        Height and width of the maps of a sample.
+    stride : int
+        Pixels of a sample, along an axis, of one value of its maps.
+    edge : int
+        How far values are from the pixels that change them at most [px].
     features : nn.Sequential
         The blocks, layers named conv1, norm1, relu1, pool1 ..; ends in maps of (n, channels[-1], height, width).
     head : nn.Sequential
@@ -40,6 +47,10 @@ class ConvNet(nn.Module):
         If the samples are too small to be halved once per block.
     """
 
+    window: tuple[int, int]
+    stride: int
+    edge: int
+
     def __init__(self, settings: CnnSettings, shape: tuple[int, int, int], classes: int) -> None:
         super().__init__()
         blocks = len(settings.channels)
@@ -49,6 +60,9 @@ class ConvNet(nn.Module):
                 f"samples of {shape[0]} x {shape[1]} px are too small for {blocks} blocks, each of which halves them: "
                 f"the smaller side needs {2**blocks} px; use a view of larger samples or fewer `channels`"
             )
+        self.window = (height, width)
+        self.stride = 2**blocks
+        self.edge = settings.convolutions * (settings.kernel // 2) * (self.stride - 1) + self.stride
         self.features = _blocks(settings, shape[2])
         self.head = _dense_layers(settings, settings.channels[-1] * height * width, classes)
         if settings.init_std is not None:
@@ -58,6 +72,28 @@ class ConvNet(nn.Module):
         """Scores before softmax, shape (n, classes), of samples (n, channels, height, width)."""
         scores: Tensor = self.head(self.features(batch).flatten(1))
         return scores
+
+    def slide(self, batch: Tensor) -> Tensor:
+        """Scores of all windows of larger samples.
+
+        Parameters
+        ----------
+        batch : Tensor of float32, shape (n, channels, height, width)
+            Normalised.
+
+        Returns
+        -------
+        Tensor, shape (n, classes, rows, columns)
+            Before softmax, of windows as large as a sample of training, `stride` px from each other.
+        """
+        first, *others = self.head
+        assert isinstance(first, nn.Linear)
+        maps = self.features(batch)
+        # a dense layer on the maps of each window is a convolution of the maps
+        values = functional.conv2d(maps, first.weight.view(len(first.weight), -1, *self.window), first.bias)
+        rows = values.permute(0, 2, 3, 1).flatten(0, 2)
+        scores: Tensor = nn.Sequential(*others)(rows).view(len(values), *values.shape[2:], -1)
+        return scores.permute(0, 3, 1, 2)
 
 
 def _blocks(settings: CnnSettings, channels: int) -> nn.Sequential:
