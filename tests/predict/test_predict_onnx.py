@@ -35,6 +35,7 @@ VIEWS = {
     "middle": ["grey", {"centre_crop": 33}, {"resize": 50}],
     "all tiles": ["rgb", {"tile": 24}, {"resize": 16}],
     "typical tile": ["grey", {"tile": 24, "keep": "typical"}],
+    "overlapping tiles": ["grey", {"tile": 24, "stride": 10}],
     "middle tile": ["rgb", {"tile": 24, "keep": "centre"}],
     "tiles at random": ["grey", {"tile": 24, "keep": "random", "count": 3}],
 }

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from skimage.transform import warp_polar
 
 from gradewise.config import views
@@ -31,7 +32,7 @@ def test_a_micrograph_of_1024_gives_64_tiles_of_128_with_the_pixels_it_has():
     assert np.array_equal(batch[9, ..., 0], image[128:256, 128:256])
 
 
-@given(st.integers(8, 60), st.integers(8, 60), st.integers(8, 20))
+@given(st.integers(20, 60), st.integers(20, 60), st.integers(8, 20))
 def test_tiles_put_together_are_the_image_without_its_remainder(height, width, side):
     image = np.arange(height * width).reshape(height, width, 1)
     grid = tile_grid(image, side)
@@ -39,6 +40,21 @@ def test_tiles_put_together_are_the_image_without_its_remainder(height, width, s
     assert grid.shape == (rows, columns, side, side, 1)
     together = grid.transpose(0, 2, 1, 3, 4).reshape(rows * side, columns * side, 1)
     assert np.array_equal(together, image[: rows * side, : columns * side])
+
+
+def test_tiles_overlap_where_the_stride_is_below_the_side():
+    image = np.arange(40 * 56, dtype=np.uint16).astype(np.uint8).reshape(40, 56)
+    batch, positions = samples(image, "grey", {"tile": 16, "stride": 8})
+    assert positions[-1] == (3, 5)
+    assert len(batch) == 4 * 6
+    for tile, (row, column) in zip(batch, positions, strict=True):
+        assert np.array_equal(tile[..., 0], image[8 * row : 8 * row + 16, 8 * column : 8 * column + 16])
+
+
+def test_a_stride_above_the_side_is_refused():
+    assert Tile(tile=16, stride=16).covers((48, 32))
+    with pytest.raises(ValidationError, match="stride: 17 leaves gaps between tiles of 16 px"):
+        Tile(tile=16, stride=17)
 
 
 def test_the_centre_tile_lies_in_the_middle():

@@ -240,11 +240,14 @@ def make_samples(pixels: np.ndarray, operations: list[Any], rng: np.random.Gener
     return batch
 
 
-def tile(image: np.ndarray, rng: np.random.Generator, tile: int, keep: str, count: int) -> np.ndarray:
+def tile(
+    image: np.ndarray, rng: np.random.Generator, tile: int, keep: str, count: int, stride: int | None = None
+) -> np.ndarray:
     """Square tiles."""
-    rows, columns = image.shape[0] // tile, image.shape[1] // tile
-    grid = image[: rows * tile, : columns * tile].reshape(rows, tile, columns, tile, -1)
-    every = grid.transpose(0, 2, 1, 3, 4).reshape(rows * columns, tile, tile, -1)
+    windows = np.lib.stride_tricks.sliding_window_view(image, (tile, tile), axis=(0, 1))
+    grid = windows[:: stride or tile, :: stride or tile].transpose(0, 1, 3, 4, 2)
+    rows, columns = grid.shape[:2]
+    every = grid.reshape(rows * columns, tile, tile, -1)
     if keep == "centre":
         return every[[rows // 2 * columns + columns // 2]]
     if keep == "random":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gradewise.config.views import Positions, Size, Tiling, operation
 
@@ -24,6 +24,27 @@ class Tile(Tiling):
         description="every tile, the tile nearest the image's median statistics, the middle one, or `count` drawn",
     )
     count: int = Field(1, ge=1, description="how many tiles to draw where keep = random")
+    stride: int | None = Field(
+        None, ge=1, description="from one tile to the next [px]; below the side, tiles overlap; null: the side"
+    )
+
+    @model_validator(mode="after")
+    def _check_stride(self) -> Tile:
+        if self.step > self.tile:
+            raise ValueError(
+                f"stride: {self.stride} leaves gaps between tiles of {self.tile} px; use at most {self.tile}"
+            )
+        return self
+
+    @property
+    def step(self) -> int:
+        """From one tile to the next [px]."""
+        return self.stride or self.tile
+
+    def grid(self, size: Size) -> Size:
+        """Rows and columns of tiles of an image of this size."""
+        rows, columns = ((length - self.tile) // self.step + 1 for length in size)
+        return rows, columns
 
     @property
     def need(self) -> Size:
@@ -37,7 +58,7 @@ class Tile(Tiling):
         return self.need
 
     def covers(self, size: Size) -> bool:
-        return size[0] % self.tile == 0 and size[1] % self.tile == 0
+        return all((length - self.tile) % self.step == 0 for length in size)
 
     def choose(self, image: np.ndarray, rng: np.random.Generator) -> Positions:
         """Rows and columns of the tiles to keep, in reading order.
@@ -45,7 +66,7 @@ class Tile(Tiling):
         `typical` is the representative sub-image of the nanofibre paper (section 2.1), where an expert chose it: here
         the tile whose mean, spread and gradient are nearest the medians over the image's tiles.
         """
-        rows, columns = image.shape[0] // self.tile, image.shape[1] // self.tile
+        rows, columns = self.grid((image.shape[0], image.shape[1]))
         positions = [(row, column) for row in range(rows) for column in range(columns)]
         if self.keep == "all":
             return positions
@@ -57,45 +78,55 @@ class Tile(Tiling):
         return [positions[_most_typical(self.take(image, positions))]]
 
     def move(self, points: np.ndarray, size: Size) -> np.ndarray:
-        """Where tiles show points; for those that pixels or chance choose, other tiles of the same number stand."""
+        """Where tiles show points, of several tiles in the last.
+
+        For those that pixels or chance choose, other tiles of the same number stand.
+        """
         import numpy as np
 
-        rows, columns = (length // self.tile for length in size)
-        row, column = (points // self.tile).T
-        in_tile = (row < rows) & (column < columns)
+        rows, columns = self.grid(size)
+        position = np.minimum(points // self.step, np.array([rows, columns]) - 1)
+        inside = points - position * self.step
+        row, column = position.T
+        in_tile = (inside < self.tile).all(axis=1)
         if self.keep == "random":
             in_tile &= row * columns + column < self.count
         elif self.keep != "all":
             in_tile &= (row == rows // 2) & (column == columns // 2)
-        return np.where(in_tile[:, None], points % self.tile, np.nan)
+        return np.where(in_tile[:, None], inside, np.nan)
 
     def take(self, image: np.ndarray, positions: Positions) -> np.ndarray:
         import numpy as np
 
-        grid = tile_grid(image, self.tile)
+        grid = tile_grid(image, self.tile, self.step)
         return np.stack([grid[position] for position in positions])
 
     def in_words(self) -> str:
         kept = {"all": "all kept", "typical": "the most typical one kept", "centre": "the middle one kept"}
-        return f"tiles of {self.tile} x {self.tile} px, {kept.get(self.keep, f'{self.count} kept at random')}"
+        apart = "" if self.step == self.tile else f" every {self.step} px"
+        return f"tiles of {self.tile} x {self.tile} px{apart}, {kept.get(self.keep, f'{self.count} kept at random')}"
 
 
-def tile_grid(image: np.ndarray, side: int) -> np.ndarray:
+def tile_grid(image: np.ndarray, side: int, step: int | None = None) -> np.ndarray:
     """Cut an image into square tiles without resampling; the remainder at the right and bottom is left off.
 
     Parameters
     ----------
     image : ndarray, shape (height, width, channels)
     side : int
+    step : int, optional
+        From one tile to the next [px]; `side` by default.
 
     Returns
     -------
-    ndarray, shape (height // side, width // side, side, side, channels)
+    ndarray, shape (rows, columns, side, side, channels)
         A view of the image's memory.
     """
-    rows, columns = image.shape[0] // side, image.shape[1] // side
-    cut = image[: rows * side, : columns * side]
-    return cut.reshape(rows, side, columns, side, image.shape[2]).transpose(0, 2, 1, 3, 4)
+    import numpy as np
+
+    step = step or side
+    windows = np.lib.stride_tricks.sliding_window_view(image, (side, side), axis=(0, 1))
+    return np.asarray(windows[::step, ::step].transpose(0, 1, 3, 4, 2))
 
 
 def _most_typical(tiles: np.ndarray) -> int:
