@@ -66,7 +66,7 @@ class Unnormalised(ForestClassifier):
     ("classifier", "breach"),
     [
         (Swapped, "order of classes"),
-        (Forgetful, r"wrote \['forest.skops'\], but files lists \['forest.skops', 'model.json'\]"),
+        (Forgetful, r"wrote \['forest.safetensors'\], but files lists \['forest.safetensors', 'model.json'\]"),
         (Unnormalised, "do not add up to 1"),
     ],
 )
@@ -80,7 +80,7 @@ def test_a_damaged_file_that_is_read_is_named(monkeypatch):
     module = registry.module_of("forest")
     monkeypatch.setattr(registry, "family", lambda name: Trusting())
     monkeypatch.setattr(registry, "module_of", lambda name: module)
-    with pytest.raises(ContractError, match=r"UserError that names forest\.skops if it is cut"):
+    with pytest.raises(ContractError, match=r"UserError that names forest\.safetensors if it is cut"):
         check_family("forest", SMALL["forest"])
 
 

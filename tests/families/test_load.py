@@ -1,12 +1,9 @@
 from __future__ import annotations
 
 import json
-import os
-from argparse import Namespace
 
 import numpy as np
 import pytest
-import skops.io
 
 from gradewise import tables
 from gradewise.command import UserError
@@ -51,24 +48,6 @@ def test_a_loaded_network_gives_the_stored_predictions(cache, tmp_path):
 def test_samples_of_another_shape_are_refused(run):
     with pytest.raises(ValueError, match="expects samples of 8 x 8 x 1 uint8, not 9 x 8 x 1 uint8"):
         load(run).predict_proba(np.zeros((2, 9, 8, 1), np.uint8))
-
-
-@pytest.mark.parametrize(
-    ("foreign", "message"),
-    [(os.path.join, "contains 'FunctionNode'"), (Namespace(), r"contains types .*argparse\.Namespace.*not loaded")],
-)
-def test_a_file_that_holds_something_foreign_is_not_loaded(run, foreign, message):
-    forest = load(run).forest
-    forest.estimator_ = foreign
-    skops.io.dump(forest, run / "forest.skops")
-    with pytest.raises(UserError, match=rf"forest\.skops: {message}"):
-        load(run)
-
-
-def test_a_file_that_is_no_model_is_refused(run):
-    (run / "forest.skops").write_bytes(b"not a zip")
-    with pytest.raises(UserError, match=r"forest\.skops: cannot be read"):
-        load(run)
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):

@@ -8,6 +8,7 @@ from sklearn.svm import SVC
 from gradewise.command import UserError
 from gradewise.families.folds import grouped_folds
 from gradewise.families.pca_svm import svm
+from gradewise.families.pca_svm.machine import Machine, read_machine
 from gradewise.families.pca_svm.settings import SvmSettings
 
 
@@ -38,10 +39,10 @@ class TestCalibration:
         (train, _), (target, _), variance = split
         settings = SvmSettings(components=5)
         scaled = svm.scale(train, variance, settings)
-        calibrated = calibrate(scaled, target, np.arange(90) // 3, settings)
+        classifier, sigmoids = calibrate(scaled, target, np.arange(90) // 3, settings)
         alone = svm.support_vector_classifier(scaled, settings).fit(scaled, target)
-        np.testing.assert_array_equal(calibrated.classifier.support_, alone.support_)
-        probabilities = calibrated.predict_proba(scaled)
+        np.testing.assert_array_equal(classifier.support_, alone.support_)
+        probabilities = svm.predict_proba(classifier, sigmoids, scaled)
         np.testing.assert_allclose(probabilities.sum(axis=1), 1)
         assert (probabilities.argmax(axis=1) == target).mean() > 0.7
 
@@ -51,7 +52,7 @@ class TestCalibration:
         variance = train.var(axis=0, ddof=1)
         scaled = svm.scale(train, variance, settings)
         calibrated = calibrate(scaled, target, np.arange(300), settings)
-        probabilities = calibrated.predict_proba(svm.scale(unseen, variance, settings))
+        probabilities = svm.predict_proba(*calibrated, svm.scale(unseen, variance, settings))
         right = probabilities.argmax(axis=1) == truth
         assert probabilities.max(axis=1).mean() == pytest.approx(right.mean(), abs=0.06)
 
@@ -62,10 +63,10 @@ class TestCalibration:
         found = {}
         for weight in (None, "balanced"):
             settings = SvmSettings(components=2, class_weight=weight)
-            calibrated = calibrate(scores, target, np.arange(600), settings)
+            classifier, sigmoids = calibrate(scores, target, np.arange(600), settings)
             alone = svm.support_vector_classifier(scores, settings).fit(scores, target)
-            np.testing.assert_array_equal(calibrated.classifier.support_, alone.support_)
-            found[weight] = calibrated.predict_proba(scores)[:, 1]
+            np.testing.assert_array_equal(classifier.support_, alone.support_)
+            found[weight] = svm.predict_proba(classifier, sigmoids, scores)[:, 1]
         assert found[None].mean() == pytest.approx(target.mean(), abs=0.02)
         weighed = np.where(target == 1, 0.5 / target.mean(), 0.5 / (1 - target.mean()))
         assert np.average(found["balanced"], weights=weighed) == pytest.approx(0.5, abs=0.02)
@@ -76,7 +77,34 @@ class TestCalibration:
         settings = SvmSettings(components=5)
         scaled = svm.scale(train, variance, settings)
         one, two = (calibrate(scaled, target, np.arange(90) // 2, settings, threads) for threads in (1, 2))
-        np.testing.assert_array_equal(one.predict_proba(scaled), two.predict_proba(scaled))
+        np.testing.assert_array_equal(svm.predict_proba(*one, scaled), svm.predict_proba(*two, scaled))
+
+
+class TestMachine:
+    @pytest.mark.parametrize("classes", [2, 3, 5])
+    @pytest.mark.parametrize("kernel", ["rbf", "linear"])
+    def test_decisions_are_those_of_scikit_learn(self, draw_scores, classes, kernel, tmp_path):
+        (train, target), (unseen, _) = draw_scores(300, 3), draw_scores(200, 4)
+        train, unseen = train.astype(np.float64), unseen.astype(np.float64)
+        target = target * classes // (target.max() + 1) if classes < 3 else np.arange(300) % classes
+        settings = SvmSettings(components=8, kernel=kernel)
+        classifier = svm.support_vector_classifier(train, settings).fit(train, target)
+        machine = Machine.of(classifier, float(classifier.gamma) if kernel == "rbf" else None)
+        machine.write(tmp_path / "svm.safetensors")
+        read = read_machine(tmp_path / "svm.safetensors", 8, classes, machine.gamma)
+        theirs = classifier.decision_function(unseen)
+        theirs = -theirs[:, None] if classes == 2 else theirs
+        np.testing.assert_allclose(read.decide(unseen), theirs, atol=1e-9)
+
+    def test_blocks_of_rows_change_nothing(self, split, monkeypatch):
+        (train, _), (target, _), variance = split
+        scaled = svm.scale(train, variance, SvmSettings(components=5))
+        classifier = svm.support_vector_classifier(scaled, SvmSettings(components=5)).fit(scaled, target)
+        machine = Machine.of(classifier, float(classifier.gamma))
+        whole = machine.decide(scaled)
+        monkeypatch.setattr("gradewise.families.pca_svm.machine.BLOCK_BYTES", 8 * len(machine.vectors) * 7)
+        np.testing.assert_allclose(machine.decide(scaled), whole, atol=1e-12)
+        assert machine.decide(scaled[:0]).shape == (0, whole.shape[1])
 
 
 class TestFolds:

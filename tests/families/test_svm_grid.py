@@ -30,8 +30,8 @@ class TestGrid:
         assert set(found) == set(GRID)
         for settings in GRID:
             scaled = [svm.scale(part, variance, settings) for part in (train, validation)]
-            direct = svm.calibrate(scaled[0], target, folds, settings, 1)
-            np.testing.assert_allclose(found[settings], direct.predict_proba(scaled[1]), atol=1e-3)
+            direct = svm.predict_proba(*svm.calibrate(scaled[0], target, folds, settings, 1), scaled[1])
+            np.testing.assert_allclose(found[settings], direct, atol=1e-3)
         assert len({float((chances.argmax(axis=1) == expected).mean()) for chances in found.values()}) > 5
 
     def test_class_weights_are_part_of_a_candidate(self, split):

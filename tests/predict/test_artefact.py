@@ -62,12 +62,12 @@ def test_an_altered_or_incomplete_folder_is_refused_with_the_file(handed_over):
         with pytest.raises(UserError, match=match):
             predict_files(folder, images)
 
-    model, weights = folder / "model.json", folder / "models/forest/forest.skops"
+    model, weights = folder / "model.json", folder / "models/forest/forest.safetensors"
     whole, content = weights.read_bytes(), model.read_text()
     weights.write_bytes(whole[:-1] + b"x")
-    refused("forest.skops: differs from its hash in model.json")
+    refused("forest.safetensors: differs from its hash in model.json")
     weights.unlink()
-    refused("forest.skops: is missing, though model.json lists it")
+    refused("forest.safetensors: is missing, though model.json lists it")
     weights.write_bytes(whole)
     alter(model, format=2)
     refused("has the format 2, and this version of gradewise reads 1")

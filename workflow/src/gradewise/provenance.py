@@ -31,7 +31,6 @@ LIBRARIES = (
     "pyarrow",
     "snakemake",
     "kornia",
-    "skops",
     "safetensors",
 )
 

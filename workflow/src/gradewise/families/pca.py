@@ -7,7 +7,6 @@ every smaller number, since components do not depend on how many are kept.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Iterator
@@ -16,14 +15,13 @@ from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
-from safetensors.numpy import save
 from scipy.linalg import eigh
 from scipy.linalg.blas import ssyrk
 from sklearn.utils import gen_batches
 
 from gradewise import tables
 from gradewise.command import UserError
-from gradewise.families.stored import Length, read_metadata, read_tensors, reading, require
+from gradewise.families.stored import Length, read_metadata, read_tensors, reading, require, write_tensors
 from gradewise.progress import track
 
 BLOCK_BYTES = 2**26
@@ -85,9 +83,7 @@ class Pca:
             "explained_variance": np.ascontiguousarray(self.explained_variance),
         }
         facts = {**notes, "shape": list(self.shape), "total_variance": self.total_variance}
-        with tables.replacing(path) as partial:
-            # Not `save_file`, which makes files that only their owner may read.
-            partial.write_bytes(save(tensors, {"gradewise": json.dumps(facts)}))
+        write_tensors(path, tensors, facts)
 
 
 class _Facts(BaseModel):

@@ -1,4 +1,4 @@
-"""Reads JSON and tensors of stored models, and refuses files that are damaged or were altered.
+"""Writes and reads arrays and JSON of stored models, and refuses files that are damaged or were altered.
 
 A model may come from anywhere. Sizes are checked before a file is read, names, types and shapes before numbers are
 used, and every failure is one `UserError` that names the file.
@@ -18,7 +18,9 @@ from zipfile import BadZipFile
 import numpy as np
 from pydantic import AfterValidator, BaseModel, Field
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
+from gradewise import tables
 from gradewise.command import UserError
 
 LARGEST_JSON = 2**24
@@ -226,6 +228,16 @@ def read_tensors(path: Path, expected: Tensors) -> dict[str, np.ndarray]:
     for name, values in tensors.items():
         require(bool(np.isfinite(values).all()), path, f"{name} contains values that are not finite")
     return tensors
+
+
+def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], facts: Mapping[str, object] | None = None) -> None:
+    """Write arrays atomically to a safetensors file, with facts as JSON under `gradewise` in its metadata."""
+    # in order of memory, for safetensors would write the bytes of any other order as if they were in this one
+    ordered = {name: np.ascontiguousarray(values) for name, values in tensors.items()}
+    metadata = None if facts is None else {"gradewise": json.dumps(facts)}
+    with tables.replacing(path) as partial:
+        # Not `save_file`, which makes files that only their owner may read.
+        partial.write_bytes(save(ordered, metadata))
 
 
 def read_metadata(path: Path) -> Any:

@@ -11,18 +11,15 @@ nothing but the samples of training.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from pydantic import Field, FiniteFloat
-from safetensors.numpy import save
 
-from gradewise import tables
 from gradewise.config.section import Section
-from gradewise.families.stored import SampleShape, read_metadata, read_tensors, reading, require
+from gradewise.families.stored import SampleShape, read_metadata, read_tensors, reading, require, write_tensors
 
 NEIGHBOUR = 3
 """Distance to the nearest but two: a single odd image of training makes none like it usual."""
@@ -120,9 +117,8 @@ class Reference:
 
     def write(self, path: Path) -> None:
         """Write a safetensors file."""
-        tensors = {"scale": self.scale, "statistics": np.ascontiguousarray(self.statistics)}
-        with tables.replacing(path) as partial:
-            partial.write_bytes(save(tensors, {"gradewise": json.dumps({"shape": list(self.shape)})}))
+        tensors = {"scale": self.scale, "statistics": self.statistics}
+        write_tensors(path, tensors, {"shape": list(self.shape)})
 
 
 def fit_reference(statistics: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> Reference:

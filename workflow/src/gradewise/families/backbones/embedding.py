@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from onnx import ModelProto
-from safetensors.numpy import load_file, save
+from safetensors.numpy import load_file
 
-from gradewise import tables
 from gradewise.command import UserError
 from gradewise.config.backbones import Backbone
 from gradewise.config.section import Section
@@ -21,7 +19,7 @@ from gradewise.families.backbones.network import FEATURES, SMALLEST, convolution
 from gradewise.families.backbones.onnx import backbone_graph
 from gradewise.families.classifier import check_pixels
 from gradewise.families.graph import OF_BACKBONE, PIXELS
-from gradewise.families.stored import SampleShape, read_metadata, read_tensors, reading
+from gradewise.families.stored import SampleShape, read_metadata, read_tensors, reading, write_tensors
 from gradewise.provenance import hash_file
 
 
@@ -89,8 +87,7 @@ class Embedding:
     def write(self, path: Path) -> None:
         """Write a safetensors file, with the backbone's section and the shape of samples as JSON in its metadata."""
         facts = {"backbone": self.backbone.model_dump(mode="json"), "shape": list(self.shape)}
-        with tables.replacing(path) as partial:
-            partial.write_bytes(save(self.tensors, {"gradewise": json.dumps(facts)}))
+        write_tensors(path, self.tensors, facts)
 
 
 def check_shape(shape: tuple[int, ...]) -> None:

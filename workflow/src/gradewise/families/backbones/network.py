@@ -124,8 +124,7 @@ def folded(architecture: str, published: Mapping[str, np.ndarray]) -> dict[str, 
             for part in ("weight", "bias", "running_mean", "running_var")
         )
         factor = gamma / np.sqrt(variance + EPSILON)
-        # in order of memory, for safetensors would write the bytes of any other order as if they were in this one
-        tensors[f"{number}.weight"] = (weight * factor[:, None, None, None]).astype(np.float32, order="C")
+        tensors[f"{number}.weight"] = (weight * factor[:, None, None, None]).astype(np.float32)
         tensors[f"{number}.bias"] = (beta - mean * factor).astype(np.float32)
     return tensors
 

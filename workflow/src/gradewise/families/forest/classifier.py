@@ -14,9 +14,8 @@ from sklearn.utils import gen_batches
 
 from gradewise.config.section import Section
 from gradewise.families.classifier import check_pixels
-from gradewise.families.estimators import write_estimator
 from gradewise.families.forest.reduction import AllPixels, Features, SelectedPixels, read_selected
-from gradewise.families.forest.stored import read_trees
+from gradewise.families.forest.stored import read_trees, write_trees
 from gradewise.families.pca import Pca, read_pca
 from gradewise.families.run import write_json
 from gradewise.families.stored import Classes, SampleShape, read_record, require
@@ -63,8 +62,8 @@ class ForestClassifier:
         return np.concatenate(Parallel(self.threads, require="sharedmem")(delayed(predict)(part) for part in blocks))
 
     def write(self, directory: Path) -> None:
-        """Write `forest.skops`, `model.json` and, if needed, `pixels.safetensors` or `pca.safetensors`."""
-        write_estimator(self.forest, directory / "forest.skops")
+        """Write `forest.safetensors`, `model.json` and, if needed, `pixels.safetensors` or `pca.safetensors`."""
+        write_trees(self.forest, directory / "forest.safetensors")
         if isinstance(self.features, SelectedPixels):
             self.features.write(directory / "pixels.safetensors")
         elif isinstance(self.features, Pca):
@@ -100,5 +99,5 @@ def read_forest(directory: Path, threads: int = 1) -> ForestClassifier:
         features = read_pca(path)[0]
         require(features.shape == record.shape, path, f"has components of {features.shape}, not of {record.shape}")
         values = len(features.components)
-    forest = read_trees(directory / "forest.skops", values, len(record.classes))
+    forest = read_trees(directory / "forest.safetensors", values, len(record.classes))
     return ForestClassifier(forest, features, record.classes, record.shape, threads)

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save
 
-from gradewise import tables
 from gradewise.command import UserError
 from gradewise.families.forest.bootstrap import grow_forest, unit_kept
 from gradewise.families.forest.rows import TrainingRows
 from gradewise.families.forest.settings import ForestSettings
 from gradewise.families.pca import Pca
-from gradewise.families.stored import read_tensors, require
+from gradewise.families.stored import read_tensors, require, write_tensors
 from gradewise.provenance import derive_seed
 
 log = logging.getLogger(__name__)
@@ -53,9 +51,7 @@ class SelectedPixels:
 
     def write(self, path: Path) -> None:
         """Write to a safetensors file."""
-        with tables.replacing(path) as partial:
-            # Not `save_file`, which makes files that only their owner may read.
-            partial.write_bytes(save({"kept": self.kept}))
+        write_tensors(path, {"kept": self.kept})
 
 
 def read_selected(path: Path, values: int) -> SelectedPixels:

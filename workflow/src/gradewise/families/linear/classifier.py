@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save
 from scipy.special import softmax
 from sklearn.utils import gen_batches
 
-from gradewise import tables
 from gradewise.config.section import Section
 from gradewise.families.classifier import check_pixels
 from gradewise.families.run import write_json
-from gradewise.families.stored import Classes, SampleShape, read_record, read_tensors
+from gradewise.families.stored import Classes, SampleShape, read_record, read_tensors, write_tensors
 
 BLOCK_BYTES = 2**26
 
@@ -52,9 +50,7 @@ class LinearClassifier:
 
     def write(self, folder: Path) -> None:
         """Write `linear.safetensors` and `model.json`."""
-        tensors = {"weights": np.ascontiguousarray(self.weights), "intercept": self.intercept}
-        with tables.replacing(folder / "linear.safetensors") as partial:
-            partial.write_bytes(save(tensors))
+        write_tensors(folder / "linear.safetensors", {"weights": self.weights, "intercept": self.intercept})
         write_json(folder / "model.json", {"classes": self.classes, "shape": list(self.shape)})
 
 

@@ -21,7 +21,7 @@ class PcaSvm(Family[SvmSettings]):
     label = "principal components and a support vector machine"
     colour = "#d55e00"
     settings = SvmSettings
-    files = ("svm.skops", "pca.safetensors", "model.json")
+    files = ("svm.safetensors", "pca.safetensors", "model.json")
     takes_features = True
     onnx_module = "gradewise.families.pca_svm.onnx"
     training_groups = 2

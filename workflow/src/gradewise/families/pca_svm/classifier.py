@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-from pydantic import FiniteFloat
+from pydantic import Field, FiniteFloat
 
 from gradewise.config.section import Section
 from gradewise.families.classifier import check_pixels
-from gradewise.families.estimators import write_estimator
 from gradewise.families.pca import Pca, read_pca
+from gradewise.families.pca_svm.machine import Machine, read_machine
+from gradewise.families.pca_svm.pairwise import couple
 from gradewise.families.pca_svm.settings import SvmSettings
-from gradewise.families.pca_svm.stored import read_svc
-from gradewise.families.pca_svm.svm import CalibratedSvm, scale
+from gradewise.families.pca_svm.svm import scale
 from gradewise.families.run import write_json
 from gradewise.families.stored import Classes, read_record, require
 
@@ -27,14 +28,17 @@ class PcaSvmClassifier:
     ----------
     pca : Pca
         The components in use.
-    svm : CalibratedSvm
+    machine : Machine
         Its classes are positions in `classes`.
+    sigmoids : ndarray, shape (pairs, 2)
+        See `pairwise.fit_sigmoids`.
     settings : SvmSettings
     classes : list of str
     """
 
     pca: Pca
-    svm: CalibratedSvm
+    machine: Machine
+    sigmoids: np.ndarray
     settings: SvmSettings
     classes: list[str]
 
@@ -45,16 +49,18 @@ class PcaSvmClassifier:
 
     def predict_proba_of_scores(self, scores: np.ndarray) -> np.ndarray:
         """Class probabilities, shape (n, classes), of principal component scores (n, k)."""
-        return self.svm.predict_proba(scale(scores, self.pca.explained_variance, self.settings))
+        decisions = self.machine.decide(scale(scores, self.pca.explained_variance, self.settings))
+        return couple(decisions, self.sigmoids, len(self.classes))
 
     def write(self, directory: Path) -> None:
-        """Write `pca.safetensors`, `svm.skops` and `model.json`."""
+        """Write `pca.safetensors`, `svm.safetensors` and `model.json`."""
         self.pca.write(directory / "pca.safetensors")
-        write_estimator(self.svm.classifier, directory / "svm.skops")
+        self.machine.write(directory / "svm.safetensors")
         facts = {
             "classes": self.classes,
             "settings": self.settings.model_dump(mode="json"),
-            "sigmoids": self.svm.sigmoids.tolist(),
+            "gamma": self.machine.gamma,
+            "sigmoids": self.sigmoids.tolist(),
         }
         write_json(directory / "model.json", facts)
 
@@ -64,6 +70,7 @@ class _Record(Section):
 
     classes: Classes
     settings: SvmSettings
+    gamma: Annotated[FiniteFloat, Field(gt=0)] | None
     sigmoids: list[tuple[FiniteFloat, FiniteFloat]]
 
 
@@ -84,5 +91,9 @@ def read_pca_svm(directory: Path) -> PcaSvmClassifier:
     require(bool((sigmoids[:, 0] >= 0).all()), path, "the slope of a sigmoid is below zero")
     pca, _ = read_pca(directory / "pca.safetensors")
     features = min(len(pca.components), record.settings.components)
-    svm = CalibratedSvm(read_svc(directory / "svm.skops", record.settings, features, classes), sigmoids)
-    return PcaSvmClassifier(pca, svm, record.settings, record.classes)
+    has_gamma = record.settings.kernel == "rbf"
+    require(
+        (record.gamma is not None) == has_gamma, path, f"gamma is {record.gamma} for a {record.settings.kernel} kernel"
+    )
+    machine = read_machine(directory / "svm.safetensors", features, classes, record.gamma)
+    return PcaSvmClassifier(pca, machine, sigmoids, record.settings, record.classes)

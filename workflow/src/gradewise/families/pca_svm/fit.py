@@ -9,6 +9,7 @@ from gradewise.families.choose import choose
 from gradewise.families.family import Fitted
 from gradewise.families.folds import grouped_folds
 from gradewise.families.pca_svm.classifier import PcaSvmClassifier
+from gradewise.families.pca_svm.machine import Machine
 from gradewise.families.pca_svm.settings import SvmSettings
 from gradewise.families.pca_svm.svm import calibrate, converged, scale
 from gradewise.families.pca_svm.svm_grid import validation_probabilities
@@ -60,19 +61,21 @@ def fit(training: TrainingSet, settings: SvmSettings) -> Fitted:
     positions, targets = training.train
     scaled = scale(components.scores[positions], components.pca.explained_variance, settings)
     folds = grouped_folds(targets, training.groups(positions), training.seed)
-    svm = calibrate(scaled, targets, folds, settings, training.threads)
-    fitted = PcaSvmClassifier(components.pca.first(settings.components), svm, settings, training.classes)
+    classifier, sigmoids = calibrate(scaled, targets, folds, settings, training.threads)
+    gamma = float(classifier.gamma) if settings.kernel == "rbf" else None
+    machine = Machine.of(classifier, gamma)
+    pca = components.pca.first(settings.components)
+    fitted = PcaSvmClassifier(pca, machine, sigmoids, settings, training.classes)
     predicted = fitted.predict_proba_of_scores(components.scores).argmax(axis=1)
-    classifier = fitted.svm.classifier
     if not converged(classifier):
         log.info("not converged: the optimiser was stopped after %d steps (max_iter)", settings.max_iter)
     validation, expected = training.validation
     facts = {
         "seconds_pca": components.seconds,
-        "components": len(fitted.pca.components),
-        "explained_variance_ratio": float(fitted.pca.explained_variance.sum() / fitted.pca.total_variance),
-        "gamma": float(classifier.gamma) if settings.kernel == "rbf" else None,
-        "support_vectors": int(classifier.n_support_.sum()),
+        "components": len(pca.components),
+        "explained_variance_ratio": float(pca.explained_variance.sum() / pca.total_variance),
+        "gamma": gamma,
+        "support_vectors": len(machine.vectors),
         "converged": converged(classifier),
         "optimiser_steps": int(classifier.n_iter_.sum()),
         "calibration_folds": len(folds),
@@ -84,8 +87,9 @@ def fit(training: TrainingSet, settings: SvmSettings) -> Fitted:
 
 def count_parameters(fitted: PcaSvmClassifier) -> int:
     """Number of parameters: mean, components, support vectors, their coefficients and the sigmoids."""
-    svc, pca = fitted.svm.classifier, fitted.pca
-    arrays = (pca.mean, pca.components, svc.support_vectors_, svc.dual_coef_, svc.intercept_, fitted.svm.sigmoids)
+    pca, machine = fitted.pca, fitted.machine
+    of_machine = (machine.vectors, machine.coefficients, machine.intercept)
+    arrays = (pca.mean, pca.components, *of_machine, fitted.sigmoids)
     return sum(array.size for array in arrays)
 
 

@@ -6,50 +6,35 @@ from itertools import combinations
 
 import numpy as np
 from onnx import ModelProto
-from sklearn.svm import SVC
 
 from gradewise.families.graph import Graph, add_projection
 from gradewise.families.pca_svm.classifier import PcaSvmClassifier
+from gradewise.families.pca_svm.machine import Machine
 from gradewise.families.pca_svm.pairwise import CERTAIN, LARGEST_ODDS
 
 
 def to_onnx(classifier: PcaSvmClassifier) -> ModelProto:
     """The graph of a classifier: components in 32 bits, everything after them in 64 bits, as the family predicts."""
-    pca, settings, svc = classifier.pca, classifier.settings, classifier.svm.classifier
+    pca, settings, machine = classifier.pca, classifier.settings, classifier.machine
     graph = Graph(pca.shape)
-    features = svc.n_features_in_
+    features = machine.vectors.shape[1]
     scores = graph.doubles(add_projection(graph, pca.mean, pca.components[:features]))
     if settings.whiten:
         scores = graph.add("Div", scores, np.sqrt(pca.explained_variance[:features]))
-    decisions = _add_decisions(graph, svc, scores)
-    probabilities = _add_coupling(graph, decisions, classifier.svm.sigmoids, len(classifier.classes))
+    decisions = _add_decisions(graph, machine, scores)
+    probabilities = _add_coupling(graph, decisions, classifier.sigmoids, len(classifier.classes))
     return graph.finish(graph.floats(probabilities), len(classifier.classes))
 
 
-def _add_decisions(graph: Graph, svc: SVC, scores: str) -> str:
+def _add_decisions(graph: Graph, machine: Machine, scores: str) -> str:
     """Add the decisions between all pairs of classes, (n, pairs), above zero for the first class of a pair."""
-    vectors = svc.support_vectors_
-    kernel = graph.add("MatMul", scores, vectors.T)
-    if svc.kernel == "rbf":
+    kernel = graph.add("MatMul", scores, machine.vectors.T)
+    if machine.gamma is not None:
         squares = graph.add("ReduceSumSquare", scores, axes=[1], keepdims=1)
-        distances = graph.add("Add", squares, (vectors**2).sum(axis=1))
+        distances = graph.add("Add", squares, (machine.vectors**2).sum(axis=1))
         distances = graph.add("Sub", distances, graph.add("Mul", kernel, np.array([2.0])))
-        kernel = graph.add("Exp", graph.add("Mul", distances, np.array([-svc._gamma])))
-    # libsvm's own arrays, since scikit-learn turns the sign of the public ones where there are two classes
-    return graph.add("Add", graph.add("MatMul", kernel, _pair_weights(svc)), svc._intercept_)
-
-
-def _pair_weights(svc: SVC) -> np.ndarray:
-    """Weight of each support vector in the decision of each pair of classes, shape (vectors, pairs).
-
-    libsvm keeps the coefficients of a vector of class i against class j in row j, or j - 1 where j is above i.
-    """
-    owner = np.repeat(np.arange(len(svc._n_support)), svc._n_support)
-    weights = [
-        np.where(owner == first, svc._dual_coef_[second - 1], 0) + np.where(owner == second, svc._dual_coef_[first], 0)
-        for first, second in combinations(range(len(svc._n_support)), 2)
-    ]
-    return np.stack(weights, axis=1)
+        kernel = graph.add("Exp", graph.add("Mul", distances, np.array([-machine.gamma])))
+    return graph.add("Add", graph.add("MatMul", kernel, machine.pair_weights()), machine.intercept)
 
 
 def _add_coupling(graph: Graph, decisions: str, sigmoids: np.ndarray, classes: int) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 from joblib import parallel_config
@@ -70,25 +69,23 @@ def ignore_early_stops() -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True)
-class CalibratedSvm:
-    """A support vector classifier with calibrated probabilities.
+def predict_proba(classifier: SVC, sigmoids: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+    """Calibrated class probabilities of a fitted classifier.
 
-    Attributes
+    Parameters
     ----------
     classifier : SVC
-        With one-vs-one decisions; its classes are 0 to k - 1.
+        Its classes are 0 to k - 1.
     sigmoids : ndarray, shape (pairs, 2)
         See `pairwise.fit_sigmoids`.
+    inputs : ndarray, shape (n, components) or (n, training samples)
+        Scaled scores, or rows of the kernel matrix if the classifier takes one.
+
+    Returns
+    -------
+    ndarray, shape (n, k)
     """
-
-    classifier: SVC
-    sigmoids: np.ndarray
-
-    def predict_proba(self, scaled: np.ndarray) -> np.ndarray:
-        """Class probabilities, shape (n, k), of scaled scores (n, components)."""
-        decisions = _for_first(self.classifier.decision_function(scaled))
-        return couple(decisions, self.sigmoids, len(self.classifier.classes_))
+    return couple(_for_first(classifier.decision_function(inputs)), sigmoids, len(classifier.classes_))
 
 
 def _for_first(decisions: np.ndarray) -> np.ndarray:
@@ -98,7 +95,7 @@ def _for_first(decisions: np.ndarray) -> np.ndarray:
 
 def calibrate(
     scaled: np.ndarray, targets: np.ndarray, folds: Folds, settings: SvmSettings, threads: int
-) -> CalibratedSvm:
+) -> tuple[SVC, np.ndarray]:
     """Fit a classifier to all training samples, and its sigmoids to decisions from cross-validation over groups.
 
     Parameters
@@ -110,11 +107,16 @@ def calibrate(
         From `grouped_folds`.
     settings : SvmSettings
     threads : int
+
+    Returns
+    -------
+    classifier : SVC
+    sigmoids : ndarray, shape (pairs, 2)
     """
     classifier = support_vector_classifier(scaled, settings)
     with parallel_config(backend="threading", n_jobs=threads), ignore_early_stops():
         sigmoids = cross_validated_sigmoids(classifier, scaled, targets, folds)
-        return CalibratedSvm(classifier.fit(scaled, targets), sigmoids)
+        return classifier.fit(scaled, targets), sigmoids
 
 
 def cross_validated_sigmoids(classifier: SVC, inputs: np.ndarray, targets: np.ndarray, folds: Folds) -> np.ndarray:

@@ -23,11 +23,11 @@ from sklearn.utils import gen_batches
 from gradewise.families.folds import Folds
 from gradewise.families.pca_svm.settings import SvmSettings
 from gradewise.families.pca_svm.svm import (
-    CalibratedSvm,
     converged,
     cross_validated_sigmoids,
     gamma_as_number,
     ignore_early_stops,
+    predict_proba,
     scale,
     support_vector_classifier,
     unfitted,
@@ -148,7 +148,7 @@ def validation_probabilities(
 
     def probabilities(fit: Fit) -> np.ndarray:
         sigmoids = cross_validated_sigmoids(fit.classifier, fit.inputs[0], targets, folds)
-        return CalibratedSvm(fit.classifier, sigmoids).predict_proba(fit.inputs[1])
+        return predict_proba(fit.classifier, sigmoids, fit.inputs[1])
 
     return fit_each(candidates, scores, targets, explained_variance, threads, probabilities)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from gradewise.families.folds import grouped_folds
 from gradewise.families.pca_svm.settings import SvmSettings
-from gradewise.families.pca_svm.svm import CalibratedSvm, converged, cross_validated_sigmoids
+from gradewise.families.pca_svm.svm import converged, cross_validated_sigmoids, predict_proba
 from gradewise.families.pca_svm.svm_grid import Fit, fit_each
 from gradewise.families.run import Cost
 from gradewise.families.targets import training_targets
@@ -50,10 +50,12 @@ def fit_cells(cells: Sequence[Cell], task: Task) -> Iterator[FittedCell]:
 
         def keep(fit: Fit, folds: list[tuple[np.ndarray, np.ndarray]] = folds) -> Kept:
             start = time.perf_counter()
-            svm = CalibratedSvm(fit.classifier, cross_validated_sigmoids(fit.classifier, fit.inputs[0], targets, folds))
+            sigmoids = cross_validated_sigmoids(fit.classifier, fit.inputs[0], targets, folds)
             seconds = fit.seconds + time.perf_counter() - start
             probabilities = np.empty((len(scores), len(task.classes)), dtype=np.float32)
-            probabilities[order] = np.concatenate([svm.predict_proba(part) for part in fit.inputs])
+            probabilities[order] = np.concatenate(
+                [predict_proba(fit.classifier, sigmoids, part) for part in fit.inputs]
+            )
             vectors = int(fit.classifier.n_support_.sum())
             facts = {
                 "components": fit.components,
@@ -66,7 +68,7 @@ def fit_cells(cells: Sequence[Cell], task: Task) -> Iterator[FittedCell]:
             }
             of_pixels = pca.mean.size * (1 + fit.components)
             of_classifier = vectors * fit.components + fit.classifier.dual_coef_.size + fit.classifier.intercept_.size
-            return probabilities, Cost(seconds, 1, "cpu", of_pixels + of_classifier + svm.sigmoids.size, facts)
+            return probabilities, Cost(seconds, 1, "cpu", of_pixels + of_classifier + sigmoids.size, facts)
 
         settings = {cell.name: SvmSettings.model_validate(cell.settings) for cell in alike}
         kept = fit_each(settings.values(), parts, targets, pca.explained_variance, task.threads, keep)

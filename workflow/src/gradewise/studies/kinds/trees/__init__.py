@@ -11,6 +11,6 @@ class Study(OneModelStudy):
     """What a forest looks at: the importance of each pixel as an image, and the first tree drawn."""
 
     family: ClassVar = "forest"
-    files: ClassVar = ("forest.skops", "model.json")
+    files: ClassVar = ("forest.safetensors", "model.json")
 
     show: Literal["trees"]
