@@ -78,6 +78,9 @@ def test_models_that_cannot_have_the_backbone_are_refused(model, message):
         ({"architecture": "resnet"}, "backbones.lite0.architecture"),
         ({"sha256": "0" * 63}, "backbones.lite0.sha256"),
         ({"std": [0.5, 0, 0.5]}, "backbones.lite0.std"),
+        ({"mean": [0.5, 0.5]}, "mean and std: give one number for all channels or three"),
+        ({"layer": "map"}, "layer: efficientnet_lite0 has one last map, which is taken"),
+        ({"architecture": "onnx", "std": [1]}, "mean: say what the network of an ONNX file expects"),
         ({"weight": "x"}, "Did you mean 'weights'?"),
     ],
 )
@@ -85,6 +88,13 @@ def test_a_wrong_section_is_refused(change, message):
     with pytest.raises(ConfigError) as told:
         config(SVM, backbone=LITE | change)
     assert message in str(told.value)
+
+
+def test_tiny_vit_sees_images_scaled_as_its_authors_did():
+    tiny = LITE | {"architecture": "tiny_vit_5m"}
+    assert Backbone.model_validate(tiny).mean == (0.485, 0.456, 0.406)
+    assert Backbone.model_validate(tiny | {"mean": [0.5]}).mean == (0.5,)
+    assert Backbone.model_validate(LITE).mean == (0.498, 0.498, 0.498)
 
 
 def test_a_study_cannot_vary_a_model_with_a_backbone():
@@ -123,7 +133,7 @@ def test_a_package_with_two_files_of_weights_is_refused(package):
     ("weights", "message"),
     [
         ("gone.pth", "there is no file 'gone.pth'"),
-        ("gone.onnx", r"'gone.onnx' is neither a .pth nor a .safetensors file"),
+        ("gone.onnx", r"'gone.onnx' is no .pth or .safetensors file"),
         ({"package": "not-there-at-all"}, "'not-there-at-all' is not installed; pip install not-there-at-all"),
     ],
 )

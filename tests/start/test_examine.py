@@ -4,9 +4,12 @@ import os
 import time
 from pathlib import Path
 
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from gradewise.config.faults import ConfigError
+from gradewise.provenance import hash_file
 from gradewise.start.examine import examine, require_usable
 from gradewise.studies.config import load
 
@@ -152,14 +155,29 @@ def test_thousands_of_images_take_less_than_a_second(photos):
 def test_weights_that_are_missing_or_others_are_a_fault(photos, content, message):
     if content is not None:
         Path("lite0.pth").write_bytes(content)
-    section = {"architecture": "efficientnet_lite0", "weights": "lite0.pth", "sha256": "0" * 64}
-    made = load(
+    with pytest.raises(ConfigError, match=message):
+        require_usable(on_features("lite0", architecture="efficientnet_lite0", weights="lite0.pth", sha256="0" * 64))
+
+
+def on_features(name, **section):
+    """A configuration whose model learns from features of a backbone, on samples of 32 x 32 px."""
+    return load(
         {
             "datasets": {"d": {"images": "photos", "classes": ["a", "b"], "models": ["model"]}},
             "views": {"small": ["grey", {"resize": 32}]},
-            "backbones": {"lite0": section | {"licence": "MIT", "trained_on": "ImageNet"}},
-            "models": {"model": SVM | {"backbone": "lite0"}},
+            "backbones": {name: section | {"licence": "MIT", "trained_on": "ImageNet"}},
+            "models": {"model": SVM | {"backbone": name}},
         }
     )
-    with pytest.raises(ConfigError, match=message):
+
+
+def test_a_network_that_cannot_work_with_the_samples_of_a_view_is_a_fault(photos):
+    images, maps = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, 64, 64]) for name in ("images", "maps")
+    )
+    graph = helper.make_graph([helper.make_node("Relu", ["images"], ["maps"])], "network", [images], [maps])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), "network.onnx")
+    scale = {"mean": [0.5], "std": [0.5], "sha256": hash_file(Path("network.onnx"))}
+    made = on_features("mine", architecture="onnx", weights="network.onnx", layer="maps", **scale)
+    with pytest.raises(ConfigError, match=r"backbones.mine, used on the view small: network.onnx: takes samples of 64"):
         require_usable(made)

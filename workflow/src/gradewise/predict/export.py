@@ -110,7 +110,7 @@ def _graph(family: str, classifier: Classifier) -> ModelProto | None:
     """The ONNX form of a classifier, with its backbone if it has one."""
     if isinstance(classifier, EmbeddedClassifier):
         head = registry.family(family).to_onnx(classifier.head)
-        return None if head is None else embedded_onnx(classifier.embedding.graph(), head)
+        return None if head is None else embedded_onnx(classifier.embedding.graph, head)
     return registry.family(family).to_onnx(classifier)
 
 

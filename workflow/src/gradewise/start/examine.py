@@ -72,16 +72,7 @@ def examine(config: Config, folder: Path = Path()) -> Examined:
         warning = _weak(images, dataset)
         if warning:
             examined.warnings.append(f"datasets.{name}.evaluation: {warning}")
-    used = {model.backbone for dataset in config.datasets for model in config.trained(dataset).values()}
-    for name in sorted(filter(None, used)):
-        try:
-            path = config.backbones[name].file()
-        except ValueError as error:
-            examined.faults.append(f"backbones.{name}.{error}")
-            continue
-        actual = hash_file(path)
-        if actual != config.backbones[name].sha256:
-            examined.faults.append(f"backbones.{name}.sha256: that of {path} is {actual}; use the file that is meant")
+    examined.faults += _faults_of_backbones(config)
     return examined
 
 
@@ -99,6 +90,34 @@ def require_usable(config: Config) -> list[str]:
             "\n  ".join(["the images or weights cannot be used as the configuration says:", *examined.faults])
         )
     return examined.warnings
+
+
+def _faults_of_backbones(config: Config) -> list[str]:
+    """What is wrong with weights, and with views whose samples a backbone cannot work with."""
+    models = [model for dataset in config.datasets for model in config.trained(dataset).values()]
+    used = sorted({(model.backbone, model.view) for model in models if model.backbone is not None})
+    if not used:
+        return []
+    # takes half a second, which other configurations need not spend
+    from gradewise.families.backbones.embedding import check_backbone
+
+    faults = []
+    for name, view in used:
+        backbone = config.backbones[name]
+        try:
+            path = backbone.file()
+        except ValueError as error:
+            faults.append(f"backbones.{name}.{error}")
+            continue
+        actual = hash_file(path)
+        if actual != backbone.sha256:
+            faults.append(f"backbones.{name}.sha256: that of {path} is {actual}; use the file that is meant")
+            continue
+        try:
+            check_backbone(path, backbone, config.views[view].shape)
+        except UserError as error:
+            faults.append(f"backbones.{name}, used on the view {view}: {error}")
+    return list(dict.fromkeys(faults))
 
 
 def _faults_of_new_images(name: str, dataset: Dataset) -> list[str]:

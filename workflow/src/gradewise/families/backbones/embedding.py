@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
-from onnx import ModelProto
+from onnx import ModelProto, TensorProto
 from safetensors.numpy import load_file
 
 from gradewise.command import UserError
-from gradewise.config.backbones import Backbone
+from gradewise.config.backbones import ONNX, Backbone
 from gradewise.config.section import Section
-from gradewise.families.backbones.network import FEATURES, SMALLEST, convolutions, folded
+from gradewise.families.backbones import onnx_file, tiny_vit
+from gradewise.families.backbones.network import SCALES, SMALLEST, convolutions, folded
 from gradewise.families.backbones.onnx import backbone_graph
 from gradewise.families.classifier import check_pixels
 from gradewise.families.graph import OF_BACKBONE, PIXELS
-from gradewise.families.stored import SampleShape, read_metadata, read_tensors, reading, write_tensors
+from gradewise.families.stored import SampleShape, read_metadata, read_tensors, reading, require, write_tensors
 from gradewise.provenance import hash_file
+
+GRAPH = "graph"
+"""Name of the tensor that holds the bytes of an ONNX graph, where there is no list of convolutions."""
 
 
 @dataclass(frozen=True)
 class Embedding:
-    """A backbone that turns samples into features: mean and maximum of each channel of its last map.
+    """A backbone that turns samples into features: mean and maximum of each channel of its last map, or a vector.
 
     Attributes
     ----------
@@ -33,8 +40,8 @@ class Embedding:
         Its section of the configuration.
     shape : tuple of int
         Height, width and channels of a sample.
-    tensors : dict of ndarray of float32
-        Weights and biases, see `network.folded`.
+    tensors : dict of ndarray
+        Weights and biases of an EfficientNet-Lite, see `network.folded`; of others, the bytes of their graph.
     """
 
     backbone: Backbone
@@ -44,7 +51,14 @@ class Embedding:
     @property
     def parameters(self) -> int:
         """Number of weights and biases."""
+        if GRAPH in self.tensors:
+            return onnx_file.count_parameters(self.graph.graph)
         return sum(values.size for values in self.tensors.values())
+
+    @property
+    def features(self) -> int:
+        """Number of features."""
+        return int(self.graph.graph.output[0].type.tensor_type.shape.dim[-1].dim_value)
 
     def embed(self, pixels: np.ndarray, threads: int = 1) -> np.ndarray:
         """Features of samples.
@@ -63,7 +77,7 @@ class Embedding:
         ndarray of float32, shape (n, 1, 1, features)
         """
         check_pixels(pixels, self.shape)
-        features, session = np.empty((len(pixels), 1, 1, FEATURES), np.float32), self._session
+        features, session = np.empty((len(pixels), 1, 1, self.features), np.float32), self._session
 
         def fill(place: int) -> None:
             features[place] = session.run([OF_BACKBONE], {PIXELS: pixels[place : place + 1]})[0][0]
@@ -72,8 +86,11 @@ class Embedding:
             list(pool.map(fill, range(len(pixels))))
         return features
 
+    @cached_property
     def graph(self) -> ModelProto:
         """The backbone as an ONNX graph, which is also what computes features."""
+        if GRAPH in self.tensors:
+            return onnx.load_model_from_string(self.tensors[GRAPH].tobytes())
         return backbone_graph(self.backbone, self.shape, self.tensors)
 
     @cached_property
@@ -81,7 +98,7 @@ class Embedding:
         """What computes features: three times as fast as PyTorch on a processor, and the same in the ONNX form."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        graph = self.graph().SerializeToString()
+        graph = self.graph.SerializeToString()
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
     def write(self, path: Path) -> None:
@@ -91,21 +108,73 @@ class Embedding:
 
 
 def check_shape(shape: tuple[int, ...]) -> None:
-    """Check that a backbone can work with samples of a shape: height, width, channels.
+    """Check that an EfficientNet-Lite can work with samples of a shape: height, width, channels.
 
     Raises
     ------
-    UserError
+    ValueError
         If it cannot.
     """
     height, width, channels = shape
     if min(height, width) < SMALLEST:
-        raise UserError(
-            f"backbone: samples of {height} x {width} px are too small: {SMALLEST} x {SMALLEST} are needed, "
+        raise ValueError(
+            f"samples of {height} x {width} px are too small: {SMALLEST} x {SMALLEST} are needed, "
             "and some 224 are best; use a view with larger samples"
         )
     if channels not in (1, 3):
-        raise UserError(f"backbone: samples need one channel or three, not {channels}")
+        raise ValueError(f"samples need one channel or three, not {channels}")
+
+
+def check_backbone(path: Path, backbone: Backbone, shape: tuple[int, int, int]) -> None:
+    """Check what can be known quickly of a file of weights, for samples of a shape.
+
+    Raises
+    ------
+    UserError
+        If the file is of another kind, or the backbone cannot work with such samples.
+    """
+    with _naming(path):
+        if backbone.architecture in SCALES:
+            check_shape(shape)
+        elif backbone.architecture == ONNX:
+            onnx_file.embedding_graph(onnx_file.read_network(path), backbone, backbone.layer, shape)
+        else:
+            _check_side(read_weights(path), shape)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Turn what is wrong with a file of weights into an error that names it."""
+    try:
+        yield
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise UserError(f"{path}: {str(error.args[0])[:2000]}") from error
+
+
+def _check_side(published: Mapping[str, np.ndarray], shape: tuple[int, int, int]) -> None:
+    side = tiny_vit.side_of(published)
+    onnx_file.Input("images", TensorProto.FLOAT, 3, False, side, side).check(shape)
+
+
+def read_weights(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a .pth or .safetensors file by name.
+
+    Raises
+    ------
+    ValueError
+        If it holds none.
+    """
+    import torch
+
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+        # some authors keep weights beside their settings
+        stored = stored["model"] if isinstance(stored.get("model"), dict) else stored
+        return {name: values.numpy() for name, values in stored.items()}
+    except Exception as error:
+        raise ValueError(f"no weights can be read ({str(error)[:300]})") from error
 
 
 def read_published(path: Path, backbone: Backbone, shape: tuple[int, int, int]) -> Embedding:
@@ -114,22 +183,26 @@ def read_published(path: Path, backbone: Backbone, shape: tuple[int, int, int]) 
     Raises
     ------
     UserError
-        If the file has another hash or holds another architecture.
+        If the file has another hash or holds another architecture, or the backbone cannot work with such samples.
     """
-    import torch
-
     actual = hash_file(path)
     if actual != backbone.sha256:
         raise UserError(f"{path}: its SHA-256 is {actual}, not {backbone.sha256}; get the file that `sha256` is of")
-    try:
-        if path.suffix == ".safetensors":
-            published = load_file(path)
-        else:
-            stored = torch.load(path, map_location="cpu", weights_only=True)
-            published = {name: values.numpy() for name, values in stored.items()}
-        return Embedding(backbone, shape, folded(backbone.architecture, published))
-    except Exception as error:
-        raise UserError(f"{path}: no weights of {backbone.architecture} ({str(error)[:300]})") from error
+    with _naming(path):
+        if backbone.architecture == ONNX:
+            model = onnx_file.read_network(path)
+            return _of_graph(backbone, shape, onnx_file.embedding_graph(model, backbone, backbone.layer, shape))
+        published = read_weights(path)
+        if backbone.architecture in SCALES:
+            check_shape(shape)
+            return Embedding(backbone, shape, folded(backbone.architecture, published))
+        _check_side(published, shape)
+        model = tiny_vit.tiny_vit_graph(backbone.architecture, published)
+        return _of_graph(backbone, shape, onnx_file.embedding_graph(model, backbone, tiny_vit.TOKENS, shape))
+
+
+def _of_graph(backbone: Backbone, shape: tuple[int, int, int], graph: ModelProto) -> Embedding:
+    return Embedding(backbone, shape, {GRAPH: np.frombuffer(graph.SerializeToString(), np.uint8)})
 
 
 class _Stored(Section):
@@ -150,8 +223,21 @@ def read_embedding(path: Path) -> Embedding:
     metadata = read_metadata(path)
     with reading(path):
         stored = _Stored.model_validate(metadata)
+    if stored.backbone.architecture not in SCALES:
+        return _read_graph(path, stored)
     expected: dict[str, tuple[str, tuple[int | None, ...]]] = {}
     for number, layer in enumerate(convolutions(stored.backbone.architecture)):
         expected[f"{number}.weight"] = ("F32", layer.shape)
         expected[f"{number}.bias"] = ("F32", layer.shape[:1])
     return Embedding(stored.backbone, stored.shape, read_tensors(path, expected))
+
+
+def _read_graph(path: Path, stored: _Stored) -> Embedding:
+    """A backbone whose graph is stored; it is run once, since a graph that was altered may fail anywhere."""
+    embedding = Embedding(stored.backbone, stored.shape, read_tensors(path, {GRAPH: ("U8", (None,))}))
+    try:
+        features = embedding.embed(np.zeros((1, *stored.shape), np.uint8))
+    except Exception as error:
+        require(False, path, f"holds no graph that can be run ({' '.join(str(error).split())[:300]})")
+    require(bool(np.isfinite(features).all()), path, "computes values that are not finite")
+    return embedding

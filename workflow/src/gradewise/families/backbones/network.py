@@ -118,9 +118,9 @@ def folded(architecture: str, published: Mapping[str, np.ndarray]) -> dict[str, 
     """
     tensors = {}
     for number, layer in enumerate(convolutions(architecture)):
-        weight = _array(published, f"{layer.weight}.weight", layer.shape)
+        weight = _array(architecture, published, f"{layer.weight}.weight", layer.shape)
         gamma, beta, mean, variance = (
-            _array(published, f"{layer.norm}.{part}", layer.shape[:1])
+            _array(architecture, published, f"{layer.norm}.{part}", layer.shape[:1])
             for part in ("weight", "bias", "running_mean", "running_var")
         )
         factor = gamma / np.sqrt(variance + EPSILON)
@@ -129,10 +129,10 @@ def folded(architecture: str, published: Mapping[str, np.ndarray]) -> dict[str, 
     return tensors
 
 
-def _array(published: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...]) -> np.ndarray:
+def _array(architecture: str, published: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...]) -> np.ndarray:
     if name not in published:
-        raise KeyError(f"there is no {name}, which the architecture has")
+        raise KeyError(f"no weights of {architecture}: there is no {name}, which it has")
     values = np.asarray(published[name], dtype=np.float64)
     if values.shape != shape:
-        raise ValueError(f"{name} has the shape {values.shape}, where the architecture has {shape}")
+        raise ValueError(f"no weights of {architecture}: {name} has the shape {values.shape}, where it has {shape}")
     return values

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from onnx import ModelProto, compose
+from onnx import ModelProto, compose, version_converter
 
 from gradewise.config.backbones import Backbone
 from gradewise.families.backbones.network import FEATURES, convolutions
@@ -19,7 +19,9 @@ def backbone_graph(backbone: Backbone, shape: tuple[int, int, int], tensors: Map
     """
     graph = Graph(shape)
     values = graph.add("Transpose", graph.floats(PIXELS), perm=[0, 3, 1, 2])
-    mean, std = (np.array(values, np.float32).reshape(1, 3, 1, 1) for values in (backbone.mean, backbone.std))
+    mean, std = (
+        np.broadcast_to(np.array(values, np.float32), 3).reshape(1, 3, 1, 1) for values in (backbone.mean, backbone.std)
+    )
     values = graph.add("Sub", graph.add("Div", values, np.array(255, np.float32)), mean)
     values = shortcut = graph.add("Div", values, std)
     for number, layer in enumerate(convolutions(backbone.architecture)):
@@ -39,5 +41,9 @@ def backbone_graph(backbone: Backbone, shape: tuple[int, int, int], tensors: Map
 
 def to_onnx(backbone: ModelProto, head: ModelProto) -> ModelProto:
     """The graph of a backbone, whose output is the input of the graph of a classifier of features."""
+    versions = [entry.version for model in (backbone, head) for entry in model.opset_import if not entry.domain]
+    if len(set(versions)) > 1:
+        head = version_converter.convert_version(head, versions[0])
+    head.ir_version = backbone.ir_version
     head = compose.add_prefix(head, "head_", rename_outputs=False)
     return compose.merge_models(backbone, head, [(OF_BACKBONE, f"head_{PIXELS}")])
