@@ -30,7 +30,7 @@ check: .venv/ready-to-test
 	$(PYTHON) -m venv .venv
 	@echo "installing into .venv, a minute or two"
 	$(PIP) torch
-	$(PIP) --editable .
+	$(PIP) --editable '.[backbones]'
 	@touch $@
 
 .venv/ready-to-test: .venv/ready

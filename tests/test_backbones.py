@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
 
 from gradewise.config.backbones import Backbone
 from gradewise.config.faults import ConfigError
+from gradewise.plan import planned_runs
 from gradewise.studies.config import load
 from gradewise.studies.planning import StudiesPlan
 
@@ -101,6 +103,39 @@ def test_a_study_cannot_vary_a_model_with_a_backbone():
     study = {"title": "C", "dataset": "d", "show": "settings", "model": "m0", "vary": {"C": [1, 2]}}
     with pytest.raises(ConfigError, match="'m0' learns from features of a backbone, which studies do not vary"):
         config(SVM, studies={"c": study})
+
+
+def optional(**sections):
+    """A configuration of three models, the second and third of which need weights that are not there."""
+    models = [{"family": "linear", "view": "small"}, SVM, {"family": "blend", "members": ["m0", "m1"]}]
+    return config(*models, backbone=LITE | {"optional": True, "weights": "gone.pth"}, **sections)
+
+
+def test_models_whose_optional_backbone_is_absent_are_left_out():
+    made = optional()
+    assert list(made.models) == ["m0"]
+    assert made.datasets["d"].models == ("m0",)
+    assert made.left_out_of("d") == {
+        "m1": "it needs the optional backbone lite0: there is no file 'gone.pth'; put it there",
+        "m2": "it blends m1, which is left out",
+    }
+    assert json.loads(planned_runs(made, "d"))["left_out"] == made.left_out_of("d")
+
+
+def test_all_models_stay_where_the_weights_of_an_optional_backbone_are_there(tmp_path):
+    weights = tmp_path / "lite0.pth"
+    weights.touch()
+    made = config(SVM, backbone=LITE | {"optional": True, "weights": str(weights)})
+    assert list(made.models) == ["m0"]
+    assert (made.absent, made.left_out_of("d")) == ({}, {})
+
+
+def test_a_dataset_and_studies_need_models_that_are_not_left_out():
+    with pytest.raises(ConfigError, match=r"cannot be used without m0:\n.*datasets.d.models"):
+        config(SVM, backbone=LITE | {"optional": True, "weights": "gone.pth"})
+    study = {"title": "C", "dataset": "d", "show": "results", "models": ["m1"]}
+    with pytest.raises(ConfigError, match=r"cannot be used without m1, m2:\n.*'m1'"):
+        optional(studies={"c": study})
 
 
 @pytest.fixture

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from gradewise.evaluation.measured import Run
+from gradewise.report import evidence, page
 from gradewise.report.pretraining import warning
+from gradewise.report.sections import accuracy
 from gradewise.report.sections.settings import model_in_words
 
 LITE = {"name": "lite0", "architecture": "efficientnet_lite0", "trained_on": "ImageNet", "licence": "Apache-2.0"}
@@ -31,3 +34,11 @@ def test_the_settings_say_what_a_model_sees():
     seen = model_in_words("b", run("b", 0, backbone=LITE).record)
     assert seen.endswith("on view photos, seen by lite0 (efficientnet_lite0, trained on ImageNet, Apache-2.0).")
     assert model_in_words("a", run("a", 0).record).endswith("on view photos.")
+
+
+def test_models_that_are_left_out_are_told_with_the_reason(make_grades):
+    made = make_grades(models=("svm-plain",), repeats=1)
+    path = made.known["results"] / "plan/runs.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"left_out": {"lite": "it needs what is not there"}}))
+    text = page.fill(accuracy.section(evidence.read(**made.known)))
+    assert "names a further model, lite, which is left out, since it needs what is not there." in text

@@ -8,7 +8,8 @@ import jsonschema
 import pytest
 import yaml
 
-from gradewise.studies.config import load
+from gradewise.config.config import load as load_without
+from gradewise.studies.config import StudiesConfig, load
 
 pytestmark = pytest.mark.slow
 
@@ -38,6 +39,13 @@ def test_the_embedded_example_plans_under_every_profile(snakemake, planned, tmp_
     )
     assert sum(count for name, count in jobs.items() if name.startswith("train_") or name == "blend") == runs
     assert jobs["report"] == len(config.datasets)
+
+
+def test_the_embedded_example_does_without_weights_that_are_not_installed():
+    raw = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config = load_without(raw, StudiesConfig, absent={"lite0": "not installed"})
+    assert list(config.left_out_of("mangoes")) == ["linear-lite0"]
+    assert set(config.models) == set(raw["models"]) - {"linear-lite0"}
 
 
 @pytest.mark.parametrize("cluster", ["lsf", "slurm"])

@@ -23,7 +23,9 @@ rule extract:
         mem_mb=PLAN.memory_to_extract,
         runtime=minutes(20, 240),
     params:
-        backbone=lambda wildcards: to_json(CONFIG.backbones[wildcards.backbone]),
+        backbone=lambda wildcards: CONFIG.backbones[
+            wildcards.backbone
+        ].model_dump_json(exclude={"optional"}),
         code=code_version("gradewise.families.extract"),
     shell:
         "python -m gradewise.families.extract"

@@ -19,6 +19,7 @@ rule plan:
     params:
         configfiles=lambda wildcards: CONFIGFILES,
         overrides=lambda wildcards: OVERRIDES,
+        absent=lambda wildcards: to_json(CONFIG.absent),
         plan=lambda wildcards: [
             planned_runs(CONFIG, wildcards.dataset),
             to_json(dataset_of(wildcards)),
@@ -28,6 +29,7 @@ rule plan:
         "python -m gradewise.plan"
         " --configfiles {params.configfiles:q}"
         " --overrides {params.overrides:q}"
+        " --absent {params.absent:q}"
         " --dataset {wildcards.dataset}"
         " --runs {output.runs}"
         " --settings {output.settings}"

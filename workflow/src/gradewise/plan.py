@@ -20,7 +20,15 @@ from gradewise.config.section import to_json
 log = logging.getLogger(__name__)
 
 
-def plan(*, configfiles: list[Path], overrides: dict[str, Any], dataset: str, runs: Path, settings: Path) -> None:
+def plan(
+    *,
+    configfiles: list[Path],
+    overrides: dict[str, Any],
+    absent: dict[str, str],
+    dataset: str,
+    runs: Path,
+    settings: Path,
+) -> None:
     """Write what the configuration says about a dataset.
 
     Parameters
@@ -29,10 +37,13 @@ def plan(*, configfiles: list[Path], overrides: dict[str, Any], dataset: str, ru
         In the order given to snakemake; a later file overrides an earlier one.
     overrides : dict
         Values given by `--config`.
+    absent : dict
+        Why the weights of optional backbones are not there, by backbone; models that need these are left out.
     dataset : str
         Its name in the configuration.
     runs : Path
-        Output: the number of repeats, and the models in order, also for each variant of the splits.
+        Output: the number of repeats, and the models in order, also for each variant of the splits; and which models
+        are left out.
     settings : Path
         Output: the dataset's section with defaults filled in.
 
@@ -41,7 +52,7 @@ def plan(*, configfiles: list[Path], overrides: dict[str, Any], dataset: str, ru
     ConfigError
         If the configuration is invalid.
     """
-    whole = load(merged(configfiles, overrides), Config)
+    whole = load(merged(configfiles, overrides), Config, absent)
     runs.write_text(planned_runs(whole, dataset) + "\n")
     section = whole.datasets[dataset]
     settings.write_text(to_json(section) + "\n")
@@ -65,7 +76,7 @@ def planned_runs(config: Config, dataset: str) -> str:
     section = config.datasets[dataset]
     models = {"": section.models, "careless": section.leak_models}
     models |= dict.fromkeys(section.share_names, section.curve_models)
-    return to_json({"repeats": section.evaluation.runs, "models": models})
+    return to_json({"repeats": section.evaluation.runs, "models": models, "left_out": config.left_out_of(dataset)})
 
 
 if __name__ == "__main__":

@@ -81,6 +81,11 @@ class Results:
         models: list[str] = self.plan("runs")["models"]["" if self.folder == self.dataset else self.folder.name]
         return models
 
+    def left_out(self) -> dict[str, str]:
+        """Why models of the configuration are left out, by model; UserError if the folder has no plan."""
+        left_out: dict[str, str] = self.plan("runs").get("left_out", {})
+        return left_out
+
     def repeats(self) -> range:
         """The repeats of every model; UserError if the folder has no plan."""
         return range(self.plan("runs")["repeats"])

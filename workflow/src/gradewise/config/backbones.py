@@ -48,6 +48,9 @@ class Backbone(Section):
     layer: str | None = Field(
         None, description="of an ONNX file: the tensor to take, a map (its mean and maximum are used) or a vector"
     )
+    optional: bool = Field(
+        False, description="whether models that need it are left out where its weights are not there, with a notice"
+    )
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="hash of the file with the weights")
     mean: Channels = Field(
         (0.498, 0.498, 0.498),

@@ -6,15 +6,16 @@ what is expected. An extension adds a section by subclassing `Config`, as `studi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from gradewise.config.backbones import Backbone
 from gradewise.config.datasets import Dataset
 from gradewise.config.faults import ConfigError, fault_lines
 from gradewise.config.models import BlendModel, FittedModel, Model
+from gradewise.config.optional import absent_backbones, left_out_models, without_models
 from gradewise.config.section import LONGEST_NAME, NAME, Section, short, suggestion
 from gradewise.config.views import View
 
@@ -33,6 +34,17 @@ class Config(Section):
     )
     models: dict[str, Model] = Field(min_length=1)
     studies: dict[str, Any] = Field(default_factory=dict, description="used by the extension of that name")
+    _absent: Mapping[str, str] = PrivateAttr(default_factory=dict)
+    _left_out: Mapping[str, Mapping[str, str]] = PrivateAttr(default_factory=dict)
+
+    @property
+    def absent(self) -> Mapping[str, str]:
+        """Why the weights of optional backbones are not there, by backbone."""
+        return self._absent
+
+    def left_out_of(self, dataset: str) -> Mapping[str, str]:
+        """Why models that a dataset lists are left out, by model, since optional backbones are absent."""
+        return self._left_out.get(dataset, {})
 
     @model_validator(mode="before")
     @classmethod
@@ -126,7 +138,7 @@ def mentions_scales(raw: object) -> bool:
     return isinstance(raw, list | tuple) and any(map(mentions_scales, raw))
 
 
-def _at_scale(raw: object, scale: str) -> object:
+def _at_scale(raw: Any, scale: str) -> Any:
     """The configuration with every {small: .., full: ..} replaced by its value for a scale."""
     if isinstance(raw, dict):
         if set(raw) == set(SCALES) and scale in SCALES:
@@ -150,8 +162,8 @@ def check_known(key: str, name: str, known: Collection[str]) -> None:
 Kind = TypeVar("Kind", bound=Config)
 
 
-def load(raw: dict[str, Any], kind: type[Kind]) -> Kind:
-    """Check a parsed configuration.
+def load(raw: dict[str, Any], kind: type[Kind], absent: Mapping[str, str] | None = None) -> Kind:
+    """Check a parsed configuration, and leave out models whose optional backbone is absent.
 
     Parameters
     ----------
@@ -159,6 +171,8 @@ def load(raw: dict[str, Any], kind: type[Kind]) -> Kind:
         The content of the YAML file.
     kind : type of Config
         `Config`, or the subclass of an extension.
+    absent : mapping of str to str, optional
+        Why the weights of optional backbones are not there, by backbone; by default what is found here.
 
     Returns
     -------
@@ -169,7 +183,24 @@ def load(raw: dict[str, Any], kind: type[Kind]) -> Kind:
     ConfigError
         With one line per error: key, value, what is expected.
     """
+    checked = _check(raw, kind, "the configuration cannot be used:")
+    absent = absent_backbones(checked.backbones) if absent is None else absent
+    raw = _at_scale(raw, checked.scale)
+    left_out = left_out_models(raw["models"], absent)
+    if not left_out:
+        return checked
+    names = ", ".join(left_out)
+    reduced = _check(without_models(raw, left_out), kind, f"the configuration cannot be used without {names}:")
+    reduced._absent = absent
+    reduced._left_out = {
+        name: {model: left_out[model] for model in dataset.models if model in left_out}
+        for name, dataset in checked.datasets.items()
+    }
+    return reduced
+
+
+def _check(raw: dict[str, Any], kind: type[Kind], problem: str) -> Kind:
     try:
         return kind.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError("\n".join(["the configuration cannot be used:", *fault_lines(error)])) from None
+        raise ConfigError("\n".join([problem, *fault_lines(error)])) from None

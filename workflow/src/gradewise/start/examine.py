@@ -73,6 +73,9 @@ def examine(config: Config, folder: Path = Path()) -> Examined:
         if warning:
             examined.warnings.append(f"datasets.{name}.evaluation: {warning}")
     examined.faults += _faults_of_backbones(config)
+    for name in config.datasets:
+        for model, why in config.left_out_of(name).items():
+            examined.warnings.append(f"datasets.{name}.models: {model} is left out, since {why}")
     return examined
 
 

@@ -34,6 +34,7 @@ def section(evidence: Evidence) -> Section:
             "basis": _basis(evidence),
             "unit": evidence.deciding_level,
             "pretrained": pretraining.warning(evidence.runs),
+            "left_out": list(evidence.results.left_out().items()),
             "absent": numbers.listed(absent) if absent else "",
             "figures": figures,
             "tables": [table for table in tables if len(table.data)],
