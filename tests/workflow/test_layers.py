@@ -16,6 +16,7 @@ STAGES = [
     "views",
     "families",
     "evaluation",
+    "localisation",
     "judgement",
     "predict",
     "report",

@@ -114,6 +114,16 @@ def test_settings_are_chosen_by_what_decides(finished):
     assert costs[record["settings"]["C"]] == min(costs.values())
 
 
+def test_maps_of_test_images_are_compared_with_masks(finished):
+    measured = tables.read(finished / "results/fibres/localisation.parquet").set_index(["metric", "defects"])["value"]
+    images = tables.read(finished / "results/fibres/located.parquet")
+    assert 0 <= measured[("auroc", None)] <= 1
+    assert images["regions"].sum() == len(tables.read(finished / "results/fibres/defects.parquet")) > 0
+    # the threshold keeps to the share of the area without defects that may be marked
+    clean = images.loc[images["regions"] == 0]
+    assert (clean["marked"] < 0.5).all()
+
+
 def test_the_report_says_which_class_is_the_verdict_where_mistakes_cost(finished):
     assert "The verdict is the class of least expected cost" in (finished / "reports/fibres.html").read_text()
     assert "The verdict is" not in (finished / "reports/fruit.html").read_text()

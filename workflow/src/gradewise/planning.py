@@ -40,6 +40,9 @@ READING_MB, READING_KB_PER_IMAGE = 1300, 30
 EXTRACT_MB, EXTRACT_MB_PER_MB = 1500, 8
 """Memory for computing features: in any case, and per MB of the backbone's weights."""
 
+LOCATING_MB = 2000
+"""Memory for drawing maps beside decoding: mostly the layers of a network for a large part of an image."""
+
 VIEW_MB, VIEW_MB_PER_MB = 500, 20
 """Memory for cutting samples beside decoding: in any case, and per MB of the manifest."""
 
@@ -362,6 +365,37 @@ class Plan:
         repeats = range(self.dataset_of(wildcards).evaluation.runs if model.over == "repeats" else 1)
         return [f"models/{member}/{repeat}" for member in model.members for repeat in repeats]
 
+    def localised(self, wildcards: Wildcards) -> list[str]:
+        """Models of a dataset whose maps are drawn."""
+        return list(self.config.localised(wildcards.dataset))
+
+    def files_to_locate(self, wildcards: Wildcards) -> list[str]:
+        """The files of the run whose maps are drawn."""
+        return self.files_of_run(f"results/{wildcards.dataset}/models/{wildcards.model}/{wildcards.repeat}")
+
+    def maps_of(self, wildcards: Wildcards) -> list[str]:
+        """The maps of all models and repeats."""
+        return [
+            f"{RESULTS}/localisation/{model}/{repeat}.parquet"
+            for model in self.localised(wildcards)
+            for repeat in range(self.dataset_of(wildcards).evaluation.runs)
+        ]
+
+    def memory_to_locate(self, wildcards: Wildcards, input: InputFiles, attempt: int) -> int:
+        """Memory for maps of images [MB]: by the largest image, of which one is held at a time."""
+        return self._memory_for_image(wildcards, LOCATING_MB, attempt)
+
+    def memory_to_localise(self, wildcards: Wildcards, input: InputFiles, attempt: int) -> int:
+        """Memory for comparing maps with masks [MB]: by the largest image and the size of all maps."""
+        return self._memory_for_image(wildcards, 800 + input.size_mb, attempt)
+
+    def _memory_for_image(self, wildcards: Wildcards, base: float, attempt: int) -> int:
+        sides = Path(f"results/{wildcards.dataset}/read/sides.json")
+        # in a dry run the images may not have been read
+        read = json.loads(sides.read_text()) if sides.exists() else {}
+        largest = read.get("megapixels", self.dataset_of(wildcards).max_megapixels)
+        return int((base + BYTES_PER_PIXEL * largest) * attempt)
+
     def evidence_of(self, wildcards: Wildcards) -> dict[str, str | list[str]]:
         """All results of a dataset, which the reporting steps read below `--results`."""
         dataset = self.dataset_of(wildcards)
@@ -383,6 +417,7 @@ class Plan:
         names += ["leaks"] if dataset.leak_models else []
         names += ["learning_curve", "extrapolations"] if dataset.curve_models else []
         names += ["unknown"] if dataset.unknown else []
+        names += ["localisation", "defects", "located"] if dataset.localisation else []
         verification: dict[str, str | list[str]] = {}
         if dataset.deploy:
             verification["verification"] = f"{RESULTS}/verification.json"
@@ -395,6 +430,7 @@ class Plan:
             "runs": self.of_all_runs("run.json")(wildcards),
             "predictions": self.of_all_runs("predictions.parquet")(wildcards),
             "views": self.caches_of(wildcards),
+            "maps": self.maps_of(wildcards),
         }
 
     def caches_of(self, wildcards: Wildcards) -> list[str]:

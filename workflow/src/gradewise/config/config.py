@@ -85,7 +85,34 @@ class Config(Section):
                     f"and the views of {', '.join(self.fitted(name))} do not cut the same ones: give them the same "
                     "operations up to the last tile (keep: all or centre), crop or polar, or set decide_on: image"
                 )
+            self._check_localised(name, dataset)
         return self
+
+    def _check_localised(self, name: str, dataset: Dataset) -> None:
+        if dataset.localisation is None:
+            return
+        key = f"datasets.{name}.localise"
+        for model_name in dataset.localisation.models or ():
+            model = self.models[model_name]
+            if isinstance(model, BlendModel):
+                raise ValueError(f"{key}.models: {model_name!r} is a blend, which draws no maps; name its members")
+            if not self.views[model.view].straight:
+                raise ValueError(
+                    f"{key}.models: the view {model.view!r} of {model_name!r} bends images or cuts tiles once more, so "
+                    "that no map can be laid over them; take a view of resize, crop and tile"
+                )
+        if not self.localised(name):
+            raise ValueError(
+                f"{key}: none of {', '.join(dataset.models)} has a view that only shifts and stretches images"
+            )
+
+    def localised(self, dataset: str) -> tuple[str, ...]:
+        """Models of a dataset whose maps are drawn."""
+        settings = self.datasets[dataset].localisation
+        if settings is None:
+            return ()
+        straight = (name for name, model in self.fitted(dataset).items() if self.views[model.view].straight)
+        return settings.models or tuple(straight)
 
     def trained(self, dataset: str) -> dict[str, FittedModel]:
         """All models that are not blends, by name."""

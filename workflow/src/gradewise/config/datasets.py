@@ -13,6 +13,7 @@ from gradewise.config.aggregation import Aggregate, Top
 from gradewise.config.choosing import ChooseBy
 from gradewise.config.deployment import RECOMMENDED, Deploy, LabelledImages
 from gradewise.config.evaluation import Evaluation
+from gradewise.config.localisation import Localise
 from gradewise.config.section import LONGEST_NAME, NAME, short, suggestion, to_json
 from gradewise.config.simulations import MangoSimulation, NanofibreSimulation
 from gradewise.config.sources import Source, Table
@@ -86,6 +87,11 @@ class Dataset(Source):
         (0.125, 0.25, 0.5), min_length=1, description="shares of the training groups for the learning curve"
     )
 
+    localise: Localise | bool = Field(
+        False,
+        description="maps of where the positive class shows in test images, compared with masks where there are any; "
+        "true: with the settings that are best for most",
+    )
     deploy: Deploy | Literal[False] = Field(
         default_factory=lambda: Deploy(),
         description="the model that is handed over in results/<dataset>/deployed; false: none",
@@ -136,6 +142,29 @@ class Dataset(Source):
                     )
         if len(self.share_names) < len(self.shares):
             raise ValueError(f"shares: {list(self.shares)} must differ in whole per cent")
+        return self
+
+    @property
+    def localisation(self) -> Localise | None:
+        """The settings of maps; None where there are none."""
+        if isinstance(self.localise, bool):
+            return Localise.model_validate({}) if self.localise else None
+        return self.localise
+
+    @model_validator(mode="after")
+    def _check_localisation(self) -> Dataset:
+        if self.localisation is None:
+            return self
+        if self.positive is None:
+            raise ValueError(
+                "localise: needs positive, the class that is looked for, such as that of images with defects"
+            )
+        for name in self.localisation.models or ():
+            if name not in self.models:
+                raise ValueError(
+                    f"localise.models: {name!r} is not one of the dataset's models.{suggestion(name, self.models)} "
+                    f"Its models: {', '.join(self.models)}"
+                )
         return self
 
     @model_validator(mode="after")

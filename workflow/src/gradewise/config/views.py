@@ -301,6 +301,25 @@ class View(Section):
         return next((operation for operation in self.operations if isinstance(operation, Tiling)), None)
 
     @property
+    def around_tiles(self) -> tuple[tuple[Operation, ...], tuple[Operation, ...]]:
+        """Operations before and after the tiling; without one, all stand before."""
+        place = next((k for k, operation in enumerate(self.operations) if isinstance(operation, Tiling)), None)
+        if place is None:
+            return self.operations, ()
+        return self.operations[:place], self.operations[place + 1 :]
+
+    @property
+    def straight(self) -> bool:
+        """Whether maps of its samples can be laid over images: it shifts and stretches them, but never bends or turns
+        them, and tiles are at most resized."""
+        before, after = self.around_tiles
+        if any(not operation.shows_all for operation in after):
+            return False
+        side = max(self.minimum_side, 64)
+        sizes = self._sizes((side, side))
+        return all(_is_straight(operation, size) for operation, size in zip(before, sizes, strict=False) if size)
+
+    @property
     def tiles_whole_images(self) -> bool:
         """Whether tiles are cut from images of differing sizes."""
         return any(
@@ -330,6 +349,24 @@ class View(Section):
     def in_words(self) -> str:
         """Description of all operations: 'colour, resized to 256 x 256 px, middle 224 x 224 px'."""
         return ", ".join(operation.in_words() for operation in self.operations)
+
+
+def _is_straight(operation: Operation, size: Size) -> bool:
+    """Whether rows stay rows and columns stay columns, at equal distances."""
+    import numpy as np
+
+    middle, step = np.array(size) / 2, np.array(size) / 8
+    points = np.array([middle, middle + step, middle + 2 * step, middle + step * [1, 0], middle + step * [0, 1]])
+    moved = operation.move(points, size)
+    if moved is None or not np.isfinite(moved).all():
+        return False
+    start, one, two, down, right = moved
+    return bool(
+        np.allclose(two - one, one - start)
+        and np.allclose(down, [one[0], start[1]])
+        and np.allclose(right, [start[0], one[1]])
+        and (one > start).all()
+    )
 
 
 def _fits(operation: Operation, size: Size | None) -> bool:

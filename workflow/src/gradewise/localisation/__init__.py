@@ -1,0 +1,1 @@
+"""Where in an image a class shows: maps, how well they fit masks of defects, and what they mark."""
