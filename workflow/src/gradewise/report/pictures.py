@@ -7,22 +7,24 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import cv2
-import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
-from PIL import Image, ImageColor
+from matplotlib import font_manager
+from PIL import Image, ImageColor, ImageDraw, ImageFont, ImageOps
 
 from gradewise.command import UserError
 from gradewise.config.sources import Reading
 from gradewise.images.decode import PLAIN, decode, to_uint8
 from gradewise.images.files import UnreadableError
 from gradewise.images.masks import read_mask
-from gradewise.report import drawing, palette
+from gradewise.report import palette
 from gradewise.report.blocks import Picture
 from gradewise.views.chosen import find_pixels
 
 SIDE = 220
 """Longest side of a thumbnail [px]."""
+
+CELL, MARGIN, TEXT = 280, 12, 12
+"""Width of a picture with its text on a contact sheet, the space between two, and the height of letters [px]."""
 
 MARKED, TINT = 64, 0.3
 """Mean of a mask from which a pixel of a thumbnail is marked, low for thin regions, and the strength of the tint."""
@@ -101,20 +103,29 @@ def to_jpeg(picture: Image.Image) -> bytes:
 
 def contact_sheet(pictures: Sequence[Picture]) -> bytes:
     """Pictures with their lines of text on one sheet, as PNG; a detail stands to the right of its picture."""
-    across = min(4, len(pictures))
-    down = -(-len(pictures) // across)
-    with drawing.style(), mpl.rc_context({"figure.constrained_layout.use": False}):
-        figure = Figure(figsize=(1.9 * across, 2.2 * down))
-        for place, picture in enumerate(pictures, 1):
-            axes = figure.add_subplot(down, across, place)
-            axes.imshow(_beside(picture.image, picture.detail), cmap="gray", vmin=0, vmax=255)
-            axes.set_axis_off()
-            lines = "\n".join(map(_shortened, picture.lines))
-            axes.set_title(lines, fontsize=5.5, fontweight="normal", pad=3)
-        figure.subplots_adjust(left=0, right=1, bottom=0, top=1, hspace=0.2, wspace=0.1)
-        stream = io.BytesIO()
-        figure.savefig(stream, format="png", dpi=150, metadata={"Software": None}, bbox_inches="tight", pad_inches=0.05)
+    font = ImageFont.truetype(font_manager.findfont("DejaVu Sans"), TEXT)
+    cells = [_labelled(picture, font) for picture in pictures]
+    across = min(4, len(cells))
+    down = -(-len(cells) // across)
+    height = max(cell.height for cell in cells) + MARGIN
+    sheet = Image.new("RGB", (across * (CELL + MARGIN) + MARGIN, down * height + MARGIN), "white")
+    for place, cell in enumerate(cells):
+        row, column = divmod(place, across)
+        sheet.paste(cell, (MARGIN + column * (CELL + MARGIN), MARGIN + row * height))
+    stream = io.BytesIO()
+    sheet.save(stream, format="PNG")
     return stream.getvalue()
+
+
+def _labelled(picture: Picture, font: ImageFont.FreeTypeFont) -> Image.Image:
+    """A picture below its lines of text."""
+    image = ImageOps.contain(_beside(picture.image, picture.detail), (CELL, CELL))
+    text = "\n".join(map(_shortened, picture.lines))
+    space = (TEXT + 3) * len(picture.lines) + 3
+    cell = Image.new("RGB", (CELL, space + image.height), "white")
+    ImageDraw.Draw(cell).multiline_text((CELL / 2, 0), text, "black", font, "ma", spacing=3, align="center")
+    cell.paste(image, ((CELL - image.width) // 2, space))
+    return cell
 
 
 def _fit(picture: Image.Image) -> Image.Image:
@@ -125,16 +136,16 @@ def _fit(picture: Image.Image) -> Image.Image:
     return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
-def _beside(picture: Image.Image, detail: Image.Image | None) -> np.ndarray:
+def _beside(picture: Image.Image, detail: Image.Image | None) -> Image.Image:
     picture = picture.convert("RGB")
     if detail is None:
-        return np.asarray(picture)
+        return picture
     height = max(1, picture.height // 2)
     width = max(1, round(detail.width * picture.height / 2 / detail.height))
     sheet = Image.new("RGB", (picture.width + 6 + width, picture.height), "white")
     sheet.paste(picture, (0, 0))
     sheet.paste(detail.convert("RGB").resize((width, height)), (picture.width + 6, 0))
-    return np.asarray(sheet)
+    return sheet
 
 
 def _shortened(line: str, most: int = 40) -> str:
