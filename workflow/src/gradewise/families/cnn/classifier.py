@@ -1,6 +1,6 @@
 """A trained convolutional network as a classifier of pixels, and its files.
 
-Prediction always uses 32-bit arithmetic, even after training in bf16, so probabilities do not depend on the processor's
+Probabilities always come from 32-bit arithmetic, even after training in bf16, so they depend neither on the processor's
 short formats nor, beyond rounding, on which samples are predicted together.
 """
 
@@ -27,8 +27,8 @@ from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.run import write_json
 from gradewise.families.stored import Classes, SampleShape, check_tensors, open_tensors, read_record, reading, require
 
-BATCH_PIXELS = {"cpu": 2**18, "cuda": 2**22}
-"""Pixels predicted at once; on the CPU as many as fit its caches (16 samples of 128 x 128)."""
+BATCH_PIXELS = {"cpu": 2**17, "cuda": 2**22}
+"""Pixels predicted at once; on the CPU as many as fit its caches (8 samples of 128 x 128)."""
 
 KINDS = {torch.float32: "F32", torch.int64: "I64"}
 """Types of a network's tensors as safetensors names them."""
@@ -71,7 +71,7 @@ class CnnClassifier:
         return (batch - mean) / std
 
     def predict_scores(self, pixels: np.ndarray, positions: np.ndarray | None = None) -> Iterator[Tensor]:
-        """Class scores before temperature and softmax, batch by batch, in 32-bit arithmetic.
+        """Class scores before temperature and softmax, batch by batch; in 32-bit arithmetic but under `torch.autocast`.
 
         Parameters
         ----------

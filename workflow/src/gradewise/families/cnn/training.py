@@ -218,7 +218,7 @@ class _Training:
             self._set_rate()
             targets = targets.to(self.device)
             batch = self.classifier.normalise(self.augment(to_floats(pixels, self.device)))
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            with self._autocast():
                 scores = self.network(batch)
             total = functional.cross_entropy(scores.float(), targets, self.weights, reduction="sum")
             weight = self.weights[targets].sum()
@@ -244,7 +244,9 @@ class _Training:
         """Loss and accuracy on the validation samples; None if there are none."""
         if not len(self.validation):
             return None, None
-        scores = torch.cat(list(self.classifier.predict_scores(self.pixels, self.validation)))
+        with self._autocast():
+            parts = [part.float() for part in self.classifier.predict_scores(self.pixels, self.validation)]
+        scores = torch.cat(parts)
         targets = self.targets[self.validation].to(self.device)
         loss = functional.cross_entropy(scores, targets, self.weights).item()
         if not math.isfinite(loss):
@@ -253,6 +255,9 @@ class _Training:
                 f"lower optimiser.lr ({self.settings.optimiser.lr})"
             )
         return loss, (scores.argmax(1) == targets).double().mean().item()
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
     def _set_rate(self) -> None:
         for group in self.optimiser.param_groups:
