@@ -80,6 +80,8 @@ def test_models_that_cannot_have_the_backbone_are_refused(model, message):
         ({"architecture": "resnet"}, "backbones.lite0.architecture"),
         ({"sha256": "0" * 63}, "backbones.lite0.sha256"),
         ({"std": [0.5, 0, 0.5]}, "backbones.lite0.std"),
+        ({"maps": 0}, "backbones.lite0.maps"),
+        ({"architecture": "tiny_vit_5m", "maps": 2}, "maps: tiny_vit_5m has one map that can be used"),
         ({"mean": [0.5, 0.5]}, "mean and std: give one number for all channels or three"),
         ({"layer": "map"}, "layer: efficientnet_lite0 has one last map, which is taken"),
         ({"architecture": "onnx", "std": [1]}, "mean: say what the network of an ONNX file expects"),

@@ -22,6 +22,7 @@ from gradewise.families.graph import load_graph
 from gradewise.families.load import load
 from gradewise.predict.export import export_onnx
 from gradewise.provenance import hash_file
+from gradewise.symmetry import orbit
 from gradewise.views.samples import read_samples
 
 ARCHITECTURE = "efficientnet_lite0"
@@ -148,6 +149,60 @@ def test_features_depend_neither_on_neighbours_nor_on_threads(weights):
     features = embedding.embed(pixels)
     assert features.shape == (5, 1, 1, 2560)
     np.testing.assert_array_equal(embedding.embed(pixels[3:], threads=2), features[3:])
+
+
+def test_maps_of_earlier_stages_come_before_the_last_one(weights):
+    pixels = np.random.default_rng(1).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+    last, three = (
+        read_published(weights, section(weights, maps=maps), (32, 32, 3)).embed(pixels).reshape(2, -1)
+        for maps in (1, 3)
+    )
+    assert three.shape[1] == 2 * (192 + 320 + 1280)
+    np.testing.assert_array_equal(three[:, -2560:], last)
+    means, maxima = three[:, :192], three[:, 192:384]
+    assert (means <= maxima).all()
+
+
+@pytest.mark.parametrize(("symmetries", "which"), [("flip", [0, 4]), ("rotate", [0, 1, 2, 3]), ("d4", range(8))])
+def test_features_over_symmetries_are_means_over_the_versions_of_a_sample(weights, symmetries, which):
+    shape = (32, 32, 3)
+    pixels = np.random.default_rng(1).integers(0, 256, (2, *shape), dtype=np.uint8)
+    embedding = read_published(weights, section(weights, symmetries=symmetries), shape)
+    plain = read_published(weights, section(weights), shape)
+    expected = np.mean([plain.embed(orbit(pixels, [element])[:, 0]) for element in which], axis=0)
+    np.testing.assert_allclose(embedding.embed(pixels), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_rotations_need_square_samples_and_flips_do_not(weights):
+    with pytest.raises(UserError, match="symmetries: rotate needs square samples, not 33 x 32"):
+        read_published(weights, section(weights, symmetries="rotate"), SHAPE)
+    pixels = np.random.default_rng(1).integers(0, 256, (1, *SHAPE), dtype=np.uint8)
+    features = read_published(weights, section(weights, symmetries="flip"), SHAPE).embed(pixels)
+    mirrored = read_published(weights, section(weights, symmetries="flip"), SHAPE).embed(pixels[:, :, ::-1].copy())
+    np.testing.assert_allclose(features, mirrored, rtol=1e-4, atol=1e-5)
+
+
+def test_a_model_over_symmetries_is_one_onnx_graph_that_predicts_the_same(cache, weights, tmp_path):
+    made = cache(groups=9, shape=(32, 32, 1))
+    features = tmp_path / "whole@lite0.parquet"
+    backbone = section(weights, symmetries="d4", maps=2)
+    extract(samples=made.samples, name="lite0", backbone=backbone, weights=weights, threads=1, output=features)
+    step.train(
+        family="linear",
+        **made.inputs | {"samples": features},
+        backbone=features.with_suffix(".safetensors"),
+        repeat=0,
+        dataset="made-up",
+        model="linear",
+        view="whole",
+        classes=made.classes,
+        candidates=[{}],
+        seed=1,
+        threads=1,
+        output=tmp_path / "run",
+    )
+    measured = export_onnx(tmp_path / "run", tmp_path / "model.onnx", pixels_of(made))
+    assert measured["largest_difference"] < 1e-4
 
 
 def test_a_grey_sample_is_one_of_three_equal_channels(weights):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
 
 from gradewise.command import UserError
 from gradewise.families import pca
@@ -51,6 +52,22 @@ class TestAgainstScikitLearn:
     def test_the_largest_entry_of_each_component_is_positive(self, n, shape):
         axes = pca.fit(make_pixels(n, shape), np.arange(n), 8).components
         assert (axes[np.arange(8), np.abs(axes).argmax(axis=1)] > 0).all()
+
+
+@pytest.mark.parametrize(("n", "d"), [(40, 60), (90, 20)], ids=["gram", "covariance"])
+def test_features_are_standardised_with_the_training_samples(n, d):
+    generator = np.random.default_rng(n)
+    features = (generator.normal(size=(n, 5)) @ generator.normal(size=(5, d)) + generator.normal(size=(n, d))) * 10.0
+    features[:, 0] = 3
+    features[:, 1] *= 1000
+    features, rows = features.astype(np.float32), np.arange(0, n, 2)
+    scaler = StandardScaler().fit(features[rows])
+    reference = PCA(4, svd_solver="full").fit(scaler.transform(features[rows]))
+    fitted = pca.fit(features.reshape(n, 1, 1, d), rows, 4)
+    expected = reference.transform(scaler.transform(features))
+    signs = np.sign((fitted.components / np.abs(fitted.components).max() * reference.components_).sum(axis=1))
+    np.testing.assert_allclose(fitted.project(features.reshape(n, 1, 1, d)), expected * signs, atol=0.01)
+    np.testing.assert_allclose(fitted.explained_variance, reference.explained_variance_, rtol=1e-3)
 
 
 def test_no_more_components_than_samples_less_one_are_found():

@@ -51,6 +51,16 @@ class Backbone(Section):
     optional: bool = Field(
         False, description="whether models that need it are left out where its weights are not there, with a notice"
     )
+    maps: int = Field(
+        1,
+        ge=1,
+        le=8,
+        description="of an EfficientNet-Lite: how many maps are used, the last one and those of the stages before it, "
+        "which see finer detail",
+    )
+    symmetries: Literal["none", "flip", "rotate", "d4"] = Field(
+        "none", description="features are means over these versions of a sample, each of which takes as long as one"
+    )
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="hash of the file with the weights")
     mean: Channels = Field(
         (0.498, 0.498, 0.498),
@@ -78,6 +88,8 @@ class Backbone(Section):
                 f"{' and '.join(sorted(missing))}: say what the network of an ONNX file expects, those of ImageNet are "
                 "mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]; mean: [0], std: [1] leave pixels in 0..1"
             )
+        if self.maps > 1 and not self.architecture.startswith("efficientnet_lite"):
+            raise ValueError(f"maps: {self.architecture} has one map that can be used; leave maps out")
         if 2 in (len(self.mean), len(self.std)):
             raise ValueError("mean and std: give one number for all channels or three")
         return self

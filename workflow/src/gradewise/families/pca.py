@@ -1,8 +1,9 @@
-"""Exact principal components of raw pixels 0..255, without holding the whole pixel matrix in memory.
+"""Exact principal components of raw pixels 0..255, or of standardised features of a backbone, block by block.
 
 The Gram matrix (samples x samples) or the covariance matrix (pixels x pixels), whichever is smaller, is accumulated
 block by block from the memory-mapped samples and decomposed once. One fit with the largest number of components serves
-every smaller number, since components do not depend on how many are kept.
+every smaller number, since components do not depend on how many are kept. Features of a backbone are standardised, for
+those of different maps have different scales, and so have means and maxima; that is part of the components.
 """
 
 from __future__ import annotations
@@ -37,9 +38,11 @@ class Pca:
     mean : ndarray of float32, shape (d,)
         Mean of the training samples; d = height x width x channels.
     components : ndarray of float32, shape (k, d)
-        Orthonormal rows by descending variance; the entry of largest magnitude in each is positive.
+        Rows by descending variance; the entry of largest magnitude in each is positive. Orthonormal on pixels; on
+        features, orthonormal but for a division by the standard deviation of each.
     explained_variance : ndarray of float64, shape (k,)
-        Variance of the training samples along each component [grey level squared], with n - 1 in the denominator.
+        Variance of the training samples along each component [grey level squared; 1 on features], with n - 1 in the
+        denominator.
     total_variance : float
         Variance summed over all d values.
     shape : tuple of int
@@ -158,8 +161,8 @@ def fit(pixels: np.ndarray, rows: np.ndarray, components: int) -> Pca:
 
     Parameters
     ----------
-    pixels : ndarray of uint8, shape (all samples, height, width, channels)
-        May be memory-mapped.
+    pixels : ndarray of uint8 or float32, shape (all samples, height, width, channels)
+        May be memory-mapped. Values of type float32 are features, which are standardised.
     rows : ndarray of int, shape (n,)
         Positions of the samples to fit on.
     components : int
@@ -176,7 +179,8 @@ def fit(pixels: np.ndarray, rows: np.ndarray, components: int) -> Pca:
     if limit < 1:
         raise UserError(f"principal components need at least two training samples, not {n}")
     mean = _mean(flat, rows)
-    matrix = _gram(flat, rows, mean) if n <= d else _scatter(flat, rows, mean)
+    scale = np.ones(d, np.float32) if flat.dtype == np.uint8 else _deviations(flat, rows)
+    matrix = _gram(flat, rows, mean, scale) if n <= d else _scatter(flat, rows, mean, scale)
     total = float(np.trace(matrix))
     side = len(matrix)
     values, vectors = eigh(matrix, subset_by_index=[side - limit, side - 1], overwrite_a=True, check_finite=False)
@@ -187,7 +191,11 @@ def fit(pixels: np.ndarray, rows: np.ndarray, components: int) -> Pca:
     if kept < components:
         log.info("%d components instead of %d: %d training samples of %d pixels have no more", kept, components, n, d)
     values, vectors = values[:kept], vectors[:, :kept]
-    axes = _axes(flat, rows, mean, vectors / np.sqrt(values)) if n <= d else vectors.T.astype(np.float32, order="C")
+    if n <= d:
+        axes = _axes(flat, rows, mean, scale, vectors / np.sqrt(values))
+    else:
+        axes = vectors.T.astype(np.float32, order="C")
+    axes /= scale
     for axis in axes:
         if axis[np.abs(axis).argmax()] < 0:
             axis *= -1
@@ -207,31 +215,37 @@ def _mean(flat: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return (total / len(rows)).astype(np.float32)
 
 
-def _gram(flat: np.ndarray, rows: np.ndarray, mean: np.ndarray) -> np.ndarray:
+def _deviations(flat: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Standard deviations of features; 1 for those that never vary."""
+    deviations = flat[rows].std(axis=0, dtype=np.float64)
+    return np.where(deviations > 0, deviations, 1).astype(np.float32)
+
+
+def _gram(flat: np.ndarray, rows: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Lower triangle of the inner products of centred samples, shape (n, n)."""
     n, d = len(rows), flat.shape[1]
     parts = list(_batches(d, n))
     matrix = np.zeros((n, n), order="F")
     for part in track(parts, len(parts), "blocks of the Gram matrix"):
-        matrix += ssyrk(1.0, (flat[rows, part] - mean[part]).T, trans=1, lower=1)
+        matrix += ssyrk(1.0, ((flat[rows, part] - mean[part]) / scale[part]).T, trans=1, lower=1)
     return matrix
 
 
-def _scatter(flat: np.ndarray, rows: np.ndarray, mean: np.ndarray) -> np.ndarray:
+def _scatter(flat: np.ndarray, rows: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Lower triangle of the covariance matrix times n - 1, shape (d, d)."""
     n, d = len(rows), flat.shape[1]
     parts = list(_batches(n, d))
     matrix = np.zeros((d, d), order="F")
     for part in track(parts, len(parts), "blocks of the covariance matrix"):
-        matrix += ssyrk(1.0, (flat[rows[part]] - mean).T, lower=1)
+        matrix += ssyrk(1.0, ((flat[rows[part]] - mean) / scale).T, lower=1)
     return matrix
 
 
-def _axes(flat: np.ndarray, rows: np.ndarray, mean: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _axes(flat: np.ndarray, rows: np.ndarray, mean: np.ndarray, scale: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Components as weighted sums of centred samples, shape (k, d), from weights of shape (n, k)."""
     d = flat.shape[1]
     axes = np.empty((weights.shape[1], d), dtype=np.float32)
     transposed = np.ascontiguousarray(weights.T, dtype=np.float32)
     for part in _batches(d, len(rows)):
-        axes[:, part] = transposed @ (flat[rows, part] - mean[part])
+        axes[:, part] = transposed @ ((flat[rows, part] - mean[part]) / scale[part])
     return axes

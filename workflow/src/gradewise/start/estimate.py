@@ -13,13 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from gradewise.config.backbones import Backbone
 from gradewise.config.config import Config
 from gradewise.config.models import FittedModel
 from gradewise.config.views import View
 from gradewise.families import registry
-from gradewise.families.backbones.network import FEATURES
+from gradewise.families.backbones.network import HEAD, SCALES, count_features
 from gradewise.resources import MOST_THREADS
 from gradewise.start.machine import Machine
+from gradewise.symmetry import elements
 
 START = 6.0
 """Time in which a job starts and ends [s]."""
@@ -119,9 +121,10 @@ def estimate(config: Config, dataset: str, work: Workload, machine: Machine) -> 
 def _embedding_seconds(config: Config, models: dict[str, FittedModel], work: Workload, machine: Machine) -> float:
     """Time in which backbones compute features, once per view."""
     seconds = 0.0
-    for view in {model.samples: model.view for model in models.values() if model.backbone is not None}.values():
+    for view, name in {(model.view, model.backbone) for model in models.values() if model.backbone is not None}:
         height, width, _ = config.views[view].shape
-        seconds += work.images * work.samples[view] * height * width * EMBEDDING / machine.cores
+        pixels = work.images * work.samples[view] * height * width
+        seconds += pixels * len(elements(config.backbones[name].symmetries)) * EMBEDDING / machine.cores
     return seconds
 
 
@@ -134,8 +137,16 @@ def _fit_seconds(config: Config, model: FittedModel, work: Workload, machine: Ma
     if model.family == "cnn":
         # networks are fitted one at a time; jobs of other families fill all cores
         machine = machine._replace(rate=machine.rate * _threads(config, model, work, machine) / machine.cores)
-    shape = config.views[model.view].shape if model.backbone is None else (1, 1, FEATURES)
+    shape = config.views[model.view].shape
+    if model.backbone is not None:
+        shape = (1, 1, _count_features(config.backbones[model.backbone]))
     return sum(cost(settings, shape, samples, machine) for settings in model.candidates)
+
+
+def _count_features(backbone: Backbone) -> int:
+    """Number of features; of a file that would have to be read for it, a usual one."""
+    known = backbone.architecture in SCALES
+    return count_features(backbone.architecture, backbone.maps) if known else 2 * HEAD
 
 
 def _threads(config: Config, model: FittedModel, work: Workload, machine: Machine) -> int:

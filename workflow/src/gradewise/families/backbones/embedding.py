@@ -20,11 +20,12 @@ from gradewise.config.backbones import ONNX, Backbone
 from gradewise.config.section import Section
 from gradewise.families.backbones import onnx_file, tiny_vit
 from gradewise.families.backbones.network import SCALES, SMALLEST, convolutions, folded
-from gradewise.families.backbones.onnx import backbone_graph
+from gradewise.families.backbones.onnx import backbone_graph, over_symmetries
 from gradewise.families.classifier import check_pixels
 from gradewise.families.graph import OF_BACKBONE, PIXELS
 from gradewise.families.stored import SampleShape, read_metadata, read_tensors, reading, require, write_tensors
 from gradewise.provenance import hash_file
+from gradewise.symmetry import elements, turns_sideways
 
 GRAPH = "graph"
 """Name of the tensor that holds the bytes of an ONNX graph, where there is no list of convolutions."""
@@ -32,7 +33,7 @@ GRAPH = "graph"
 
 @dataclass(frozen=True)
 class Embedding:
-    """A backbone that turns samples into features: mean and maximum of each channel of its last map, or a vector.
+    """A backbone that turns samples into features: mean and maximum of each channel of its maps, or a vector.
 
     Attributes
     ----------
@@ -90,8 +91,11 @@ class Embedding:
     def graph(self) -> ModelProto:
         """The backbone as an ONNX graph, which is also what computes features."""
         if GRAPH in self.tensors:
-            return onnx.load_model_from_string(self.tensors[GRAPH].tobytes())
-        return backbone_graph(self.backbone, self.shape, self.tensors)
+            model = onnx.load_model_from_string(self.tensors[GRAPH].tobytes())
+        else:
+            model = backbone_graph(self.backbone, self.shape, self.tensors)
+        which = elements(self.backbone.symmetries)
+        return over_symmetries(model, self.shape, which) if len(which) > 1 else model
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
@@ -125,6 +129,22 @@ def check_shape(shape: tuple[int, ...]) -> None:
         raise ValueError(f"samples need one channel or three, not {channels}")
 
 
+def check_symmetries(backbone: Backbone, shape: tuple[int, int, int]) -> None:
+    """Check that samples of a shape (height, width, channels) can be rotated as a backbone asks for.
+
+    Raises
+    ------
+    ValueError
+        If they cannot.
+    """
+    height, width, _ = shape
+    if height != width and any(map(turns_sideways, elements(backbone.symmetries))):
+        raise ValueError(
+            f"symmetries: {backbone.symmetries} needs square samples, not {height} x {width}; use symmetries: flip, or "
+            "a view with square samples"
+        )
+
+
 def check_backbone(path: Path, backbone: Backbone, shape: tuple[int, int, int]) -> None:
     """Check what can be known quickly of a file of weights, for samples of a shape.
 
@@ -134,6 +154,7 @@ def check_backbone(path: Path, backbone: Backbone, shape: tuple[int, int, int]) 
         If the file is of another kind, or the backbone cannot work with such samples.
     """
     with _naming(path):
+        check_symmetries(backbone, shape)
         if backbone.architecture in SCALES:
             check_shape(shape)
         elif backbone.architecture == ONNX:
@@ -189,6 +210,7 @@ def read_published(path: Path, backbone: Backbone, shape: tuple[int, int, int]) 
     if actual != backbone.sha256:
         raise UserError(f"{path}: its SHA-256 is {actual}, not {backbone.sha256}; get the file that `sha256` is of")
     with _naming(path):
+        check_symmetries(backbone, shape)
         if backbone.architecture == ONNX:
             model = onnx_file.read_network(path)
             return _of_graph(backbone, shape, onnx_file.embedding_graph(model, backbone, backbone.layer, shape))

@@ -28,8 +28,6 @@ STAGES = (
 """Repeats, size of the kernel, stride of the first repeat, expansion and channels of each stage."""
 
 STEM, HEAD = 32, 1280
-FEATURES = 2 * HEAD
-"""Mean and maximum of each channel of the last map."""
 
 EPSILON = 1e-3
 """Added to variances by batch normalisation."""
@@ -53,6 +51,8 @@ class Convolution:
         Whether values are cut to 0..6 afterwards.
     opens, closes : bool
         Whether its input is kept, and added to the output of the next convolution that closes.
+    ends : bool
+        Whether it completes the map of a stage, or the last map of all.
     """
 
     weight: str
@@ -63,17 +63,19 @@ class Convolution:
     relu: bool = True
     opens: bool = False
     closes: bool = False
+    ends: bool = False
 
 
 def convolutions(architecture: str) -> list[Convolution]:
-    """All convolutions of a network in order; the last one makes the map whose mean and maximum are the features."""
+    """All convolutions of a network in order."""
     width, depth = SCALES[architecture]
     layers = [Convolution("_conv_stem", "_bn0", (STEM, 3, 3, 3), stride=2)]
     channels, block = STEM, 0
     for place, (repeats, kernel, first_stride, expansion, filters) in enumerate(STAGES):
         fixed = place in (0, len(STAGES) - 1)
         filters = _rounded(filters * width)
-        for repeat in range(repeats if fixed else math.ceil(repeats * depth)):
+        repeats = repeats if fixed else math.ceil(repeats * depth)
+        for repeat in range(repeats):
             stride = first_stride if repeat == 0 else 1
             skips = stride == 1 and channels == filters
             name, inner = f"_blocks.{block}", channels * expansion
@@ -90,10 +92,28 @@ def convolutions(architecture: str) -> list[Convolution]:
                 )
             )
             layers.append(
-                Convolution(f"{name}._project_conv", f"{name}._bn2", (filters, inner, 1, 1), relu=False, closes=skips)
+                Convolution(
+                    f"{name}._project_conv",
+                    f"{name}._bn2",
+                    (filters, inner, 1, 1),
+                    relu=False,
+                    closes=skips,
+                    ends=repeat == repeats - 1,
+                )
             )
             channels, block = filters, block + 1
-    return [*layers, Convolution("_conv_head", "_bn1", (HEAD, channels, 1, 1))]
+    return [*layers, Convolution("_conv_head", "_bn1", (HEAD, channels, 1, 1), ends=True)]
+
+
+def pooled(architecture: str, maps: int) -> dict[int, int]:
+    """Channels of the last so many maps that end stages, by the positions of their convolutions."""
+    ends = {number: layer.shape[0] for number, layer in enumerate(convolutions(architecture)) if layer.ends}
+    return dict(list(ends.items())[-maps:])
+
+
+def count_features(architecture: str, maps: int) -> int:
+    """Number of features: mean and maximum of each channel of the maps."""
+    return 2 * sum(pooled(architecture, maps).values())
 
 
 def _rounded(filters: float) -> int:

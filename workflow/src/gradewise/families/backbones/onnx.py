@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from onnx import ModelProto, compose, version_converter
+from onnx import ModelProto, NodeProto, compose, helper, numpy_helper, version_converter
 
 from gradewise.config.backbones import Backbone
-from gradewise.families.backbones.network import FEATURES, convolutions
+from gradewise.families.backbones.network import convolutions, count_features, pooled
 from gradewise.families.graph import OF_BACKBONE, PIXELS, Graph
+from gradewise.symmetry import turns_sideways
+
+OWN = "symmetries/"
+"""Starts the names of tensors that are added to the graph of a backbone."""
 
 
 def backbone_graph(backbone: Backbone, shape: tuple[int, int, int], tensors: Mapping[str, np.ndarray]) -> ModelProto:
@@ -24,6 +29,7 @@ def backbone_graph(backbone: Backbone, shape: tuple[int, int, int], tensors: Map
     )
     values = graph.add("Sub", graph.add("Div", values, np.array(255, np.float32)), mean)
     values = shortcut = graph.add("Div", values, std)
+    parts, maps = [], pooled(backbone.architecture, backbone.maps)
     for number, layer in enumerate(convolutions(backbone.architecture)):
         if layer.opens:
             shortcut = values
@@ -34,9 +40,76 @@ def backbone_graph(backbone: Backbone, shape: tuple[int, int, int], tensors: Map
             values = graph.add("Clip", values, np.array(0, np.float32), np.array(6, np.float32))
         if layer.closes:
             values = graph.add("Add", values, shortcut)
-    pooled = [graph.add(operator, values, axes=[2, 3], keepdims=0) for operator in ("ReduceMean", "ReduceMax")]
-    features = graph.add("Reshape", graph.add("Concat", *pooled, axis=1), np.array([-1, 1, 1, FEATURES]))
-    return graph.finish_features(features, FEATURES)
+        if number in maps:
+            parts += [graph.add(operator, values, axes=[2, 3], keepdims=0) for operator in ("ReduceMean", "ReduceMax")]
+    count = count_features(backbone.architecture, backbone.maps)
+    features = graph.add("Reshape", graph.add("Concat", *parts, axis=1), np.array([-1, 1, 1, count]))
+    return graph.finish_features(features, count)
+
+
+def over_symmetries(model: ModelProto, shape: tuple[int, int, int], which: Sequence[int]) -> ModelProto:
+    """The graph whose features are the mean of those of a backbone's graph over some rotations and flips of a sample.
+
+    Parameters
+    ----------
+    model : ModelProto
+    shape : tuple of int
+        Height, width and channels of a sample.
+    which : sequence of int
+        Elements of the symmetry group, see `symmetry.permutations`.
+    """
+    graph = model.graph
+    features = graph.output[0].type.tensor_type.shape.dim[-1].dim_value
+    constants = {
+        "first": np.array([-1]),
+        "last": np.array([np.iinfo(np.int64).min]),
+        "backwards": np.array([-1]),
+        "rows": np.array([1]),
+        "columns": np.array([2]),
+        "versions": np.array([len(which), -1, features]),
+        "features": np.array([-1, 1, 1, features]),
+    }
+    for node in graph.node:
+        node.input[:] = [f"{OWN}versions_of_samples" if name == PIXELS else name for name in node.input]
+        node.output[:] = [f"{OWN}features_of_versions" if name == OF_BACKBONE else name for name in node.output]
+    before: list[NodeProto] = []
+
+    def add(operator: str, values: str, *others: str, **attributes: Any) -> str:
+        name = f"{OWN}{operator}{len(before)}"
+        before.append(
+            helper.make_node(operator, [values, *(f"{OWN}{other}" for other in others)], [name], **attributes)
+        )
+        return name
+
+    def reverse(values: str, axis: str) -> str:
+        return add("Slice", values, "first", "last", axis, "backwards")
+
+    versions = []
+    for element in which:
+        version = reverse(PIXELS, "columns") if element >= 4 else add("Identity", PIXELS)
+        if element % 4 in (1, 2):
+            version = reverse(version, "columns")
+        if element % 4 == 2:
+            version = reverse(version, "rows")
+        if turns_sideways(element):
+            version = add("Transpose", version, perm=[0, 2, 1, 3])
+        if element % 4 == 3:
+            version = reverse(version, "columns")
+        versions.append(version)
+    before.append(helper.make_node("Concat", versions, [f"{OWN}versions_of_samples"], axis=0))
+    # GlobalAveragePool needs axes (samples, features, versions), and is the same in all versions of ONNX
+    names = [f"{OWN}{name}" for name in ("features_of_versions", "by_version", "by_feature", "means")]
+    after = [
+        helper.make_node("Reshape", [names[0], f"{OWN}versions"], [names[1]]),
+        helper.make_node("Transpose", [names[1]], [names[2]], perm=[1, 2, 0]),
+        helper.make_node("GlobalAveragePool", [names[2]], [names[3]]),
+        helper.make_node("Reshape", [names[3], f"{OWN}features"], [OF_BACKBONE]),
+    ]
+    nodes = [*before, *graph.node, *after]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(numpy_helper.from_array(values, f"{OWN}{name}") for name, values in constants.items())
+    return model
 
 
 def to_onnx(backbone: ModelProto, head: ModelProto) -> ModelProto:
