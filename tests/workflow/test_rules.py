@@ -57,7 +57,7 @@ def jobs(snakemake, tmp_path_factory):
     (folder / "lite0.pth").touch()
     lite0 = {"architecture": "efficientnet_lite0", "weights": "lite0.pth", "sha256": sha256().hexdigest()}
     studies["backbones"] = {"lite0": lite0 | {"licence": "MIT", "trained_on": "noise"}}
-    studies["models"]["lite"] = {"family": "pca_svm", "view": "photos", "backbone": "lite0", "components": 5}
+    studies["models"]["lite"] = {"family": "linear", "view": "photos", "backbone": "lite0", "components": 5}
     studies["datasets"]["fruit"]["models"].append("lite")
     (folder / "studies.yaml").write_text(yaml.safe_dump(studies, sort_keys=False))
     plans = [
