@@ -171,6 +171,7 @@ MISTAKES = [
     (["datasets", "fruit", "expected_shares"], {"A": 0.5, "B": 0.5}, "expected_shares.C: missing; give the share"),
     (["datasets", "fruit", "expected_shares"], {"A": 0.5, "B": 0.3, "C": 0.1}, "expected_shares: add up to 0.9, and"),
     (["datasets", "fruit", "expected_shares"], {"A": 0.7, "B": 0.3, "C": 0}, "datasets.fruit.expected_shares.C = 0"),
+    (["datasets", "fruit", "deploy"], {"adjust_probabilities": True}, "adjust_probabilities: needs expected_shares"),
     (["datasets", "fruit", "costs"], {"A": {"D": 1}}, "costs: 'D' is not one of classes ['A', 'B', 'C']"),
     (
         ["datasets", "fibres", "costs"],
@@ -266,6 +267,38 @@ def test_costs_become_a_matrix_in_the_order_of_the_classes():
     assert dataset.deciding_metric == "cost_per_100"
     raw["datasets"]["fibres"]["decide_by"] = "accuracy"
     assert load(raw).datasets["fibres"].verdict_costs is None
+
+
+ADJUSTED = {"expected_shares": {"HNF": 0.9, "NHNF": 0.1}, "deploy": {"adjust_probabilities": True}}
+
+
+def test_probabilities_are_adjusted_where_verdicts_are_means_of_them():
+    members = EXAMPLE["datasets"]["fibres"]["models"][:2]
+    for by in ("probability", "vote"):
+        raw = with_blend("fibres", members=members, by=by)
+        raw["datasets"]["fibres"] |= ADJUSTED
+        if by == "probability":
+            assert load(raw).datasets["fibres"].adjusts
+        else:
+            with pytest.raises(ConfigError, match=r"fibres.deploy.adjust_probabilities: 'both', which may be handed"):
+                load(raw)
+            raw["datasets"]["fibres"]["deploy"] = {"adjust_probabilities": True, "model": members[0]}
+            load(raw)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"aggregate": {"top": 3}, "positive": "NHNF"}, "only means of the probabilities"),
+        ({"aggregate": "vote"}, "only means of the probabilities"),
+        ({"labels_from": "masks", "aggregate": "mean"}, "with labels_from: masks, they belong"),
+    ],
+)
+def test_other_probabilities_than_means_of_images_are_not_adjusted(changes, reason):
+    raw = copy.deepcopy(EXAMPLE)
+    raw["datasets"]["fibres"] |= ADJUSTED | changes
+    with pytest.raises(ConfigError, match=f"deploy.adjust_probabilities: impossible here, since {reason}"):
+        load(raw)
 
 
 @pytest.mark.parametrize("decide_by", ["cost", "accuracy"])

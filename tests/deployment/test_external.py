@@ -75,6 +75,7 @@ def test_a_test_tells_of_copies_shared_groups_absent_classes_and_images_without_
                 copies=(Copy(path="new/1.png", image_id="1.png"),),
                 shared_groups=("batch 7",),
                 confusion=((60, 20), (0, 0)),
+                adjusted=True,
             )
         )
     )
@@ -82,8 +83,9 @@ def test_a_test_tells_of_copies_shared_groups_absent_classes_and_images_without_
     assert "batch 7" in told
     assert "Each image counts as independent" in told
     assert "No image is of class B" in told
+    assert "adjusts its probabilities to the shares of classes" in told
     told = " ".join(sentences(result((0.8, 0.7, 0.9))))
-    assert not any(word in told for word in ("copy", "copies", "bear a name", "independent", "No image is"))
+    assert not any(word in told for word in ("copy", "copies", "bear a name", "independent", "No image is", "adjusts"))
 
 
 def test_the_difference_stands_in_the_table_in_full_precision():

@@ -11,6 +11,7 @@ from gradewise.deployment import monitor as module
 from gradewise.deployment.monitor import monitor
 from gradewise.evaluation.schemas import verdicts_schema
 from gradewise.images.schemas import FINGERPRINTS
+from gradewise.judgement.shares import Shares
 from gradewise.predict.artefact import Artefact
 
 CLASSES = ["good", "bad"]
@@ -43,13 +44,14 @@ def statistics(images, brightness, seed):
 def follow(tmp_path, monkeypatch):
     """A factory: share of bad images and brightness of each set -> the table and the text of the page."""
 
-    def run(*sets, fitted="training", images=300):
+    def run(*sets, fitted="training", images=300, shares=None):
         results = tmp_path / "results"
         description = {"dataset": "d", "classes": CLASSES, "positive": "bad", "aggregate": "mean", "costs": None}
         description |= {"labels_from": "images", "bits": 8, "min_side": 16, "max_megapixels": 200, "seed": 1}
         description |= {"views": {}, "versions": {}}
         artefact = {"format": 1, "name": "forest", "description": description, "versions": {}, "files": {}}
         artefact["members"] = [{"name": "forest", "family": "forest", "view": "v", "folder": "models/forest"}]
+        artefact["judgement"] = {"shares": None if shares is None else shares.model_dump()}
         artefact["fitted_on"] = {"images": 9, "groups": 9, "per_class": {}, "what": fitted, "manifest": ""}
         read = Artefact.model_validate_json(json.dumps(artefact))
         monkeypatch.setattr(module, "read_artefact", lambda folder: read)
@@ -65,6 +67,10 @@ def follow(tmp_path, monkeypatch):
         names = [f"month-{number}" for number in range(1, 1 + len(sets))]
         for number, (name, (share, brightness)) in enumerate(zip(names, sets, strict=True), start=10):
             made = verdicts(images, share, number)
+            if shares is not None:
+                made = (
+                    shares.adjust_verdicts(made, CLASSES).drop(columns="class").rename(columns={"predicted": "class"})
+                )
             made.to_parquet(results / f"applied/{name}.parquet")
             facts = statistics(images, brightness, 100 + number).assign(path=made["path"], group=made["path"])
             facts.to_parquet(results / f"applied/{name}-images.parquet")
@@ -86,6 +92,13 @@ def test_as_long_as_nothing_changes_there_is_no_alarm(follow):
     assert "Nothing shows that images or verdicts changed" in page
     share = table.loc[(table["score"] == "bad") & (table["name"] == "month-1")].iloc[0]
     assert share["low"] < share["value"] < share["high"]
+
+
+def test_verdicts_with_adjusted_probabilities_are_compared_with_tested_ones_adjusted_alike(follow):
+    shares = Shares(training={"good": 0.5, "bad": 0.5}, expected={"good": 0.95, "bad": 0.05})
+    table, _ = follow(*[(0.3, 100)] * 2, shares=shares)
+    assert alarms(table) == set()
+    assert table.loc[table["score"] == "bad", "value"].max() < 0.2
 
 
 def test_a_change_is_named_with_the_set_that_showed_it_first(follow):

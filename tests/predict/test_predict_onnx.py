@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from PIL import ExifTags, Image
 
 from gradewise.config.views import View
 from gradewise.images.decode import decode, to_uint8
+from gradewise.judgement.record import Judgement
+from gradewise.judgement.shares import Shares
 from gradewise.predict import load_predictor, predict_onnx
 from gradewise.predict.artefact import Artefact, ArtefactMember
 from gradewise.predict.export import export_onnx, write_script
@@ -156,7 +159,7 @@ def test_an_image_is_too_deep_where_half_a_neighbourhood_is_as_in_gradewise(tmp_
 def hand_over(tmp_path):
     """A factory: the folder of a run or blend -> a folder with the script, its `model.json` and its ONNX files."""
 
-    def make(run):
+    def make(run, judgement=None):
         parts, folder = read_parts(run), tmp_path / "handed over"
         members, files = [], {}
         for number, (record, place) in enumerate(zip(parts.records, parts.folders, strict=True)):
@@ -172,6 +175,7 @@ def hand_over(tmp_path):
             description=parts.description,
             members=tuple(members),
             blend=parts.blend,
+            judgement=judgement,
             versions={},
             files=files,
         )
@@ -222,6 +226,18 @@ def test_verdicts_of_blends_are_those_of_gradewise(make_blend, hand_over, tmp_pa
     second = ["grey", {"tile": 16}] if level == "sample" else ["grey", {"resize": 16}]
     run = make_blend(["grey", {"tile": 16}], second, by, level, aggregate="mean")
     check(run, hand_over(run), tmp_path / "photos")
+
+
+@pytest.mark.parametrize("costs", [{}, {"costs": {"bad": {"good": 5}, "good": {"bad": 1}}, "decide_by": "cost"}])
+def test_probabilities_are_adjusted_to_expected_shares_as_by_gradewise(make_run, hand_over, tmp_path, costs):
+    run = make_run("grey", {"tile": 16, "keep": "random", "count": 3}, **costs)
+    shares = Shares(training={"good": 0.5, "bad": 0.5}, expected={"good": 0.8, "bad": 0.2})
+    model = predict_onnx.Model(hand_over(run, Judgement(shares=shares)))
+    predictor = replace(load_predictor(run), judgement=Judgement(shares=shares))
+    for verdict in predictor.predict(sorted((tmp_path / "photos").iterdir())):
+        predicted, probabilities, _ = model.classify(verdict.path)
+        assert predicted == verdict.predicted
+        np.testing.assert_allclose(probabilities, list(verdict.probabilities.values()), rtol=0, atol=4e-6)
 
 
 ISOLATED = """

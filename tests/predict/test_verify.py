@@ -27,10 +27,10 @@ def judge(run, model):
     tables.write(verdicts, run.parents[2] / "verdicts.parquet", verdicts_schema(CLASSES))
 
 
-def compare(run, model, seed=1):
+def compare(run, model, seed=1, shares=None):
     results = run.parents[2]
     output = results / "verification.json"
-    verify(dataset="made-up", results=results, model=model, seed=seed, threads=2, output=output)
+    verify(dataset="made-up", results=results, model=model, shares=shares, seed=seed, threads=2, output=output)
     return read_verification(output)
 
 
@@ -60,6 +60,22 @@ def test_a_blend_is_compared_with_the_samples_of_its_members(make_blend):
     assert found.equal
     assert found.samples == 4 * (1 + 6)
     assert [form.member for form in found.onnx] == ["forest", "second"]
+
+
+def test_adjusted_verdicts_are_those_of_the_test_adjusted(make_blend):
+    run = make_blend(["grey", {"resize": 16}], ["grey", {"tile": 16}], "probability", "image")
+    judge(run, "both")
+    found = compare(run, "both", shares=[0.98, 0.02])
+    assert found.equal
+    assert found.difference <= 1e-6
+    assert found.adjusted.shares.training == {"good": 0.5, "bad": 0.5}
+    assert found.adjusted.largest_difference <= found.adjusted.tolerance == pytest.approx(49e-6)
+    path = run.parents[2] / "verdicts.parquet"
+    verdicts = tables.read(path)
+    swapped = verdicts.assign(p_good=verdicts["p_bad"], p_bad=verdicts["p_good"])
+    tables.write(swapped, path, verdicts_schema(CLASSES))
+    assert not compare(run, "both", shares=[0.98, 0.02]).adjusted.equal
+    assert compare(run, "both").adjusted is None
 
 
 def test_other_probabilities_and_classes_are_found(tiled):

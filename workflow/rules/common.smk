@@ -97,6 +97,11 @@ def costs_of(wildcards):
     return to_json(dataset_of(wildcards).cost_matrix)
 
 
+def expected_shares_of(wildcards):
+    dataset = dataset_of(wildcards)
+    return to_json([dataset.expected_shares[name] for name in dataset.classes])
+
+
 def handed_over(wildcards):
     """The model that a dataset hands over, which may be known only once models are compared."""
     model = dataset_of(wildcards).deploy.model

@@ -21,7 +21,7 @@ rule deploy:
         handed_over=lambda wildcards: [
             file
             for run in PLAN.deployed_runs(wildcards, handed_over(wildcards))
-            for file in PLAN.files_of_run(run)
+            for file in (*PLAN.files_of_run(run), f"{run}/predictions.parquet")
         ],
     output:
         folder=directory(f"{RESULTS}/deployed"),

@@ -133,6 +133,8 @@ rule expected_shares:
     input:
         plan=f"{RESULTS}/plan/runs.json",
         verdicts=f"{RESULTS}/verdicts.parquet",
+        runs=PLAN.of_all_runs("run.json"),
+        predictions=PLAN.of_all_runs("predictions.parquet"),
     output:
         f"{RESULTS}/expected_shares.parquet",
     log:
@@ -147,13 +149,10 @@ rule expected_shares:
     params:
         results=PLAN.results_of,
         classes=classes_of,
-        shares=lambda wildcards: to_json(
-            [
-                dataset_of(wildcards).expected_shares[name]
-                for name in dataset_of(wildcards).classes
-            ]
-        ),
+        shares=expected_shares_of,
         costs=costs_of,
+        least_cost=lambda wildcards: dataset_of(wildcards).verdict_costs is not None,
+        adjustable=lambda wildcards: dataset_of(wildcards).unadjustable is None,
         code=code_version("gradewise.judgement.expected_shares"),
     shell:
         "python -m gradewise.judgement.expected_shares"
@@ -162,5 +161,7 @@ rule expected_shares:
         " --classes {params.classes:q}"
         " --shares {params.shares:q}"
         " --costs {params.costs:q}"
+        " --least_cost {params.least_cost}"
+        " --adjustable {params.adjustable}"
         " --output {output}"
         " 2>&1 | tee {log}"

@@ -61,6 +61,9 @@ rule verify:
     params:
         results=PLAN.results_of,
         model=lambda wildcards, input: Path(input.record).parts[-3],
+        shares=lambda wildcards: (
+            expected_shares_of(wildcards) if dataset_of(wildcards).adjusts else "null"
+        ),
         seed=CONFIG.seed,
         code=code_version(
             "gradewise.predict.verify", *registry.onnx_modules(PLAN.families())
@@ -70,6 +73,7 @@ rule verify:
         " --dataset {wildcards.dataset}"
         " --results {params.results}"
         " --model {params.model}"
+        " --shares {params.shares:q}"
         " --seed {params.seed}"
         " --threads {threads}"
         " --output {output}"

@@ -139,6 +139,12 @@ class Config(Section):
                 f"datasets.{name}.models: {model_name!r} blends by: vote, which gives no probabilities, and decide_by: "
                 f"{dataset.decide_by} predicts the class of least expected cost; blend by: probability"
             )
+        if blend.by == "vote" and dataset.adjusts and dataset.may_hand_over(model_name):
+            raise ValueError(
+                f"datasets.{name}.deploy.adjust_probabilities: {model_name!r}, which may be handed over, blends by: "
+                "vote, and shares of votes cannot be adjusted; blend by: probability, or name another model "
+                "(deploy.model)"
+            )
         if blend.over == "repeats" and not dataset.evaluation.one_test:
             raise ValueError(
                 f"datasets.{name}.models: {model_name!r} blends over: repeats, which needs evaluation: "

@@ -48,7 +48,8 @@ class Dataset(Source):
     expected_shares: dict[str, Annotated[float, Field(gt=0, lt=1)]] | None = Field(
         None,
         description="share of each class in use, {A: 0.8, B: 0.2}, where it differs from that of these images: the "
-        "report then tells accuracy, predictive values and cost under that mix as well",
+        "report then tells accuracy, predictive values and cost under that mix as well; deploy: "
+        "{adjust_probabilities: true} has the model adjust to it",
     )
     decide_by: Annotated[str, AfterValidator(_deciding)] | None = Field(
         None,
@@ -105,6 +106,24 @@ class Dataset(Source):
         description="new images that the model is applied to, by name: a folder, {may: photos/may}, or labelled "
         "images, on which it is tested, {line-2: {images: photos/line-2}}",
     )
+
+    @property
+    def adjusts(self) -> bool:
+        """Whether the model that is handed over adjusts its probabilities to the expected shares of classes."""
+        return bool(self.deploy and self.deploy.adjust_probabilities)
+
+    def may_hand_over(self, model: str) -> bool:
+        """Whether a model of the dataset's list may be the one that is handed over."""
+        return bool(self.deploy and self.deploy.model in (RECOMMENDED, model))
+
+    @property
+    def unadjustable(self) -> str | None:
+        """Why the probabilities of verdicts cannot be adjusted to other shares of classes; None if they can."""
+        if self.labels_from == "masks":
+            return "with labels_from: masks, they belong to the shares of tiles, not to those of images"
+        if self.aggregate != "mean":
+            return "only means of the probabilities of an image's samples can be adjusted (aggregate: mean)"
+        return None
 
     @property
     def labelled(self) -> dict[str, LabelledImages]:
@@ -175,6 +194,13 @@ class Dataset(Source):
                 f"deploy.model: {name!r} is not one of the dataset's models.{suggestion(name, self.models)} "
                 f"Its models: {', '.join(self.models)}; or {RECOMMENDED}"
             )
+        if self.adjusts and self.expected_shares is None:
+            raise ValueError(
+                "deploy.adjust_probabilities: needs expected_shares, the share of each class in use, such as {A: 0.8, "
+                "B: 0.2}"
+            )
+        if self.adjusts and self.unadjustable is not None:
+            raise ValueError(f"deploy.adjust_probabilities: impossible here, since {self.unadjustable}; leave it out")
         if self.apply and not self.deploy:
             raise ValueError("apply: there is no model to apply, since deploy is false; leave out one of the two")
         for name in self.apply:

@@ -22,6 +22,11 @@ class Deploy(Section):
         description="all: the model is fitted once more, also on the images that were held back for testing; training: "
         "the tested model of the first repeat is handed over as it is",
     )
+    adjust_probabilities: bool = Field(
+        default=False,
+        description="the probabilities of its verdicts are adjusted from the shares of classes in training to "
+        "expected_shares, and verdicts follow",
+    )
 
 
 class LabelledImages(Section):

@@ -55,10 +55,13 @@ def deploy(
     files = Results(results)
     verification = read_verification(results / NAME)
     if not verification.equal:
+        adjusted = verification.adjusted
+        others = [*verification.other_class, *(adjusted.other_class if adjusted else ())]
+        largest = max(verification.difference, adjusted.largest_difference if adjusted else 0.0)
         raise UserError(
             f"{results / NAME}: {model} does not predict from files what was tested (images with another class: "
-            f"{', '.join(verification.other_class[:5]) or 'none'}; probabilities differ by up to "
-            f"{verification.largest_sample_difference:.1e}), so it is not handed over; please report this"
+            f"{', '.join(others[:5]) or 'none'}; probabilities differ by up to {largest:.1e}), so it is not handed "
+            "over; please report this"
         )
     tested = files.run(model, verification.repeat)
     parts = parts_of_run(tested.folder)

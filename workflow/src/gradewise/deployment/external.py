@@ -81,9 +81,9 @@ def external(
             f"apply.{name}: all {len(usable)} images are copies of images of {dataset}, so nothing is left to test the "
             "model on; give images that it has not seen"
         )
-    found = compare_with_labels(
-        name, artefact.name, usable.rename(columns={"class": "predicted"}), new, measured.read(results, dataset)
-    )
+    shares = None if artefact.judgement is None else artefact.judgement.shares
+    predicted = usable.rename(columns={"class": "predicted"})
+    found = compare_with_labels(name, artefact.name, predicted, new, measured.read(results, dataset), shares)
     columns = _schema(classes)
     with tables.replacing(table) as partial:
         partial.write_bytes(to_csv(verdicts[columns.names]))

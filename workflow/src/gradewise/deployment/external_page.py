@@ -83,6 +83,12 @@ def _caveats(test: ExternalTest) -> list[str]:
             f"{numbers.many(len(test.copies), 'image')} {verb} of images of the dataset, rotated, cropped or "
             "recompressed copies included. The model may have learnt from these, so they are left out of the test."
         )
+    if test.adjusted:
+        sentences.append(
+            "The model adjusts its probabilities to the shares of classes that are expected in use. What was measured "
+            "before is that of the verdicts of the test, adjusted in the same way; but classes are mixed there as in "
+            "the dataset."
+        )
     if test.shared_groups:
         names = ", ".join(test.shared_groups[:5])
         sentences.append(

@@ -18,6 +18,8 @@ from gradewise.evaluation.estimates import Estimate, estimate, known
 from gradewise.evaluation.evaluate import add_up_verdicts, target_classes
 from gradewise.evaluation.independent import minus
 from gradewise.evaluation.measured import Measured
+from gradewise.judgement.shares import Shares
+from gradewise.metrics import Key
 
 
 class Measure(Section):
@@ -76,6 +78,9 @@ class ExternalTest(Section):
     scores: tuple[Score, ...]
     calibration_slope: Measure
     measured_slope: Measure
+    adjusted: bool = Field(
+        default=False, description="whether probabilities are adjusted to expected shares, also those measured before"
+    )
     confusion: tuple[tuple[int, ...], ...] = Field(description="rows true classes, columns predicted ones")
     drift: tuple[Drift, ...]
 
@@ -84,7 +89,9 @@ class ExternalTest(Section):
         return next((score for score in self.scores if (score.metric, score.of_class) == (metric, of_class)), None)
 
 
-def compare_with_labels(name: str, model: str, verdicts: pd.DataFrame, new: NewImages, known: Measured) -> ExternalTest:
+def compare_with_labels(
+    name: str, model: str, verdicts: pd.DataFrame, new: NewImages, known: Measured, shares: Shares | None = None
+) -> ExternalTest:
     """Compare verdicts on new images with their labels.
 
     Parameters
@@ -98,20 +105,29 @@ def compare_with_labels(name: str, model: str, verdicts: pd.DataFrame, new: NewI
     new : NewImages
     known : Measured
         What was measured on the dataset.
+    shares : Shares, optional
+        The mixes of classes between which the model adjusts its probabilities; what was measured is adjusted alike.
     """
     settings, classes = known.settings, known.classes
     copies = new.listed.loc[new.listed["copy_of"].notna()]
     used = verdicts.loc[~verdicts["image_id"].isin(copies["image_id"])].assign(repeat=0)
     facts = new.facts.loc[new.facts["copy_of"].isna()]
     costs = None if settings.cost_matrix is None else np.array(settings.cost_matrix)
-    totals = add_up_verdicts(
-        used, classes, pd.Index(used["group"].unique()), target_classes(classes, settings.positive)
-    )
-    scores = [
-        _score(metric, of_class, found, known.estimate(model, metric, "image", of_class))
-        for (metric, of_class), found in estimate([totals], classes, settings.ordered, costs).items()
-    ]
     tested = known.test.loc[known.test["model"] == model]
+    if shares is not None:
+        decisive = None if settings.verdict_costs is None else np.array(settings.verdict_costs)
+        tested = shares.adjust_verdicts(tested, classes, decisive)
+
+    def estimates(images: pd.DataFrame) -> dict[Key, Estimate]:
+        groups, targets = pd.Index(images["group"].unique()), target_classes(classes, settings.positive)
+        by_repeat = [add_up_verdicts(part, classes, groups, targets) for _, part in images.groupby("repeat")]
+        return estimate(by_repeat, classes, settings.ordered, costs)
+
+    adjusted = {} if shares is None else estimates(tested)
+    scores = [
+        _score(*key, found, adjusted[key] if adjusted else known.estimate(model, key[0], "image", key[1]))
+        for key, found in estimates(used).items()
+    ]
     counts = pd.crosstab(used["label"], used["predicted"]).reindex(index=classes, columns=classes, fill_value=0)
     named = new.dataset["group"] != new.dataset["image_id"]
     return ExternalTest(
@@ -130,6 +146,7 @@ def compare_with_labels(name: str, model: str, verdicts: pd.DataFrame, new: NewI
         scores=tuple(scores),
         calibration_slope=Measure.of(calibration_slope(used, classes)),
         measured_slope=Measure.of(calibration_slope(tested, classes)),
+        adjusted=shares is not None,
         confusion=tuple(map(tuple, counts.to_numpy().tolist())),
         drift=tuple(measure_drift(facts, new.dataset)),
     )

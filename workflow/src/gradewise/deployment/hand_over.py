@@ -19,10 +19,11 @@ from gradewise.command import UserError
 from gradewise.deployment.model_card import write_card
 from gradewise.deployment.references import copy_references, write_references
 from gradewise.evaluation import measured
-from gradewise.evaluation.measured import Measured
+from gradewise.evaluation.measured import Measured, row_estimate
 from gradewise.evaluation.recommendation import Recommendation
 from gradewise.judgement.kept import keep
-from gradewise.judgement.record import read_judgement
+from gradewise.judgement.record import Judgement, read_judgement
+from gradewise.judgement.shares import Shares, training_shares
 from gradewise.predict.artefact import (
     MODEL,
     Artefact,
@@ -107,7 +108,8 @@ def hand_over(
         folder.mkdir()
         members = copy_members(parts, folder)
         copies = copy_references(manifest, known.classes, seed, folder)
-        predictor = assemble(parts)
+        shares = _shares(known, parts, tested.model) if known.settings.adjusts else None
+        predictor = assemble(replace(parts, judgement=Judgement(shares=shares)))
         write_references(predictor, copies, folder)
         members = _export(predictor, members, [folder / copy for copy in copies], folder)
         used = _used(files, parts, what)
@@ -116,7 +118,7 @@ def hand_over(
             expected=_expected(known, record, tested.model),
             fitted_on=_fitted_on(files, parts, manifest.loc[manifest["image_id"].isin(used)], what),
             verification=verification,
-            judgement=read_judgement(files, tested.model).model_copy(update={"unknown": unknown}),
+            judgement=read_judgement(files, tested.model).model_copy(update={"unknown": unknown, "shares": shares}),
         )
         write_card(folder, known, record, tested.model, parts.description, facts)
         artefact = seal(folder, parts, tested.model, members, facts)
@@ -150,6 +152,25 @@ def _export(
         except NoOnnxError as error:
             log.info("%s", error)
     return tuple(exported)
+
+
+def _shares(known: Measured, parts: Parts, model: str) -> Shares:
+    """The mixes of classes between which the model adjusts its probabilities, with its accuracy after that."""
+    if parts.blend is not None and parts.blend.by == "vote":
+        raise UserError(f"{model}: deploy.adjust_probabilities: shares of votes cannot be adjusted (blend by: vote)")
+    expected = known.settings.expected_shares
+    assert expected is not None, "the configuration is checked"
+    rows = tables.read(known.results.table("expected_shares"))
+    rows = rows.loc[(rows["model"] == model) & (rows["metric"] == "accuracy")]
+    columns = ["adjusted", "adjusted_low", "adjusted_high"]
+    accuracy = row_estimate(rows[columns].set_axis(["value", "low", "high"], axis=1).iloc[0])
+    return Shares(
+        training=training_shares(parts.folders, known.classes),
+        expected={name: expected[name] for name in known.classes},
+        accuracy=accuracy.value,
+        low=accuracy.low,
+        high=accuracy.high,
+    )
 
 
 def _expected(known: Measured, record: Recommendation, model: str) -> Expected:

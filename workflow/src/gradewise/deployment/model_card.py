@@ -16,9 +16,10 @@ from gradewise import tables
 from gradewise.evaluation.estimates import Estimate
 from gradewise.evaluation.measured import Measured
 from gradewise.evaluation.recommendation import Recommendation
+from gradewise.judgement.shares import Shares
 from gradewise.predict.artefact import Facts
 from gradewise.predict.description import Description
-from gradewise.report import metric_names, numbers, pretraining, sentences
+from gradewise.report import metric_names, mixes, numbers, pretraining, sentences
 
 CARD, PAGE = "MODEL_CARD.md", "MODEL_CARD.html"
 
@@ -79,6 +80,7 @@ def write_card(
             undecided=_undecided(known, model),
             calibrated_on=_calibrated_on(facts),
             flagged=_flagged(facts),
+            adjustment=_adjustment(facts),
             verification=facts.verification,
             difference=None if facts.verification is None else numbers.rounding(facts.verification.difference),
             time=None if facts.verification is None else numbers.time(facts.verification.seconds_per_image),
@@ -137,6 +139,19 @@ def _flagged(facts: Facts) -> str | None:
         return None
     unknown = facts.judgement.unknown
     return f"{numbers.whole_percent(unknown.false_alarms)}, set on {numbers.many(unknown.groups, 'tested group')}"
+
+
+def _adjustment(facts: Facts) -> str | None:
+    """How probabilities are adjusted to another mix of classes; None where they are not."""
+    shares = None if facts.judgement is None else facts.judgement.shares
+    return None if shares is None else mixes.adjustment(_with_escaped_names(shares))
+
+
+def _with_escaped_names(shares: Shares) -> Shares:
+    named = {
+        mix: {_escaped(name): share for name, share in getattr(shares, mix).items()} for mix in ("training", "expected")
+    }
+    return shares.model_copy(update=named)
 
 
 def _gathered(known: Measured, description: Description) -> str | None:

@@ -117,7 +117,12 @@ def _known_verdicts(files: Results, artefact: Artefact) -> pd.DataFrame | None:
     tested = tables.read(files.table("verdicts"))
     repeat = 0 if artefact.verification is None else artefact.verification.repeat
     mine = (tested["model"] == artefact.name) & (tested["role"] == "test") & (tested["repeat"] == repeat)
-    return _verdict_scores(tested.loc[mine].rename(columns={"predicted": "class", "image_id": "path"}), artefact)
+    tested = tested.loc[mine]
+    if artefact.judgement is not None and artefact.judgement.shares is not None:
+        facts = artefact.description
+        costs = None if facts.costs is None else np.array(facts.costs)
+        tested = artefact.judgement.shares.adjust_verdicts(tested, facts.classes, costs)
+    return _verdict_scores(tested.rename(columns={"predicted": "class", "image_id": "path"}), artefact)
 
 
 def _known_statistics(files: Results) -> pd.DataFrame:

@@ -15,11 +15,12 @@ from PIL import Image
 from gradewise.command import UserError
 from gradewise.config.views import Positions
 from gradewise.evaluation.estimates import Estimate
+from gradewise.judgement.shares import Shares
 from gradewise.predict.artefact import MODEL, Expected, read_artefact
 from gradewise.predict.loading import load_predictor
 from gradewise.predict.predict import CHUNK, read_verdicts
 from gradewise.predict.predictor import Predictor, Verdict
-from gradewise.report import metric_names, numbers, page, pictures
+from gradewise.report import metric_names, mixes, numbers, page, pictures
 from gradewise.report.blocks import Block, Column, Facts, Gallery, Picture, Section, Table, Text
 
 DOUBTFUL, SUREST, SET_ASIDE, UNKNOWN = 60, 4, 200, 60
@@ -153,7 +154,7 @@ def write_page(table: Path, model: Path, output: Path, title: str, tested: Seque
     costs = predictor.description.costs
     summary = summarise(table, classes, None if costs is None else np.array(costs))
     expected = read_artefact(model).expected if not (model / "run.json").exists() and (model / MODEL).exists() else None
-    expectation = None if tested else _expectation(expected, predictor.stranger is not None)
+    expectation = None if tested else _expectation(expected, predictor.stranger is not None, predictor.shares)
     sections = [*tested, *_sections(summary, predictor, expectation)]
     assets = output.with_suffix("")
     page.write_assets(sections, assets)
@@ -232,7 +233,7 @@ def _sections(summary: Summary, predictor: Predictor, expectation: str | None) -
         yield Section("set-aside", "Set aside", (table,))
 
 
-def _expectation(expected: Expected | None, flags: bool) -> str:
+def _expectation(expected: Expected | None, flags: bool, shares: Shares | None) -> str:
     if expected is None:
         return "How often such verdicts are right stands in the report on the model's dataset."
     unlike = (
@@ -241,6 +242,8 @@ def _expectation(expected: Expected | None, flags: bool) -> str:
         if flags
         else "Nothing on this page can tell whether these images are like those: look at some of each class."
     )
+    if shares is not None and shares.accuracy is not None:
+        return f"{mixes.adjustment(shares)} {unlike}"
     value = metric_names.interval(expected.metric, Estimate(expected.value, expected.low, expected.high))
     return (
         f"On images like those of its training the model has an expected {metric_names.in_words(expected.metric)} of "

@@ -14,15 +14,51 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel
 
 from gradewise import command, tables
 from gradewise.command import UserError
 from gradewise.config.aggregation import Aggregate
 from gradewise.families.run import count_roles, write_json
 from gradewise.families.schemas import predictions_schema
+from gradewise.families.stored import read_record
 from gradewise.provenance import versions
 from gradewise.results import Results
 from gradewise.verdicts import Level, check_labels, classify, gather
+
+
+class BlendSettings(BaseModel):
+    """How a blend was made, as its `run.json` says."""
+
+    members: tuple[str, ...]
+    repeats: tuple[int, ...]
+    by: Literal["probability", "vote"]
+    level: Level
+
+    def folders(self, files: Results) -> tuple[Path, ...]:
+        """The folders of the runs that are blended."""
+        return tuple(files.run(member, repeat).folder for member in self.members for repeat in self.repeats)
+
+
+class _Family(BaseModel):
+    family: str
+
+
+class _BlendRecord(BaseModel):
+    settings: BlendSettings
+
+
+def read_blend(record: Path) -> BlendSettings | None:
+    """How the blend was made whose `run.json` is given; None for the record of any other model.
+
+    Raises
+    ------
+    UserError
+        If the file is damaged.
+    """
+    if read_record(record, _Family).family != "blend":
+        return None
+    return read_record(record, _BlendRecord).settings
 
 
 def blend(

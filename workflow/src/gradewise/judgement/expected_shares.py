@@ -1,25 +1,26 @@
 """The step `expected_shares`: how good models are where classes are mixed as in use and not as in the test.
 
 Among the images of one class, verdicts are distributed as in the test; classes have the expected shares. That holds
-where images of a class look the same in use, only more or less often.
+where images of a class look the same in use, only more or less often. The same is measured for verdicts whose
+probabilities are adjusted to these shares (`judgement.shares`), each from the training of its own run.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from gradewise import command, tables
+from gradewise import command
+from gradewise.evaluation.blend import read_blend
 from gradewise.evaluation.intervals import cells, delete_each, effective, interval, spread
+from gradewise.judgement.by_model import measure_models
 from gradewise.judgement.schemas import EXPECTED_SHARES
+from gradewise.judgement.shares import Shares, training_shares
 from gradewise.metrics import Counts, ratio
 from gradewise.results import Results
-
-log = logging.getLogger(__name__)
 
 _Key = tuple[str, str | None]
 
@@ -31,6 +32,8 @@ def expected_shares(
     classes: list[str],
     shares: list[float],
     costs: list[list[float]] | None = None,
+    least_cost: bool,
+    adjustable: bool,
     output: Path,
 ) -> None:
     """Measure every model under the shares of classes that are expected in use.
@@ -40,26 +43,67 @@ def expected_shares(
     dataset : str
         Its name, for the table.
     results : Path
-        Folder of the dataset's results, with its verdicts.
+        Folder of the dataset's results, with its verdicts and runs.
     classes : list of str
         In the order of the configuration.
     shares : list of float
         Of each class.
     costs : list of list of float, optional
         Cost of each prediction, a row per true class, both in the order of the classes.
+    least_cost : bool
+        Whether verdicts are the classes of least expected cost.
+    adjustable : bool
+        Whether probabilities of verdicts on images can be adjusted at all.
     output : Path
         The table written.
     """
-    tested = tables.read(Results(results).table("verdicts"), role="test")
+    files = Results(results)
     matrix = None if costs is None else np.array(costs)
-    frame = pd.concat(
-        [
-            measure(verdicts, classes, shares, matrix).assign(model=model)
-            for model, verdicts in tested.groupby("model", sort=False)
-        ]
-    )
-    tables.write(frame.assign(dataset=dataset), output, EXPECTED_SHARES)
-    log.info("%s: %d models", output, frame["model"].nunique())
+    expected = dict(zip(classes, shares, strict=True))
+
+    def measure_model(verdicts: pd.DataFrame) -> pd.DataFrame:
+        rows = measure(verdicts, classes, shares, matrix)
+        adjusted = adjust(verdicts, classes, expected, matrix if least_cost else None, files) if adjustable else None
+        if adjusted is None:
+            return rows.assign(adjusted=np.nan, adjusted_low=np.nan, adjusted_high=np.nan)
+        again = measure(adjusted, classes, shares, matrix)
+        return rows.assign(adjusted=again["value"], adjusted_low=again["low"], adjusted_high=again["high"])
+
+    measure_models(dataset, results, measure_model, output, EXPECTED_SHARES, role="test")
+
+
+def adjust(
+    verdicts: pd.DataFrame, classes: list[str], expected: dict[str, float], costs: np.ndarray | None, files: Results
+) -> pd.DataFrame | None:
+    """Verdicts of one model on test images, adjusted in each repeat from the shares that this run was fitted on.
+
+    Parameters
+    ----------
+    verdicts : DataFrame
+        As `verdicts.parquet` has them.
+    classes : list of str
+    expected : dict of str to float
+        Share of each class.
+    costs : ndarray, shape (k, k), optional
+        Where verdicts are the classes of least expected cost.
+    files : Results
+        With the runs.
+
+    Returns
+    -------
+    DataFrame or None
+        None of a blend of votes, which cannot be adjusted.
+    """
+    parts = []
+    for (model, repeat), part in verdicts.groupby(["model", "repeat"], sort=False):
+        run = files.run(str(model), int(repeat))
+        blend = read_blend(run.record)
+        if blend is not None and blend.by == "vote":
+            return None
+        folders = [run.folder] if blend is None else blend.folders(files)
+        shares = Shares(training=training_shares(folders, classes), expected=expected)
+        parts.append(shares.adjust_verdicts(part, classes, costs))
+    return pd.concat(parts)
 
 
 def measure(

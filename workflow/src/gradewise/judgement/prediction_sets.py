@@ -10,25 +10,22 @@ Tibshirani 2021, Annals of Statistics 49:486).
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from gradewise import command, tables
+from gradewise import command
 from gradewise.evaluation.estimates import Estimate, share
 from gradewise.evaluation.intervals import cells
+from gradewise.judgement.by_model import measure_models
 from gradewise.judgement.schemas import PREDICTION_SETS
 from gradewise.judgement.sets import COVERAGES, draw, highest_coverage, in_set
 from gradewise.provenance import derive_seed
-from gradewise.results import Results
 
 MEASURED = (0.9, 0.95, 0.99)
 """Coverages at which sets are measured, as far as the groups suffice; otherwise at the highest that they can."""
-
-log = logging.getLogger(__name__)
 
 
 def prediction_sets(*, dataset: str, results: Path, classes: list[str], seed: int, output: Path) -> None:
@@ -47,15 +44,12 @@ def prediction_sets(*, dataset: str, results: Path, classes: list[str], seed: in
     output : Path
         The table written.
     """
-    tested = tables.read(Results(results).table("verdicts"), role="test")
-    frame = pd.concat(
-        [
-            measure(verdicts, classes, np.random.default_rng(derive_seed(seed, "prediction_sets"))).assign(model=model)
-            for model, verdicts in tested.groupby("model", sort=False)
-        ]
-    )
-    tables.write(frame.assign(dataset=dataset), output, PREDICTION_SETS)
-    log.info("%s: %d models, %d groups", output, frame["model"].nunique(), frame["groups"].max())
+
+    def measure_model(verdicts: pd.DataFrame) -> pd.DataFrame:
+        # of the same images, every model has the same draws
+        return measure(verdicts, classes, np.random.default_rng(derive_seed(seed, "prediction_sets")))
+
+    measure_models(dataset, results, measure_model, output, PREDICTION_SETS, role="test")
 
 
 def measure(verdicts: pd.DataFrame, classes: list[str], rng: np.random.Generator) -> pd.DataFrame:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from gradewise import tables
 from gradewise.config.section import Section
 from gradewise.judgement.sets import PredictionSets, Threshold
+from gradewise.judgement.shares import Shares
 from gradewise.judgement.strangeness import Unknown
 from gradewise.results import Results
 
@@ -14,6 +17,7 @@ class Judgement(Section):
 
     prediction_sets: PredictionSets | None = None
     unknown: Unknown | None = None
+    shares: Shares | None = Field(default=None, description="probabilities are adjusted to these; null: they are not")
 
 
 def read_judgement(files: Results, model: str) -> Judgement:

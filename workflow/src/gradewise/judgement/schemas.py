@@ -97,9 +97,11 @@ EXPECTED_SHARES = pa.schema(
         nullable("class", pa.string()),
         nullable("tested", pa.float64()),
         *(nullable(name, pa.float64()) for name in ("value", "low", "high")),
+        *(nullable(name, pa.float64()) for name in ("adjusted", "adjusted_low", "adjusted_high")),
         filled("images", pa.int64()),
         filled("groups", pa.int64()),
     ]
 )
 """One row per model, metric and class, on test images over all repeats: `tested` is the value under the mix of classes
-of the test, `value` the one under `expected_shares`, with its 95 % interval."""
+of the test, `value` the one under `expected_shares`, with its 95 % interval, and `adjusted` that of verdicts whose
+probabilities were adjusted to these shares; null where they cannot be."""

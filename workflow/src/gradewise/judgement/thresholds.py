@@ -8,23 +8,20 @@ grades. The threshold of least cost is chosen on validation, so that what it cos
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from gradewise import command, tables
+from gradewise import command
 from gradewise.evaluation.estimates import Estimate, share
 from gradewise.evaluation.intervals import cells, delete_each, effective, interval, spread
+from gradewise.judgement.by_model import measure_models
 from gradewise.judgement.schemas import THRESHOLDS
-from gradewise.results import Results
 
 GRID = tuple(percent / 100 for percent in range(1, 100))
 """Thresholds that are measured."""
-
-log = logging.getLogger(__name__)
 
 
 def thresholds(
@@ -45,16 +42,8 @@ def thresholds(
     output : Path
         The table written.
     """
-    verdicts = tables.read(Results(results).table("verdicts"))
     matrix = None if costs is None else np.array(costs)
-    frame = pd.concat(
-        [
-            measure(of_model, classes, matrix).assign(model=model)
-            for model, of_model in verdicts.groupby("model", sort=False)
-        ]
-    )
-    tables.write(frame.assign(dataset=dataset), output, THRESHOLDS)
-    log.info("%s: %d models", output, frame["model"].nunique())
+    measure_models(dataset, results, lambda verdicts: measure(verdicts, classes, matrix), output, THRESHOLDS)
 
 
 def measure(verdicts: pd.DataFrame, classes: list[str], costs: np.ndarray | None = None) -> pd.DataFrame:

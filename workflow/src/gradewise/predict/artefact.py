@@ -170,6 +170,10 @@ def parts_of_artefact(folder: Path) -> Parts:
     folders = tuple(folder / member.folder for member in artefact.members)
     records = read_runs(folders)
     check_runs(folder / MODEL, artefact.description, folders, records)
+    if artefact.judgement is not None and artefact.judgement.shares is not None:
+        shares, classes = artefact.judgement.shares, set(artefact.description.classes)
+        fits = shares.training.keys() == shares.expected.keys() == classes
+        require(fits, folder / MODEL, "has not a share in training and an expected one for each class")
     unknown = None if artefact.judgement is None else artefact.judgement.unknown
     references = {} if unknown is None else {view: folder / reference_file(view) for view in unknown.views}
     for view, path in references.items():

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel
 
 from gradewise.command import UserError
+from gradewise.evaluation.blend import read_blend
 from gradewise.families.stored import read_record
 from gradewise.judgement.record import Judgement
 from gradewise.predict.description import NAME, Blend, Description, read_description
@@ -28,17 +28,6 @@ class RunRecord(BaseModel):
     classes: tuple[str, ...]
     versions: dict[str, str]
     device: str
-
-
-class _BlendSettings(BaseModel):
-    members: tuple[str, ...]
-    repeats: tuple[int, ...]
-    by: Literal["probability", "vote"]
-    level: Literal["image", "sample"]
-
-
-class _BlendRecord(BaseModel):
-    settings: _BlendSettings
 
 
 @dataclass(frozen=True)
@@ -72,7 +61,9 @@ class Parts:
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits for the models and all that verdicts depend on, except libraries."""
         digest = hashlib.sha256(self.description.model_dump_json(exclude={"versions"}).encode())
-        digest.update(b"" if self.blend is None else self.blend.model_dump_json().encode())
+        shares = None if self.judgement is None else self.judgement.shares
+        for part in (self.blend, shares):
+            digest.update(b"" if part is None else part.model_dump_json().encode())
         for folder in self.folders:
             for path in member_files(folder):
                 digest.update(f"{path.name} {hash_file(path)}\n".encode())
@@ -105,14 +96,9 @@ def parts_of_run(folder: Path) -> Parts:
     results = Results(folder.resolve().parents[2])
     path = results.dataset / NAME
     description = read_description(path)
-    blend = None
-    folders: tuple[Path, ...] = (folder,)
-    if read_record(record, RunRecord).family == "blend":
-        settings = read_record(record, _BlendRecord).settings
-        blend = Blend(by=settings.by, level=settings.level)
-        folders = tuple(
-            results.run(member, repeat).folder for member in settings.members for repeat in settings.repeats
-        )
+    settings = read_blend(record)
+    blend = None if settings is None else Blend(by=settings.by, level=settings.level)
+    folders = (folder,) if settings is None else settings.folders(results)
     records = read_runs(folders)
     check_runs(path, description, folders, records)
     return Parts(description.of_views(record.view for record in records), folders, records, blend)

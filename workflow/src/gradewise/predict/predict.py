@@ -215,8 +215,12 @@ class _Table:
 
     def _set(self, predicted: str, probabilities: list[float]) -> str:
         assert self.least_probability is not None
-        classes = self.predictor.description.classes
-        inside = in_set(np.array([probabilities]), self.least_probability, classes.index(predicted))[0]
+        classes, shares = self.predictor.description.classes, self.predictor.shares
+        own = np.array([probabilities])
+        if shares is not None:
+            # thresholds belong to the model's own probabilities
+            own = shares.restore(own, classes)
+        inside = in_set(own, self.least_probability, classes.index(predicted))[0]
         return _cell("|".join(np.array(classes)[inside]))
 
 

@@ -76,6 +76,8 @@ class Model:
         content = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         self.facts, self.blend = content["description"], content["blend"]
         self.classes, self.costs = self.facts["classes"], self.facts["costs"]
+        mixes = (content["judgement"] or {}).get("shares")
+        self.factors = mixes and np.array([mixes["expected"][name] / mixes["training"][name] for name in self.classes])
         self.views = {name: view["operations"]["operations"] for name, view in self.facts["views"].items()}
         problem = obstacle(self.facts)
         if problem:
@@ -96,6 +98,10 @@ class Model:
                 parts = [self.gather(part, None)[1][None] for part in parts]
             parts = [blended(np.stack(parts).astype(np.float64), self.blend["by"]).astype(np.float32)]
         chosen, probabilities = self.gather(parts[0], self.costs)
+        if self.factors is not None:  # to the shares of classes that are expected in use
+            weighted = probabilities.astype(np.float64) * self.factors
+            weighted /= weighted.sum()
+            chosen, probabilities = decide(weighted, self.costs), weighted.astype(np.float32)
         return self.classes[chosen], probabilities.tolist(), sum(map(len, samples.values()))
 
     def samples_of(self, path: Path) -> dict[str, np.ndarray]:

@@ -27,6 +27,7 @@ from gradewise.images.files import UnreadableError
 from gradewise.images.microscopes import read_micrograph
 from gradewise.images.reasons import not_examined
 from gradewise.judgement.record import Judgement
+from gradewise.judgement.shares import Shares
 from gradewise.judgement.strangeness import Stranger
 from gradewise.predict.description import Blend, Description
 from gradewise.provenance import derive_seed
@@ -145,6 +146,11 @@ class Predictor:
         return {name: view.operations for name, view in self.description.views.items()}
 
     @property
+    def shares(self) -> Shares | None:
+        """The mixes of classes between which probabilities of verdicts are adjusted; None where they are not."""
+        return None if self.judgement is None else self.judgement.shares
+
+    @property
     def needed(self) -> int:
         """Smallest side of an image that can be used [px]."""
         return max(self.description.min_side, *(view.minimum_side for view in self.views.values()))
@@ -245,6 +251,8 @@ class Predictor:
             frames = [self._as_predictions(blend_probabilities(stacked, self.blend.by), np.bincount(of_image))]
         costs = None if self.description.costs is None else np.array(self.description.costs)
         verdicts = self._gather(frames[0], costs)
+        if self.shares is not None:
+            verdicts = self.shares.adjust_verdicts(verdicts, self.description.classes, costs)
         gathered = verdicts[self._columns].to_numpy().tolist()
         return list(zip(verdicts["predicted"], gathered, zip(*of_samples, strict=True), strict=True))
 

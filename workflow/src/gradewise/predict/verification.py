@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 
 from gradewise.command import UserError
 from gradewise.config.section import Section
+from gradewise.judgement.shares import Shares
 
 NAME = "verification.json"
 """Name of the file in the folder of a dataset's results."""
@@ -38,6 +39,21 @@ class OnnxComparison(Section):
     other_class: tuple[str, ...] = Field(description="image_id of images with another class")
 
 
+class AdjustedComparison(Section):
+    """Verdicts on the same files with probabilities adjusted to expected shares, compared with those of the test after
+    the same adjustment."""
+
+    shares: Shares
+    largest_difference: float = Field(description="of a probability of an image")
+    other_class: tuple[str, ...] = Field(description="image_id of images with another class")
+    tolerance: float = Field(description="an adjustment enlarges differences that were small before it")
+
+    @property
+    def equal(self) -> bool:
+        """Whether the adjusted verdicts are those of the test, adjusted."""
+        return not self.other_class and self.largest_difference <= self.tolerance
+
+
 class Verification(Section):
     """Verdicts on files of test images, compared with those that the test was evaluated on."""
 
@@ -55,6 +71,7 @@ class Verification(Section):
     threads: int
     onnx: tuple[OnnxForm, ...] = Field(default=(), description="one entry a member")
     onnx_verdicts: OnnxComparison | None = Field(default=None, description="null: a member has no ONNX form")
+    adjusted: AdjustedComparison | None = Field(default=None, description="null: probabilities are not adjusted")
     script_missing: str | None = Field(default=None, description="why the folder has no predict_onnx.py")
     versions: dict[str, str]
 
@@ -66,12 +83,14 @@ class Verification(Section):
     @property
     def equal(self) -> bool:
         """Whether all verdicts are those of the test."""
-        return not self.other_class and self.difference <= self.tolerance
+        return self.outcome == "equal" and (self.adjusted is None or self.adjusted.equal)
 
     @property
     def outcome(self) -> Literal["equal", "other classes", "other probabilities"]:
-        """The comparison in two words."""
-        return "equal" if self.equal else "other classes" if self.other_class else "other probabilities"
+        """The comparison before any adjustment, in two words."""
+        if self.other_class:
+            return "other classes"
+        return "equal" if self.difference <= self.tolerance else "other probabilities"
 
 
 def read_verification(path: Path) -> Verification:

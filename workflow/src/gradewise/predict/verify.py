@@ -21,11 +21,21 @@ from gradewise import command, tables
 from gradewise.command import UserError
 from gradewise.config.views import Positions
 from gradewise.families.graph import load_graph
-from gradewise.predict.artefact import copy_members, seal
+from gradewise.judgement.record import Judgement
+from gradewise.judgement.shares import Shares, training_shares
+from gradewise.predict.artefact import Facts, copy_members, seal
 from gradewise.predict.export import NoOnnxError, export_onnx, script_obstacle
 from gradewise.predict.loading import load_predictor, read_parts
+from gradewise.predict.parts import Parts
 from gradewise.predict.predictor import Predictor, SampleProbabilities, Verdict
-from gradewise.predict.verification import TOLERANCE, TOLERANCE_GPU, OnnxComparison, OnnxForm, Verification
+from gradewise.predict.verification import (
+    TOLERANCE,
+    TOLERANCE_GPU,
+    AdjustedComparison,
+    OnnxComparison,
+    OnnxForm,
+    Verification,
+)
 from gradewise.progress import track
 from gradewise.provenance import derive_seed, versions
 from gradewise.results import Results
@@ -40,7 +50,16 @@ ONNX = "model.onnx"
 log = logging.getLogger(__name__)
 
 
-def verify(*, dataset: str, results: Path, model: str, seed: int, threads: int, output: Path) -> None:
+def verify(
+    *,
+    dataset: str,
+    results: Path,
+    model: str,
+    shares: list[float] | None = None,
+    seed: int,
+    threads: int,
+    output: Path,
+) -> None:
     """Compare verdicts on files of test images with those of the test.
 
     Parameters
@@ -51,6 +70,9 @@ def verify(*, dataset: str, results: Path, model: str, seed: int, threads: int, 
         Folder of the dataset's results.
     model : str
         The model that is handed over.
+    shares : list of float, optional
+        The share of each class in use, where the model adjusts its probabilities to it: adjusted verdicts are then
+        compared as well.
     seed : int
         Draws the images where there are more than `MOST`.
     threads : int
@@ -73,12 +95,15 @@ def verify(*, dataset: str, results: Path, model: str, seed: int, threads: int, 
     ].set_index("image_id")
     images = _drawn(expected.index, seed)
     of_members = [_by_image(tables.read(folder / "predictions.parquet"), images) for folder in parts.folders]
-    paths = manifest.loc[images]
+    paths, tested = manifest.loc[images], expected.loc[images]
+    device = ", ".join(dict.fromkeys(record.device for record in parts.records))
+    tolerance = TOLERANCE if device == "cpu" else TOLERANCE_GPU
     with TemporaryDirectory(prefix="gradewise-") as temporary, threadpool_limits(threads):
         folder = Path(temporary)
         members = copy_members(parts, folder)
-        seal(folder, parts, model, members)
-        predictor = load_predictor(folder)
+        seal(folder, parts, model, members, _facts(parts, shares))
+        handed_over = load_predictor(folder)
+        predictor = replace(handed_over, judgement=None)
         start = time.perf_counter()
         verdicts = list(_predict(predictor, paths, threads))
         seconds = time.perf_counter() - start
@@ -88,35 +113,29 @@ def verify(*, dataset: str, results: Path, model: str, seed: int, threads: int, 
         if not any(form.missing for form in onnx):
             graphs = [load_graph((place / ONNX).read_bytes()) for place in places]
             onnx_verdicts = _compare(list(_predict(_with_graphs(predictor, graphs), paths, threads)), verdicts, images)
+        adjusted = _compare_adjusted(handed_over, paths, threads, tested, tolerance)
     columns = [f"p_{name}" for name in parts.description.classes]
-    told = np.array([list(verdict.probabilities.values()) for verdict in verdicts])
-    tested = expected.loc[images]
-    other_class = [
-        str(image)
-        for image, label, verdict in zip(images, tested["predicted"], verdicts, strict=True)
-        if verdict.predicted != label
-    ]
     sample_differences = [
         _largest_difference(said, stored[image], columns)
         for verdict, image in zip(verdicts, images, strict=True)
         for said, stored in zip(verdict.of_samples, of_members, strict=True)
     ]
-    device = ", ".join(dict.fromkeys(record.device for record in parts.records))
     found = Verification(
         model=model,
         repeat=run.repeat,
         images=len(images),
         of_images=len(expected),
         samples=sum(len(said.positions) for verdict in verdicts for said in verdict.of_samples),
-        largest_difference=float(np.abs(told - tested[columns].to_numpy()).max()),
+        largest_difference=_image_difference(verdicts, tested[columns]),
         largest_sample_difference=max(sample_differences),
-        other_class=tuple(other_class),
+        other_class=_of_other_class(verdicts, tested["predicted"]),
         device=device,
-        tolerance=TOLERANCE if device == "cpu" else TOLERANCE_GPU,
+        tolerance=tolerance,
         seconds_per_image=seconds / len(images),
         threads=threads,
         onnx=onnx,
         onnx_verdicts=onnx_verdicts,
+        adjusted=adjusted,
         script_missing=script_obstacle(parts.description),
         versions=versions(),
     )
@@ -173,12 +192,50 @@ def _compare(verdicts: list[Verdict], expected: list[Verdict], images: pd.Index)
         for verdict, of_model in zip(verdicts, expected, strict=True)
         for said, other in zip(verdict.of_samples, of_model.of_samples, strict=True)
     ]
-    other_class = [
+    predicted = pd.Series([verdict.predicted for verdict in expected], index=images)
+    return OnnxComparison(largest_difference=float(max(differences)), other_class=_of_other_class(verdicts, predicted))
+
+
+def _compare_adjusted(
+    predictor: Predictor, paths: pd.Series, threads: int, tested: pd.DataFrame, tolerance: float
+) -> AdjustedComparison | None:
+    """Compare adjusted verdicts with those of the test, adjusted here; None where nothing is adjusted."""
+    shares, facts = predictor.shares, predictor.description
+    if shares is None:
+        return None
+    costs = None if facts.costs is None else np.array(facts.costs)
+    expected = shares.adjust_verdicts(tested, facts.classes, costs)
+    verdicts = list(_predict(predictor, paths, threads))
+    return AdjustedComparison(
+        shares=shares,
+        largest_difference=_image_difference(verdicts, expected[[f"p_{name}" for name in facts.classes]]),
+        other_class=_of_other_class(verdicts, expected["predicted"]),
+        tolerance=tolerance * shares.amplification,
+    )
+
+
+def _facts(parts: Parts, shares: list[float] | None) -> Facts:
+    if shares is None:
+        return Facts()
+    classes = parts.description.classes
+    expected = dict(zip(classes, shares, strict=True))
+    mixes = Shares(training=training_shares(parts.folders, classes), expected=expected)
+    return Facts(judgement=Judgement(shares=mixes))
+
+
+def _image_difference(verdicts: list[Verdict], expected: pd.DataFrame) -> float:
+    """Largest difference of a probability of an image."""
+    told = np.array([list(verdict.probabilities.values()) for verdict in verdicts])
+    return float(np.abs(told - expected.to_numpy()).max())
+
+
+def _of_other_class(verdicts: list[Verdict], predicted: pd.Series) -> tuple[str, ...]:
+    """Images, which index the expected classes, whose verdict is another one."""
+    return tuple(
         str(image)
-        for image, verdict, of_model in zip(images, verdicts, expected, strict=True)
-        if verdict.predicted != of_model.predicted
-    ]
-    return OnnxComparison(largest_difference=float(max(differences)), other_class=tuple(other_class))
+        for (image, label), verdict in zip(predicted.items(), verdicts, strict=True)
+        if verdict.predicted != label
+    )
 
 
 def _drawn(images: pd.Index, seed: int) -> pd.Index:

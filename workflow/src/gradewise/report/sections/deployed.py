@@ -40,9 +40,14 @@ def handed_over(evidence: Evidence, deploy: Deploy, verification: Verification) 
     else:
         fitted = "as it was trained and tested in the first repeat"
     ready = "can be tried out" if evidence.recommendation.warned(GuessingBeatsAll) else "is ready to use"
+    adjusts = (
+        " Its probabilities are adjusted to the expected mix of classes, see Another mix of classes."
+        if deploy.adjust_probabilities
+        else ""
+    )
     return (
         f"{model} {ready} in {folder} and {folder}.zip, {fitted}. The folder holds the model, a model card, "
-        f"and images to check it with. To classify new images: gradewise predict {folder} new-images --output "
+        f"and images to check it with.{adjusts} To classify new images: gradewise predict {folder} new-images --output "
         "classes.csv"
     )
 
@@ -66,9 +71,22 @@ def compared(verification: Verification) -> str:
     )
     if verification.outcome == "other probabilities":
         return f"It is not quite the model that was tested: {how}; classes are equal, but {probability}."
+    adjusted = verification.adjusted
+    if adjusted is not None and not adjusted.equal:
+        return (
+            f"Its adjusted verdicts are not those of the test: {how}. Before the adjustment all verdicts are equal. "
+            f"Adjusted to the expected mix of classes, {numbers.many(len(adjusted.other_class), 'image')} got another "
+            f"class than the verdicts of the test, adjusted in the same way, and probabilities differ by up to "
+            f"{numbers.rounding(adjusted.largest_difference)}."
+        )
+    also = (
+        ""
+        if adjusted is None
+        else " Adjusted to the expected mix of classes, they are those of the test adjusted in the same way."
+    )
     return (
-        f"It predicts what was tested: {how}. All verdicts are those of the test, and {probability}. From file to "
-        f"verdict, an image took {numbers.time(verification.seconds_per_image)} here."
+        f"It predicts what was tested: {how}. All verdicts are those of the test, and {probability}.{also} From file "
+        f"to verdict, an image took {numbers.time(verification.seconds_per_image)} here."
     )
 
 
