@@ -9,6 +9,7 @@ import pytest
 
 from gradewise.config.backbones import Backbone
 from gradewise.config.faults import ConfigError
+from gradewise.families.forest import Forest
 from gradewise.plan import planned_runs
 from gradewise.studies.config import load
 from gradewise.studies.planning import StudiesPlan
@@ -21,6 +22,7 @@ LITE = {
     "trained_on": "ImageNet",
 }
 SVM = {"family": "pca_svm", "view": "small", "backbone": "lite0", "components": 9}
+TUNED = {"family": "cnn", "view": "small", "backbone": "lite0", "epochs": 3}
 
 
 def config(*models, backbone=LITE, **sections):
@@ -60,18 +62,26 @@ def test_models_with_and_without_a_backbone_share_neither_samples_nor_components
     [
         (SVM | {"backbone": "lite1"}, "models.m0.backbone: 'lite1' is not defined. Did you mean 'lite0'?"),
         (
-            {"family": "cnn", "view": "small", "backbone": "lite0", "epochs": 1},
-            "the family cnn learns from pixels; those that",
-        ),
-        (
             {"family": "forest", "view": "small", "backbone": "lite0", "augment": "d4"},
             "augment: features of a backbone cannot be rotated or flipped",
         ),
+        (TUNED | {"channels": [8]}, "channels: is a setting of models without a backbone; remove it or `backbone`"),
+        (TUNED | {"backbone": None, "layers": 2}, "layers: is a setting of models with a backbone; remove it, or name"),
+        (TUNED | {"layers": "last"}, "models.m0.layers"),
+        (TUNED | {"layer": 2}, "unknown key 'layer' .* Did you mean 'layers'?"),
+        (TUNED | {"rate_decay": 0}, "models.m0.rate_decay"),
+        (TUNED | {"optimiser": {"warm_up": 1}}, "models.m0.optimiser.warm_up"),
     ],
 )
 def test_models_that_cannot_have_the_backbone_are_refused(model, message):
     with pytest.raises(ConfigError, match=message):
         config(model)
+
+
+def test_a_family_without_use_for_a_backbone_names_those_that_have(monkeypatch):
+    monkeypatch.setattr(Forest, "takes_features", False)
+    with pytest.raises(ConfigError, match="forest cannot use one; those that can: cnn, pca_svm, linear"):
+        config({"family": "forest", "view": "small", "backbone": "lite0"})
 
 
 @pytest.mark.parametrize(
@@ -101,10 +111,56 @@ def test_tiny_vit_sees_images_scaled_as_its_authors_did():
     assert Backbone.model_validate(LITE).mean == (0.498, 0.498, 0.498)
 
 
-def test_a_study_cannot_vary_a_model_with_a_backbone():
-    study = {"title": "C", "dataset": "d", "show": "settings", "model": "m0", "vary": {"C": [1, 2]}}
-    with pytest.raises(ConfigError, match="'m0' learns from features of a backbone, which studies do not vary"):
-        config(SVM, studies={"c": study})
+def test_a_fine_tuned_model_takes_pixels_and_the_file_of_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lite0.pth").touch()
+    plan = StudiesPlan(config(TUNED, TUNED | {"backbone": None}, SVM), None)
+    tuned, scratch, svm = (Wildcards(model=f"m{number}") for number in range(3))
+    assert plan.samples_of(tuned) == plan.samples_of(scratch) == "results/{dataset}/views/small.parquet"
+    assert plan.backbone_of(tuned) == {"weights": "lite0.pth"}
+    flag, told = plan.pretrained_of(tuned)
+    assert flag == "--pretrained"
+    assert json.loads(told)["section"]["sha256"] == LITE["sha256"]
+    assert plan.backbone_of(scratch) == {}
+    assert plan.pretrained_of(scratch) == plan.pretrained_of(svm) == []
+
+
+def test_settings_of_fine_tuning_have_defaults_of_their_own():
+    tuned, scratch = (model.candidates[0] for model in config(TUNED, TUNED | {"backbone": None}).models.values())
+    assert (tuned.optimiser.name, tuned.optimiser.schedule) == ("adam", "cosine")
+    assert (scratch.optimiser.name, scratch.optimiser.schedule) == ("sgd", "constant")
+
+
+def study(**options):
+    return {"title": "S", "dataset": "d", "show": "settings", "model": "m0", **options}
+
+
+def test_a_study_cannot_vary_a_model_on_features():
+    with pytest.raises(ConfigError, match="do not vary models of the family pca_svm with a backbone"):
+        config(SVM, studies={"c": study(vary={"C": [1, 2]})})
+
+
+def test_a_study_cannot_give_a_model_features():
+    pixels = SVM | {"backbone": None}
+    with pytest.raises(ConfigError, match="do not vary models of the family pca_svm with a backbone"):
+        config(pixels, studies={"c": study(vary={"backbone": ["lite0"]})})
+
+
+def test_a_study_varies_a_fine_tuned_model():
+    checked = config(TUNED, studies={"c": study(vary={"layers": [0, 4]})})
+    runs = [cell.run for cell in checked.cells("c")]
+    assert runs == ["c-layers-0", "m0"]  # the second has the settings of the model
+    assert checked.trained("d")["c-layers-0"].backbone == "lite0"
+
+
+def test_a_study_of_unknown_backbones_is_refused():
+    with pytest.raises(ConfigError, match="backbone: 'lite9' is not defined"):
+        config(TUNED, studies={"c": study(vary={"backbone": ["lite9"]})})
+
+
+def test_studies_that_look_into_networks_take_none_with_a_backbone():
+    with pytest.raises(ConfigError, match="is about models without a backbone, and 'm0' has one"):
+        config(TUNED, studies={"maps": study(show="feature_maps", layers=["conv1"])})
 
 
 def optional(**sections):

@@ -9,9 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import save_file
 
 from gradewise import tables
+from gradewise.config.backbones import NamedBackbone
+from gradewise.families.backbones.network import convolutions
+from gradewise.families.training_set import Pretrained
 from gradewise.images.schemas import MANIFEST, SPLITS
+from gradewise.provenance import hash_file
 from gradewise.views.schemas import samples_schema
 
 CLASSES = ["A", "B", "C"]
@@ -99,6 +104,35 @@ def cache(tmp_path: Path) -> Callable[..., Cache]:
 def write() -> Callable[..., Cache]:
     """`write_cache`, for fixtures that live longer than a test."""
     return write_cache
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory) -> Path:
+    """A file as authors publish it, of an EfficientNet-Lite0 that was not trained."""
+    generator = np.random.default_rng(0)
+    tensors = {}
+    for layer in convolutions("efficientnet_lite0"):
+        inputs = np.prod(layer.shape[1:])
+        tensors[f"{layer.weight}.weight"] = generator.normal(0, (2 / inputs) ** 0.5, layer.shape)
+        for part, low, high in (("weight", 0.8, 1.2), ("bias", -0.2, 0.2), ("running_mean", -0.2, 0.2)):
+            tensors[f"{layer.norm}.{part}"] = generator.uniform(low, high, layer.shape[0])
+        tensors[f"{layer.norm}.running_var"] = generator.uniform(0.5, 2, layer.shape[0])
+    path = tmp_path_factory.mktemp("weights") / "lite0.safetensors"
+    save_file({name: values.astype(np.float32) for name, values in tensors.items()}, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def pretrained(weights: Path) -> Pretrained:
+    """That network as what training starts from."""
+    section = {
+        "architecture": "efficientnet_lite0",
+        "weights": str(weights),
+        "sha256": hash_file(weights),
+        "licence": "none",
+        "trained_on": "noise",
+    }
+    return Pretrained(NamedBackbone(name="lite0", section=section), weights)
 
 
 @pytest.fixture

@@ -8,14 +8,13 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from gradewise import tables
 from gradewise.command import UserError
 from gradewise.config.backbones import Backbone
 from gradewise.families import train as step
 from gradewise.families.backbones.embedding import read_embedding, read_published
-from gradewise.families.backbones.network import convolutions
 from gradewise.families.extract import extract
 from gradewise.families.fit_pca import fit_pca
 from gradewise.families.graph import load_graph
@@ -42,22 +41,6 @@ def section(path, **changes):
             **changes,
         }
     )
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    """A file as authors publish it, of a network that was not trained."""
-    generator = np.random.default_rng(0)
-    tensors = {}
-    for layer in convolutions(ARCHITECTURE):
-        inputs = np.prod(layer.shape[1:])
-        tensors[f"{layer.weight}.weight"] = generator.normal(0, (2 / inputs) ** 0.5, layer.shape)
-        for part, low, high in (("weight", 0.8, 1.2), ("bias", -0.2, 0.2), ("running_mean", -0.2, 0.2)):
-            tensors[f"{layer.norm}.{part}"] = generator.uniform(low, high, layer.shape[0])
-        tensors[f"{layer.norm}.running_var"] = generator.uniform(0.5, 2, layer.shape[0])
-    path = tmp_path_factory.mktemp("weights") / "lite0.safetensors"
-    save_file({name: values.astype(np.float32) for name, values in tensors.items()}, path)
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,12 @@ def test_models_that_saw_other_images_are_named_once_with_their_backbone():
     assert warning([run("b", 0, backbone=LITE)]).startswith("b learns from features of lite0")
 
 
+def test_fine_tuned_models_are_told_from_those_on_features():
+    text = warning([run("a", 0, backbone=LITE), run("b", 0, backbone=LITE, fine_tuned=True)])
+    assert "a learns from features of lite0 (" in text
+    assert "b fine-tunes lite0 (efficientnet_lite0, trained on ImageNet, Apache-2.0). Such models saw" in text
+
+
 def test_nothing_is_said_where_all_models_learn_from_pixels():
     assert warning([run("a", 0), run("b", 0)]) == ""
 
@@ -33,6 +39,10 @@ def test_nothing_is_said_where_all_models_learn_from_pixels():
 def test_the_settings_say_what_a_model_sees():
     seen = model_in_words("b", run("b", 0, backbone=LITE).record)
     assert seen.endswith("on view photos, seen by lite0 (efficientnet_lite0, trained on ImageNet, Apache-2.0).")
+    tuned = model_in_words("b", run("b", 0, backbone=LITE, fine_tuned=True).record)
+    assert tuned.endswith(
+        "on view photos, fine-tuned from lite0 (efficientnet_lite0, trained on ImageNet, Apache-2.0)."
+    )
     assert model_in_words("a", run("a", 0).record).endswith("on view photos.")
 
 

@@ -58,7 +58,8 @@ def jobs(snakemake, tmp_path_factory):
     lite0 = {"architecture": "efficientnet_lite0", "weights": "lite0.pth", "sha256": sha256().hexdigest()}
     studies["backbones"] = {"lite0": lite0 | {"licence": "MIT", "trained_on": "noise"}}
     studies["models"]["lite"] = {"family": "linear", "view": "photos", "backbone": "lite0", "components": 5}
-    studies["datasets"]["fruit"]["models"].append("lite")
+    studies["models"]["tuned"] = {"family": "cnn", "view": "photos", "backbone": "lite0", "epochs": 1}
+    studies["datasets"]["fruit"]["models"] += ["lite", "tuned"]
     (folder / "studies.yaml").write_text(yaml.safe_dump(studies, sort_keys=False))
     plans = [
         snakemake(

@@ -110,6 +110,7 @@ for family in PLAN.families():
             family=family,
             components=as_flags(PLAN.components_of),
             backbone=as_flags(PLAN.backbone_of),
+            pretrained=PLAN.pretrained_of,
             view=PLAN.view_of,
             classes=classes_of,
             candidates=PLAN.candidates_of,
@@ -117,6 +118,9 @@ for family in PLAN.families():
             folder=lambda wildcards, output: Path(output.run).parent,
             seed=CONFIG.seed,
             code=code_version("gradewise.families.train", registry.module_of(family)),
+            fine_tuning=lambda wildcards: [
+                code_version(module) for module in PLAN.fine_tuning_of(wildcards)
+            ],
             judge=lambda wildcards: (
                 code_version("gradewise.families.judge")
                 if PLAN.choose_by(wildcards)
@@ -130,6 +134,7 @@ for family in PLAN.families():
             " --manifest {input.manifest}"
             " {params.components:q}"
             " {params.backbone:q}"
+            " {params.pretrained:q}"
             " --repeat {wildcards.repeat}"
             " --dataset {wildcards.dataset}"
             " --model {wildcards.model}"

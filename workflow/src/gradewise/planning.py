@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
+from gradewise.config.backbones import NamedBackbone
 from gradewise.config.choosing import ChooseBy, most_fits
 from gradewise.config.config import Config
 from gradewise.config.datasets import Dataset
@@ -205,9 +206,29 @@ class Plan:
         return f"{RESULTS}/views/{self.fitted_of(wildcards).samples}.parquet"
 
     def backbone_of(self, wildcards: Wildcards) -> dict[str, str]:
-        """The file of the backbone that a model's features come from, by flag; none if it learns from pixels."""
+        """The file of a model's backbone by flag: what made its features, or the weights that it starts from."""
         model = self.fitted_of(wildcards)
-        return {} if model.backbone is None else {"backbone": f"{RESULTS}/views/{model.samples}.safetensors"}
+        if model.backbone is None:
+            return {}
+        if model.on_features:
+            return {"backbone": f"{RESULTS}/views/{model.samples}.safetensors"}
+        return {"weights": str(self.config.backbones[model.backbone].file())}
+
+    def pretrained_of(self, wildcards: Wildcards) -> list[str]:
+        """Flag with the backbone whose weights a model starts from, if it does."""
+        model = self.fitted_of(wildcards)
+        if model.backbone is None or model.on_features:
+            return []
+        return [
+            "--pretrained",
+            to_json(NamedBackbone(name=model.backbone, section=self.config.backbones[model.backbone])),
+        ]
+
+    def fine_tuning_of(self, wildcards: Wildcards) -> list[str]:
+        """The module that fits a model, where it starts from a backbone and has code of its own."""
+        model = self.fitted_of(wildcards)
+        module = registry.family(model.family).fine_tuning_module
+        return [module] if model.fine_tunes and module is not None else []
 
     def memory_to_extract(self, wildcards: Wildcards, attempt: int) -> int:
         """Memory for computing features [MB]: by the size of the backbone's file."""

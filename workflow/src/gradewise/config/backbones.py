@@ -1,10 +1,10 @@
-"""Section `backbones`: networks that others trained, whose frozen features models may learn from instead of pixels."""
+"""Section `backbones`: networks that others trained, whose features or weights models may learn from."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -99,6 +99,11 @@ class Backbone(Section):
         """Kinds of files that the weights may be in."""
         return (".onnx",) if self.architecture == ONNX else SUFFIXES
 
+    @property
+    def fine_tunes(self) -> bool:
+        """Whether its weights can be trained further."""
+        return self.architecture.startswith("efficientnet_lite")
+
     def file(self) -> Path:
         """The file with the weights.
 
@@ -128,3 +133,14 @@ class Backbone(Section):
                 f"weights: the package {package!r} has {len(files)} files with weights; name a file instead"
             )
         return files[0]
+
+
+class NamedBackbone(Section):
+    """A backbone with its name in the configuration."""
+
+    name: str
+    section: Backbone
+
+    def described(self) -> dict[str, Any]:
+        """Name and section as one record."""
+        return {"name": self.name, **self.section.model_dump(mode="json")}

@@ -30,7 +30,7 @@ class Config(Section):
     datasets: dict[str, Dataset] = Field(min_length=1)
     views: dict[str, View] = Field(min_length=1)
     backbones: dict[str, Backbone] = Field(
-        default_factory=dict, description="networks that others trained, whose features models may learn from"
+        default_factory=dict, description="networks that others trained, whose features or weights models learn from"
     )
     models: dict[str, Model] = Field(min_length=1)
     studies: dict[str, Any] = Field(default_factory=dict, description="used by the extension of that name")
@@ -73,8 +73,7 @@ class Config(Section):
                 self._check_blend(name, model)
             else:
                 check_known(f"models.{name}.view", model.view, self.views)
-                if model.backbone is not None:
-                    check_known(f"models.{name}.backbone", model.backbone, self.backbones)
+                self.check_backbone(f"models.{name}.backbone", model)
         for name, dataset in self.datasets.items():
             for model_name in dataset.models:
                 check_known(f"datasets.{name}.models", model_name, self.models)
@@ -117,6 +116,23 @@ class Config(Section):
     def trained(self, dataset: str) -> dict[str, FittedModel]:
         """All models that are not blends, by name."""
         return self.fitted(dataset)
+
+    def check_backbone(self, key: str, model: FittedModel) -> None:
+        """Check that the backbone of a model is defined and can be used as its family does.
+
+        Raises
+        ------
+        ValueError
+            If not; the message begins with the key.
+        """
+        if model.backbone is None:
+            return
+        check_known(key, model.backbone, self.backbones)
+        if model.fine_tunes and not self.backbones[model.backbone].fine_tunes:
+            raise ValueError(
+                f"{key}: weights of {model.backbone!r} cannot be trained further; use an EfficientNet-Lite, or a "
+                "family that learns from features, such as linear"
+            )
 
     def _check_blend(self, name: str, blend: BlendModel) -> None:
         for member in blend.members:

@@ -20,7 +20,8 @@ class FittedModel(BaseModel):
         One of `registry.names`.
     view : str
     backbone : str or None
-        The backbone whose features of the view's samples the model learns from, instead of pixels.
+        The backbone whose features of the view's samples the model learns from instead of pixels, or whose weights it
+        starts from: which of the two depends on the family.
     candidates : tuple of Section
         Settings of the family, one entry per combination of the values to choose from.
     """
@@ -33,9 +34,25 @@ class FittedModel(BaseModel):
     candidates: tuple[SerializeAsAny[Section], ...]
 
     @property
+    def named(self) -> dict[str, str]:
+        """Family and view, and the backbone if there is one, as the configuration gives them."""
+        named = {"family": self.family, "view": self.view}
+        return named if self.backbone is None else {**named, "backbone": self.backbone}
+
+    @property
+    def on_features(self) -> bool:
+        """Whether the model learns from features of its backbone."""
+        return self.backbone is not None and registry.family(self.family).takes_features
+
+    @property
+    def fine_tunes(self) -> bool:
+        """Whether the model starts from the weights of its backbone."""
+        return self.backbone is not None and not self.on_features
+
+    @property
     def samples(self) -> str:
-        """Name of the cache that the model learns from: the view, and the backbone if there is one."""
-        return self.view if self.backbone is None else f"{self.view}@{self.backbone}"
+        """Name of the cache that the model learns from: the view, and the backbone that made features of it."""
+        return f"{self.view}@{self.backbone}" if self.on_features else self.view
 
     @model_validator(mode="before")
     @classmethod
@@ -46,20 +63,29 @@ class FittedModel(BaseModel):
         kept = {key: entries[key] for key in ("family", "view", "backbone") if key in entries}
         if "family" not in entries:
             return {**kept, "candidates": ()}
-        section = registry.family(entries["family"]).settings
+        family = registry.family(entries["family"])
+        with_backbone = entries.get("backbone") is not None
+        section = family.settings_with(with_backbone)
         settings = {key: value for key, value in entries.items() if key not in kept}
+        others = family.settings_with(not with_backbone).model_fields
+        for key in settings:
+            if key not in section.model_fields and key in others:
+                raise ValueError(
+                    f"{key}: is a setting of models {'without' if with_backbone else 'with'} a backbone; remove "
+                    f"{'it or `backbone`' if with_backbone else 'it, or name a `backbone`'}"
+                )
         return {**kept, "candidates": tuple(map(section.model_validate, _combinations(settings)))}
 
     @model_validator(mode="after")
     def _check_backbone(self) -> FittedModel:
         if self.backbone is None:
             return self
-        if not registry.family(self.family).takes_features:
-            able = [name for name in registry.names() if registry.family(name).takes_features]
-            raise ValueError(
-                f"backbone: the family {self.family} learns from pixels; those that can: {', '.join(able)}"
-            )
-        if any(getattr(settings, "augment", "none") != "none" for settings in self.candidates):
+        family = registry.family(self.family)
+        if not family.takes_features and family.fine_tuning is None:
+            kinds = {name: registry.family(name) for name in registry.names()}
+            able = [name for name, kind in kinds.items() if kind.takes_features or kind.fine_tuning is not None]
+            raise ValueError(f"backbone: the family {self.family} cannot use one; those that can: {', '.join(able)}")
+        if self.on_features and any(getattr(settings, "augment", "none") != "none" for settings in self.candidates):
             raise ValueError("augment: features of a backbone cannot be rotated or flipped; use augment: none")
         return self
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gradewise.config.config import SCALES, Config
+from gradewise.config.section import Section
 from gradewise.config.views import View
 from gradewise.families import registry
 from gradewise.families.family import Family
@@ -25,7 +26,7 @@ def json_schema(kind: type[Config], families: Iterable[str]) -> dict[str, Any]:
     definitions = schema["$defs"]
     operations = definitions["View"]["properties"]["operations"]
     del definitions["FittedModel"], definitions["Section"]
-    models = [_model(definitions, registry.family(name)) for name in families]
+    models = [model for name in families for model in _models(definitions, registry.family(name))]
     models.append({"$ref": "#/$defs/BlendModel"})
     schema["properties"]["models"]["additionalProperties"] = {"oneOf": models}
     for name, section in [("Config", schema), *list(definitions.items())]:
@@ -36,11 +37,25 @@ def json_schema(kind: type[Config], families: Iterable[str]) -> dict[str, Any]:
     return schema
 
 
-def _model(definitions: dict[str, Any], family: Family[Any]) -> dict[str, str]:
-    """Add the definition of a family's models and return a reference to it."""
-    settings = family.settings.model_json_schema()
+def _models(definitions: dict[str, Any], family: Family[Any]) -> list[dict[str, str]]:
+    """Add the definitions of a family's models, with and without a backbone, and return references to them."""
+    name, backbone = f"{type(family).__name__}Model", {"backbone": {"title": "Backbone", "type": "string"}}
+    models = [_model(definitions, name, family, family.settings, backbone if family.takes_features else {})]
+    if family.fine_tuning is not None:
+        models.append(_model(definitions, f"FineTuned{name}", family, family.fine_tuning, backbone, ["backbone"]))
+    return models
+
+
+def _model(
+    definitions: dict[str, Any],
+    name: str,
+    family: Family[Any],
+    section: type[Section],
+    backbone: dict[str, Any],
+    required: Iterable[str] = (),
+) -> dict[str, str]:
+    settings = section.model_json_schema()
     definitions.update(settings.pop("$defs", {}))
-    name = f"{type(family).__name__}Model"
     definitions[name] = {
         "type": "object",
         "title": name,
@@ -48,10 +63,10 @@ def _model(definitions: dict[str, Any], family: Family[Any]) -> dict[str, str]:
         "properties": {
             "family": {"const": family.name, "title": "Family", "type": "string"},
             "view": {"title": "View", "type": "string"},
-            **({"backbone": {"title": "Backbone", "type": "string"}} if family.takes_features else {}),
+            **backbone,
             **{key: {"anyOf": [value, _choose(value)]} for key, value in settings["properties"].items()},
         },
-        "required": ["family", "view", *settings.get("required", ())],
+        "required": ["family", "view", *required, *settings.get("required", ())],
         "additionalProperties": False,
     }
     return {"$ref": f"#/$defs/{name}"}

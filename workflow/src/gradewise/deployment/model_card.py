@@ -113,7 +113,8 @@ def _families(known: Measured, model: str) -> str:
     run = known.runs_of(model)[0]
     if run.record["family"] != "blend":
         backbone = pretraining.backbone_in_words(run.record)
-        return f"family {run.record['family']}{f' on features of {backbone}' if backbone else ''}"
+        use = "fine-tuned from" if run.record.get("fine_tuned") else "on features of"
+        return f"family {run.record['family']}{f' {use} {backbone}' if backbone else ''}"
     return f"a blend of {numbers.listed(run.record['settings']['members'])}"
 
 

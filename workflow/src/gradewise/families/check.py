@@ -9,7 +9,8 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,7 +24,7 @@ from gradewise.families import pca, registry
 from gradewise.families.classifier import Classifier, Locator, maps_of
 from gradewise.families.family import Family, Fitted
 from gradewise.families.graph import load_graph
-from gradewise.families.training_set import Components, TrainingSet
+from gradewise.families.training_set import Components, Pretrained, TrainingSet
 from gradewise.resources import Resources
 from gradewise.views.samples import Samples
 
@@ -37,7 +38,12 @@ class ContractError(AssertionError):
     """A family violates the contract; the message says how."""
 
 
-def check_family(name: str, settings: Mapping[str, Any], shape: tuple[int, int, int] = (16, 16, 1)) -> None:
+def check_family(
+    name: str,
+    settings: Mapping[str, Any],
+    shape: tuple[int, int, int] = (16, 16, 1),
+    pretrained: Pretrained | None = None,
+) -> None:
     """Fit, store, load and misuse models of a family.
 
     The checks cover: the declarations of the family; quick import; probabilities and the order of classes; equal
@@ -54,6 +60,8 @@ def check_family(name: str, settings: Mapping[str, Any], shape: tuple[int, int, 
         Settings that fit quickly.
     shape : tuple of int
         Height, width and channels of the samples.
+    pretrained : Pretrained, optional
+        A backbone that the models start from.
 
     Raises
     ------
@@ -61,18 +69,19 @@ def check_family(name: str, settings: Mapping[str, Any], shape: tuple[int, int, 
         At the first violation.
     """
     family = registry.family(name)
-    section = family.settings.model_validate(settings)
+    section = family.settings_with(backbone=pretrained is not None).model_validate(settings)
+    make = partial(_training, family, section, shape, pretrained)
     _check_declaration(family, section)
     _check_import(name)
     with TemporaryDirectory(prefix="gradewise-") as folder:
         parent = Path(folder)
         for classes in (CLASSES, CLASSES[:2], CLASSES[::-1]):
-            _check_model(family, section, _training(family, section, classes, shape, parent / "-".join(classes)))
+            _check_model(family, section, make(classes, parent / "-".join(classes)))
         _check_damage(family, parent / "-".join(CLASSES))
-        _check_seeds(family, section, shape, parent)
-        few = _training(family, section, CLASSES, shape, parent / "few", groups=9, validation=False)
+        _check_seeds(family, section, make, parent)
+        few = make(CLASSES, parent / "few", groups=9, validation=False)
         _probabilities(family.fit(few, section).classifier, few)
-        _check_absent_class(family, section, shape, parent)
+        _check_absent_class(family, section, make, parent)
 
 
 def _require(condition: bool, violation: str) -> None:
@@ -82,6 +91,10 @@ def _require(condition: bool, violation: str) -> None:
 
 def _check_declaration(family: Family[Any], settings: Section) -> None:
     _require(issubclass(family.settings, Section), "settings must be a subclass of Section, which refuses unknown keys")
+    _require(
+        family.fine_tuning is None or issubclass(family.fine_tuning, Section),
+        "fine_tuning must be a subclass of Section, which refuses unknown keys",
+    )
     _require(bool(family.files), "files is empty; list every file that a classifier writes")
     taken = {"predictions.parquet", "run.json"} & set(family.files)
     _require(not taken, f"files lists {sorted(taken)}, which every run writes in addition to the model")
@@ -225,16 +238,16 @@ def _check_fitted(fitted: Fitted, training: TrainingSet) -> None:
         raise ContractError(f"facts cannot be written as JSON: {error}") from error
 
 
-def _check_seeds(family: Family[Any], settings: Section, shape: tuple[int, int, int], parent: Path) -> None:
+def _check_seeds(family: Family[Any], settings: Section, make: Callable[..., TrainingSet], parent: Path) -> None:
     first, second = (
         _probabilities(family.fit(training, settings).classifier, training)
-        for training in (_training(family, settings, CLASSES, shape, parent / run) for run in ("first", "second"))
+        for training in (make(CLASSES, parent / run) for run in ("first", "second"))
     )
     _require(np.array_equal(first, second), "two fits with the same seed and threads predict differently")
 
 
-def _check_absent_class(family: Family[Any], settings: Section, shape: tuple[int, int, int], parent: Path) -> None:
-    training = _training(family, settings, [*CLASSES, "D"], shape, parent / "absent", labels=CLASSES)
+def _check_absent_class(family: Family[Any], settings: Section, make: Callable[..., TrainingSet], parent: Path) -> None:
+    training = make([*CLASSES, "D"], parent / "absent", labels=CLASSES)
     try:
         family.fit(training, settings)
     except UserError:
@@ -255,8 +268,9 @@ def _probabilities(classifier: Classifier, training: TrainingSet) -> np.ndarray:
 def _training(
     family: Family[Any],
     settings: Section,
-    classes: list[str],
     shape: tuple[int, int, int],
+    pretrained: Pretrained | None,
+    classes: list[str],
     folder: Path,
     *,
     labels: list[str] | None = None,
@@ -290,4 +304,4 @@ def _training(
     if count is not None:
         fitted = pca.fit(samples.pixels, samples.of("train"), count)
         components = Components(fitted, fitted.project(samples.pixels), 0.0)
-    return TrainingSet(samples, classes, 1, 1, folder, components)
+    return TrainingSet(samples, classes, 1, 1, folder, components, pretrained=pretrained)

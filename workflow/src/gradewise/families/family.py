@@ -74,6 +74,12 @@ class Family(ABC, Generic[Settings]):
         Groups of each class that it needs for training; 2 where it makes folds of the training groups.
     takes_features : bool
         Whether models may learn from features of a backbone, float32 samples of 1 x 1 x d, instead of pixels.
+    fine_tuning : type of Section or None
+        Settings of models that learn from pixels and start from the weights of a backbone, `TrainingSet.pretrained`;
+        None if there are no such models. A family does not also take features.
+    fine_tuning_module : str or None
+        Dotted name of the module that fits and loads such models. It is named, not imported, so that an edit of it
+        trains no other models again; None: they have the code of the family.
     onnx_module : str or None
         Dotted name of a module whose function `to_onnx` turns a classifier into an ONNX model, with `graph.Graph`; None
         if there is no such form. It is named, not imported, so that an edit of it trains nothing again.
@@ -86,7 +92,13 @@ class Family(ABC, Generic[Settings]):
     colour: ClassVar[str | None] = None
     training_groups: ClassVar[int] = 1
     takes_features: ClassVar[bool] = False
+    fine_tuning: ClassVar[type[Section] | None] = None
+    fine_tuning_module: ClassVar[str | None] = None
     onnx_module: ClassVar[str | None] = None
+
+    def settings_with(self, backbone: bool) -> type[Section]:
+        """Settings of models with or without a backbone."""
+        return self.fine_tuning if backbone and self.fine_tuning is not None else self.settings
 
     def resources(self, candidates: Sequence[Settings]) -> Resources:
         """Resources for one fit, whichever of the settings it has.

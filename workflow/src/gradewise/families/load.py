@@ -56,7 +56,7 @@ def load(directory: Path) -> Classifier:
     except registry.FamilyError as error:
         raise UserError(f"{record}: {error}") from error
     model = family.load(directory)
-    if run.backbone is not None:
+    if run.backbone is not None and family.takes_features:
         model = EmbeddedClassifier(read_embedding(directory / BACKBONE), model)
     require(
         list(model.classes) == run.classes,

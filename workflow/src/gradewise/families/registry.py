@@ -115,6 +115,10 @@ def _checked(name: str, loaded: object, package: str) -> Family[Any]:
     missing = [field for field in ("name", "label", "settings", "files") if not hasattr(loaded, field)]
     if missing:
         raise FamilyError(f"the family {name!r} of the package {package} does not define {', '.join(missing)}")
+    if loaded.takes_features and loaded.fine_tuning is not None:
+        raise FamilyError(
+            f"the family {name!r} of the package {package} both takes features and fine-tunes; use two families"
+        )
     if loaded.name != name:
         raise FamilyError(
             f"the package {package} provides the family {loaded.name!r} under the name {name!r}; use one name"

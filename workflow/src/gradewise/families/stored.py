@@ -16,7 +16,7 @@ from typing import Annotated, Any, NoReturn, Protocol, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, FiniteFloat
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -82,6 +82,8 @@ Classes = Annotated[list[str], Field(min_length=2), AfterValidator(_distinct)]
 Length = Annotated[int, Field(ge=1, le=2**24)]
 SampleShape = tuple[Length, Length, Length]
 """Height, width and channels of a sample in the record of a model."""
+
+Positive = Annotated[FiniteFloat, Field(gt=0)]
 
 
 def refuse(path: Path, problem: str) -> NoReturn:

@@ -14,13 +14,14 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from gradewise import command, tables
+from gradewise.config.backbones import NamedBackbone
 from gradewise.config.choosing import ChooseBy
 from gradewise.families import registry
 from gradewise.families.candidates import fit_best
 from gradewise.families.hashes import write_hashes
 from gradewise.families.pca import read_pca, read_scores
 from gradewise.families.run import BACKBONE, Identity, write_run
-from gradewise.families.training_set import Components, TrainingSet
+from gradewise.families.training_set import Components, Pretrained, TrainingSet
 from gradewise.locks import locked
 from gradewise.provenance import derive_seed
 from gradewise.views.samples import Samples, read_samples
@@ -35,6 +36,8 @@ def train(
     features: Path | None = None,
     pca: Path | None = None,
     backbone: Path | None = None,
+    pretrained: NamedBackbone | None = None,
+    weights: Path | None = None,
     repeat: int,
     dataset: str,
     model: str,
@@ -61,6 +64,10 @@ def train(
         principal components.
     backbone : Path, optional
         The backbone that made the features, for a model that predicts from pixels.
+    pretrained : NamedBackbone, optional
+        The backbone whose weights training starts from, as JSON, for a family that fine-tunes.
+    weights : Path, optional
+        The file with its weights.
     repeat : int
         Number of the split.
     dataset, model, view : str
@@ -94,8 +101,10 @@ def train(
         threads,
         output,
         None if features is None or pca is None else _components(data, features, pca, repeat),
+        pretrained=None if pretrained is None or weights is None else Pretrained(pretrained, weights),
     )
-    options = [kind.settings.model_validate(settings) for settings in candidates]
+    section = kind.settings_with(backbone=pretrained is not None)
+    options = [section.model_validate(settings) for settings in candidates]
     labels = tables.read(manifest, columns=["image_id", "label"]).set_index("image_id")["label"]
     with locked(output), threadpool_limits(threads):
         start = time.perf_counter()

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from gradewise.config.backbones import NamedBackbone
 from gradewise.families.pca import Pca
 from gradewise.families.targets import training_targets
 from gradewise.views.samples import Samples
@@ -32,6 +33,21 @@ class Components:
     pca: Pca
     scores: np.ndarray
     seconds: float
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A backbone whose weights training starts from.
+
+    Attributes
+    ----------
+    backbone : NamedBackbone
+    weights : Path
+        The file with its weights, as its authors publish it.
+    """
+
+    backbone: NamedBackbone
+    weights: Path
 
 
 class Judge(Protocol):
@@ -68,6 +84,8 @@ class TrainingSet:
         Given if the family asks for principal components.
     judge : Judge or None
         Scores candidate settings on the validation samples; given if there are several.
+    pretrained : Pretrained or None
+        The backbone whose weights training starts from; given if the family fine-tunes and the model has one.
     """
 
     samples: Samples
@@ -77,6 +95,7 @@ class TrainingSet:
     folder: Path
     components: Components | None = None
     judge: Judge | None = None
+    pretrained: Pretrained | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:

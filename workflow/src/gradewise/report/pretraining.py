@@ -1,4 +1,4 @@
-"""What is said of models that learn from features of a network that others trained on other images."""
+"""What is said of models that learn from features or weights of a network that others trained on other images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gradewise.report import numbers
 def backbone_in_words(record: Mapping[str, Any]) -> str:
     """The backbone that the record of a run names, e.g. 'lite0 (efficientnet_lite0, trained on ImageNet, Apache-2.0)'.
 
-    Empty for a model that learns from pixels.
+    Empty for a model without one.
     """
     backbone = record.get("backbone")
     if not backbone:
@@ -24,14 +24,14 @@ def backbone_in_words(record: Mapping[str, Any]) -> str:
 
 def warning(runs: Iterable[Run]) -> str:
     """Which models saw other images before, and why that matters; empty if none did."""
-    models: dict[str, list[str]] = {}
+    models: dict[tuple[str, bool], list[str]] = {}
     for run in runs:
-        backbone = backbone_in_words(run.record)
-        if backbone and run.model not in models.setdefault(backbone, []):
+        backbone = backbone_in_words(run.record), bool(run.record.get("fine_tuned"))
+        if backbone[0] and run.model not in models.setdefault(backbone, []):
             models[backbone].append(run.model)
     sentences = [
-        f"{numbers.listed(names)} {'learns' if len(names) == 1 else 'learn'} from features of {backbone}."
-        for backbone, names in models.items()
+        f"{numbers.listed(names)} {_verb(fine_tuned, len(names))} {backbone}."
+        for (backbone, fine_tuned), names in models.items()
     ]
     if not sentences:
         return ""
@@ -40,3 +40,9 @@ def warning(runs: Iterable[Run]) -> str:
         "among those, accuracy is too high; images that were never published cannot be."
     )
     return " ".join(sentences)
+
+
+def _verb(fine_tuned: bool, models: int) -> str:
+    if fine_tuned:
+        return "fine-tunes" if models == 1 else "fine-tune"
+    return f"{'learns' if models == 1 else 'learn'} from features of"

@@ -19,6 +19,7 @@ from gradewise.config.models import FittedModel
 from gradewise.config.views import View
 from gradewise.families import registry
 from gradewise.families.backbones.network import HEAD, SCALES, count_features
+from gradewise.families.cnn.settings import FineTuningSettings, TrainingSettings
 from gradewise.resources import MOST_THREADS
 from gradewise.start.machine import Machine
 from gradewise.symmetry import elements
@@ -42,8 +43,8 @@ SPLITS = 1.2e-8
 LINEAR_STEPS, READ_TWICE = 100, 2e-9
 """Steps of a logistic regression, and time of each per sample and input, which it reads twice [s]."""
 
-EMBEDDING = 1e-6
-"""Time of a backbone per pixel of a sample [s]."""
+EMBEDDING, TUNING = 1e-6, 4e-6
+"""Time of a backbone per pixel of a sample, to compute features and to train it all further [s]."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,8 @@ def estimate(config: Config, dataset: str, work: Workload, machine: Machine) -> 
 def _embedding_seconds(config: Config, models: dict[str, FittedModel], work: Workload, machine: Machine) -> float:
     """Time in which backbones compute features, once per view."""
     seconds = 0.0
-    for view, name in {(model.view, model.backbone) for model in models.values() if model.backbone is not None}:
+    on_features = [model for model in models.values() if model.on_features]
+    for view, name in {(model.view, model.backbone) for model in on_features if model.backbone is not None}:
         height, width, _ = config.views[view].shape
         pixels = work.images * work.samples[view] * height * width
         seconds += pixels * len(elements(config.backbones[name].symmetries)) * EMBEDDING / machine.cores
@@ -138,7 +140,7 @@ def _fit_seconds(config: Config, model: FittedModel, work: Workload, machine: Ma
         # networks are fitted one at a time; jobs of other families fill all cores
         machine = machine._replace(rate=machine.rate * _threads(config, model, work, machine) / machine.cores)
     shape = config.views[model.view].shape
-    if model.backbone is not None:
+    if model.backbone is not None and model.on_features:
         shape = (1, 1, _count_features(config.backbones[model.backbone]))
     return sum(cost(settings, shape, samples, machine) for settings in model.candidates)
 
@@ -157,6 +159,8 @@ def _threads(config: Config, model: FittedModel, work: Workload, machine: Machin
 
 
 def _network_seconds(settings: Any, shape: tuple[int, int, int], samples: int, machine: Machine) -> float:
+    if isinstance(settings, FineTuningSettings):
+        return _tuning_seconds(settings, shape, samples, machine)
     products, (height, width, channels) = 0, shape
     for filters in settings.channels:
         for _ in range(settings.convolutions):
@@ -164,10 +168,22 @@ def _network_seconds(settings: Any, shape: tuple[int, int, int], samples: int, m
             channels = filters
         height, width = max(1, height // 2), max(1, width // 2)
     products += sum(a * b for a, b in pairwise((height * width * channels, *settings.dense)))
-    passes = samples * settings.epochs if settings.epochs else settings.iterations * settings.batch_size
+    passes = _passes(settings, samples)
     # one pass forward and two backward, two operations per product
     speed = ON_GPU if machine.has_gpu else machine.rate * OF_PEAK * (BF16_GAIN if machine.has_bf16 else 1)
     return float(6 * products * passes / speed)
+
+
+def _tuning_seconds(settings: FineTuningSettings, shape: tuple[int, int, int], samples: int, machine: Machine) -> float:
+    pixels = shape[0] * shape[1]
+    return pixels * (samples * EMBEDDING + _passes(settings, samples) * TUNING) / machine.cores
+
+
+def _passes(settings: TrainingSettings, samples: int) -> int:
+    """How often training looks at a sample."""
+    if settings.epochs:
+        return samples * settings.epochs
+    return (settings.iterations or 0) * settings.batch_size
 
 
 def _svm_seconds(settings: Any, shape: tuple[int, int, int], samples: int, machine: Machine) -> float:

@@ -18,7 +18,7 @@ from gradewise.config.faults import fault_lines
 from gradewise.config.models import BlendModel, FittedModel
 from gradewise.config.schema import json_schema
 from gradewise.families import registry
-from gradewise.studies.cells import Cell, Published
+from gradewise.studies.cells import OF_OWN_RUNS, Cell, Published
 from gradewise.studies.kinds.settings import Study as SettingsStudy
 from gradewise.studies.study import AnyStudy, StudySection
 
@@ -123,16 +123,19 @@ class StudiesConfig(Config):
 
     def _varied_model(self, key: str, section: SettingsStudy, varied: dict[str, Any]) -> FittedModel:
         base = self.varied_model(section)
-        if base.backbone is not None:
-            raise ValueError(f"{key}: {section.model!r} learns from features of a backbone, which studies do not vary")
         settings = base.candidates[0].model_dump(exclude_unset=True)
         try:
-            model = FittedModel.model_validate({"family": base.family, "view": base.view, **settings, **varied})
+            model = FittedModel.model_validate({**base.named, **settings, **varied})
         except ValidationError as error:
             raise ValueError("; ".join(f"{key}.{line.strip()}" for line in fault_lines(error))) from None
         if len(model.candidates) > 1:
             raise ValueError(f"{key}: choose is not possible here; list the values under vary")
+        if model.on_features or (model.fine_tunes and model.family not in OF_OWN_RUNS):
+            raise ValueError(
+                f"{key}: studies do not vary models of the family {model.family} with a backbone; name another model"
+            )
         check_known(f"{key}.view", model.view, self.views)
+        self.check_backbone(f"{key}.backbone", model)
         return model
 
 

@@ -53,7 +53,7 @@ class StudiesPlan(Plan):
             varied=varied,
             views={view: self.config.views[view] for view in views},
             models={
-                name: {"family": base.family, "view": base.view, **base.candidates[0].model_dump(exclude_unset=True)}
+                name: {**base.named, **base.candidates[0].model_dump(exclude_unset=True)}
                 for name, base in sorted(models.items())
             },
         )

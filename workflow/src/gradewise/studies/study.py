@@ -72,7 +72,7 @@ class OneModelStudy(StudySection):
     """A study of one model of the dataset, of a certain family where that is named.
 
     `files` are what the page reads of the model's first run. `shows_pixels` is false where the page is as well about
-    models that learn from features of a backbone.
+    models with a backbone.
     """
 
     family: ClassVar[str | None] = None
@@ -93,8 +93,8 @@ class OneModelStudy(StudySection):
             raise ValueError(f"{key}.model: show: {self.show} needs a model of the family {self.family}")
         if self.shows_pixels and getattr(config.models[self.model], "backbone", None) is not None:
             raise ValueError(
-                f"{key}.model: show: {self.show} is about pixels, and {self.model!r} learns from features of a "
-                "backbone; name a model without one"
+                f"{key}.model: show: {self.show} is about models without a backbone, and {self.model!r} has one; name "
+                "another model"
             )
 
 

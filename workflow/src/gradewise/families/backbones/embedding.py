@@ -23,7 +23,7 @@ from gradewise.families.backbones.network import SCALES, SMALLEST, convolutions,
 from gradewise.families.backbones.onnx import backbone_graph, over_symmetries
 from gradewise.families.classifier import check_pixels
 from gradewise.families.graph import OF_BACKBONE, PIXELS
-from gradewise.families.stored import SampleShape, read_metadata, read_tensors, reading, require, write_tensors
+from gradewise.families.stored import SampleShape, Tensors, read_metadata, read_tensors, reading, require, write_tensors
 from gradewise.provenance import hash_file
 from gradewise.symmetry import elements, turns_sideways
 
@@ -247,11 +247,17 @@ def read_embedding(path: Path) -> Embedding:
         stored = _Stored.model_validate(metadata)
     if stored.backbone.architecture not in SCALES:
         return _read_graph(path, stored)
+    tensors = read_tensors(path, tensors_expected(stored.backbone.architecture))
+    return Embedding(stored.backbone, stored.shape, tensors)
+
+
+def tensors_expected(architecture: str) -> Tensors:
+    """Type and shape of the weights and biases of an architecture."""
     expected: dict[str, tuple[str, tuple[int | None, ...]]] = {}
-    for number, layer in enumerate(convolutions(stored.backbone.architecture)):
+    for number, layer in enumerate(convolutions(architecture)):
         expected[f"{number}.weight"] = ("F32", layer.shape)
         expected[f"{number}.bias"] = ("F32", layer.shape[:1])
-    return Embedding(stored.backbone, stored.shape, read_tensors(path, expected))
+    return expected
 
 
 def _read_graph(path: Path, stored: _Stored) -> Embedding:

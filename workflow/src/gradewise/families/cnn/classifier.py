@@ -10,22 +10,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TypeVar
 
 import numpy as np
 import torch
-from pydantic import Field, FiniteFloat
+from pydantic import FiniteFloat
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from gradewise import tables
 from gradewise.config.section import Section
 from gradewise.families.classifier import check_larger, check_pixels, position_of
 from gradewise.families.cnn.convnet import ConvNet
-from gradewise.families.cnn.settings import CnnSettings
+from gradewise.families.cnn.settings import CnnSettings, TrainingSettings
 from gradewise.families.run import write_json
-from gradewise.families.stored import Classes, SampleShape, check_tensors, open_tensors, read_record, reading, require
+from gradewise.families.stored import (
+    Classes,
+    Positive,
+    SampleShape,
+    check_tensors,
+    open_tensors,
+    read_record,
+    reading,
+    require,
+)
 
 BATCH_PIXELS = {"cpu": 2**17, "cuda": 2**22}
 """Pixels predicted at once; on the CPU as many as fit its caches (8 samples of 128 x 128)."""
@@ -35,25 +44,26 @@ KINDS = {torch.float32: "F32", torch.int64: "I64"}
 
 
 @dataclass(frozen=True)
-class CnnClassifier:
+class NetworkClassifier:
     """A network with the normalisation of its input.
 
     Attributes
     ----------
-    network : ConvNet
-        On the device used for prediction.
-    settings : CnnSettings
+    network : nn.Module
+        Gives class scores; on the device used for prediction.
+    settings : TrainingSettings
     shape : tuple of int
         Height, width and channels of a sample.
     classes : list of str
     mean, std : list of float
-        Mean and standard deviation of each channel of the training samples, in 0..1.
+        Subtracted from each channel, in 0..1, and what divides it. If there are three of a single channel, this one
+        becomes three.
     temperature : float
         Divides class scores before softmax, see `temperature`; 1 leaves them unchanged.
     """
 
-    network: ConvNet
-    settings: CnnSettings
+    network: nn.Module
+    settings: TrainingSettings
     shape: tuple[int, int, int]
     classes: list[str]
     mean: list[float]
@@ -98,6 +108,14 @@ class CnnClassifier:
         """Class probabilities, float32 (n, classes), of uint8 samples (n, height, width, channels)."""
         parts = [(scores / self.temperature).softmax(1).cpu().numpy() for scores in self.predict_scores(pixels)]
         return np.concatenate([np.empty((0, len(self.classes)), np.float32), *parts])
+
+
+@dataclass(frozen=True)
+class CnnClassifier(NetworkClassifier):
+    """A network trained from random weights; `mean` and `std` are those of the training samples."""
+
+    network: ConvNet
+    settings: CnnSettings
 
     @property
     def stride(self) -> int:
@@ -163,9 +181,6 @@ def _spread(windows: Tensor, side: tuple[int, int], places: list[int]) -> Tensor
     # pixels at the right and bottom that fill no whole place have the score next to them
     missing = (0, places[1] - mean.shape[3], 0, places[0] - mean.shape[2])
     return functional.pad(mean, missing, mode="replicate")[:, 0]
-
-
-Positive = Annotated[FiniteFloat, Field(gt=0)]
 
 
 class _Record(Section):
@@ -234,7 +249,10 @@ def _all_bits() -> Iterator[None]:
         torch.backends.cudnn.allow_tf32 = before
 
 
-def place(network: ConvNet) -> ConvNet:
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def place(network: Network) -> Network:
     """Move a network to CUDA if available, with the weight layout of the fastest convolutions."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device)

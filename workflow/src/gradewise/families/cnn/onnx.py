@@ -8,12 +8,16 @@ import numpy as np
 from onnx import ModelProto
 from torch import Tensor, nn
 
+from gradewise.families.backbones.onnx import to_onnx as with_backbone
 from gradewise.families.cnn.classifier import CnnClassifier
+from gradewise.families.cnn.fine_tuned import FineTunedClassifier
 from gradewise.families.graph import PIXELS, Graph
 
 
-def to_onnx(classifier: CnnClassifier) -> ModelProto:
+def to_onnx(classifier: CnnClassifier | FineTunedClassifier) -> ModelProto:
     """The graph of a network with the normalisation of its input and its temperature."""
+    if isinstance(classifier, FineTunedClassifier):
+        return with_backbone(classifier.embedding.graph, _head(classifier))
     graph = Graph(classifier.shape)
     values = graph.add("Transpose", graph.floats(PIXELS), perm=[0, 3, 1, 2])
     values = graph.add("Div", values, _floats([255]))
@@ -25,6 +29,14 @@ def to_onnx(classifier: CnnClassifier) -> ModelProto:
     for layer in classifier.network.head:
         values = _add_layer(graph, layer, values)
     scores = graph.add("Div", values, _floats([classifier.temperature]))
+    return graph.finish(graph.add("Softmax", scores, axis=1), len(classifier.classes))
+
+
+def _head(classifier: FineTunedClassifier) -> ModelProto:
+    """The graph from features of a backbone to probabilities."""
+    graph = Graph((1, 1, len(classifier.weights)))
+    scores = graph.add("Gemm", graph.flat_pixels(), classifier.weights, classifier.intercept)
+    scores = graph.add("Div", scores, _floats([classifier.temperature]))
     return graph.finish(graph.add("Softmax", scores, axis=1), len(classifier.classes))
 
 

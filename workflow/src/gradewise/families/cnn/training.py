@@ -1,4 +1,4 @@
-"""Trains a convolutional network on the training samples of one repeat and monitors it on the validation samples.
+"""Trains a network on the training samples of one repeat and monitors it on the validation samples.
 
 Training is divided into stretches. After each stretch the network is evaluated, a point is added to the curves and a
 checkpoint is written. All randomness derives from the seed and the iteration at which a stretch begins, so interrupted
@@ -11,23 +11,23 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from gradewise.command import UserError
 from gradewise.families.cnn.augment import Change, build_augmentation
 from gradewise.families.cnn.batches import batches_per_epoch, pixel_statistics, prefetch, shuffled_batches
 from gradewise.families.cnn.checkpoint import optimiser_tensors, read_checkpoint, restore_optimiser, write_checkpoint
-from gradewise.families.cnn.classifier import CnnClassifier, place, to_floats
+from gradewise.families.cnn.classifier import CnnClassifier, NetworkClassifier, place, to_floats
 from gradewise.families.cnn.convnet import ConvNet
 from gradewise.families.cnn.settings import CnnSettings, Optimiser
 from gradewise.families.targets import training_targets
@@ -55,17 +55,23 @@ CURVES = (
 Curves = dict[str, list[float | None]]
 
 
+Kind = TypeVar("Kind", bound=NetworkClassifier)
+Group = tuple[list[nn.Parameter], float]
+"""Parameters that are trained, and their learning rate as a share of the optimiser's."""
+
+
 @dataclass(frozen=True)
-class Trained:
+class Trained(Generic[Kind]):
     """A trained network and the course of its training.
 
     Attributes
     ----------
-    classifier : CnnClassifier
+    classifier : NetworkClassifier
     curves : dict of lists
         One entry per evaluation: epoch (fractional for shorter stretches), iteration, train_loss, train_accuracy,
         validation_loss, validation_accuracy (null without validation samples), seconds since the start. Training
-        values are means over the stretch, on augmented samples and with dropout; losses are those minimised.
+        values are means over the stretch, on augmented and mixed samples and with dropout; their loss is the one
+        minimised, that of validation samples has no label smoothing.
     kept : int
         Index of the entry in the curves that the weights belong to.
     precision : str
@@ -74,7 +80,7 @@ class Trained:
         Time spent by earlier, interrupted runs whose checkpoint this one continued [s].
     """
 
-    classifier: CnnClassifier
+    classifier: Kind
     curves: Curves
     kept: int
     precision: str
@@ -93,8 +99,28 @@ class _State:
         return len(self.curves["epoch"]) - 1 - self.best
 
 
-def train_network(samples: Samples, classes: list[str], settings: CnnSettings, seed: int, checkpoint: Path) -> Trained:
-    """Train a network, continuing from a matching checkpoint if there is one.
+def train_network(
+    samples: Samples, classes: list[str], settings: CnnSettings, seed: int, checkpoint: Path
+) -> Trained[CnnClassifier]:
+    """Train a network from random weights; for arguments, result and errors see `train_further`."""
+    positions, _ = training_targets(samples, classes)
+    height, width, channels = samples.pixels.shape[1:]
+    shape = (height, width, channels)
+    with _own_random_numbers():
+        torch.manual_seed(derive_seed(seed, "initial"))
+        try:
+            network = ConvNet(settings, shape, len(classes))
+        except ValueError as error:
+            raise UserError(str(error)) from error
+    mean, std = pixel_statistics(samples.pixels, positions)
+    classifier = CnnClassifier(place(network), settings, shape, classes, mean, std)
+    return train_further(classifier, [(list(network.parameters()), 1.0)], samples, seed, checkpoint)
+
+
+def train_further(
+    classifier: Kind, groups: Sequence[Group], samples: Samples, seed: int, checkpoint: Path, start: str = ""
+) -> Trained[Kind]:
+    """Train the network of a classifier, continuing from a matching checkpoint if there is one.
 
     With `patience`, training stops after that many evaluations without a lower validation loss, and the weights with
     the lowest loss are kept; otherwise the final ones. The network is evaluated after each epoch, or after each tenth
@@ -102,20 +128,25 @@ def train_network(samples: Samples, classes: list[str], settings: CnnSettings, s
 
     Parameters
     ----------
+    classifier : NetworkClassifier
+        Its network is trained in place.
+    groups : sequence of Group
+        All parameters to train.
     samples : Samples
-    classes : list of str
-    settings : CnnSettings
     seed : int
         The run's own seed.
     checkpoint : Path
         Written after each evaluation; the caller removes it once the results are stored.
+    start : str
+        Identifies the initial weights where they do not follow from the seed.
 
     Raises
     ------
     UserError
         If settings and samples do not match, or the loss is no longer finite.
     """
-    positions, _ = training_targets(samples, classes)
+    settings = classifier.settings
+    positions, _ = training_targets(samples, classifier.classes)
     if len(positions) < 2:
         raise UserError("a network needs at least two training samples (batch norm compares them); add images")
     if settings.patience is not None and not len(samples.of("validation")):
@@ -123,32 +154,27 @@ def train_network(samples: Samples, classes: list[str], settings: CnnSettings, s
             f"patience: {settings.patience} needs a validation loss, but this repeat has no validation samples; "
             "increase evaluation.validation, or set patience: null"
         )
-    height, width, channels = samples.pixels.shape[1:]
-    shape = (height, width, channels)
-    with _own_random_numbers():
-        torch.manual_seed(derive_seed(seed, "initial"))
-        try:
-            network = ConvNet(settings, shape, len(classes))
-            augment = build_augmentation(settings.augment, shape)
-        except ValueError as error:
-            raise UserError(str(error)) from error
-    mean, std = pixel_statistics(samples.pixels, positions)
-    classifier = CnnClassifier(place(network), settings, shape, classes, mean, std)
+    try:
+        augment = build_augmentation(settings.augment, classifier.shape)
+    except ValueError as error:
+        raise UserError(str(error)) from error
     with _deterministic():
-        return _Training(classifier, augment, samples, positions, seed, checkpoint).run()
+        return _Training(classifier, groups, augment, samples, positions, seed, checkpoint, start).run()
 
 
-class _Training:
+class _Training(Generic[Kind]):
     """Training in progress: the network, its optimiser and the state so far."""
 
     def __init__(
         self,
-        classifier: CnnClassifier,
+        classifier: Kind,
+        groups: Sequence[Group],
         augment: Change,
         samples: Samples,
         positions: np.ndarray,
         seed: int,
         checkpoint: Path,
+        start: str,
     ) -> None:
         self.classifier = classifier
         self.network = classifier.network
@@ -170,15 +196,15 @@ class _Training:
         self.stretch = (
             min(self.per_epoch, -(-self.total // EVALUATIONS)) if self.settings.iterations else self.per_epoch
         )
-        self.optimiser = build_optimiser(self.network, self.settings.optimiser)
-        self.fingerprint = _fingerprint(classifier, samples, seed, self.precision)
+        self.optimiser = build_optimiser(groups, self.settings.optimiser)
+        self.fingerprint = _fingerprint(classifier, samples, seed, self.precision, start)
         self.state = _State()
         self.best: dict[str, Tensor] = {}
         self.first_iteration = 0
         self.seconds_before = 0.0
         self.start = self.last_line = time.perf_counter()
 
-    def run(self) -> Trained:
+    def run(self) -> Trained[Kind]:
         self._resume()
         with _own_random_numbers():
             while self.state.iteration < self.total and not self._out_of_patience():
@@ -218,10 +244,16 @@ class _Training:
             self._set_rate()
             targets = targets.to(self.device)
             batch = self.classifier.normalise(self.augment(to_floats(pixels, self.device)))
+            partners, share = None, 1.0
+            if self.settings.mixup:
+                batch, partners, share = mixed(batch, self.settings.mixup)
             with self._autocast():
-                scores = self.network(batch)
-            total = functional.cross_entropy(scores.float(), targets, self.weights, reduction="sum")
-            weight = self.weights[targets].sum()
+                scores = self.network(batch).float()
+            total, weight = self._loss(scores, targets)
+            if partners is not None:
+                other_total, other_weight = self._loss(scores, targets[partners])
+                total = share * total + (1 - share) * other_total
+                weight = share * weight + (1 - share) * other_weight
             self.optimiser.zero_grad()
             torch.autograd.backward(total / weight)
             self.optimiser.step()
@@ -236,9 +268,17 @@ class _Training:
         if not math.isfinite(loss) or not all(value.isfinite().all() for value in self.network.parameters()):
             raise UserError(
                 f"the training loss is no longer finite before iteration {self.state.iteration}; "
-                f"lower optimiser.lr ({self.settings.optimiser.lr}), or use norm: before"
+                f"lower optimiser.lr ({self.settings.optimiser.lr})"
+                + (", or use norm: before" if isinstance(self.settings, CnnSettings) else "")
             )
         return loss, right.item() / samples
+
+    def _loss(self, scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Weighted sum of the losses of a batch, and the sum of their weights."""
+        total = functional.cross_entropy(
+            scores, targets, self.weights, reduction="sum", label_smoothing=self.settings.label_smoothing
+        )
+        return total, self.weights[targets].sum()
 
     def _evaluate(self) -> tuple[float | None, float | None]:
         """Loss and accuracy on the validation samples; None if there are none."""
@@ -261,7 +301,7 @@ class _Training:
 
     def _set_rate(self) -> None:
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.settings.optimiser, self.state.iteration, self.total)
+            group["lr"] = group["share"] * learning_rate(self.settings.optimiser, self.state.iteration, self.total)
 
     def _out_of_patience(self) -> bool:
         return self.settings.patience is not None and self.state.evaluations_since_best >= self.settings.patience
@@ -321,20 +361,50 @@ class _Training:
         log.info("%s", ", ".join(words))
 
 
-def build_optimiser(network: ConvNet, optimiser: Optimiser) -> torch.optim.Optimizer:
-    """The configured optimiser of all parameters."""
+def build_optimiser(groups: Sequence[Group], optimiser: Optimiser) -> torch.optim.Optimizer:
+    """The configured optimiser of groups of parameters, each with its `share` of the learning rate."""
+    parameters = [{"params": values, "share": share} for values, share in groups]
     if optimiser.name == "adam":
-        return torch.optim.Adam(network.parameters(), lr=optimiser.lr, weight_decay=optimiser.weight_decay)
+        return torch.optim.Adam(parameters, lr=optimiser.lr, weight_decay=optimiser.weight_decay)
     return torch.optim.SGD(
-        network.parameters(), lr=optimiser.lr, momentum=optimiser.momentum, weight_decay=optimiser.weight_decay
+        parameters, lr=optimiser.lr, momentum=optimiser.momentum, weight_decay=optimiser.weight_decay
     )
 
 
 def learning_rate(optimiser: Optimiser, iteration: int, total: int) -> float:
-    """Learning rate of an iteration: constant, or half a cosine from `lr` down to 0 at iteration `total`."""
+    """Learning rate of an iteration.
+
+    It rises evenly to `lr` during warm-up; afterwards it is constant, or half a cosine down to 0 at iteration `total`.
+    """
+    rising = optimiser.warm_up * total
+    if iteration < rising:
+        return optimiser.lr * (iteration + 1) / (rising + 1)
     if optimiser.schedule == "constant":
         return optimiser.lr
-    return optimiser.lr * (1 + math.cos(math.pi * iteration / total)) / 2
+    return optimiser.lr * (1 + math.cos(math.pi * (iteration - rising) / (total - rising))) / 2
+
+
+def mixed(batch: Tensor, parameter: float) -> tuple[Tensor, Tensor, float]:
+    """Mix each sample with another one of its batch (Zhang et al. 2018, mixup, ICLR).
+
+    Parameters
+    ----------
+    batch : Tensor, shape (n, channels, height, width)
+    parameter : float
+        Of the symmetric beta distribution from which the share is drawn, once for the batch.
+
+    Returns
+    -------
+    batch : Tensor of the same shape
+    partners : Tensor of int64, shape (n,)
+        Position of the sample that each one is mixed with.
+    share : float
+        Of each sample in its mixture, at least a half.
+    """
+    drawn = float(torch.distributions.Beta(parameter, parameter).sample())
+    share = max(drawn, 1 - drawn)
+    partners = torch.randperm(len(batch)).to(batch.device)
+    return share * batch + (1 - share) * batch[partners], partners, share
 
 
 def class_weights(targets: Tensor, classes: int, balanced: bool) -> Tensor:
@@ -389,7 +459,7 @@ def _deterministic() -> Iterator[None]:
         guard.fill_uninitialized_memory = filled
 
 
-def _fingerprint(classifier: CnnClassifier, samples: Samples, seed: int, precision: str) -> str:
+def _fingerprint(classifier: NetworkClassifier, samples: Samples, seed: int, precision: str, start: str) -> str:
     inputs = (
         classifier.settings.model_dump_json(),
         classifier.classes,
@@ -400,6 +470,7 @@ def _fingerprint(classifier: CnnClassifier, samples: Samples, seed: int, precisi
         precision,
         classifier.device.type,
         torch.__version__,
+        start,
         code_version(__name__),
     )
     rows = pd.util.hash_pandas_object(samples.table[["sample_id", "role", "label"]], index=False)

@@ -53,7 +53,8 @@ def model_in_words(model: str, record: Mapping[str, Any]) -> str:
     label = f" ({registry.family(family).label})" if family in registry.names() else ""
     view = str(record["view"])
     backbone = pretraining.backbone_in_words(record)
-    seen_by = f", seen by {backbone}" if backbone else ""
+    use = "fine-tuned from" if record.get("fine_tuned") else "seen by"
+    seen_by = f", {use} {backbone}" if backbone else ""
     return f"{model}: family {family}{label}, on view{'s' if ', ' in view else ''} {view}{seen_by}."
 
 
