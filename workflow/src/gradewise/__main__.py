@@ -27,6 +27,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "init": Command("gradewise.start.init", "write a configuration for a folder of images or a label table"),
     "check": Command("gradewise.start.check", "tell what a configuration would do, and what is wrong with it"),
+    "backbone": Command("gradewise.start.backbone", "tell where to get pretrained networks, and what is in a file"),
     "run": Command("gradewise.start.run", "run the workflow on a configuration"),
     "predict": Command("gradewise.deployment.predict_command", "classify new images"),
     "verify": Command("gradewise.deployment.verify_references", "check a model that was handed over"),
@@ -37,6 +38,7 @@ EXAMPLES = """\
 examples:
   gradewise init photos --output mine.yaml            photos/good/*.jpg, photos/bad/*.jpg
   gradewise check mine.yaml                           is all well, and how long will it take?
+  gradewise backbone lite0                            a pretrained network: where to get it, what to write
   gradewise run mine.yaml                             results in this folder, reports/index.html first
   gradewise predict results/photos/deployed new-photos --output classes.csv
   gradewise verify results/photos/deployed            does it predict here what it must?

@@ -198,6 +198,17 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
         raise ValueError(f"no weights can be read ({str(error)[:300]})") from error
 
 
+def architecture_of(published: Mapping[str, np.ndarray]) -> str | None:
+    """The architecture that weights belong to; None if to none."""
+    for architecture in SCALES:
+        try:
+            folded(architecture, published)
+        except (KeyError, ValueError):
+            continue
+        return architecture
+    return tiny_vit.architecture_of(published)
+
+
 def read_published(path: Path, backbone: Backbone, shape: tuple[int, int, int]) -> Embedding:
     """Read weights as their authors publish them, for samples of a shape.
 

@@ -148,16 +148,42 @@ def input_of(model: ModelProto) -> Input:
 
 
 def layers(model: ModelProto) -> list[Layer]:
-    """Tensors that can be taken, in the order in which they are computed: maps, tokens and vectors of floats."""
+    """Tensors that can be taken, in the order in which they are computed: maps, tokens and vectors of an image."""
     inferred = onnx.shape_inference.infer_shapes(model)
     known = {value.name: value.type.tensor_type for value in (*inferred.graph.value_info, *inferred.graph.output)}
-    taken = []
+    of_image, taken = {input_of(model).name}, []
     for node in model.graph.node:
+        if of_image.isdisjoint(_names(node)):
+            continue
+        of_image.update(node.output)
         for name in node.output:
             tensor = known.get(name)
             if tensor is not None and tensor.elem_type in FLOATS and 2 <= len(tensor.shape.dim) <= 4:
-                taken.append(Layer(name, tuple(axis.dim_value or axis.dim_param or "?" for axis in tensor.shape.dim)))
+                lengths = (axis.dim_value if axis.dim_value > 0 else axis.dim_param or "?" for axis in tensor.shape.dim)
+                taken.append(Layer(name, tuple(lengths)))
     return taken
+
+
+def describe_network(model: ModelProto) -> str:
+    """What a network takes, and how large it is, in words.
+
+    Raises
+    ------
+    ValueError
+        If it takes anything else than images.
+    """
+    taken = input_of(model)
+    size = f"{taken.height or 'any'} x {taken.width or 'any'} px"
+    return (
+        f"a network of {count_parameters(model.graph):,} parameters that takes images of {taken.channels} "
+        f"channel{'s' if taken.channels > 1 else ''} and {size}"
+    )
+
+
+def widest(found: Sequence[Layer]) -> Layer:
+    """The last map of more than one place, else the last tensor."""
+    maps = [layer for layer in found if len(layer.shape) > 2 and layer.shape[-2:] != (1, 1)]
+    return maps[-1] if maps else found[-1]
 
 
 def count_parameters(graph: GraphProto) -> int:

@@ -34,6 +34,12 @@ def side_of(published: Mapping[str, np.ndarray]) -> int:
     return 32 * math.isqrt(published[BIASES].shape[1])
 
 
+def architecture_of(published: Mapping[str, np.ndarray]) -> str | None:
+    """The TinyViT that weights belong to, by the width of its last map; None if to none."""
+    widths = {(320,): "tiny_vit_5m", (448,): "tiny_vit_11m", (576,): "tiny_vit_21m"}
+    return widths.get(published["norm_head.weight"].shape) if {BIASES, "norm_head.weight"} <= set(published) else None
+
+
 def tiny_vit_graph(architecture: str, published: Mapping[str, np.ndarray]) -> ModelProto:
     """The network from an image (1, 3, side, side) to its last map, tokens (1, places, channels), as an ONNX graph.
 
