@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from pydantic import Field
-from scipy import optimize, stats
+from scipy import optimize
+from scipy.special import stdtr, stdtrit
 
 from gradewise.evaluation.estimates import Estimate, known
 from gradewise.evaluation.measured import Measured
@@ -249,7 +250,7 @@ def combine(differences: np.ndarray, errors: np.ndarray, pairs: int = 1) -> Comb
         mean=_bounded(mean, _quantile(datasets - 1, pairs) * error),
         spread=float(np.sqrt(variance)),
         expected=expected,
-        p_value=float(2 * stats.t.sf(abs(mean) / error, datasets - 1)),
+        p_value=float(2 * stdtr(datasets - 1, -abs(mean) / error)),
     )
 
 
@@ -270,7 +271,7 @@ def _variance_between(differences: np.ndarray, errors: np.ndarray) -> float:
 
 
 def _quantile(freedom: float, pairs: int = 1) -> float:
-    return float(stats.t.ppf(1 - (1 - LEVEL) / 2 / pairs, freedom))
+    return float(stdtrit(freedom, 1 - (1 - LEVEL) / 2 / pairs))
 
 
 def _bounded(value: float, half: float) -> Estimate:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from scipy.special import log_softmax
+from scipy.special import log_softmax, stdtrit
 
 from gradewise.evaluation.estimates import Estimate
 from gradewise.images.foresight import LEVEL
@@ -67,6 +66,6 @@ def calibration_slope(verdicts: pd.DataFrame, classes: list[str]) -> Estimate:
         t_values[place] = scores[place] / np.sqrt(max(between, binomial, np.finfo(float).tiny))
     # Scores fall with the slope; where they never reach zero, every verdict names the most probable class and is right.
     best = float(np.interp(0.0, -scores, SLOPES, right=np.inf))
-    accepted = SLOPES[np.abs(t_values) <= stats.t.ppf((1 + LEVEL) / 2, groups - 1)]
+    accepted = SLOPES[np.abs(t_values) <= stdtrit(groups - 1, (1 + LEVEL) / 2)]
     low, high = (float(accepted[0]), float(accepted[-1])) if len(accepted) else (best, best)
     return Estimate(best, min(low, best), np.inf if high == SLOPES[-1] else max(high, best))

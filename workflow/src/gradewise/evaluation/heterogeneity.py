@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtri
 
 from gradewise.images.foresight import POWER
 
@@ -94,7 +94,7 @@ def compare_parts(units: Units, level: float) -> tuple[np.ndarray, np.ndarray]:
     reached = largest[:, None] >= units.standing_out() - 1e-9
     p_values = (1 + reached.sum(axis=0)) / (DRAWS + 1)
     threshold = float(np.quantile(largest, 1 - level, method="higher"))
-    detectable = (threshold + stats.norm.ppf(POWER) * units.deviation) * units.scale
+    detectable = (threshold + ndtri(POWER) * units.deviation) * units.scale
     return p_values, detectable if threshold > 0 else np.full(len(p_values), np.nan)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtr, stdtr, stdtrit
 
 from gradewise.evaluation.intervals import Deletions, Spread, effective, spread
 from gradewise.images.foresight import LEAST_GROUPS, LEVEL, POWER
@@ -62,7 +62,7 @@ class Difference:
         """Two-sided, of this difference alone; NaN where the standard error is unknown."""
         if not np.isfinite(self.spread.error):
             return float("nan")
-        return float(2 * stats.t.sf(abs(self.value) / self.spread.error, self.spread.freedom))
+        return float(2 * stdtr(self.spread.freedom, -abs(self.value) / self.spread.error))
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def infer(differences: Sequence[Difference]) -> list[Inference]:
     inferred = [UNKNOWN] * len(differences)
     for place, p_adjusted in zip(known, adjusted, strict=True):
         judged = differences[place]
-        quantile, of_power = stats.t.ppf([1 - single / 2, POWER], judged.spread.freedom)
+        quantile, of_power = stdtrit(judged.spread.freedom, [1 - single / 2, POWER])
         half = float(quantile * judged.spread.error)
         detectable = half + float(of_power * judged.spread.error)
         inferred[place] = Inference(
@@ -199,7 +199,7 @@ def adjust(p_values: np.ndarray, changes: np.ndarray) -> tuple[np.ndarray, float
     if len(p_values) == 1:
         return p_values, SIGNIFICANT
     largest = np.abs(correlated(changes, np.random.default_rng(0))).max(axis=1)
-    smallest = np.sort(2 * stats.norm.sf(largest))
+    smallest = np.sort(2 * ndtr(-largest))
     below = np.searchsorted(smallest, p_values, side="right")
     # the most draws that may lie at or below a p value whose adjusted one is still below 5 %
     allowed = int(np.ceil(SIGNIFICANT * (DRAWS + 1))) - 2

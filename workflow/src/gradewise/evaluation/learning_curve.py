@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import ndtr, stdtrit
 
 from gradewise import command, tables
 from gradewise.command import UserError
@@ -255,7 +255,7 @@ def draw_errors(curve: Curve, errors: np.ndarray, deviations: np.ndarray, seed: 
     rng = np.random.default_rng(seed)
     normal = rng.standard_normal((DRAWS, len(errors))) @ (vectors * np.sqrt(np.maximum(values, 0))).T
     freedom = np.array([one.freedom for one in curve.spreads])
-    strayed = stats.t.ppf(stats.norm.cdf(normal), freedom) * scale
+    strayed = stdtrit(freedom, ndtr(normal)) * scale
     return np.asarray(np.clip(errors + strayed, 0, 1))
 
 

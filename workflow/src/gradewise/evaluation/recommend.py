@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtr
 
 from gradewise import command, tables
 from gradewise.evaluation.compare import CLUES, best_constant
@@ -210,9 +210,11 @@ def _pair(row: Any, criterion: Criterion) -> Pair:
     margin = criterion.margin
     probability, beyond = None, None
     if difference.value is not None and known(row.error) and row.error > 0:
-        posterior = stats.t(row.freedom, difference.value, row.error)
-        probability = float(posterior.sf(0.0))
-        beyond = None if margin is None else (float(posterior.sf(margin)), float(posterior.cdf(-margin)))
+        probability = float(stdtr(row.freedom, difference.value / row.error))
+        if margin is not None:
+            ends = (np.array([1, -1]) * difference.value - margin) / row.error
+            above, below = stdtr(row.freedom, ends)
+            beyond = (float(above), float(below))
     return Pair(
         first=row.first,
         second=row.second,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
 from gradewise.command import UserError
 from gradewise.config.choosing import FOLDS
@@ -25,6 +24,9 @@ def grouped_folds(targets: np.ndarray, groups: np.ndarray, seed: int) -> Folds:
     UserError
         If not even two such folds exist.
     """
+    # imported here, since most of those who import this module make no folds, and scikit-learn takes a second
+    from sklearn.model_selection import StratifiedGroupKFold
+
     groups_of_class = [len(np.unique(groups[targets == code])) for code in np.unique(targets)]
     classes = len(groups_of_class)
     for number in range(min(FOLDS, *groups_of_class), 1, -1):

@@ -18,7 +18,6 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from scipy.linalg import eigh
 from scipy.linalg.blas import ssyrk
-from sklearn.utils import gen_batches
 
 from gradewise import tables
 from gradewise.command import UserError
@@ -204,7 +203,8 @@ def fit(pixels: np.ndarray, rows: np.ndarray, components: int) -> Pca:
 
 def _batches(count: int, length: int) -> Iterator[slice]:
     """Slices of `count` vectors of `length` float32 each that fill a block of memory."""
-    yield from gen_batches(count, max(16, BLOCK_BYTES // (4 * length)))
+    size = max(16, BLOCK_BYTES // (4 * length))
+    yield from (slice(start, min(start + size, count)) for start in range(0, count, size))
 
 
 def _mean(flat: np.ndarray, rows: np.ndarray) -> np.ndarray:

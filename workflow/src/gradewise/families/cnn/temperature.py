@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
+from scipy.special import log_softmax, stdtrit
 
 LIMITS = (0.05, 20.0)
 """Range of the temperature; an optimum outside it is replaced by the nearer limit."""
@@ -46,7 +45,7 @@ def choose_temperature(scores: np.ndarray, targets: np.ndarray, groups: np.ndarr
     # Standard error of a ratio, since groups differ in size (Cochran 1977, Sampling Techniques, section 6.3).
     residuals = np.bincount(codes, weights=gain) - mean * sizes
     error = np.sqrt(count / (count - 1) * np.sum(residuals**2)) / len(gain)
-    return fit_temperature(scores, targets) if mean > stats.t.ppf(0.975, count - 1) * error else 1.0
+    return fit_temperature(scores, targets) if mean > stdtrit(count - 1, 0.975) * error else 1.0
 
 
 def _log_loss(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
