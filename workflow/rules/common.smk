@@ -26,7 +26,13 @@ from gradewise.planning import (
 )
 from gradewise.provenance import code_version
 from gradewise.report import sections
-from gradewise.resources import MOST_THREADS, memory, minutes, threads_by_size
+from gradewise.resources import (
+    MOST_THREADS,
+    has_gpu,
+    memory,
+    minutes,
+    threads_by_size,
+)
 from gradewise.studies.config import load
 from gradewise.studies.planning import StudiesPlan
 
@@ -48,6 +54,9 @@ CONFIGFILES = to_json(
     [str(path) for path in workflow.config_settings.configfiles] or ["config.yaml"]
 )
 OVERRIDES = to_json(workflow.config_settings.config)
+
+# where jobs run on this machine and it has no GPU, networks share its cores as other models do
+GPUS = not workflow.local_exec or has_gpu()
 
 STUDY = f"{RESULTS}/studies/{{study}}"
 MODELS = PLAN.models

@@ -105,7 +105,7 @@ for family in PLAN.families():
         resources:
             mem_mb=PLAN.training.memory,
             runtime=PLAN.training.minutes,
-            gpu=PLAN.training.gpus,
+            gpu=PLAN.training.gpus if GPUS else 0,
         params:
             family=family,
             components=as_flags(PLAN.components_of),

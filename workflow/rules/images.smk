@@ -16,6 +16,8 @@ checkpoint read_images:
         "logs/read_images/{dataset}.log",
     benchmark:
         "benchmarks/read_images/{dataset}.jsonl"
+    # takes all cores, so that while jobs of other datasets run it could not begin
+    priority: 1
     conda:
         "../../envs/gradewise.yaml"
     threads: 8

@@ -8,6 +8,8 @@ rule simulate:
         "logs/simulate/{dataset}.log",
     benchmark:
         "benchmarks/simulate/{dataset}.jsonl"
+    # takes all cores, so that while jobs of other datasets run it could not begin
+    priority: 1
     conda:
         "../../envs/gradewise.yaml"
     threads: 8

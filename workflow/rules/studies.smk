@@ -53,7 +53,7 @@ rule vary:
     resources:
         mem_mb=PLAN.varying.memory,
         runtime=PLAN.varying.minutes,
-        gpu=PLAN.varying.gpus,
+        gpu=PLAN.varying.gpus if GPUS else 0,
     params:
         results=PLAN.results_of,
         classes=classes_of,

@@ -57,6 +57,15 @@ class Resources:
 
 MOST_THREADS = 8
 
+DEVICES = ("/dev/nvidiactl", "/dev/kfd")
+"""Files that the drivers of GPUs make where there is one."""
+
+
+def has_gpu() -> bool:
+    """Whether this machine has a GPU; asks no library, since the workflow does so while it is parsed."""
+    return any(Path(device).exists() for device in DEVICES)
+
+
 
 def threads_by_size(mb_per_thread: float | None) -> Callable[[object, Iterable[str]], int]:
     """Threads of a job, one per `mb_per_thread` MB of input, at least 1 and at most `MOST_THREADS`."""

@@ -30,7 +30,7 @@ class Cnn(Family[TrainingSettings]):
 
     def resources(self, candidates: Sequence[TrainingSettings]) -> Resources:
         """One GPU; profiles name the GPU resource or set it to 0."""
-        return Resources(mb_per_thread=10, memory_mb=1800, memory_per_mb=2, minutes=30, minutes_per_gb=600, gpus=1)
+        return Resources(mb_per_thread=40, memory_mb=1800, memory_per_mb=2, minutes=30, minutes_per_gb=600, gpus=1)
 
     def fit(self, training: TrainingSet, settings: TrainingSettings) -> Fitted:
         """Train a network, see `fit.fit` and `fine_tune.fine_tune`."""
