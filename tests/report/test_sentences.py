@@ -6,6 +6,7 @@ from typing import Any
 
 from gradewise.evaluation.compare import CLUES
 from gradewise.evaluation.inference import groups_for_equivalence, judge
+from gradewise.evaluation.outcome import first_caution, judge_outcome
 from gradewise.evaluation.recommendation import (
     ACCURACY,
     Accuracy,
@@ -96,7 +97,11 @@ def record(
         warning = baseline_warning(always.against, always.against)
         facts["warnings"] = (*facts.get("warnings", ()), *([] if warning is None else [warning]))
         facts["against_baselines"] = (always, *facts.get("against_baselines", ()))
+    warnings = facts.get("warnings", ())
+    score = None if decision.choice is None else decision.candidate(decision.choice).score
     common = {"dataset": "d", "criterion": criterion, "ground": ground, "baseline": baseline}
+    common["outcome"] = judge_outcome(score, baseline.value, criterion, ground.groups, warnings)
+    common["first_caution"] = first_caution(warnings, ground.groups)
     return Recommendation.model_validate(dict(decision) | common | facts)
 
 

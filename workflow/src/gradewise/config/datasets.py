@@ -68,6 +68,11 @@ class Dataset(Source):
         description="differences smaller than this do not matter in practice, e.g. 0.02 for two percentage points of "
         "accuracy; in units of decide_by (costs: per 100 verdicts); null: every difference matters",
     )
+    required: float | None = Field(
+        None,
+        description="value of decide_by, at its 95 % interval, from which the report calls a model ready, e.g. 0.95; "
+        "null: where it avoids 80 % of the errors of always predicting one class",
+    )
     faster: Literal["training", "prediction"] = Field(
         "training",
         description="of models shown to be at most equivalence worse than the best, the one that is faster at this is "
@@ -232,6 +237,10 @@ class Dataset(Source):
             self._check_costs(self.costs)
         if self.expected_shares is not None:
             self._check_shares(self.expected_shares)
+        if self.required is not None and self._decisive.unit == "share" and not 0 < self.required <= 1:
+            raise ValueError(
+                f"required: {self.required:g} is not between 0 and 1; {self._decisive.name} is a share, 0.95 for 95 %"
+            )
         missing = self._decisive.missing(self.ordered, self.costs is not None)
         if missing == "costs":
             raise ValueError(f"decide_by: {self.decide_by} needs costs: {{true class: {{predicted class: cost}}}}")
@@ -281,11 +290,13 @@ class Dataset(Source):
 
     @property
     def rule_fingerprint(self) -> str:
-        """First digits of the SHA-256 of what decides: metric, level, margin, time that counts, and costs.
+        """First digits of the SHA-256 of what decides: metric, level, margin, time that counts, costs, and what is
+        required.
 
         Whoever notes it before the test is evaluated can show that none of these was changed afterwards.
         """
         decides = [self.deciding_metric, self.deciding_level, self.equivalence, self.faster, self.cost_matrix]
+        decides += [] if self.required is None else [self.required]
         return hashlib.sha256(to_json(decides).encode()).hexdigest()[:12]
 
     @property

@@ -17,6 +17,7 @@ from gradewise.evaluation.compare import CLUES, best_constant
 from gradewise.evaluation.estimates import Estimate, known
 from gradewise.evaluation.inference import groups_for_equivalence, judge
 from gradewise.evaluation.measured import Measured, read, row_estimate
+from gradewise.evaluation.outcome import first_caution, judge_outcome
 from gradewise.evaluation.recommendation import (
     ACCURACY,
     Accuracy,
@@ -119,8 +120,11 @@ def recommendation_of(measured: Measured) -> Recommendation:
         warnings += [few] if few is not None and len(measured.models) > 1 else []
         warnings += _collapsed(measured, criterion.level)
     warnings += [*_look_alikes(measured), *_constant(measured, criterion.level), *_imbalance(measured)]
+    score = None if decision.choice is None else decision.candidate(decision.choice).score
     return Recommendation(
         dataset=measured.dataset,
+        outcome=judge_outcome(score, baseline.value, criterion, ground.groups, warnings, settings.required),
+        first_caution=first_caution(warnings, ground.groups),
         criterion=criterion,
         rule_fingerprint=settings.rule_fingerprint,
         ground=ground,

@@ -298,6 +298,36 @@ class Decision(Record):
         return next((pair for pair in self.pairs if pair.second == model), None)
 
 
+State = Literal["ready", "promising", "not good enough", "cannot be told"]
+
+Reason = Literal[
+    "no score",
+    "too few groups",
+    "guessing is better",
+    "guessing may be as good",
+    "a clue may be as good",
+    "a class is never predicted",
+    "required value out of reach",
+    "required value reached",
+    "required value not shown",
+    "errors avoided",
+    "errors remain",
+    "look-alikes",
+]
+
+
+class Outcome(Record):
+    """Whether the model can be used, in a word, and what decided that."""
+
+    state: State
+    reason: Reason
+    errors_avoided: Estimate = Field(
+        default=Estimate(None), description="share of the errors of predicting one class that the choice avoids"
+    )
+    least_avoided: float = Field(description="share from which a model counts as ready")
+    required: float | None = Field(default=None, description="value that the configuration requires; null: none")
+
+
 class Recommendation(Decision):
     """Which model to use for a dataset, how good it is, how sure that is, and what to beware of."""
 
@@ -308,6 +338,8 @@ class Recommendation(Decision):
     )
     ground: Ground
     baseline: Baseline
+    outcome: Outcome
+    first_caution: str | None = Field(default=None, description="code of the warning that bears most on use")
     against_baselines: tuple[Pair, ...] = Field(
         default=(), description="the choice with predicting one class for everything, and with a classifier on clues"
     )
