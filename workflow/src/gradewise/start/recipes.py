@@ -6,7 +6,9 @@ import math
 from typing import NamedTuple
 
 from gradewise.start.commented import Line, Section, flow
+from gradewise.start.known_backbones import Known
 from gradewise.start.machine import Machine
+from gradewise.start.pretrained import how_to_get_one, pretrained_models
 from gradewise.start.survey import Survey
 
 SIDES = (32, 48, 64, 96, 128, 160, 192, 224)
@@ -30,6 +32,15 @@ MANY = 3000
 """Training samples from which the effort for each is kept low."""
 
 
+class Views(NamedTuple):
+    """Views with their reasons, and the names of those for networks, models of flat pixels and a backbone."""
+
+    lines: list[Line]
+    network: str
+    flat: str
+    pretrained: str
+
+
 class Samples(NamedTuple):
     """Samples of a dataset: how many in all and for training, and the side of tiles (None: they are whole images)."""
 
@@ -43,8 +54,8 @@ def choose_tile(found: Survey) -> int:
     return next((side for side in (128, 64) if found.shortest >= 2 * side), max(16, found.shortest // 2))
 
 
-def choose_views(found: Survey, samples: Samples, machine: Machine) -> tuple[list[Line], str, str]:
-    """Views with their reasons, and the names of those for networks and for models of flat pixels."""
+def choose_views(found: Survey, samples: Samples, machine: Machine, backbone: Known | None) -> Views:
+    """Views by the sizes of the images and by what models are made of."""
     start: list[object] = ["grey" if found.is_grey else "rgb"]
     channels = 1 if found.is_grey else 3
     limit = samples.tile or found.shortest
@@ -71,6 +82,13 @@ def choose_views(found: Survey, samples: Samples, machine: Machine) -> tuple[lis
         if large != small:
             whole.append(Line("", why=f"models of flat pixels see {small} px: fewer numbers, less noise"))
     names = list(views)
+    pretrained = names[0]
+    if samples.tile is None and backbone is not None:
+        side = _side(min(limit, backbone.side), samples.total * channels, machine)
+        pretrained = f"images-{side}"
+        if pretrained not in views:
+            views[pretrained] = [*start, {"resize": _resize(found, side)}]
+            whole.append(Line("", why=f"{backbone.name} sees {side} px: it was trained with {backbone.side} px"))
     lines = [*whole, *(Line(name, operations) for name, operations in views.items())]
     if samples.tile is None and found.shortest >= 4 * large:
         lines.append(
@@ -79,7 +97,7 @@ def choose_views(found: Survey, samples: Samples, machine: Machine) -> tuple[lis
             )
         )
         lines.append(Line("", why=f"tiles-128: {flow([*start, {'tile': 128, 'keep': 'random', 'count': 16}])}"))
-    return lines, names[0], names[-1]
+    return Views(lines, names[0], names[-1], pretrained)
 
 
 def _side(limit: int, values: int, machine: Machine) -> int:
@@ -111,11 +129,16 @@ def _size_reason(found: Survey, side: int) -> str:
 
 
 def choose_models(
-    found: Survey, samples: Samples, classes: int, is_unbalanced: bool, views: tuple[str, str], machine: Machine
+    found: Survey,
+    samples: Samples,
+    classes: int,
+    is_unbalanced: bool,
+    views: Views,
+    machine: Machine,
+    backbone: Known | None,
 ) -> list[Line]:
-    """A model of each family and a blend of them, with their reasons."""
-    network, flat = views
-    side = int(network.rpartition("-")[2])
+    """A model of each family, a blend of them, and models on features of a backbone, with their reasons."""
+    side = int(views.network.rpartition("-")[2])
     why = "rare classes count as much as frequent ones"
     weight = [Line("class_weight", "balanced", why)] if is_unbalanced else []
     turns_freely = found.is_grey and found.shortest >= LARGEST
@@ -132,7 +155,7 @@ def choose_models(
     copies = turned if turns_freely else flipped
     cnn = [
         Line("family", "cnn"),
-        Line("view", network),
+        Line("view", views.network),
         Line("channels", widths[:blocks], f"a block for each halving of {side} px; a network for {_effort(machine)}"),
         Line("dense", [128 if classes > 10 else 40], "neurons between its features and the classes"),
         Line("dropout", 0.3, "against learning images by heart"),
@@ -144,14 +167,14 @@ def choose_models(
     components = max(10, min(100, samples.training // 2 // 10 * 10))
     svm = [
         Line("family", "pca_svm"),
-        Line("view", flat),
+        Line("view", views.flat),
         Line("components", components, "principal components, fewer than half the training samples"),
         Line("C", {"choose": [1, 10]}, "validation chooses") if is_small else Line("C", 10, "choosing would take long"),
         *weight,
     ]
     forest = [
         Line("family", "forest"),
-        Line("view", flat),
+        Line("view", views.flat),
         Line("trees", 300 if is_small else 200, "more trees cost time and hardly change the result"),
         *([Line("augment", "d4" if turns_freely else "flip", copies)] if is_small else []),
         *weight,
@@ -161,7 +184,12 @@ def choose_models(
         Line("cnn", Section(tuple(cnn)), "learns its own features, which takes some hundred images"),
         Line("svm", Section(tuple(svm)), "gets on with few images"),
         Line("forest", Section(tuple(forest)), "needs hardly any tuning"),
-        Line("blend", blend, "the mean of their probabilities: costs nothing, and is often the best"),
+        Line("blend", blend, "the mean of their probabilities: costs nothing, and is often the best of these"),
+        *(
+            how_to_get_one()
+            if backbone is None
+            else pretrained_models(backbone, views.pretrained, samples.training, weight)
+        ),
     ]
 
 
