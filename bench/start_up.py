@@ -1,8 +1,9 @@
 """How much of the processor time of a finished run goes into starting its jobs.
 
 For each rule: its jobs and their processor time, as Snakemake's benchmarks have them, and the processor time of a
-process that only imports the module of the step (for training also that of the family), as the median of five. Run it
-from the folder in which a workflow ran: `python bench/start_up.py`.
+process that only imports the module of the step (for training also that of the family), as the median of five. Snakemake
+samples the time of a job now and then, so that short jobs seem to take less than their start. Run it from the folder in
+which a workflow ran: `python bench/start_up.py`.
 """
 
 from __future__ import annotations
@@ -47,14 +48,14 @@ def main() -> None:
         for line in path.read_text().splitlines():
             spent[rule].append(float(json.loads(line)["cpu_time"] or 0))
     print(f"load of the machine at the start: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n")
-    print(f"{'rule':18}{'jobs':>5}{'processor time [s]':>20}{'of it start-up [s]':>20}{'share':>8}")
+    print(f"{'rule':18}{'jobs':>5}{'processor time [s]':>20}{'of it start-up [s]':>20}")
     started = 0.0
     for rule, times in sorted(spent.items(), key=lambda item: -sum(item[1])):
         start_up = seconds_to_import(modules(rule)) * len(times)
         started += start_up
-        print(f"{rule:18}{len(times):5}{sum(times):20.1f}{start_up:20.1f}{start_up / max(sum(times), 1e-9):8.0%}")
+        print(f"{rule:18}{len(times):5}{sum(times):20.1f}{start_up:20.1f}")
     total = sum(map(sum, spent.values()))
-    print(f"{'all':18}{sum(map(len, spent.values())):5}{total:20.1f}{started:20.1f}{started / total:8.0%}")
+    print(f"{'all':18}{sum(map(len, spent.values())):5}{total:20.1f}{started:20.1f}")
 
 
 if __name__ == "__main__":
