@@ -1,9 +1,9 @@
 """How much of the processor time of a finished run goes into starting its jobs.
 
 For each rule: its jobs and their processor time, as Snakemake's benchmarks have them, and the processor time of a
-process that only imports the module of the step (for training also that of the family), as the median of five. Snakemake
-samples the time of a job now and then, so that short jobs seem to take less than their start. Run it from the folder in
-which a workflow ran: `python bench/start_up.py`.
+process that only imports the module of the step (for training also that of the family), as the median of five.
+Snakemake samples the time of a job now and then, so that short jobs seem to take less than their start. Run it from the
+folder in which a workflow ran: `python bench/start_up.py`.
 """
 
 from __future__ import annotations

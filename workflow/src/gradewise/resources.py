@@ -66,7 +66,6 @@ def has_gpu() -> bool:
     return any(Path(device).exists() for device in DEVICES)
 
 
-
 def threads_by_size(mb_per_thread: float | None) -> Callable[[object, Iterable[str]], int]:
     """Threads of a job, one per `mb_per_thread` MB of input, at least 1 and at most `MOST_THREADS`."""
 
