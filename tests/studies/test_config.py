@@ -153,6 +153,7 @@ OTHER_KINDS = [
     ({"show": "trees", "model": "chosen"}, "'chosen' is not one of the models of fibres"),
     ({"show": "examples", "views": ["tile"]}, "studies.new.views: 'tile' is not defined"),
     ({"show": "scaling"}, "show: scaling needs learning_curve"),
+    ({"show": "pretraining", "models": ["svm"]}, "models: 'svm' has no learning curve; name it in learning_curve"),
 ]
 
 

@@ -247,6 +247,38 @@ rule scaling:
         " 2>&1 | tee {log}"
 
 
+rule pretraining:
+    input:
+        verdicts=PLAN.verdicts_of_shares,
+        plan=f"{RESULTS}/plan/runs.json",
+    output:
+        f"{STUDY}/savings.parquet",
+    log:
+        "logs/pretraining/{dataset}/{study}.log",
+    benchmark:
+        "benchmarks/pretraining/{dataset}/{study}.jsonl"
+    conda:
+        "../../envs/gradewise.yaml"
+    resources:
+        mem_mb=memory(800, 5),
+        runtime=minutes(5, 10),
+    params:
+        results=PLAN.results_of,
+        scratch=lambda wildcards: to_json(PLAN.by_pretraining(wildcards)[0]),
+        pretrained=lambda wildcards: to_json(PLAN.by_pretraining(wildcards)[1]),
+        seed=CONFIG.seed,
+        code=code_version("gradewise.studies.kinds.pretraining.pretraining"),
+    shell:
+        "python -m gradewise.studies.kinds.pretraining.pretraining"
+        " --dataset {wildcards.dataset}"
+        " --results {params.results}"
+        " --scratch {params.scratch:q}"
+        " --pretrained {params.pretrained:q}"
+        " --seed {params.seed}"
+        " --output {output}"
+        " 2>&1 | tee {log}"
+
+
 rule study_page:
     input:
         unpack(PLAN.evidence_of),

@@ -12,6 +12,8 @@ from gradewise.resources import Requests, Resources
 from gradewise.studies.cells import OF_OWN_RUNS, VariedCells
 from gradewise.studies.config import StudiesConfig
 from gradewise.studies.kinds.explanations import Study as ExplanationsStudy
+from gradewise.studies.kinds.pretraining import Study as PretrainingStudy
+from gradewise.studies.kinds.pretraining import from_scratch
 from gradewise.studies.kinds.settings import Study as SettingsStudy
 from gradewise.studies.planned import PlannedStudies
 from gradewise.studies.study import OneModelStudy, StudySection
@@ -136,6 +138,13 @@ class StudiesPlan(Plan):
     def study_of(self, wildcards: StudyWildcards) -> StudySection:
         """The section of a study."""
         return self.config.studies[wildcards.study]
+
+    def by_pretraining(self, wildcards: StudyWildcards) -> tuple[list[str], list[str]]:
+        """The models of a study that have no backbone, and those that have one."""
+        study = self.study_of(wildcards)
+        assert isinstance(study, PretrainingStudy), "the rule pretraining takes no other kinds"
+        scratch = from_scratch(study.models, self.config)
+        return scratch, [model for model in study.models if model not in scratch]
 
     def model_shown(self, wildcards: StudyWildcards) -> str:
         """The model that a study looks into."""

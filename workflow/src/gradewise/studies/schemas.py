@@ -145,6 +145,19 @@ SEPARATION = pa.schema(
 accuracy of always predicting the most frequent class, and 0 for the silhouette; `divergence` (Kullback-Leibler) is the
 loss that t-SNE minimised, `seconds` its running time."""
 
+SAVINGS = pa.schema(
+    [
+        filled("model", pa.string()),
+        filled("scratch", pa.string()),
+        *(filled(name, pa.float64()) for name in ("groups", "images", "smallest", "accuracy", "accuracy_pretrained")),
+        *(nullable(name, pa.float64()) for name in ("needed", "needed_low", "needed_high")),
+        filled("finding", pa.string()),
+    ]
+)
+"""One row per pretrained model and model from scratch: training groups with which the first does as well as the second
+does with all `groups`, and the 95 % interval. 0 is fewer than the `smallest` measured, infinity more than all.
+`finding` is `saves`, `costs` or `undetermined`."""
+
 
 def predictions_of_cells_schema(classes: list[str]) -> pa.Schema:
     """Schema of `predictions.parquet` of a study: predictions of many runs, each with the name of its cell."""

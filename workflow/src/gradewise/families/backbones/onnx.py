@@ -108,7 +108,12 @@ def over_symmetries(model: ModelProto, shape: tuple[int, int, int], which: Seque
     nodes = [*before, *graph.node, *after]
     del graph.node[:]
     graph.node.extend(nodes)
-    graph.initializer.extend(numpy_helper.from_array(values, f"{OWN}{name}") for name, values in constants.items())
+    used = {name for node in (*before, *after) for name in node.input}
+    graph.initializer.extend(
+        numpy_helper.from_array(values, f"{OWN}{name}")
+        for name, values in constants.items()
+        if f"{OWN}{name}" in used
+    )
     return model
 
 
