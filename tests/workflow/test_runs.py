@@ -122,6 +122,7 @@ def test_maps_of_test_images_are_compared_with_masks(finished):
     # the threshold keeps to the share of the area without defects that may be marked
     clean = images.loc[images["regions"] == 0]
     assert (clean["marked"] < 0.5).all()
+    assert "Where NHNF shows" in (finished / "reports/fibres.html").read_text()
 
 
 def test_the_report_says_which_class_is_the_verdict_where_mistakes_cost(finished):

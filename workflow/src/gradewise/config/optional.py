@@ -55,9 +55,12 @@ def without_models(raw: Mapping[str, Any], left_out: Mapping[str, str]) -> dict[
 
 
 def _without(dataset: Mapping[str, Any], left_out: Mapping[str, str]) -> dict[str, Any]:
-    lists = {
+    lists: dict[str, Any] = {
         key: [name for name in dataset[key] if name not in left_out]
         for key in LISTS
         if isinstance(dataset.get(key), list | tuple)
     }
+    maps = dataset.get("localise")
+    if isinstance(maps, dict) and isinstance(maps.get("models"), list | tuple):
+        lists["localise"] = {**maps, "models": [name for name in maps["models"] if name not in left_out] or None}
     return {**dataset, **lists}

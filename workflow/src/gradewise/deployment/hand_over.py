@@ -24,6 +24,7 @@ from gradewise.evaluation.recommendation import Recommendation
 from gradewise.judgement.kept import keep
 from gradewise.judgement.record import Judgement, read_judgement
 from gradewise.judgement.shares import Shares, training_shares
+from gradewise.localisation.record import Localisation, read_localisation
 from gradewise.predict.artefact import (
     MODEL,
     Artefact,
@@ -118,7 +119,9 @@ def hand_over(
             expected=_expected(known, record, tested.model),
             fitted_on=_fitted_on(files, parts, manifest.loc[manifest["image_id"].isin(used)], what),
             verification=verification,
-            judgement=read_judgement(files, tested.model).model_copy(update={"unknown": unknown, "shares": shares}),
+            judgement=read_judgement(files, tested.model).model_copy(
+                update={"unknown": unknown, "shares": shares, "localisation": _localisation(known, tested.model)}
+            ),
         )
         write_card(folder, known, record, tested.model, parts.description, facts)
         artefact = seal(folder, parts, tested.model, members, facts)
@@ -191,6 +194,13 @@ def _expected(known: Measured, record: Recommendation, model: str) -> Expected:
         groups=ground.groups,
         repeats=ground.repeats,
     )
+
+
+def _localisation(known: Measured, model: str) -> Localisation | None:
+    settings, label = known.settings.localisation, known.settings.positive
+    if settings is None or label is None:
+        return None
+    return read_localisation(known.results, model, label, settings.stride)
 
 
 def _used(files: Results, parts: Parts, what: Literal["all", "training"]) -> pd.Index:

@@ -8,6 +8,8 @@ from pathlib import Path
 import shtab
 
 from gradewise.command import UserError
+from gradewise.predict.loading import load_predictor
+from gradewise.predict.locating import check_maps, write_maps
 from gradewise.predict.predict import predict
 
 
@@ -32,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also write the column set: the classes that the image can have, joined by |, so that this share of sets "
         "(0.95) holds the true class",
     )
+    parser.add_argument(
+        "--maps",
+        type=Path,
+        help="also mark where the class that the model looks for shows: a folder of masks (PNG) and regions.csv",
+    )
     parser.add_argument("--html", type=Path, help="also write a page with pictures, the most doubtful first")
     folder.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
     images.complete = output.complete = shtab.FILE  # type: ignore[attr-defined]
@@ -42,7 +49,12 @@ def _call(arguments: argparse.Namespace) -> None:
     html: Path | None = arguments.html
     if html is not None and html.exists():
         raise UserError(f"{html}: exists; delete it or give another --html")
+    maps: Path | None = arguments.maps
+    if maps is not None:
+        check_maps(load_predictor(arguments.folder), arguments.folder, maps)
     predict(arguments.folder, arguments.images, arguments.output, arguments.threads, coverage=arguments.coverage)
+    if maps is not None:
+        write_maps(load_predictor(arguments.folder), arguments.output, maps, arguments.threads)
     if html is not None:
         # draws figures, which takes a second to import
         from gradewise.deployment.verdict_page import write_page

@@ -15,17 +15,21 @@ from PIL import Image
 from gradewise.command import UserError
 from gradewise.config.views import Positions
 from gradewise.evaluation.estimates import Estimate
+from gradewise.images.files import UnreadableError
 from gradewise.judgement.shares import Shares
+from gradewise.localisation.record import Localisation
+from gradewise.localisation.regions import regions_of
 from gradewise.predict.artefact import MODEL, Expected, read_artefact
 from gradewise.predict.loading import load_predictor
+from gradewise.predict.locating import localisation_of, map_file
 from gradewise.predict.predict import CHUNK, read_verdicts
 from gradewise.predict.predictor import Predictor, Verdict
-from gradewise.report import metric_names, mixes, numbers, page, pictures
+from gradewise.report import metric_names, mixes, numbers, overlays, page, pictures
 from gradewise.report.blocks import Block, Column, Facts, Gallery, Picture, Section, Table, Text
 
-DOUBTFUL, SUREST, SET_ASIDE, UNKNOWN = 60, 4, 200, 60
-"""Pictures of the most doubtful verdicts, of the surest of each class, rows of files that were set aside, and pictures
-of the strangest unknown images."""
+DOUBTFUL, SUREST, SET_ASIDE, UNKNOWN, LIKELIEST = 60, 4, 200, 60, 60
+"""Pictures of the most doubtful verdicts, of the surest of each class, rows of files that were set aside, pictures of
+the strangest unknown images, and of those in which the positive class is marked."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Summary:
         The strangest images that are unlike those of training, with the columns of `doubtful` and their strangeness.
     flagged : int
         Number of all of these.
+    likeliest : DataFrame
+        The images of the highest probability of the positive class; empty where there is none.
     several : int or None
         Images whose set has several classes; None where sets were not asked for.
     """
@@ -59,10 +65,11 @@ class Summary:
     failed: int
     unknown: pd.DataFrame
     flagged: int
+    likeliest: pd.DataFrame
     several: int | None = None
 
 
-def summarise(table: Path, classes: list[str], costs: np.ndarray | None = None) -> Summary:
+def summarise(table: Path, classes: list[str], costs: np.ndarray | None = None, positive: str | None = None) -> Summary:
     """Read a table of `gradewise predict` piece by piece.
 
     Parameters
@@ -71,9 +78,12 @@ def summarise(table: Path, classes: list[str], costs: np.ndarray | None = None) 
     classes : list of str
     costs : ndarray, shape (k, k), optional
         Cost of each prediction, a row per true class, where the verdict is the class of least expected cost.
+    positive : str, optional
+        The class whose likeliest images are kept.
     """
     counts = pd.Series(0, index=classes)
-    doubtful, surest, errors, unknown, failed, flagged, several = [], [], [], [], 0, 0, None
+    doubtful, surest, errors, unknown, likeliest = [], [], [], [], []
+    failed, flagged, several = 0, 0, None
     for chunk in read_verdicts(table, CHUNK):
         failed += int((chunk["error"] != "").sum())
         if "set" in chunk:
@@ -85,6 +95,9 @@ def summarise(table: Path, classes: list[str], costs: np.ndarray | None = None) 
         strange = used.loc[used["unknown"] == "yes"]
         flagged += len(strange)
         unknown.append(strange.nlargest(UNKNOWN, "strangeness"))
+        if positive is not None:
+            shown = used.assign(of_positive=chunk.loc[chunk["error"] == "", f"p_{positive}"].to_numpy())
+            likeliest.append(shown.nlargest(LIKELIEST, "of_positive"))
         doubtful.append(used.nsmallest(DOUBTFUL, "margin"))
         surest.append(used.sort_values("margin", ascending=False).groupby("class").head(SUREST))
     all_surest = pd.concat(surest).sort_values("margin", ascending=False)
@@ -96,6 +109,7 @@ def summarise(table: Path, classes: list[str], costs: np.ndarray | None = None) 
         failed,
         pd.concat(unknown).nlargest(UNKNOWN, "strangeness"),
         flagged,
+        pd.concat(likeliest).nlargest(LIKELIEST, "of_positive") if likeliest else pd.DataFrame(),
         several,
     )
 
@@ -152,7 +166,10 @@ def write_page(table: Path, model: Path, output: Path, title: str, tested: Seque
     if first is None or first["model"].iloc[0] != predictor.fingerprint:
         raise UserError(f"{table}: was not written with the model {model}")
     costs = predictor.description.costs
-    summary = summarise(table, classes, None if costs is None else np.array(costs))
+    maps = localisation_of(predictor)
+    summary = summarise(
+        table, classes, None if costs is None else np.array(costs), None if maps is None else maps.label
+    )
     expected = read_artefact(model).expected if not (model / "run.json").exists() and (model / MODEL).exists() else None
     expectation = None if tested else _expectation(expected, predictor.stranger is not None, predictor.shares)
     sections = [*tested, *_sections(summary, predictor, expectation)]
@@ -208,6 +225,15 @@ def _sections(summary: Summary, predictor: Predictor, expectation: str | None) -
         )
         strange = _gallery("unknown", "The strangest images, the strangest first", summary.unknown, predictor)
         yield Section("unknown", "Unlike the images of training", (why, *strange))
+    maps = localisation_of(predictor)
+    if maps is not None:
+        marked = _marked(summary.likeliest, predictor, maps)
+        told = Text(
+            f"A map over each image tells how much each place speaks for {maps.label}. A place is marked where its "
+            f"score reaches {maps.threshold:.3g}: on tested images, {numbers.percent(maps.false_alarm_share)} of the "
+            "area without defects was marked by mistake. Yellow is below the threshold, orange at it, red above."
+        )
+        yield Section("marked", f"Where {maps.label} shows", (told, *marked))
     doubtful = _gallery("doubtful", "The most doubtful verdicts, the most doubtful first", summary.doubtful, predictor)
     told = Text(
         "Here a second look pays most. Below each image stand its verdict and the class that came next, with their "
@@ -275,6 +301,38 @@ def _gallery(name: str, caption: str, rows: pd.DataFrame, predictor: Predictor) 
     positive = predictor.description.positive
     maps = f" The map beside an image shows which tiles speak for {positive or 'the verdict'}: these are bright"
     return (Gallery(name, f"{caption}.{maps}" if tiled else caption, tuple(gallery)),)
+
+
+def _marked(rows: pd.DataFrame, predictor: Predictor, maps: Localisation) -> tuple[Block, ...]:
+    """Pictures of images with maps over them, the highest probability first."""
+    mapped = []
+    for row in rows.itertuples(index=False):
+        try:
+            mapped.append((row, map_file(predictor, Path(row.path))))
+        except UnreadableError:
+            continue
+    if not mapped:
+        return ()
+    scale = overlays.scale_around(maps.threshold, max(float(image.heat.scores.max()) for _, image in mapped))
+    gallery = []
+    for row, image in mapped:
+        regions = regions_of(image.heat, maps.threshold)
+        lines = (
+            Path(row.path).name,
+            f"{maps.label} {numbers.percent(row.of_positive)}",
+            f"{numbers.many(len(regions), 'region')} marked",
+        )
+        gallery.append(
+            Picture(
+                overlays.map_over(image.frame, image.heat, scale),
+                f"Where {maps.label} shows in {Path(row.path).name}",
+                lines,
+                overlays.outlined(image.frame),
+                Path(row.path).name,
+            )
+        )
+    caption = f"Maps of {maps.label} beside the images themselves, the highest probability first"
+    return (Gallery("marked", caption, tuple(gallery)),)
 
 
 def evidence_map(verdict: Verdict, classes: list[str], sought: str) -> Image.Image | None:

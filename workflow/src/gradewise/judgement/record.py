@@ -9,6 +9,7 @@ from gradewise.config.section import Section
 from gradewise.judgement.sets import PredictionSets, Threshold
 from gradewise.judgement.shares import Shares
 from gradewise.judgement.strangeness import Unknown
+from gradewise.localisation.record import Localisation
 from gradewise.results import Results
 
 
@@ -18,6 +19,7 @@ class Judgement(Section):
     prediction_sets: PredictionSets | None = None
     unknown: Unknown | None = None
     shares: Shares | None = Field(default=None, description="probabilities are adjusted to these; null: they are not")
+    localisation: Localisation | None = None
 
 
 def read_judgement(files: Results, model: str) -> Judgement:

@@ -22,7 +22,7 @@ import pandas as pd
 from gradewise.config.views import Positions, View
 from gradewise.evaluation.blend import blend_probabilities
 from gradewise.families.classifier import Classifier
-from gradewise.images.decode import decode, to_uint8
+from gradewise.images.decode import Decoded, decode, to_uint8
 from gradewise.images.files import UnreadableError
 from gradewise.images.microscopes import read_micrograph
 from gradewise.images.reasons import not_examined
@@ -176,7 +176,27 @@ class Predictor:
         UnreadableError
             If the image cannot be used; the message is the reason.
         """
-        decoded = decode(path, self.description, self.description.max_megapixels)
+        decoded = self.decode(path)
+        pixels, bar_rows = self.pixels_of(path, decoded)
+        content = decoded.pixel_hash()
+        samples = {}
+        for name, view in self.views.items():
+            rng = np.random.default_rng(derive_seed(self.description.seed, name, content))
+            samples[name] = make_samples(pixels, view, rng, bar_rows)
+        return samples
+
+    def decode(self, path: Path) -> Decoded:
+        """Read an image file as those of training were read; UnreadableError if that cannot be done."""
+        return decode(path, self.description, self.description.max_megapixels)
+
+    def pixels_of(self, path: Path, decoded: Decoded) -> tuple[np.ndarray, int]:
+        """Pixels of an image in 8 bits, with grey levels as in training, and the height of the data bar to cut off.
+
+        Raises
+        ------
+        UnreadableError
+            If the image is too small, or its grey levels are not comparable.
+        """
         height, width = decoded.pixels.shape[:2]
         cuts_data_bar = any(view.cuts_data_bar for view in self.views.values())
         bar_rows = read_micrograph(path, decoded).bar_rows if cuts_data_bar else 0
@@ -190,12 +210,7 @@ class Predictor:
                 f"uses {decoded.bits} bits for grey levels, the images of training {self.description.bits}; "
                 "its grey levels are not comparable with theirs"
             )
-        pixels, content = to_uint8(decoded.pixels, self.description.bits), decoded.pixel_hash()
-        samples = {}
-        for name, view in self.views.items():
-            rng = np.random.default_rng(derive_seed(self.description.seed, name, content))
-            samples[name] = make_samples(pixels, view, rng, bar_rows)
-        return samples
+        return to_uint8(decoded.pixels, self.description.bits), bar_rows
 
     def _read(self, path: Path) -> _Read:
         """Samples of an image file; whatever is wrong with it sets only this file aside."""

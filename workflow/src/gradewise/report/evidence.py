@@ -47,6 +47,8 @@ class Evidence(Measured):
         Labels that a person decided about.
     unknown : DataFrame or None
         The table of that name, unless the configuration says that no image is unknown.
+    localisation, defects, located : DataFrame or None
+        The tables of that name, where maps are asked for.
     verification : Verification or None
         Whether the model that is handed over predicts what was tested; None where none is.
     """
@@ -68,6 +70,9 @@ class Evidence(Measured):
     learning_curve: pd.DataFrame | None = None
     extrapolations: pd.DataFrame | None = None
     unknown: pd.DataFrame | None = None
+    localisation: pd.DataFrame | None = None
+    defects: pd.DataFrame | None = None
+    located: pd.DataFrame | None = None
     verification: Verification | None = None
 
     @cached_property
@@ -151,6 +156,7 @@ def read(results: Path, dataset: str, seed: int) -> Evidence:
     names += ["leaks"] if known.settings.leak_models else []
     names += ["learning_curve", "extrapolations"] if known.settings.curve_models else []
     names += ["unknown"] if known.settings.unknown else []
+    names += ["localisation", "defects", "located"] if known.settings.localisation else []
     return Evidence(
         **{field.name: getattr(known, field.name) for field in fields(known) if field.init},
         recommendation=Recommendation.model_validate_json((results / "recommendation.json").read_text()),

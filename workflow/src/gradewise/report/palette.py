@@ -22,6 +22,10 @@ RULE = "#d9dde2"
 SEQUENTIAL = "Blues"
 MARKED = "#e69f00"
 """Regions in pictures."""
+HEAT = "YlOrRd"
+"""Scores in maps, from low to high."""
+OUTLINE = "#00a2ff"
+"""Outlines of defects in maps, far from their colours."""
 
 _FAMILIES = ("#0072b2", "#d55e00", "#009e73", "#6b4423", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 _CLASSES = ("#56b4e9", "#e69f00", "#000000", "#f0e442", "#0072b2", "#d55e00", "#009e73", "#cc79a7")

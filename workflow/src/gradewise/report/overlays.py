@@ -1,0 +1,92 @@
+"""Pictures of maps over their images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from matplotlib import colormaps
+from PIL import Image, ImageColor
+
+from gradewise.localisation.maps import HeatMap
+from gradewise.report import palette
+
+SIDE = 320
+"""Longest side of a picture [px]."""
+
+STRONGEST = 0.75
+"""Share of the colour of a map in a picture where its score is highest."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Scores that are drawn from colourless to the strongest colour.
+
+    Attributes
+    ----------
+    low, high : float
+        The threshold lies in the middle between them.
+    """
+
+    low: float
+    high: float
+
+
+def scale_around(threshold: float, highest: float) -> Scale:
+    """The scale that ends at the highest score and has the threshold in its middle."""
+    reach = max(highest - threshold, 1e-6)
+    return Scale(threshold - reach, threshold + reach)
+
+
+def outlined(frame: np.ndarray, mask: np.ndarray | None = None) -> Image.Image:
+    """A frame, downscaled to at most `SIDE` pixels, with an outline around what a mask marks.
+
+    Parameters
+    ----------
+    frame : ndarray of uint8, shape (height, width, 1 or 3)
+    mask : ndarray of bool, shape (height, width), optional
+    """
+    return Image.fromarray(_outline(_small(frame), mask))
+
+
+def map_over(frame: np.ndarray, heat: HeatMap, scale: Scale, mask: np.ndarray | None = None) -> Image.Image:
+    """A map over its frame, downscaled to at most `SIDE` pixels, with an outline around what a mask marks.
+
+    Parameters
+    ----------
+    frame : ndarray of uint8, shape (height, width, 1 or 3)
+    heat : HeatMap
+    scale : Scale
+    mask : ndarray of bool, shape (height, width), optional
+    """
+    picture = _small(frame)
+    height, width = picture.shape[:2]
+    # the last cells may reach beyond the frame
+    across = np.array([width, height]) * np.array(heat.scores.shape[::-1]) * heat.cell
+    columns, rows = np.ceil(across / [heat.frame.width, heat.frame.height]).astype(int)
+    scores = cv2.resize(heat.scores, (int(columns), int(rows)), interpolation=cv2.INTER_LINEAR)[:height, :width]
+    strength = np.clip((scores - scale.low) / (scale.high - scale.low), 0, 1)
+    colours = colormaps[palette.HEAT](strength)[..., :3] * 255
+    weight = STRONGEST * strength[..., None]
+    return Image.fromarray(_outline(((1 - weight) * picture + weight * colours).astype(np.uint8), mask))
+
+
+def _small(frame: np.ndarray) -> np.ndarray:
+    """RGB pixels of a picture of a frame."""
+    factor = min(1.0, SIDE / max(frame.shape[:2]))
+    size = [max(1, round(length * factor)) for length in frame.shape[1::-1]]
+    small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_GRAY2RGB) if small.ndim == 2 else small)
+
+
+def _outline(picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    if mask is None:
+        return picture
+    size = picture.shape[1::-1]
+    # thin defects must not vanish
+    small = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 0
+    around = cv2.dilate(small.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    drawn = picture.copy()
+    drawn[around & ~small] = ImageColor.getrgb(palette.OUTLINE)
+    return drawn
