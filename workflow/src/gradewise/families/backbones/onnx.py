@@ -110,9 +110,7 @@ def over_symmetries(model: ModelProto, shape: tuple[int, int, int], which: Seque
     graph.node.extend(nodes)
     used = {name for node in (*before, *after) for name in node.input}
     graph.initializer.extend(
-        numpy_helper.from_array(values, f"{OWN}{name}")
-        for name, values in constants.items()
-        if f"{OWN}{name}" in used
+        numpy_helper.from_array(values, f"{OWN}{name}") for name, values in constants.items() if f"{OWN}{name}" in used
     )
     return model
 
