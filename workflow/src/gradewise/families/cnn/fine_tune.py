@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from gradewise.config.backbones import Backbone
-from gradewise.families.backbones.embedding import Embedding, read_published
+from gradewise.families.backbones.embedding import Embedding, read_published, read_weights
 from gradewise.families.cnn.classifier import NetworkClassifier, place
 from gradewise.families.cnn.fine_tuned import FineTunedClassifier, load_fine_tuned
 from gradewise.families.cnn.fit import checkpoint_file, fitted
@@ -45,7 +45,8 @@ def fine_tune(training: TrainingSet, settings: FineTuningSettings) -> Fitted:
     section = pretrained.backbone.section
     embedding = read_published(pretrained.weights, section, training.shape)
     weights, intercept, accuracy = _fit_head(training, embedding, settings)
-    network = place(LiteNetwork(section, embedding.tensors, weights, intercept, settings.layers))
+    published = read_weights(pretrained.weights) if settings.statistics == "updated" else None
+    network = place(LiteNetwork(section, embedding.tensors, weights, intercept, settings.layers, published))
     start = hashlib.sha256(section.sha256.encode() + weights.tobytes() + intercept.tobytes()).hexdigest()
     trained = train_further(
         NetworkClassifier(network, settings, training.shape, training.classes, *_normalisation(section)),

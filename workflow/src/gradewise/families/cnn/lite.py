@@ -1,7 +1,8 @@
 """EfficientNet-Lite with a head, as a network of PyTorch whose last blocks can be trained further.
 
 Batch normalisation is part of the convolutions (see `backbones.network`), so that its statistics stay as they are and
-small batches do no harm.
+small batches do no harm. Where statistics follow the batches, it is taken out of the blocks that are trained and put
+back at the end.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gradewise.config.backbones import Backbone
-from gradewise.families.backbones.network import Convolution, convolutions, pooled
+from gradewise.families.backbones.network import EPSILON, Convolution, convolutions, pooled
 
 
 class LiteNetwork(nn.Module):
@@ -33,6 +34,8 @@ class LiteNetwork(nn.Module):
     intercept : ndarray, shape (classes,)
     layers : int or "all"
         Blocks at the end that are trained.
+    published : mapping, optional
+        Arrays of the file of weights, if statistics of trained blocks follow the batches.
     """
 
     def __init__(
@@ -42,11 +45,13 @@ class LiteNetwork(nn.Module):
         weights: np.ndarray,
         intercept: np.ndarray,
         layers: int | Literal["all"],
+        published: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         super().__init__()
         self._kinds = convolutions(backbone.architecture)
         self._pooled = pooled(backbone.architecture, backbone.maps)
-        self.convolutions = nn.ModuleList(map(_Convolution, self._kinds))
+        made = [_Convolution(kind) for kind in self._kinds]
+        self.convolutions = nn.ModuleList(made)
         self.head = nn.Linear(*weights.shape)
         state = {f"convolutions.{name}": torch.from_numpy(values) for name, values in tensors.items()}
         state |= {"head.weight": torch.from_numpy(weights.T), "head.bias": torch.from_numpy(intercept)}
@@ -54,7 +59,9 @@ class LiteNetwork(nn.Module):
         blocks = _blocks(self._kinds)
         self._trained = blocks if layers == "all" else blocks[max(0, len(blocks) - layers) :]
         trained = {number for block in self._trained for number in block}
-        for number, convolution in enumerate(self.convolutions):
+        for number, convolution in enumerate(made):
+            if published is not None and number in trained:
+                convolution.follow_batches(published)
             convolution.requires_grad_(number in trained)
 
     def forward(self, batch: Tensor) -> Tensor:
@@ -85,7 +92,12 @@ class LiteNetwork(nn.Module):
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Weights and biases of the convolutions, as they were given."""
-        return {name: _array(value) for name, value in self.convolutions.state_dict().items()}
+        tensors: dict[str, np.ndarray] = {}
+        for number, convolution in enumerate(self.convolutions):
+            assert isinstance(convolution, _Convolution)
+            weight, bias = convolution.folded()
+            tensors |= {f"{number}.weight": _array(weight), f"{number}.bias": _array(bias)}
+        return tensors
 
     def head_weights(self) -> tuple[np.ndarray, np.ndarray]:
         """Weights (features, classes) and intercept (classes,) of the head."""
@@ -98,7 +110,27 @@ class _Convolution(nn.Conv2d):
     def __init__(self, kind: Convolution) -> None:
         filters, inputs, kernel, _ = kind.shape
         super().__init__(inputs * kind.groups, filters, kernel, kind.stride, groups=kind.groups)
-        self._relu = kind.relu
+        self._kind = kind
+        self.norm: nn.BatchNorm2d | None = None
+
+    def follow_batches(self, published: Mapping[str, np.ndarray]) -> None:
+        """Take the batch normalisation out, with the arrays of the file of weights."""
+        weight, norm = self._kind.weight, self._kind.norm
+        self.weight.data = torch.from_numpy(published[f"{weight}.weight"]).clone()
+        self.register_parameter("bias", None)
+        self.norm = nn.BatchNorm2d(self.out_channels, eps=EPSILON)
+        parts = ("weight", "bias", "running_mean", "running_var")
+        state = {part: torch.from_numpy(published[f"{norm}.{part}"]) for part in parts}
+        self.norm.load_state_dict(state, strict=False)  # files do not count batches
+
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias of the convolution that does the same in prediction."""
+        if self.norm is None:
+            assert self.bias is not None, "without batch normalisation there is a bias"
+            return self.weight, self.bias
+        mean, variance = self.norm.get_buffer("running_mean"), self.norm.get_buffer("running_var")
+        factor = self.norm.weight / (variance + self.norm.eps).sqrt()
+        return self.weight * factor[:, None, None, None], self.norm.bias - mean * factor
 
     def forward(self, input: Tensor) -> Tensor:
         # On processors, the gradient of a depthwise convolution takes twice as long in 16 bits as in 32.
@@ -115,7 +147,9 @@ class _Convolution(nn.Conv2d):
         else:
             padded = functional.pad(input, (left, right, top, bottom))
             values = functional.conv2d(padded, self.weight, self.bias, self.stride, groups=self.groups)
-        return functional.relu6(values, inplace=True) if self._relu else values
+        if self.norm is not None:
+            values = self.norm(values)
+        return functional.relu6(values, inplace=True) if self._kind.relu else values
 
     def _margins(self, side: int) -> tuple[int, int]:
         kernel, stride = self.kernel_size[0], self.stride[0]

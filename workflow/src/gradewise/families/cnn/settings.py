@@ -113,6 +113,11 @@ class FineTuningSettings(TrainingSettings):
     layers: Annotated[int, Field(ge=0)] | Literal["all"] = Field(
         4, description="blocks at the end of the backbone that are trained; the others keep their weights"
     )
+    statistics: Literal["frozen", "updated"] = Field(
+        "frozen",
+        description="of batch normalisation: those of the backbone, which do well with small batches, or, in trained "
+        "blocks, those of the batches",
+    )
     rate_decay: float = Field(
         0.8, gt=0, le=1, description="learning rate of a block, as a share of that of the block after it"
     )
