@@ -30,7 +30,7 @@ NETWORKS = {
     "tiles of 64, 4 blocks": (64, {"channels": (16, 32, 64, 96), "dense": (40,)}),
     "tiles of 128, 5 blocks": (128, {"channels": (16, 32, 64, 96, 128), "dense": (40,)}),
 }
-LOOPED = 384
+LOOPED = 256
 """Side of the part that the loop is timed on [px]."""
 
 

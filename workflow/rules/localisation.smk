@@ -45,7 +45,6 @@ rule locate:
 
 rule localise:
     input:
-        plan=f"{RESULTS}/plan/runs.json",
         manifest=f"{RESULTS}/manifest.parquet",
         views=PLAN.caches_of,
         maps=PLAN.maps_of,
@@ -65,6 +64,7 @@ rule localise:
     params:
         results=PLAN.results_of,
         models=lambda wildcards: to_json(PLAN.localised(wildcards)),
+        repeats=lambda wildcards: dataset_of(wildcards).evaluation.runs,
         positive=lambda wildcards: dataset_of(wildcards).positive,
         false_alarm_share=lambda wildcards: dataset_of(
             wildcards
@@ -75,6 +75,7 @@ rule localise:
         " --dataset {wildcards.dataset}"
         " --results {params.results}"
         " --models {params.models:q}"
+        " --repeats {params.repeats}"
         " --positive={params.positive:q}"
         " --false_alarm_share {params.false_alarm_share}"
         " --output {output.measures}"

@@ -33,6 +33,7 @@ def localise(
     dataset: str,
     results: Path,
     models: list[str],
+    repeats: int,
     positive: str,
     false_alarm_share: float,
     output: Path,
@@ -52,6 +53,8 @@ def localise(
         Folder of the dataset's results: its manifest, views and maps.
     models : list of str
         Whose maps there are.
+    repeats : int
+        In how many repeats.
     positive : str
         The class that was mapped.
     false_alarm_share : float
@@ -72,7 +75,7 @@ def localise(
     manifest = tables.read(files.table("manifest")).set_index("image_id")
     parts: list[tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]] = []
     for model in track(models, len(models), "models"):
-        rows, found, images = _measure_model(files, manifest, model, positive, false_alarm_share)
+        rows, found, images = _measure_model(files, manifest, model, repeats, positive, false_alarm_share)
         parts.append((pd.DataFrame(rows).assign(dataset=dataset, model=model), found, images))
     tables.write(_together([part[0] for part in parts], LOCALISATION.names), output, LOCALISATION)
     tables.write(_together([part[1] for part in parts], DEFECTS.names), defects, DEFECTS)
@@ -86,7 +89,7 @@ def _together(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
 
 
 def _measure_model(
-    files: Results, manifest: pd.DataFrame, model: str, positive: str, false_alarm_share: float
+    files: Results, manifest: pd.DataFrame, model: str, repeats: int, positive: str, false_alarm_share: float
 ) -> tuple[list[dict[str, object]], pd.DataFrame, pd.DataFrame]:
     """Rows about a model, its defects and its images."""
     view = View.model_validate(
@@ -94,7 +97,7 @@ def _measure_model(
     )
 
     def maps() -> Iterator[tuple[int, StoredMap]]:
-        for repeat in files.repeats():
+        for repeat in range(repeats):
             for stored in read_maps(maps_file(files, model, repeat)):
                 image = manifest.loc[stored.image_id]
                 if stored.label != positive or not pd.isna(image["mask"]):
