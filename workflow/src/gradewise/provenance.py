@@ -26,6 +26,7 @@ LIBRARIES = (
     "scikit-image",
     "opencv-python-headless",
     "numpy",
+    "numba",
     "scipy",
     "pandas",
     "pyarrow",

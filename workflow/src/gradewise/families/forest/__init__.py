@@ -27,9 +27,9 @@ class Forest(Family[ForestSettings]):
     onnx_module = "gradewise.families.forest.onnx"
 
     def resources(self, candidates: Sequence[ForestSettings]) -> Resources:
-        """Memory for training rows as 32-bit numbers, several rows per sample with rotations and flips."""
-        copies = max(settings.siblings * (3 if settings.select else 1) for settings in candidates)
-        return Resources(mb_per_thread=10, memory_per_mb=2 + 5 * copies)
+        """Memory for the samples as bytes, with rotations and flips as 32-bit numbers where rows are few or reduced."""
+        reduced = [settings.siblings for settings in candidates if settings.components is not None]
+        return Resources(mb_per_thread=10, memory_mb=1600, memory_per_mb=3 + 5 * max(reduced, default=0))
 
     def fit(self, training: TrainingSet, settings: ForestSettings) -> Fitted:
         """Grow a forest, see `fit.fit_best`."""

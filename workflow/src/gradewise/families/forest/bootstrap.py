@@ -21,8 +21,11 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import check_random_state, compute_sample_weight
 
+from gradewise.families.forest.byte_rows import ByteRows
 from gradewise.families.forest.settings import ForestSettings
+from gradewise.families.forest.stored import decision_tree
 from gradewise.progress import track
+from gradewise.provenance import derive_seed
 
 IN_BAG = 1 - np.exp(-1)
 """Share of the groups of a class that a bag holds: as many different ones as a bootstrap holds on average."""
@@ -88,7 +91,7 @@ def bags_of_groups(groups: np.ndarray, y: np.ndarray) -> Bags:
 
 
 def grow_forest(
-    X: np.ndarray, y: np.ndarray, bags: Bags, settings: ForestSettings, seed: int, threads: int
+    X: np.ndarray | ByteRows, y: np.ndarray, bags: Bags, settings: ForestSettings, seed: int, threads: int
 ) -> RandomForestClassifier:
     """Grow a forest, each tree on its own bag.
 
@@ -97,8 +100,8 @@ def grow_forest(
 
     Parameters
     ----------
-    X : ndarray of float32, shape (n, features)
-        Shared by all threads without a copy.
+    X : ndarray of float32 or ByteRows, shape (n, features)
+        Shared by all threads without a copy. On bytes, trees have other random numbers than those of scikit-learn.
     y : ndarray of int64, shape (n,)
         Classes 0 .. k - 1, all present.
     bags : Bags
@@ -129,6 +132,8 @@ def grow_forest(
         weights = counts.astype(np.float64)
         if settings.class_weight == "balanced":
             weights *= compute_sample_weight("balanced", y, indices=np.repeat(np.arange(len(y)), counts))
+        if isinstance(X, ByteRows):
+            return _grow_on_bytes(X, y, weights, settings, tree_seed)
         return DecisionTreeClassifier(**common, random_state=tree_seed).fit(X, target, weights, check_input=False)
 
     trees = parallel(threads)(delayed(grow)(int(tree_seed)) for tree_seed in seeds)
@@ -139,6 +144,34 @@ def grow_forest(
     forest.n_outputs_ = 1
     forest.n_features_in_ = X.shape[1]
     return forest
+
+
+def _grow_on_bytes(
+    X: ByteRows, y: np.ndarray, weights: np.ndarray, settings: ForestSettings, tree_seed: int
+) -> DecisionTreeClassifier:
+    # imported here, since a machine-code compiler takes a quarter of a second that small forests do not need
+    from gradewise.families.forest.byte_trees import FIELDS, grow_tree
+
+    features, classes = X.shape[1], int(y.max()) + 1
+    share = settings.max_features
+    tried = (
+        {"sqrt": np.sqrt(features), "log2": np.log2(features)}[share] if isinstance(share, str) else share * features
+    )
+    nodes = grow_tree(
+        X.columns,
+        X.turns,
+        y.astype(np.int32),
+        weights,
+        classes,
+        max(1, int(tried)),
+        settings.max_depth or len(y),
+        settings.min_samples_split,
+        settings.min_samples_leaf,
+        derive_seed(tree_seed, "bytes") + 1,
+    )
+    tree = decision_tree(dict(zip(FIELDS, nodes, strict=True)), features, classes)
+    # says again which rows were in the bag
+    return tree.set_params(random_state=tree_seed)
 
 
 def unit_kept(settings: ForestSettings) -> str:

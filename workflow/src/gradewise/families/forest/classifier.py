@@ -14,7 +14,8 @@ from sklearn.utils import gen_batches
 
 from gradewise.config.section import Section
 from gradewise.families.classifier import check_pixels
-from gradewise.families.forest.reduction import AllPixels, Features, SelectedPixels, read_selected
+from gradewise.families.forest.reduction import Features, SelectedPixels, read_selected
+from gradewise.families.forest.rows import AllPixels
 from gradewise.families.forest.stored import read_trees, write_trees
 from gradewise.families.pca import Pca, read_pca
 from gradewise.families.run import write_json

@@ -8,7 +8,6 @@ estimated only where both are named. The forest over rows is stored as the model
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
@@ -19,8 +18,8 @@ from gradewise.families.choose import choose
 from gradewise.families.family import Fitted
 from gradewise.families.forest.bootstrap import grow_forest, unit_kept
 from gradewise.families.forest.classifier import ForestClassifier
-from gradewise.families.forest.reduction import AllPixels, Features, SelectedPixels, first_forest, importances, select
-from gradewise.families.forest.rows import TrainingRows, training_rows
+from gradewise.families.forest.reduction import Features, SelectedPixels, first_forest, importances, select
+from gradewise.families.forest.rows import AllPixels, TrainingRows, training_rows
 from gradewise.families.forest.settings import ForestSettings
 from gradewise.families.forest.votes import out_of_bag_at, probabilities_at, sizes_at, walk, whole
 from gradewise.families.pca import Pca
@@ -30,7 +29,8 @@ from gradewise.families.training_set import TrainingSet
 def fit_best(training: TrainingSet, candidates: Sequence[ForestSettings]) -> tuple[ForestSettings, Fitted]:
     """Grow a forest with each candidate and keep the one with the best score on validation samples.
 
-    Memory is 4 bytes x training rows x values per sample (eight rows per sample with `augment: d4`), and the trees.
+    Memory is one byte for each pixel of the training samples where their rows have `rows.LARGE` pixels or more, and
+    4 bytes for each value of a row otherwise (eight rows per sample with `augment: d4`), and the trees.
     Principal components (`components`) are fitted to the original training samples; rotations and flips are projected
     on them. The result does not depend on the number of threads.
 
@@ -54,7 +54,7 @@ def fit_best(training: TrainingSet, candidates: Sequence[ForestSettings]) -> tup
             prepared.clear()
             prepared[elements] = training_rows(pixels, positions, targets, groups, elements, AllPixels())
         rows = prepared[elements]
-        return replace(rows, X=rows.X[:, features.kept]) if isinstance(features, SelectedPixels) else rows
+        return rows.keep(features.kept) if isinstance(features, SelectedPixels) else rows
 
     def features_for(settings: ForestSettings) -> Features:
         if settings.components is not None:

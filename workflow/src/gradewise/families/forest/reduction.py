@@ -15,22 +15,13 @@ import numpy as np
 
 from gradewise.command import UserError
 from gradewise.families.forest.bootstrap import grow_forest, unit_kept
-from gradewise.families.forest.rows import TrainingRows
+from gradewise.families.forest.rows import AllPixels, TrainingRows
 from gradewise.families.forest.settings import ForestSettings
 from gradewise.families.pca import Pca
 from gradewise.families.stored import read_tensors, require, write_tensors
 from gradewise.provenance import derive_seed
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class AllPixels:
-    """All pixels, unchanged."""
-
-    def project(self, pixels: np.ndarray) -> np.ndarray:
-        """Values 0..255, float32, shape (n, d), of uint8 samples (n, height, width, channels)."""
-        return pixels.reshape(len(pixels), -1).astype(np.float32)
 
 
 @dataclass(frozen=True)

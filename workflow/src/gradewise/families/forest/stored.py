@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,7 @@ def read_trees(path: Path, features: int, classes: int) -> RandomForestClassifie
         nodes = {name: values[start : start + counts[number]] for name, values in arrays.items()}
         problem = _problem(nodes, features)
         require(problem is None, path, f"tree {number}: {problem}")
-        forest.estimators_.append(_decision_tree(nodes, features, classes))
+        forest.estimators_.append(decision_tree(nodes, features, classes))
     _describe(forest, features, classes)
     return forest
 
@@ -90,7 +91,15 @@ def _problem(nodes: dict[str, np.ndarray], features: int) -> str | None:
     return None
 
 
-def _decision_tree(nodes: dict[str, np.ndarray], features: int, classes: int) -> DecisionTreeClassifier:
+def decision_tree(nodes: Mapping[str, np.ndarray], features: int, classes: int) -> DecisionTreeClassifier:
+    """A tree of scikit-learn.
+
+    Parameters
+    ----------
+    nodes : mapping of str to ndarray
+        The `FIELDS` of its nodes, and the shares of classes as `values`, shape (nodes, classes).
+    features, classes : int
+    """
     records = np.zeros(len(nodes["values"]), dtype=NODE_DTYPE)
     for name in FIELDS:
         records[name] = nodes[name]

@@ -17,6 +17,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from gradewise.families.forest.bootstrap import Bags, parallel
+from gradewise.families.forest.byte_rows import ByteRows
 from gradewise.families.forest.settings import ForestSettings
 
 _Stop = tuple[int | None, int]
@@ -63,21 +64,32 @@ class Size:
         return 2 * self.splits + classes * self.leaves
 
 
-def walk(forest: RandomForestClassifier, X: np.ndarray, threads: int) -> np.ndarray:
+def walk(forest: RandomForestClassifier, X: np.ndarray | ByteRows, threads: int) -> np.ndarray:
     """The leaf of each row in each tree.
 
     Parameters
     ----------
     forest : RandomForestClassifier
-    X : ndarray of float32, shape (n, features)
+    X : ndarray of float32 or ByteRows, shape (n, features)
     threads : int
 
     Returns
     -------
     ndarray of int32, shape (trees, n)
     """
+
+    def walk_one(tree: DecisionTreeClassifier) -> np.ndarray:
+        if not isinstance(X, ByteRows):
+            return np.asarray(tree.apply(X, check_input=False))
+        # imported here, as in `grow_forest`
+        from gradewise.families.forest.byte_trees import leaves_of
+
+        nodes = tree.tree_
+        splits = (nodes.children_left, nodes.children_right, nodes.feature, nodes.threshold)
+        return np.asarray(leaves_of(X.columns, X.turns, *splits))
+
     leaves = np.empty((len(forest.estimators_), len(X)), dtype=np.int32)
-    walks = parallel(threads)(delayed(tree.apply)(X, check_input=False) for tree in forest.estimators_)
+    walks = parallel(threads)(delayed(walk_one)(tree) for tree in forest.estimators_)
     for number, ends in enumerate(walks):
         leaves[number] = ends
     return leaves

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
@@ -24,8 +24,8 @@ from gradewise.families import pca
 from gradewise.families.forest.bootstrap import grow_forest, unit_kept
 from gradewise.families.forest.classifier import BLOCK_BYTES
 from gradewise.families.forest.fit import describe_hits
-from gradewise.families.forest.reduction import AllPixels, Features, first_forest, importances, select
-from gradewise.families.forest.rows import TrainingRows, training_rows
+from gradewise.families.forest.reduction import Features, first_forest, importances, select
+from gradewise.families.forest.rows import AllPixels, TrainingRows, training_rows
 from gradewise.families.forest.settings import ForestSettings
 from gradewise.families.forest.votes import out_of_bag_at, probabilities_at, sizes_at, walk
 from gradewise.families.run import Cost
@@ -144,11 +144,11 @@ def _grow_augmented(
         seconds = 0.0
         if settings.components is not None:
             fitted, rows, seconds = all_components()
-            features, rows = fitted.first(settings.components), replace(rows, X=rows.X[:, : settings.components])
+            features, rows = fitted.first(settings.components), rows.keep(slice(settings.components))
         elif settings.select is not None:
             importance, seconds = all_importances(first_forest(settings))
             selected = select(importance, settings.select)
-            features, rows = selected, replace(all_pixels(), X=all_pixels().X[:, selected.kept])
+            features, rows = selected, all_pixels().keep(selected.kept)
         else:
             rows = all_pixels()
         yield from _grow_shared(sharing, rows, source.pixels, features, seconds, seed, threads)
