@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gradewise.evaluation.measured import Run
 from gradewise.report import evidence, page
-from gradewise.report.pretraining import warning
+from gradewise.report.pretraining import licences, warning
 from gradewise.report.sections import accuracy
 from gradewise.report.sections.settings import model_in_words
 
@@ -30,6 +30,26 @@ def test_fine_tuned_models_are_told_from_those_on_features():
     text = warning([run("a", 0, backbone=LITE), run("b", 0, backbone=LITE, fine_tuned=True)])
     assert "a learns from features of lite0 (" in text
     assert "b fine-tunes lite0 (efficientnet_lite0, trained on ImageNet, Apache-2.0). Such models saw" in text
+
+
+def test_a_blend_is_named_with_its_pretrained_members():
+    runs = [run("a", 0), run("b", 0, backbone=LITE)]
+    both, pixels = (run(name, 0, settings={"members": members}) for name, members in (("c", "ab"), ("d", "a")))
+    for blend in (both, pixels):
+        blend.record["family"] = "blend"
+    text = warning([*runs, both, pixels])
+    assert "c blends b, among others." in text
+    assert "d blends" not in text
+
+
+def test_an_onnx_network_is_named_by_its_layer_and_licence():
+    mine = {"name": "mine", "architecture": "onnx", "layer": "map", "trained_on": "micrographs", "licence": "CC-BY-4.0"}
+    made = run("b", 0, backbone=mine)
+    assert "features of mine (layer map of an ONNX file, trained on micrographs, CC-BY-4.0)." in warning([made])
+    assert licences([made, run("b", 1, backbone=mine)]).startswith(
+        "The folder contains weights that others published: mine (CC-BY-4.0). Keep to this licence when"
+    )
+    assert licences([run("a", 0)]) == ""
 
 
 def test_nothing_is_said_where_all_models_learn_from_pixels():

@@ -58,6 +58,7 @@ def write_card(
             expected=metric_names.in_words(expected.metric),
             value=metric_names.interval(expected.metric, Estimate(expected.value, expected.low, expected.high)),
             basis=numbers.basis(expected.images, expected.groups, f"test {level}"),
+            pretraining=[_escaped(text) for text in _pretraining(known, model)],
             findings=sentences.sentences(record) if record.choice == model else [],
             headline=sentences.headline(record),
             chosen=record.choice == model,
@@ -107,6 +108,14 @@ def _environment() -> Environment:
 def _escaped(name: str) -> str:
     """A user's name as Markdown shows it."""
     return "".join(f"\\{sign}" if sign in r"\`*_{}[]<>()#+!|~&" else sign for sign in " ".join(name.split()))
+
+
+def _pretraining(known: Measured, model: str) -> list[str]:
+    """Which other images the model or its members saw before, and whose weights it contains; none if it saw none."""
+    runs = known.runs_of(model)
+    if runs[0].record["family"] == "blend":
+        runs = [*runs, *(run for member in runs[0].record["settings"]["members"] for run in known.runs_of(member))]
+    return [text for text in (pretraining.warning(runs), pretraining.licences(runs)) if text]
 
 
 def _families(known: Measured, model: str) -> str:

@@ -99,7 +99,7 @@ class Embedding:
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
-        """What computes features: three times as fast as PyTorch on a processor, and the same in the ONNX form."""
+        """What computes features: faster than PyTorch on a processor (`bench/extraction.txt`), and the ONNX form."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         graph = self.graph.SerializeToString()
