@@ -13,14 +13,22 @@ MODELS = {
     "cnn": {"family": "cnn", "view": "v", "epochs": 20},
     "svm": {"family": "pca_svm", "view": "v"},
     "forest": {"family": "forest", "view": "v"},
+    "last-blocks": {"family": "cnn", "view": "v", "backbone": "lite0", "epochs": 20},
+    "all-blocks": {"family": "cnn", "view": "v", "backbone": "lite0", "epochs": 20, "layers": "all"},
 }
+LITE0 = {"architecture": "efficientnet_lite0", "weights": "lite0.pth", "sha256": "0" * 64}
 SLOW = Machine(2, 1e11, False, 8000, False)
 WORK = Workload(images=2000, megapixels=1, samples={"v": 1}, share=0.7)
 
 
 def needs(models=tuple(MODELS), view=64, work=WORK, machine=SLOW, **section):
     dataset = {"images": "photos", "classes": ["a", "b"], "models": list(models), **section}
-    raw = {"datasets": {"d": dataset}, "views": {"v": ["grey", {"resize": view}]}, "models": MODELS}
+    raw = {
+        "datasets": {"d": dataset},
+        "views": {"v": ["grey", {"resize": view}]},
+        "backbones": {"lite0": LITE0 | {"licence": "MIT", "trained_on": "noise"}},
+        "models": MODELS,
+    }
     return estimate(load(raw), "d", work, machine)
 
 
@@ -35,6 +43,10 @@ def test_a_gpu_or_bf16_trains_networks_faster():
     plain = needs(["cnn"], view=128).seconds
     assert needs(["cnn"], view=128, machine=SLOW._replace(has_bf16=True)).seconds < plain
     assert needs(["cnn"], view=128, machine=SLOW._replace(has_gpu=True)).seconds < plain
+
+
+def test_more_blocks_of_a_backbone_take_longer():
+    assert needs(["all-blocks"]).seconds > needs(["last-blocks"]).seconds > needs(["last-blocks"], view=32).seconds
 
 
 def test_repeats_curves_and_leak_tests_take_their_time():

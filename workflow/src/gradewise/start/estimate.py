@@ -43,8 +43,8 @@ SPLITS = 1.2e-8
 LINEAR_STEPS, READ_TWICE = 100, 2e-9
 """Steps of a logistic regression, and time of each per sample and input, which it reads twice [s]."""
 
-EMBEDDING, TUNING = 1e-6, 4e-6
-"""Time of a backbone per pixel of a sample, to compute features and to train it all further [s]."""
+EMBEDDING, TUNING, TUNING_ALL = 1e-6, 4e-7, 1e-6
+"""Time of a backbone per pixel of a sample: to compute features, and to train its last blocks or all of it once [s]."""
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,8 @@ def _network_seconds(settings: Any, shape: tuple[int, int, int], samples: int, m
 
 
 def _tuning_seconds(settings: FineTuningSettings, shape: tuple[int, int, int], samples: int, machine: Machine) -> float:
-    pixels = shape[0] * shape[1]
-    return pixels * (samples * EMBEDDING + _passes(settings, samples) * TUNING) / machine.cores
+    tuning = TUNING_ALL if settings.layers == "all" else TUNING
+    return shape[0] * shape[1] * (samples * EMBEDDING + _passes(settings, samples) * tuning) / machine.cores
 
 
 def _passes(settings: TrainingSettings, samples: int) -> int:
