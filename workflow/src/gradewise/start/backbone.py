@@ -78,7 +78,7 @@ def _describe_known(known: Known) -> str:
 
 
 def _describe_onnx(path: Path) -> str:
-    # onnxruntime takes half a second, which the list need not
+    # imports onnxruntime, which the list need not wait for
     from gradewise.families.backbones.onnx_file import describe_network, layers, read_network, widest
 
     try:

@@ -101,7 +101,7 @@ def _faults_of_backbones(config: Config) -> list[str]:
     used = sorted({(model.backbone, model.view) for model in models if model.backbone is not None})
     if not used:
         return []
-    # takes half a second, which other configurations need not spend
+    # imports onnxruntime, which other configurations need not wait for
     from gradewise.families.backbones.embedding import check_backbone
 
     faults = []
