@@ -120,16 +120,11 @@ def test_the_configurations_in_the_readme_are_valid():
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
     raw = yaml.safe_load(blocks[0])
     assert load(raw).datasets
-    pretrained = yaml.safe_load(blocks[2])
-    assert load(
-        {
-            **raw,
-            **pretrained,
-            "models": raw["models"] | pretrained["models"],
-            "views": raw["views"] | pretrained["views"],
-        }
-    ).backbones["lite0"]
-    assert load({**raw, **yaml.safe_load(blocks[3])}).cells("filters-and-dropout")
+    pretrained, tuned = yaml.safe_load(blocks[2]), yaml.safe_load(blocks[3])
+    models = raw["models"] | pretrained["models"] | tuned["models"]
+    views = raw["views"] | pretrained["views"]
+    assert load({**raw, **pretrained, "models": models, "views": views}).models["tuned"].backbone == "lite0"
+    assert load({**raw, **yaml.safe_load(blocks[4])}).cells("filters-and-dropout")
     (dataset,) = raw["datasets"].values()
     del dataset["images"], dataset["group"]
     dataset.update(yaml.safe_load(blocks[1]))
