@@ -58,7 +58,7 @@ class DiscriminantClassifier:
 
     def write(self, folder: Path) -> None:
         """Write the files that `Discriminant.files` names."""
-        from gradewise.families.run import write_json
+        from gradewise.records import write_json
 
         self.pca.write(folder / "pca.safetensors")
         model = {"classes": self.classes, "weights": self.weights.tolist(), "intercept": self.intercept.tolist()}

@@ -5,8 +5,10 @@ import shutil
 
 import pytest
 
+from gradewise import provenance
 from gradewise.command import UserError
-from gradewise.predict import load_predictor, predict_files
+from gradewise.families import hashes
+from gradewise.predict import artefact, load_predictor, parts, predict_files
 from gradewise.predict.artefact import copy_members, read_artefact, seal
 from gradewise.predict.loading import read_parts
 
@@ -84,3 +86,17 @@ def test_an_altered_or_incomplete_folder_is_refused_with_the_file(handed_over):
     refused("is not a path inside the folder")
     model.write_text(content)
     assert len(list(predict_files(folder, images))) == len(images)
+
+
+def test_its_files_are_hashed_once(handed_over, monkeypatch):
+    folder, images, verdicts = handed_over
+    hashed = []
+
+    def counted(path):
+        hashed.append(path.resolve())
+        return provenance.hash_file(path)
+
+    for module in (artefact, parts, hashes):
+        monkeypatch.setattr(module, "hash_file", counted)
+    assert list(predict_files(folder, images)) == verdicts
+    assert len(hashed) == len(set(hashed)) == len(read_artefact(folder).files)

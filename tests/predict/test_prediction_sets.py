@@ -71,5 +71,5 @@ def test_a_coverage_without_threshold_is_refused_before_any_image_is_read(deploy
 
 
 def test_the_folder_of_a_run_has_no_thresholds(run, tmp_path):
-    with pytest.raises(UserError, match=r"models/forest/0: has no thresholds for --coverage; .*/deployed"):
+    with pytest.raises(UserError, match=r"--coverage: forest has no thresholds.*/deployed"):
         predict(run, [str(tmp_path / "photos")], tmp_path / "t.csv", coverage=0.8)

@@ -23,6 +23,7 @@ from gradewise.deployment.export import export
 from gradewise.deployment.external import external
 from gradewise.deployment.verdict_page import write_page
 from gradewise.deployment.verify_references import verify_references
+from gradewise.predict import load_predictor
 from gradewise.predict.artefact import read_artefact
 from gradewise.predict.predict import predict
 from gradewise.provenance import hash_file
@@ -246,8 +247,8 @@ def test_a_folder_of_new_images_gets_a_table_and_a_page(finished, monkeypatch, t
     assert "broken.png" in page
     assert "which tiles speak for NHNF" in page
     assert (tmp_path / "may/classes.csv").is_file()
-    with pytest.raises(UserError, match="was not written with the model"):
-        write_page(paths["table"], Path("results/fruit/deployed"), tmp_path / "other.html", "Other")
+    with pytest.raises(UserError, match="was not written with this model, "):
+        write_page(paths["table"], load_predictor(Path("results/fruit/deployed")), tmp_path / "other.html", "Other")
 
 
 def test_the_model_is_tested_on_labelled_new_images_without_copies_of_the_datasets(finished, tmp_path, monkeypatch):

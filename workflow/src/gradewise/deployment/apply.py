@@ -9,7 +9,7 @@ import pyarrow as pa
 from gradewise import command, tables
 from gradewise.deployment.new_images import measure_some, write_statistics
 from gradewise.deployment.verdict_page import write_page
-from gradewise.predict.artefact import read_artefact
+from gradewise.predict.loading import load_predictor
 from gradewise.predict.predict import CHUNK, predict, read_verdicts
 from gradewise.tables import filled, nullable
 
@@ -51,8 +51,9 @@ def apply(
     UserError
         If there is no such folder, or no image in it could be classified.
     """
-    predict(model, [str(images)], table, threads, discard_others=True)
-    description = read_artefact(model).description
+    predictor = load_predictor(model)
+    predict(predictor, [str(images)], table, threads, discard_others=True)
+    description = predictor.description
     schema = pa.schema(
         [
             filled("path", pa.string()),
@@ -71,7 +72,7 @@ def apply(
     verdicts = tables.read(output, ["path", "error"])
     paths = verdicts.loc[verdicts["error"].isna(), "path"]
     write_statistics(measure_some(paths, description, description.seed, threads), statistics)
-    write_page(table, model, page, f"{name}: images classified with the model of {dataset}")
+    write_page(table, predictor, page, f"{name}: images classified with the model of {dataset}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,8 +18,10 @@ from gradewise.deployment.external_test import compare_with_labels
 from gradewise.deployment.new_images import read_new_images, write_statistics
 from gradewise.deployment.verdict_page import write_page
 from gradewise.evaluation import measured
-from gradewise.predict.artefact import read_artefact
+from gradewise.predict.loading import load_predictor
 from gradewise.predict.predict import CHUNK, predict, read_verdicts
+from gradewise.predict.predictor import Predictor
+from gradewise.records import write_json
 from gradewise.report.page import to_csv
 from gradewise.results import Results
 from gradewise.tables import filled, nullable
@@ -71,37 +74,36 @@ def external(
     UserError
         If folders or label tables contradict the configuration, no image can be classified, or none is left to test.
     """
-    artefact = read_artefact(model)
-    classes = list(artefact.description.classes)
+    predictor = load_predictor(model)
     new = read_new_images(source, Results(results), threads)
-    verdicts = _classify(model, new.listed, threads, table.parent)
+    verdicts = _classify(predictor, new.listed, threads, table.parent)
     usable = verdicts.loc[verdicts["class"].notna()]
     if usable["copy_of"].notna().all():
         raise UserError(
             f"apply.{name}: all {len(usable)} images are copies of images of {dataset}, so nothing is left to test the "
             "model on; give images that it has not seen"
         )
-    shares = None if artefact.judgement is None else artefact.judgement.shares
+    known = measured.read(results, dataset)
     predicted = usable.rename(columns={"class": "predicted"})
-    found = compare_with_labels(name, artefact.name, predicted, new, measured.read(results, dataset), shares)
-    columns = _schema(classes)
+    found = compare_with_labels(name, predictor.name, predicted, new, known, predictor.shares)
+    columns = _schema(predictor.description.classes)
     with tables.replacing(table) as partial:
         partial.write_bytes(to_csv(verdicts[columns.names]))
     tables.write(verdicts[columns.names], output, columns)
-    with tables.replacing(test) as partial:
-        partial.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_json(test, found)
     write_statistics(new.facts.loc[new.facts["copy_of"].isna()], statistics)
-    write_page(table, model, page, f"{name}: {artefact.name} of {dataset} tested on new images", sections_of(found))
+    title = f"{name}: {predictor.name} of {dataset} tested on new images"
+    write_page(table, predictor, page, title, sections_of(found))
     log.info("%d images in %d groups tested, %d copies left out", found.images, found.groups, len(found.copies))
 
 
-def _classify(model: Path, listed: pd.DataFrame, threads: int, folder: Path) -> pd.DataFrame:
+def _classify(predictor: Predictor, listed: pd.DataFrame, threads: int, folder: Path) -> pd.DataFrame:
     """Verdicts on listed images; those that were set aside when they were read have the reason as their error."""
     readable = listed.loc[listed["reason"].isna()]
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".verdicts-", dir=folder) as temporary:
         written = Path(temporary) / "verdicts.csv"
-        predict(model, list(readable["path"]), written, threads)
+        predict(predictor, list(readable["path"]), written, threads)
         # one row per image, in the order in which they were named
         verdicts = pd.concat(read_verdicts(written, CHUNK)).set_index(readable.index)
     texts = ("class", "unknown", "error")
@@ -113,7 +115,7 @@ def _classify(model: Path, listed: pd.DataFrame, threads: int, folder: Path) -> 
     return listed[["image_id", "path", "label", "group", "copy_of"]].join(everything)
 
 
-def _schema(classes: list[str]) -> pa.Schema:
+def _schema(classes: Sequence[str]) -> pa.Schema:
     return pa.schema(
         [
             filled("path", pa.string()),

@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
@@ -29,13 +28,13 @@ from gradewise.predict.artefact import (
     MODEL,
     Artefact,
     ArtefactMember,
-    Expected,
     Facts,
     FittedOn,
     copy_members,
     seal,
 )
-from gradewise.predict.export import NoOnnxError, export_onnx, write_script
+from gradewise.predict.description import Expected
+from gradewise.predict.export import NoOnnxError, export_members, write_script
 from gradewise.predict.loading import assemble
 from gradewise.predict.parts import Parts, check_runs, read_runs
 from gradewise.predict.predictor import Predictor
@@ -44,9 +43,6 @@ from gradewise.provenance import hash_file
 from gradewise.results import Results, RunFolder
 
 log = logging.getLogger(__name__)
-
-MEASURED = 64
-"""Samples of the reference images on which ONNX forms are compared and timed."""
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip file can hold: the same files give the same zip."""
@@ -137,15 +133,13 @@ def _export(
     predictor: Predictor, members: tuple[ArtefactMember, ...], images: list[Path], folder: Path
 ) -> tuple[ArtefactMember, ...]:
     """Write the ONNX form of each member that has one, and the script for them if it can do all views."""
-    samples = [predictor.samples_of(image) for image in images]
+    names = [f"onnx/{member.name}.onnx" for member in members]
+    places = [folder / member.folder for member in members]
+    forms = export_members(predictor, places, [folder / name for name in names], images)
     exported = []
-    for member, loaded in zip(members, predictor.members, strict=True):
-        pixels = np.concatenate([of_image[loaded.view][0] for of_image in samples])
-        name = f"onnx/{member.name}.onnx"
-        try:
-            facts = export_onnx(folder / member.folder, folder / name, pixels[:MEASURED])
-        except NoOnnxError as error:
-            log.info("%s", error)
+    for member, name, facts in zip(members, names, forms, strict=True):
+        if isinstance(facts, NoOnnxError):
+            log.info("%s", facts)
             exported.append(member)
         else:
             exported.append(member.model_copy(update={"onnx": name, "export": facts}))

@@ -50,13 +50,14 @@ def _call(arguments: argparse.Namespace) -> None:
     if html is not None and html.exists():
         raise UserError(f"{html}: exists; delete it or give another --html")
     maps: Path | None = arguments.maps
+    predictor = load_predictor(arguments.folder)
     if maps is not None:
-        check_maps(load_predictor(arguments.folder), arguments.folder, maps)
-    predict(arguments.folder, arguments.images, arguments.output, arguments.threads, coverage=arguments.coverage)
+        check_maps(predictor, arguments.folder, maps)
+    predict(predictor, arguments.images, arguments.output, arguments.threads, coverage=arguments.coverage)
     if maps is not None:
-        write_maps(load_predictor(arguments.folder), arguments.output, maps, arguments.threads)
+        write_maps(predictor, arguments.output, maps, arguments.threads)
     if html is not None:
         # draws figures, which takes a second to import
         from gradewise.deployment.verdict_page import write_page
 
-        write_page(arguments.output, arguments.folder, html, f"{arguments.output.stem}: images classified")
+        write_page(arguments.output, predictor, html, f"{arguments.output.stem}: images classified")

@@ -16,11 +16,8 @@ from gradewise.command import UserError
 from gradewise.config.views import Positions
 from gradewise.evaluation.estimates import Estimate
 from gradewise.images.files import UnreadableError
-from gradewise.judgement.shares import Shares
 from gradewise.localisation.record import Localisation
 from gradewise.localisation.regions import regions_of
-from gradewise.predict.artefact import MODEL, Expected, read_artefact
-from gradewise.predict.loading import load_predictor
 from gradewise.predict.locating import localisation_of, map_file
 from gradewise.predict.predict import CHUNK, read_verdicts
 from gradewise.predict.predictor import Predictor, Verdict
@@ -139,15 +136,15 @@ def ranked(verdicts: pd.DataFrame, classes: list[str], costs: np.ndarray | None)
     )
 
 
-def write_page(table: Path, model: Path, output: Path, title: str, tested: Sequence[Section] = ()) -> None:
+def write_page(table: Path, predictor: Predictor, output: Path, title: str, tested: Sequence[Section] = ()) -> None:
     """Write the page on a table of verdicts, with its tables and galleries in the folder of its name beside it.
 
     Parameters
     ----------
     table : Path
         CSV that `gradewise predict` wrote.
-    model : Path
-        What it predicted with, see `load_predictor`.
+    predictor : Predictor
+        What it predicted with.
     output : Path
         The page.
     title : str
@@ -159,19 +156,17 @@ def write_page(table: Path, model: Path, output: Path, title: str, tested: Seque
     UserError
         If another model wrote the table.
     """
-    predictor = load_predictor(model)
     classes = list(predictor.description.classes)
     with closing(read_verdicts(table, 1)) as rows:
         first = next(rows, None)
     if first is None or first["model"].iloc[0] != predictor.fingerprint:
-        raise UserError(f"{table}: was not written with the model {model}")
+        raise UserError(f"{table}: was not written with this model, {predictor.name}")
     costs = predictor.description.costs
     maps = localisation_of(predictor)
     summary = summarise(
         table, classes, None if costs is None else np.array(costs), None if maps is None else maps.label
     )
-    expected = read_artefact(model).expected if not (model / "run.json").exists() and (model / MODEL).exists() else None
-    expectation = None if tested else _expectation(expected, predictor.stranger is not None, predictor.shares)
+    expectation = None if tested else _expectation(predictor)
     sections = [*tested, *_sections(summary, predictor, expectation)]
     assets = output.with_suffix("")
     page.write_assets(sections, assets)
@@ -259,13 +254,14 @@ def _sections(summary: Summary, predictor: Predictor, expectation: str | None) -
         yield Section("set-aside", "Set aside", (table,))
 
 
-def _expectation(expected: Expected | None, flags: bool, shares: Shares | None) -> str:
+def _expectation(predictor: Predictor) -> str:
+    expected, shares = predictor.expected, predictor.shares
     if expected is None:
         return "How often such verdicts are right stands in the report on the model's dataset."
     unlike = (
         "Images that are unlike those stand first below, as far as simple statistics of their pixels tell. This does "
         "not notice everything: look at some of each class."
-        if flags
+        if predictor.stranger is not None
         else "Nothing on this page can tell whether these images are like those: look at some of each class."
     )
     if shares is not None and shares.accuracy is not None:

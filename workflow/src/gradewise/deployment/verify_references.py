@@ -8,8 +8,8 @@ from pathlib import Path
 
 from gradewise.command import UserError
 from gradewise.deployment.references import largest_difference
-from gradewise.predict.artefact import MODEL, read_artefact
-from gradewise.predict.loading import load_predictor
+from gradewise.predict.artefact import MODEL, parts_of_artefact
+from gradewise.predict.loading import assemble
 from gradewise.predict.verification import TOLERANCE
 
 log = logging.getLogger(__name__)
@@ -36,8 +36,8 @@ def verify_references(folder: Path) -> None:
     """
     if not (folder / MODEL).exists():
         raise UserError(f"{folder}: no {MODEL}; give the folder of a model that was handed over")
-    artefact = read_artefact(folder)
-    images, difference = largest_difference(load_predictor(folder), folder)
+    parts = parts_of_artefact(folder)
+    images, difference = largest_difference(assemble(parts), folder)
     if difference > TOLERANCE:
         raise UserError(
             f"{folder}: probabilities of the reference images differ by up to {difference:.1e}, more than rounding "
@@ -46,5 +46,5 @@ def verify_references(folder: Path) -> None:
     log.info(
         "%s: %d files have their hashes, and all %d reference images the class and probabilities they must have "
         "(largest difference %.0e)",
-        *(artefact.name, len(artefact.files), images, difference),
+        *(parts.name, len(parts.hashes), images, difference),
     )

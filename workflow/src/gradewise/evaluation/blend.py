@@ -19,10 +19,11 @@ from pydantic import BaseModel
 from gradewise import command, tables
 from gradewise.command import UserError
 from gradewise.config.aggregation import Aggregate
-from gradewise.families.run import count_roles, write_json
+from gradewise.families.run import count_roles
 from gradewise.families.schemas import predictions_schema
 from gradewise.families.stored import read_record
 from gradewise.provenance import versions
+from gradewise.records import write_json
 from gradewise.results import Results
 from gradewise.verdicts import Level, check_labels, classify, gather
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr
 
-from gradewise import command, tables
+from gradewise import command
 from gradewise.evaluation.compare import CLUES, best_constant
 from gradewise.evaluation.estimates import Estimate, known
 from gradewise.evaluation.inference import groups_for_equivalence, judge
@@ -46,6 +46,7 @@ from gradewise.evaluation.recommendation import (
 )
 from gradewise.images.clues import TOGETHER
 from gradewise.metrics import METRICS, Counts
+from gradewise.records import write_json
 from gradewise.verdicts import Level
 
 NOTABLE = 0.05
@@ -72,8 +73,7 @@ def recommend(*, dataset: str, results: Path, output: Path) -> None:
         Where the metrics hold nothing about the dataset, or the folder has no plan.
     """
     recommendation = recommendation_of(read(results, dataset))
-    with tables.replacing(output) as partial:
-        partial.write_text(recommendation.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_json(output, recommendation)
     log.info("%s: %s", dataset, recommendation.choice or "no model has a score")
 
 

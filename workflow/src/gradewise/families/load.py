@@ -25,13 +25,15 @@ class _Run(BaseModel):
     backbone: dict[str, Any] | None = None
 
 
-def load(directory: Path) -> Classifier:
+def load(directory: Path, hashed: bool = False) -> Classifier:
     """A trained model, ready to predict.
 
     Parameters
     ----------
     directory : Path
         The run's folder, `results/{dataset}/models/{model}/{repeat}`.
+    hashed : bool
+        Whether its files have been compared with their hashes already.
 
     Returns
     -------
@@ -50,7 +52,8 @@ def load(directory: Path) -> Classifier:
     run = read_record(record, _Run)
     if run.family == "blend":
         raise UserError(f"{record}: a blend has no model files; load its members, which are listed under settings")
-    check_hashes(directory)
+    if not hashed:
+        check_hashes(directory)
     try:
         family = registry.family(run.family)
     except registry.FamilyError as error:

@@ -5,7 +5,6 @@ All families share one writer, so evaluation and report need not know which fami
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from gradewise.families.family import Fitted
 from gradewise.families.hashes import model_files
 from gradewise.families.schemas import predictions_schema
 from gradewise.provenance import hash_file, peak_memory_mb, versions
+from gradewise.records import write_json
 from gradewise.views.samples import Samples
 
 BACKBONE = "backbone.safetensors"
@@ -203,9 +203,3 @@ def count_roles(frame: pd.DataFrame) -> dict[str, dict[str, int]]:
         str(role): {"samples": len(part), "images": part["image_id"].nunique(), "groups": part["group"].nunique()}
         for role, part in frame.groupby("role")
     }
-
-
-def write_json(path: Path, record: object) -> None:
-    """Write JSON atomically."""
-    with tables.replacing(path) as partial:
-        partial.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")

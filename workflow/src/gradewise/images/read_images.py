@@ -6,7 +6,6 @@ split, so that they can share a group.
 
 from __future__ import annotations
 
-import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +26,7 @@ from gradewise.images.microscopes import read_micrograph
 from gradewise.images.reasons import none_usable, not_examined
 from gradewise.images.schemas import DUPLICATES, FINGERPRINTS, IMAGES
 from gradewise.progress import track
+from gradewise.records import write_json
 
 log = logging.getLogger(__name__)
 
@@ -76,10 +76,8 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
     tables.write(copies, output / "duplicates.parquet", DUPLICATES)
     smallest = min(usable["width"].min(), (usable["height"] - usable["bar_rows"]).min())
     largest = float((usable["width"].astype("int64") * usable["height"]).max() / 1e6)
-    with tables.replacing(output / "sides.json") as partial:
-        partial.write_text(json.dumps({"smallest": int(smallest), "megapixels": largest}))
-    with tables.replacing(output / "corrections.json") as partial:
-        partial.write_text(corrections.model_dump_json())
+    write_json(output / "sides.json", {"smallest": int(smallest), "megapixels": largest})
+    write_json(output / "corrections.json", corrections)
 
 
 def inspect_images(listed: pd.DataFrame, source: Source, threads: int) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -16,10 +16,11 @@ from gradewise.config.section import Section
 from gradewise.families.stored import read_json, read_record, refuse, require
 from gradewise.judgement.kept import reference_file
 from gradewise.judgement.record import Judgement
-from gradewise.predict.description import Blend, Description
+from gradewise.predict.description import Blend, Description, Expected
 from gradewise.predict.parts import Parts, check_runs, member_files, read_runs
 from gradewise.predict.verification import Verification
 from gradewise.provenance import hash_file, versions
+from gradewise.records import write_json
 
 MODEL = "model.json"
 FORMAT: Literal[1] = 1
@@ -48,19 +49,6 @@ class ArtefactMember(Section):
     )
 
     _check_folder = field_validator("folder")(_inside)
-
-
-class Expected(Section):
-    """How well the model did on images that were not used for training: what to expect on new ones of the same kind."""
-
-    metric: str
-    level: Literal["image", "sample"]
-    value: float
-    low: float | None = Field(default=None, description="end of the 95 % interval")
-    high: float | None = Field(default=None, description="end of the 95 % interval")
-    images: int = Field(description="tested, over all repeats")
-    groups: int = Field(description="tested, over all repeats")
-    repeats: int
 
 
 class FittedOn(Section):
@@ -133,7 +121,7 @@ def seal(
             path.relative_to(folder).as_posix(): hash_file(path) for path in sorted(folder.rglob("*")) if path.is_file()
         },
     )
-    (folder / MODEL).write_text(artefact.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_json(folder / MODEL, artefact)
     return artefact
 
 
@@ -179,4 +167,14 @@ def parts_of_artefact(folder: Path) -> Parts:
     for view, path in references.items():
         known = view in artefact.description.views and reference_file(view) in artefact.files
         require(known, path, f"is not listed in {MODEL}, or {view!r} is no view of the model")
-    return Parts(artefact.description, folders, records, artefact.blend, artefact.judgement, references)
+    return Parts(
+        artefact.name,
+        artefact.description,
+        folders,
+        records,
+        artefact.blend,
+        artefact.judgement,
+        references,
+        artefact.expected,
+        {folder / name: digest for name, digest in artefact.files.items()},
+    )

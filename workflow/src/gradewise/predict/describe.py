@@ -14,6 +14,7 @@ from gradewise.config.datasets import Dataset
 from gradewise.config.views import View
 from gradewise.predict.description import DescribedView, Description
 from gradewise.provenance import versions
+from gradewise.records import write_json
 from gradewise.results import Results
 
 
@@ -55,8 +56,7 @@ def describe(*, dataset: str, results: Path, seed: int, output: Path) -> None:
         views={name: DescribedView(operations=_view(files, name), view_hash=found) for name, found in hashes.items()},
         versions=versions(),
     )
-    with tables.replacing(output) as partial:
-        partial.write_text(description.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_json(output, description)
 
 
 def _view_hashes(files: Results) -> dict[str, str]:

@@ -32,6 +32,19 @@ class Blend(Section):
     level: Literal["image", "sample"] = Field(description="whether verdicts on images are blended, or samples")
 
 
+class Expected(Section):
+    """How well the model did on images that were not used for training: what to expect on new ones of the same kind."""
+
+    metric: str
+    level: Literal["image", "sample"]
+    value: float
+    low: float | None = Field(default=None, description="end of the 95 % interval")
+    high: float | None = Field(default=None, description="end of the 95 % interval")
+    images: int = Field(description="tested, over all repeats")
+    groups: int = Field(description="tested, over all repeats")
+    repeats: int
+
+
 class Description(Reading):
     """How images of a dataset become samples, and how the probabilities of samples become a verdict on the image."""
 

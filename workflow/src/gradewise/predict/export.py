@@ -10,7 +10,7 @@ import json
 import shutil
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +29,15 @@ from gradewise.families.load import load
 from gradewise.families.stored import read_record
 from gradewise.predict import predict_onnx
 from gradewise.predict.description import Description
+from gradewise.predict.predictor import Predictor
 
 LARGEST = 2**31 - 1
 """Bytes that an ONNX file can have."""
 
 ROUNDS = 5
+
+MOST_SAMPLES = 64
+"""Samples on which ONNX forms are compared with the models and timed."""
 
 SCRIPT = "predict_onnx.py"
 """Name of the script beside `model.json`."""
@@ -104,6 +108,37 @@ def export_onnx(folder: Path, output: Path, samples: np.ndarray) -> dict[str, fl
         "other_classes": int((actual.argmax(axis=1) != expected.argmax(axis=1)).sum()),
         "samples": len(samples),
     }
+
+
+def export_members(
+    predictor: Predictor, folders: Sequence[Path], outputs: Sequence[Path], images: Iterable[Path]
+) -> list[dict[str, float] | NoOnnxError]:
+    """Write the ONNX form of each member of a model, and compare the two on samples of some images.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    folders : sequence of Path
+        With the files of each member.
+    outputs : sequence of Path
+        The ONNX file of each member.
+    images : iterable of Path
+        At least one.
+
+    Returns
+    -------
+    list
+        For each member what `export_onnx` returns, or why it has no ONNX form.
+    """
+    samples = [predictor.samples_of(image) for image in images]
+    exported: list[dict[str, float] | NoOnnxError] = []
+    for member, folder, output in zip(predictor.members, folders, outputs, strict=True):
+        pixels = np.concatenate([of_image[member.view][0] for of_image in samples])[:MOST_SAMPLES]
+        try:
+            exported.append(export_onnx(folder, output, pixels))
+        except NoOnnxError as error:
+            exported.append(error)
+    return exported
 
 
 def _graph(family: str, classifier: Classifier) -> ModelProto | None:

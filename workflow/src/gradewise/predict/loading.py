@@ -32,15 +32,14 @@ def load_predictor(folder: Path) -> Predictor:
         If the folder holds no model, one that is damaged, or one that was trained on other samples than the dataset now
         has.
     """
-    parts = read_parts(folder)
-    _warn_of_versions(parts.records[0].versions)
-    return assemble(parts)
+    return assemble(read_parts(folder))
 
 
 def assemble(parts: Parts) -> Predictor:
-    """Read the models of a predictor's parts."""
+    """Read the models of a predictor's parts, and warn of other versions of libraries than in training."""
+    _warn_of_versions(parts.records[0].versions)
     members = tuple(
-        Member(record.model, record.view, load(place))
+        Member(record.model, record.view, load(place, hashed=bool(parts.hashes)))
         for record, place in zip(parts.records, parts.folders, strict=True)
     )
     unknown = None if parts.judgement is None else parts.judgement.unknown
@@ -51,7 +50,16 @@ def assemble(parts: Parts) -> Predictor:
             shape = parts.description.views[view].operations.shape
             require(reference.shape == shape, parts.references[view], f"has samples of {reference.shape}, not {shape}")
         stranger = Stranger(references, unknown.threshold, unknown.false_alarms)
-    return Predictor(members, parts.blend, parts.description, parts.fingerprint, parts.judgement, stranger)
+    return Predictor(
+        parts.name,
+        members,
+        parts.blend,
+        parts.description,
+        parts.fingerprint,
+        parts.judgement,
+        stranger,
+        parts.expected,
+    )
 
 
 def predict_files(folder: Path, images: Iterable[Path], threads: int | None = None) -> Iterator[Verdict]:

@@ -13,7 +13,7 @@ from gradewise.command import UserError
 from gradewise.evaluation.blend import read_blend
 from gradewise.families.stored import read_record
 from gradewise.judgement.record import Judgement
-from gradewise.predict.description import NAME, Blend, Description, read_description
+from gradewise.predict.description import NAME, Blend, Description, Expected, read_description
 from gradewise.provenance import hash_file
 from gradewise.results import Results
 
@@ -30,12 +30,18 @@ class RunRecord(BaseModel):
     device: str
 
 
+class _Named(BaseModel):
+    model: str
+
+
 @dataclass(frozen=True)
 class Parts:
     """The parts of a predictor, on disk.
 
     Attributes
     ----------
+    name : str
+        Of the model in the configuration.
     description : Description
         With the views of the members only.
     folders : tuple of Path
@@ -48,14 +54,21 @@ class Parts:
         What the probabilities mean in use; None where only a model that is handed over knows it.
     references : mapping of str to Path
         Files with the samples of training that new images are compared with, by view.
+    expected : Expected or None
+        What to expect of the model; None where only a model that is handed over knows it.
+    hashes : mapping of Path to str
+        SHA-256 of the files of a model that was handed over, which they have been found to have; empty for a run.
     """
 
+    name: str
     description: Description
     folders: tuple[Path, ...]
     records: tuple[RunRecord, ...]
     blend: Blend | None
     judgement: Judgement | None = None
     references: Mapping[str, Path] = field(default_factory=dict)
+    expected: Expected | None = None
+    hashes: Mapping[Path, str] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
@@ -66,7 +79,7 @@ class Parts:
             digest.update(b"" if part is None else part.model_dump_json().encode())
         for folder in self.folders:
             for path in member_files(folder):
-                digest.update(f"{path.name} {hash_file(path)}\n".encode())
+                digest.update(f"{path.name} {self.hashes.get(path) or hash_file(path)}\n".encode())
         return digest.hexdigest()[:12]
 
 
@@ -101,7 +114,8 @@ def parts_of_run(folder: Path) -> Parts:
     folders = (folder,) if settings is None else settings.folders(results)
     records = read_runs(folders)
     check_runs(path, description, folders, records)
-    return Parts(description.of_views(record.view for record in records), folders, records, blend)
+    name = read_record(record, _Named).model
+    return Parts(name, description.of_views(record.view for record in records), folders, records, blend)
 
 
 def read_runs(folders: Iterable[Path]) -> tuple[RunRecord, ...]:

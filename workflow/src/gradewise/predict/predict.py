@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 def predict(
-    folder: Path,
+    model: Path | Predictor,
     images: Sequence[str],
     output: Path,
     threads: int | None = None,
@@ -46,8 +46,8 @@ def predict(
 
     Parameters
     ----------
-    folder : Path
-        See `load_predictor`.
+    model : Path or Predictor
+        The folder of a model, see `load_predictor`, or the model, loaded.
     images : sequence of str
         Files, folders (all files below them, except hidden ones), patterns such as ``photos/*.png``, or CSV tables
         with a column ``path``, relative to the table.
@@ -71,11 +71,11 @@ def predict(
         model has no threshold for the coverage, or no image could be classified.
     """
     with writing(output):
-        _predict(folder, images, output, threads or available_threads(), discard_others, coverage)
+        _predict(model, images, output, threads or available_threads(), discard_others, coverage)
 
 
 def _predict(
-    folder: Path,
+    model: Path | Predictor,
     images: Sequence[str],
     output: Path,
     threads: int,
@@ -84,8 +84,8 @@ def _predict(
 ) -> None:
     if output.exists():
         raise UserError(f"{output}: exists; delete it or give another --output")
-    predictor = load_predictor(folder)
-    table = _Table(predictor, None if coverage is None else _least_probability(folder, predictor, coverage))
+    predictor = load_predictor(model) if isinstance(model, Path) else model
+    table = _Table(predictor, None if coverage is None else _least_probability(predictor, coverage))
     partial = output.with_name(f"{output.name}.partial")
     if discard_others and not _is_begun_with(partial, table):
         partial.unlink(missing_ok=True)
@@ -224,11 +224,11 @@ class _Table:
         return _cell("|".join(np.array(classes)[inside]))
 
 
-def _least_probability(folder: Path, predictor: Predictor, coverage: float) -> float:
+def _least_probability(predictor: Predictor, coverage: float) -> float:
     sets = None if predictor.judgement is None else predictor.judgement.prediction_sets
     if sets is None:
         raise UserError(
-            f"{folder}: has no thresholds for --coverage; these go with a model that the workflow handed over: "
+            f"--coverage: {predictor.name} has no thresholds; a model that the workflow handed over has: "
             "results/<dataset>/deployed"
         )
     least = sets.least_probability(coverage)

@@ -29,7 +29,7 @@ from gradewise.images.reasons import not_examined
 from gradewise.judgement.record import Judgement
 from gradewise.judgement.shares import Shares
 from gradewise.judgement.strangeness import Stranger
-from gradewise.predict.description import Blend, Description
+from gradewise.predict.description import Blend, Description, Expected
 from gradewise.provenance import derive_seed
 from gradewise.verdicts import gather
 from gradewise.views.apply import make_samples
@@ -120,6 +120,8 @@ class Predictor:
 
     Attributes
     ----------
+    name : str
+        Of the model in the configuration.
     members : tuple of Member
     blend : Blend or None
         How the probabilities of several members become one.
@@ -131,14 +133,18 @@ class Predictor:
         What its probabilities mean in use; None for a model that is not handed over.
     stranger : Stranger or None
         Tells images that are unlike those of training; None where only a model that is handed over could.
+    expected : Expected or None
+        What to expect of its verdicts; None where only a model that is handed over knows it.
     """
 
+    name: str
     members: tuple[Member, ...]
     blend: Blend | None
     description: Description
     fingerprint: str
     judgement: Judgement | None = None
     stranger: Stranger | None = None
+    expected: Expected | None = None
 
     @property
     def views(self) -> dict[str, View]:

@@ -24,7 +24,7 @@ from gradewise.families.graph import load_graph
 from gradewise.judgement.record import Judgement
 from gradewise.judgement.shares import Shares, training_shares
 from gradewise.predict.artefact import Facts, copy_members, seal
-from gradewise.predict.export import NoOnnxError, export_onnx, script_obstacle
+from gradewise.predict.export import NoOnnxError, export_members, script_obstacle
 from gradewise.predict.loading import load_predictor, read_parts
 from gradewise.predict.parts import Parts
 from gradewise.predict.predictor import Predictor, SampleProbabilities, Verdict
@@ -38,13 +38,14 @@ from gradewise.predict.verification import (
 )
 from gradewise.progress import track
 from gradewise.provenance import derive_seed, versions
+from gradewise.records import write_json
 from gradewise.results import Results
 
 MOST = 2000
 """Test images that are compared; of more, this many are drawn."""
 
 TIMED = 32
-"""Samples on which models and their ONNX forms are timed."""
+"""Images on whose samples models and their ONNX forms are timed."""
 ONNX = "model.onnx"
 
 log = logging.getLogger(__name__)
@@ -108,7 +109,7 @@ def verify(
         verdicts = list(_predict(predictor, paths, threads))
         seconds = time.perf_counter() - start
         places = [folder / member.folder for member in members]
-        onnx = _export(predictor, places, paths)
+        onnx = _forms(predictor, places, paths)
         onnx_verdicts = None
         if not any(form.missing for form in onnx):
             graphs = [load_graph((place / ONNX).read_bytes()) for place in places]
@@ -139,8 +140,7 @@ def verify(
         script_missing=script_obstacle(parts.description),
         versions=versions(),
     )
-    with tables.replacing(output) as partial:
-        partial.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_json(output, found)
     log.info(
         "%s: %d of %d verdicts on files of test images are those of the test; probabilities of samples differ by at "
         "most %.1e",
@@ -162,16 +162,13 @@ class _Graph:
         raise NotImplementedError
 
 
-def _export(predictor: Predictor, folders: list[Path], paths: pd.Series) -> tuple[OnnxForm, ...]:
+def _forms(predictor: Predictor, folders: list[Path], paths: pd.Series) -> tuple[OnnxForm, ...]:
     """Write the ONNX form of each member into its folder; sizes and times, measured on samples of a few images."""
-    samples = [predictor.samples_of(Path(path)) for path in paths.iloc[:TIMED]]
+    outputs, images = [folder / ONNX for folder in folders], map(Path, paths.iloc[:TIMED])
     forms = []
-    for member, folder in zip(predictor.members, folders, strict=True):
-        pixels = np.concatenate([of_image[member.view][0] for of_image in samples])[:TIMED]
-        try:
-            facts = export_onnx(folder, folder / ONNX, pixels)
-        except NoOnnxError as error:
-            forms.append(OnnxForm(member=member.name, missing=str(error)))
+    for member, facts in zip(predictor.members, export_members(predictor, folders, outputs, images), strict=True):
+        if isinstance(facts, NoOnnxError):
+            forms.append(OnnxForm(member=member.name, missing=str(facts)))
         else:
             kept = {name: value for name, value in facts.items() if name in OnnxForm.model_fields}
             forms.append(OnnxForm.model_validate({"member": member.name, **kept}))

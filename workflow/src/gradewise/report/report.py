@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gradewise import command
 from gradewise.evaluation.across_datasets import families_on_dataset
-from gradewise.families.run import write_json
+from gradewise.records import write_json
 from gradewise.report import evidence, page, sections
 from gradewise.report.sections.recommendation import facts
 from gradewise.report.sentences import headline

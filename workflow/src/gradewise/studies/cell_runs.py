@@ -19,9 +19,10 @@ from pydantic import BaseModel
 from gradewise import tables
 from gradewise.command import UserError
 from gradewise.families.pca import read_pca, read_scores
-from gradewise.families.run import Cost, Identity, describe_run, predictions_table, write_json
+from gradewise.families.run import Cost, Identity, describe_run, predictions_table
 from gradewise.families.training_set import Components
 from gradewise.provenance import derive_seed, hash_file
+from gradewise.records import write_json
 from gradewise.results import Results
 from gradewise.studies.cells import OF_OWN_RUNS, Cell, VariedCells
 from gradewise.studies.schemas import predictions_of_cells_schema

@@ -11,7 +11,7 @@ from types import ModuleType
 import pandas as pd
 
 from gradewise import command
-from gradewise.families.run import write_json
+from gradewise.records import write_json
 from gradewise.report import numbers, page
 from gradewise.report.blocks import Block, Column, Section, Table, Text
 from gradewise.report.evidence import read

@@ -24,7 +24,6 @@ from gradewise.config.section import Section
 from gradewise.families.classifier import check_larger, check_pixels, position_of
 from gradewise.families.cnn.convnet import ConvNet
 from gradewise.families.cnn.settings import CnnSettings, TrainingSettings
-from gradewise.families.run import write_json
 from gradewise.families.stored import (
     Classes,
     Positive,
@@ -35,6 +34,7 @@ from gradewise.families.stored import (
     reading,
     require,
 )
+from gradewise.records import write_json
 
 BATCH_PIXELS = {"cpu": 2**17, "cuda": 2**22}
 """Pixels predicted at once; on the CPU as many as fit its caches (8 samples of 128 x 128)."""

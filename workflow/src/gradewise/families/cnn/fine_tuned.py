@@ -17,7 +17,6 @@ from gradewise.config.section import Section
 from gradewise.families.backbones.embedding import Embedding, tensors_expected
 from gradewise.families.backbones.network import count_features
 from gradewise.families.cnn.settings import FineTuningSettings
-from gradewise.families.run import write_json
 from gradewise.families.stored import (
     Classes,
     Positive,
@@ -28,6 +27,7 @@ from gradewise.families.stored import (
     require,
     write_tensors,
 )
+from gradewise.records import write_json
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from gradewise.families.forest.reduction import Features, SelectedPixels, read_s
 from gradewise.families.forest.rows import AllPixels
 from gradewise.families.forest.stored import read_trees, write_trees
 from gradewise.families.pca import Pca, read_pca
-from gradewise.families.run import write_json
 from gradewise.families.stored import Classes, SampleShape, read_record, require
+from gradewise.records import write_json
 
 BLOCK_BYTES = 2**26
 

@@ -12,8 +12,8 @@ from sklearn.utils import gen_batches
 
 from gradewise.config.section import Section
 from gradewise.families.classifier import check_pixels
-from gradewise.families.run import write_json
 from gradewise.families.stored import Classes, SampleShape, read_record, read_tensors, write_tensors
+from gradewise.records import write_json
 
 BLOCK_BYTES = 2**26
 

@@ -16,8 +16,8 @@ from gradewise.families.pca_svm.machine import Machine, read_machine
 from gradewise.families.pca_svm.pairwise import couple
 from gradewise.families.pca_svm.settings import SvmSettings
 from gradewise.families.pca_svm.svm import scale
-from gradewise.families.run import write_json
 from gradewise.families.stored import Classes, read_record, require
+from gradewise.records import write_json
 
 
 @dataclass(frozen=True)
