@@ -18,10 +18,10 @@ from gradewise.families.cnn.classifier import CnnClassifier
 from gradewise.families.cnn.convnet import ConvNet
 from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.schemas import predictions_schema
+from gradewise.localisation.attribution import Explained, superpixels
+from gradewise.localisation.sample_regions import find_mask, region_of, share_on
 from gradewise.studies.arrays import read_arrays
-from gradewise.studies.kinds.explanations.attribution import Explained, superpixels
 from gradewise.studies.kinds.explanations.explain import explain
-from gradewise.studies.kinds.explanations.regions import find_mask, region_of, share_on
 from gradewise.studies.shown import drawn
 from gradewise.views.samples import read_samples
 

@@ -13,11 +13,11 @@ from gradewise import tables
 from gradewise.command import UserError
 from gradewise.families.cnn.classifier import CnnClassifier, to_floats
 from gradewise.families.cnn.convnet import ConvNet
+from gradewise.families.cnn.pooling import pooling_last
 from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.schemas import predictions_schema
 from gradewise.studies.arrays import read_arrays
 from gradewise.studies.kinds.feature_maps.feature_maps import feature_maps, maps_of
-from gradewise.studies.pooling import pooling_last
 from gradewise.studies.shown import surest
 from gradewise.views.samples import read_samples
 

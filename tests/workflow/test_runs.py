@@ -142,6 +142,7 @@ def test_another_metric_that_decides_trains_only_the_model_that_chooses_settings
         "prediction_sets": 1,
         "thresholds": 1,
         "suspect_labels": 1,
+        "attribute": 1,
         "report": 1,
         "summarise": 1,
         "unknown": 1,
@@ -304,7 +305,7 @@ def test_a_second_run_does_nothing(replan):
 def test_a_setting_of_one_model_reruns_that_model_evaluation_and_report_alone(replan):
     jobs = replan(lambda raw: raw["models"]["forest"].update(trees=30))
     own = {"train_forest": 1, "describe": 1, "evaluate": 1, "compare": 1, "recommend": 1, "report": 1}
-    own |= {"unknown": 1}
+    own |= {"unknown": 1, "attribute": 1}
     # the model that is then recommended is handed over, and trained on all images if it is another
     own |= {"verify": 1, "deploy": 1, "prediction_sets": 1, "thresholds": 1, "suspect_labels": 1}
     # a study varies this model, and its page tells what stays the same

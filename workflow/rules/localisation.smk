@@ -1,5 +1,5 @@
-# Needs the runs of a dataset and the masks of its images. Makes maps of where the positive class shows in test images, and
-# how well these fit the masks.
+# Needs the runs of a dataset and the masks of its images. Makes maps of where the positive class shows in test images, how
+# well these fit the masks, and what speaks for a few predictions of the recommended model.
 
 
 rule locate:
@@ -81,4 +81,42 @@ rule localise:
         " --output {output.measures}"
         " --defects {output.defects}"
         " --located {output.located}"
+        " 2>&1 | tee {log}"
+
+
+rule attribute:
+    input:
+        manifest=f"{RESULTS}/manifest.parquet",
+        views=PLAN.caches_of,
+        recommendation=f"{RESULTS}/recommendation.json",
+        runs=PLAN.files_to_attribute,
+    output:
+        f"{RESULTS}/attributions.parquet",
+    log:
+        "logs/attribute/{dataset}.log",
+    benchmark:
+        "benchmarks/attribute/{dataset}.jsonl"
+    conda:
+        "../../envs/gradewise.yaml"
+    resources:
+        mem_mb=memory(2000, 1),
+        runtime=minutes(20, 5),
+    params:
+        results=PLAN.results_of,
+        models=lambda wildcards: to_json(list(CONFIG.fitted(wildcards.dataset))),
+        code=lambda wildcards: code_version(
+            "gradewise.localisation.attribute",
+            *sorted(
+                {
+                    registry.module_of(model.family)
+                    for model in CONFIG.fitted(wildcards.dataset).values()
+                }
+            ),
+        ),
+    shell:
+        "python -m gradewise.localisation.attribute"
+        " --results {params.results}"
+        " --models {params.models:q}"
+        " --threads {threads}"
+        " --output {output}"
         " 2>&1 | tee {log}"

@@ -394,6 +394,15 @@ class Plan:
         """The files of the run whose maps are drawn."""
         return self.files_of_run(f"results/{wildcards.dataset}/models/{wildcards.model}/{wildcards.repeat}")
 
+    def files_to_attribute(self, wildcards: Wildcards) -> list[str]:
+        """The files of the first run of each model that may be recommended."""
+        return [
+            file
+            for model in self.config.fitted(wildcards.dataset)
+            for run in self.tested_runs(wildcards, model)
+            for file in (*self.files_of_run(run), f"{run}/predictions.parquet")
+        ]
+
     def maps_of(self, wildcards: Wildcards) -> list[str]:
         """The maps of all models and repeats."""
         return [
@@ -439,6 +448,7 @@ class Plan:
         names += ["learning_curve", "extrapolations"] if dataset.curve_models else []
         names += ["unknown"] if dataset.unknown else []
         names += ["localisation", "defects", "located"] if dataset.localisation else []
+        names += ["attributions"] if dataset.attributions else []
         verification: dict[str, str | list[str]] = {}
         if dataset.deploy:
             verification["verification"] = f"{RESULTS}/verification.json"

@@ -98,6 +98,11 @@ class Dataset(Source):
         description="maps of where the positive class shows in test images, compared with masks where there are any; "
         "true: with the settings that are best for most",
     )
+    attributions: bool = Field(
+        False,
+        description="which parts of test images speak for the surest right and wrong predictions of the recommended "
+        "model, in the report",
+    )
     deploy: Deploy | Literal[False] = Field(
         default_factory=lambda: Deploy(),
         description="the model that is handed over in results/<dataset>/deployed; false: none",

@@ -77,3 +77,21 @@ LOCATED = pa.schema(
 """One row per test image whose defects are known: how well the map orders its pixels, the mean share of its defects
 above the threshold, how many are missed of how many, how many marked regions touch no defect, the share of the image
 that is marked, and the highest score."""
+
+ATTRIBUTIONS = pa.schema(
+    [
+        filled("model", pa.string()),
+        filled("sample_id", pa.string()),
+        filled("image_id", pa.string()),
+        filled("label", pa.string()),
+        filled("predicted", pa.string()),
+        filled("probability", pa.float64()),
+        filled("method", pa.string()),
+        filled("weights", pa.list_(pa.float32())),
+        nullable("share", pa.float64()),
+        nullable("area", pa.float64()),
+    ]
+)
+"""One row per explained prediction for a test sample: how much each of its pixels speaks for it, row by row; of the
+weight that speaks for it the share on what the mask marks, and the share of the area that this has. Both are null where
+the mask marks nothing of the sample."""

@@ -49,6 +49,8 @@ class Evidence(Measured):
         The table of that name, unless the configuration says that no image is unknown.
     localisation, defects, located : DataFrame or None
         The tables of that name, where maps are asked for.
+    attributions : DataFrame or None
+        The table of that name, where it is asked for.
     verification : Verification or None
         Whether the model that is handed over predicts what was tested; None where none is.
     """
@@ -73,6 +75,7 @@ class Evidence(Measured):
     localisation: pd.DataFrame | None = None
     defects: pd.DataFrame | None = None
     located: pd.DataFrame | None = None
+    attributions: pd.DataFrame | None = None
     verification: Verification | None = None
 
     @cached_property
@@ -157,6 +160,7 @@ def read(results: Path, dataset: str, seed: int) -> Evidence:
     names += ["learning_curve", "extrapolations"] if known.settings.curve_models else []
     names += ["unknown"] if known.settings.unknown else []
     names += ["localisation", "defects", "located"] if known.settings.localisation else []
+    names += ["attributions"] if known.settings.attributions else []
     return Evidence(
         **{field.name: getattr(known, field.name) for field in fields(known) if field.init},
         recommendation=Recommendation.model_validate_json((results / "recommendation.json").read_text()),

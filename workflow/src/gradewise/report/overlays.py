@@ -72,6 +72,21 @@ def map_over(frame: np.ndarray, heat: HeatMap, scale: Scale, mask: np.ndarray | 
     return Image.fromarray(_outline(((1 - weight) * picture + weight * colours).astype(np.uint8), mask))
 
 
+def weights_over(pixels: np.ndarray, weights: np.ndarray) -> Image.Image:
+    """A sample in grey with what speaks for a prediction in orange and what speaks against it in purple.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (height, width, 1 or 3)
+    weights : ndarray of float, shape (height, width)
+    """
+    scaled = weights / max(float(np.abs(weights).max()), float(np.finfo(np.float32).tiny))
+    colours = colormaps[palette.FOR_AND_AGAINST](0.5 + scaled / 2)[..., :3] * 255
+    strength = 0.85 * np.sqrt(np.abs(scaled))[..., None]
+    pale = 0.35 * 255 + 0.6 * pixels.astype(np.float32).mean(axis=2, keepdims=True)
+    return Image.fromarray(_small((strength * colours + (1 - strength) * pale).astype(np.uint8)))
+
+
 def _small(frame: np.ndarray) -> np.ndarray:
     """RGB pixels of a picture of a frame."""
     factor = min(1.0, SIDE / max(frame.shape[:2]))

@@ -24,6 +24,8 @@ MARKED = "#e69f00"
 """Regions in pictures."""
 HEAT = "YlOrRd"
 """Scores in maps, from low to high."""
+FOR_AND_AGAINST = "PuOr_r"
+"""What speaks for a prediction, in orange, and against it, in purple: colour-blind readers can distinguish them."""
 OUTLINE = "#00a2ff"
 """Outlines of defects in maps, far from their colours."""
 

@@ -20,12 +20,12 @@ from gradewise.config.views import View
 from gradewise.evaluation.estimates import hit_rate
 from gradewise.evaluation.intervals import cells, delete_each, difference_interval, effective, spread
 from gradewise.families.cnn.classifier import load_cnn
+from gradewise.localisation.attribution import Explained
+from gradewise.localisation.sample_regions import find_mask, region_of, share_on
 from gradewise.progress import track
 from gradewise.provenance import derive_seed
 from gradewise.studies import shown
 from gradewise.studies.arrays import write_arrays
-from gradewise.studies.kinds.explanations.attribution import Explained
-from gradewise.studies.kinds.explanations.regions import find_mask, region_of, share_on
 from gradewise.studies.schemas import EXPLANATIONS, SHOWN, WEIGHT_ON_REGIONS
 from gradewise.views.chosen import read_pixels
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
 from gradewise import tables
-from gradewise.report import drawing, numbers
+from gradewise.report import drawing, numbers, palette
 from gradewise.report.blocks import Block, Column, Figure, Table, Text
 from gradewise.studies.arrays import read_arrays
 from gradewise.studies.kinds.explanations import Study
@@ -31,9 +31,6 @@ SHARES = (
     Column("Share of the weight", "share", numbers.percent),
     Column("Share of the area", "area", numbers.percent),
 )
-MAP = "PuOr_r"
-"""Purple against, orange for: colour-blind readers can distinguish them."""
-
 _OUTLINES: dict[str, tuple[Literal["-", "--"], float]] = {"object": ("--", 1.0), "masked": ("-", 1.4)}
 
 
@@ -106,7 +103,7 @@ def _overlay(axes: Axes, pixels: np.ndarray, weights: np.ndarray) -> None:
     """Weights over the sample in pale grey, opaque where they are large."""
     grey = pixels.astype(np.float32).mean(axis=2) / 255
     scaled = weights / max(float(np.abs(weights).max()), np.finfo(np.float32).tiny)
-    colours = mpl.colormaps[MAP](0.5 + scaled / 2)[..., :3]
+    colours = mpl.colormaps[palette.FOR_AND_AGAINST](0.5 + scaled / 2)[..., :3]
     strength = 0.85 * np.sqrt(np.abs(scaled))[..., None]
     pale = (0.35 + 0.6 * grey)[..., None]
     axes.imshow(strength * colours + (1 - strength) * pale, interpolation="none")
@@ -124,7 +121,7 @@ def _outline(axes: Axes, inside: np.ndarray, region: str) -> None:
 
 
 def _legend(canvas: Canvas, panels: np.ndarray, marked: list[str]) -> None:
-    scale = ScalarMappable(Normalize(-1, 1), MAP)
+    scale = ScalarMappable(Normalize(-1, 1), palette.FOR_AND_AGAINST)
     bar = canvas.colorbar(scale, ax=panels, location="bottom", shrink=0.5, aspect=45, pad=0.02)
     bar.set_label("Weight / largest weight of the panel")
     bar.set_ticks([-1, 0, 1], labels=[f"{numbers.MINUS}1 (against)", "0", "1 (for the prediction)"])

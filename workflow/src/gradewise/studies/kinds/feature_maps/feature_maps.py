@@ -14,9 +14,9 @@ import torch
 from gradewise import command, tables
 from gradewise.config.section import suggestion
 from gradewise.families.cnn.classifier import CnnClassifier, load_cnn, to_floats
+from gradewise.families.cnn.pooling import pooling_last
 from gradewise.studies import shown
 from gradewise.studies.arrays import write_arrays
-from gradewise.studies.pooling import pooling_last
 from gradewise.studies.schemas import SHOWN
 from gradewise.views.chosen import read_pixels
 

@@ -20,7 +20,7 @@ from skimage.segmentation import slic
 from torch import Tensor
 
 from gradewise.families.cnn.classifier import BATCH_PIXELS, CnnClassifier, to_floats
-from gradewise.studies.pooling import pooling_last
+from gradewise.families.cnn.pooling import pooling_last
 
 SEGMENTS = 60
 """Superpixels that a sample is cut into for LIME, about."""
