@@ -46,6 +46,9 @@ LINEAR_STEPS, READ_TWICE = 100, 2e-9
 EMBEDDING, TUNING, TUNING_ALL = 1e-6, 4e-7, 1e-6
 """Time of a backbone per pixel of a sample: to compute features, and to train its last blocks or all of it once [s]."""
 
+FEATURES = {"efficientnet_lite0": 1.5e-7, "efficientnet_lite1": 2.3e-7, "efficientnet_lite2": 3.3e-7}
+"""Time per pixel of a sample to compute features by onnxruntime [s]; other backbones count as `EMBEDDING`."""
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -126,7 +129,8 @@ def _embedding_seconds(config: Config, models: dict[str, FittedModel], work: Wor
     for view, name in {(model.view, model.backbone) for model in on_features if model.backbone is not None}:
         height, width, _ = config.views[view].shape
         pixels = work.images * work.samples[view] * height * width
-        seconds += pixels * len(elements(config.backbones[name].symmetries)) * EMBEDDING / machine.cores
+        cost = FEATURES.get(config.backbones[name].architecture, EMBEDDING)
+        seconds += pixels * len(elements(config.backbones[name].symmetries)) * cost / machine.cores
     return seconds
 
 
