@@ -364,3 +364,33 @@ def test_the_fingerprint_of_the_rule_follows_what_decides_and_nothing_else():
     ]
     assert len({fingerprint(**change) for change in changes}) == len(changes)
     assert fingerprint(aggregate="max") == fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("localise", "message"),
+    [
+        ({"models": ["cnn-mango"]}, "'cnn-mango' is not one of the dataset's models"),
+        ({"models": ["svm-polar"]}, "the view 'polar-192-top' of 'svm-polar' bends images"),
+        ({"models": ["cnn-nanofibre"], "stride": 129}, "localise.stride: 129 leaves gaps between samples of 128 px"),
+    ],
+)
+def test_maps_need_models_whose_views_keep_images_straight(localise, message):
+    raw = copy.deepcopy(EXAMPLE)
+    raw["datasets"]["fibres"]["localise"] = localise
+    with pytest.raises(ConfigError, match=message):
+        load(raw)
+
+
+def test_by_default_maps_are_those_of_all_models_that_can_be_laid_over_images():
+    raw = copy.deepcopy(EXAMPLE)
+    raw["datasets"]["fibres"]["localise"] = True
+    config = load(raw)
+    assert config.localised("fibres") == ("cnn-nanofibre",)
+    assert config.localised("sem") == ()
+
+
+def test_maps_need_a_class_to_look_for():
+    raw = copy.deepcopy(EXAMPLE)
+    raw["datasets"]["fruit"]["localise"] = True
+    with pytest.raises(ConfigError, match="localise: needs positive"):
+        load(raw)

@@ -100,10 +100,15 @@ class Config(Section):
                     f"{key}.models: the view {model.view!r} of {model_name!r} bends images or cuts tiles once more, so "
                     "that no map can be laid over them; take a view of resize, crop and tile"
                 )
-        if not self.localised(name):
+        localised = self.localised(name)
+        if not localised:
             raise ValueError(
                 f"{key}: none of {', '.join(dataset.models)} has a view that only shifts and stretches images"
             )
+        stride = dataset.localisation.stride
+        side = min(self.views[model.view].window for place, model in self.fitted(name).items() if place in localised)
+        if stride is not None and stride > side:
+            raise ValueError(f"{key}.stride: {stride} leaves gaps between samples of {side} px; use at most {side}")
 
     def localised(self, dataset: str) -> tuple[str, ...]:
         """Models of a dataset whose maps are drawn."""

@@ -309,6 +309,13 @@ class View(Section):
         return self.operations[:place], self.operations[place + 1 :]
 
     @property
+    def window(self) -> int:
+        """Smaller side of what one sample shows of an image as it is cut, before it is resized once more [px]."""
+        if self.tiling is None:
+            return min(self.shape[:2])
+        return min(self.tiling.need)
+
+    @property
     def straight(self) -> bool:
         """Whether maps of its samples can be laid over images: it shifts and stretches them, but never bends or turns
         them, and tiles are at most resized."""
