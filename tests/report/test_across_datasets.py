@@ -17,6 +17,19 @@ from gradewise.report.index import index
 NAMES = ("fibres", "wafers", "mangoes", "castings")
 
 
+GLANCE = {
+    "state": "promising",
+    "state_in_words": "Promising",
+    "answer": "Use it.",
+    "score": "It is right.",
+    "why": "",
+    "reservation": "Few groups.",
+    "cost": "",
+    "steps": [],
+}
+"""What a report's first screen says."""
+
+
 def on(dataset, value=None, error=0.02, *, metric="accuracy", families=("cnn", "forest")):
     first, second = families
     difference = FamilyDifference(first=first, second=second, difference=value, error=error, freedom=12.0)
@@ -130,7 +143,7 @@ def test_the_index_shows_the_comparison_and_its_files(tmp_path):
             "classes": ["A", "B"],
             "models": list(families.models.values()),
             "headline": "Use it.",
-            "facts": [],
+            "glance": GLANCE,
             "families": families.model_dump(),
         }
         (folder / "summary.json").write_text(json.dumps(card))
@@ -145,6 +158,29 @@ def test_the_index_shows_the_comparison_and_its_files(tmp_path):
     rows = pd.read_csv(assets / "families-datasets.csv")
     assert list(rows["dataset"]) == list(NAMES)
     assert set(rows["first"]) == {"cnn-plain"}
+
+
+def test_the_index_keeps_datasets_of_other_configurations_whose_page_is_still_there(tmp_path):
+    for name in ("wafers", "castings", "gone"):
+        folder = tmp_path / "results" / name
+        folder.mkdir(parents=True)
+        card = {"dataset": name, "page": str(tmp_path / f"{name}.html"), "simulated": False, "images": 40}
+        card |= {"classes": ["A", "B"], "models": ["net"], "glance": GLANCE, "families": on(name, 0.05).model_dump()}
+        (folder / "summary.json").write_text(json.dumps(card))
+    for name in ("wafers", "castings"):
+        (tmp_path / f"{name}.html").write_text("")
+    index(
+        results=tmp_path / "results",
+        datasets=["wafers"],
+        studied=[],
+        output=tmp_path / "index.html",
+        assets=tmp_path / "index",
+    )
+    now, earlier = (tmp_path / "index.html").read_text().split("Earlier runs in this folder")
+    assert 'href="wafers.html"' in now
+    assert 'href="castings.html"' in earlier
+    assert "castings/plan/settings.json" in earlier
+    assert "gone" not in earlier
 
 
 def test_a_configuration_without_datasets_has_no_comparison(tmp_path):

@@ -148,13 +148,18 @@ class Figure:
 
 @dataclass(frozen=True)
 class Picture:
-    """A thumbnail with the lines under it and, in `detail`, a second picture next to it."""
+    """A thumbnail with the lines under it and, in `detail`, a second picture next to it.
+
+    `cell` names the cell of a confusion matrix that it belongs to, and `anchor` is what that cell links to.
+    """
 
     image: Image.Image
     alt: str
     lines: tuple[str, ...]
     detail: Image.Image | None = None
     detail_alt: str = ""
+    cell: str = ""
+    anchor: str = ""
 
 
 @dataclass(frozen=True)
@@ -167,7 +172,57 @@ class Gallery:
     pictures: tuple[Picture, ...]
 
 
-Block = Text | Facts | Table | Figure | Gallery
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a matrix: its text, its shade from 0 (light) to 9, and the name of the pictures that it links to."""
+
+    text: str
+    shade: int
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A confusion matrix: rows are true classes, columns predicted ones."""
+
+    kind: ClassVar[str] = "matrix"
+    caption: str
+    classes: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True)
+class InUse:
+    """A slider of the threshold, with the costs of mistakes; shown where scripts run.
+
+    Attributes
+    ----------
+    truth : list of int
+        Places of the true classes of the test verdicts in their order.
+    at_least : list of list of float
+        Of each verdict the probability of the second class or a higher one, of the third or a higher one, and so on.
+    classes : int
+        Number of classes.
+    names : (str, str)
+        What the two kinds of mistakes are called.
+    costs : (float, float)
+        What one of each costs at first.
+    """
+
+    kind: ClassVar[str] = "in-use"
+    truth: list[int]
+    at_least: list[list[float]]
+    classes: int
+    names: tuple[str, str]
+    costs: tuple[float, float]
+
+    @property
+    def data(self) -> dict[str, object]:
+        """What the script of the page reads."""
+        return {"classes": self.classes, "truth": self.truth, "at_least": self.at_least}
+
+
+Block = Text | Facts | Table | Figure | Gallery | Matrix | InUse
 
 
 @dataclass(frozen=True)
@@ -185,6 +240,10 @@ class Section:
         What follows, each with a heading of its own.
     contents : mapping of str to object
         What the template is filled with: words, blocks and lists of them.
+    front : bool
+        Shown first and across the whole page, before the list of contents.
+    folded : bool
+        Shown only when the reader asks.
     """
 
     name: str
@@ -192,6 +251,8 @@ class Section:
     blocks: tuple[Block, ...] = ()
     parts: tuple[Section, ...] = ()
     contents: Mapping[str, object] = field(default_factory=dict)
+    front: bool = False
+    folded: bool = False
 
     @property
     def template(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from gradewise import tables
+from gradewise.config.views import Size, View
 from gradewise.evaluation import measured
 from gradewise.evaluation.measured import Measured
 from gradewise.evaluation.measured import Run as Run
@@ -83,6 +84,19 @@ class Evidence(Measured):
         """Caches of the views that models look through, by name; a blend's record names those of its members."""
         names = {name for run in self.runs for name in str(run.record["view"]).split(", ")}
         return {name: self.results.view(name) for name in sorted(names)}
+
+    def view(self, name: str) -> tuple[View, list[Size]]:
+        """A view, and the heights and widths of the images as it sees them, without data bars that it cuts off."""
+        view = View.model_validate(tables.read_metadata(self.views[name])["view"])
+        heights = self.manifest["height"] - self.manifest["bar_rows"] if view.cuts_data_bar else self.manifest["height"]
+        return view, list(zip(heights.tolist(), self.manifest["width"].tolist(), strict=True))
+
+    @property
+    def models_by_rank(self) -> list[str]:
+        """All models: the recommended one, then the others by their score."""
+        ranking = [candidate.model for candidate in self.recommendation.ranking]
+        choice = self.recommendation.choice
+        return list(dict.fromkeys([*([] if choice is None else [choice]), *ranking, *self.models]))
 
     @property
     def model_to_use(self) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ def index(*, results: Path, datasets: list[str], studied: list[str], output: Pat
         Folder for the tables as CSV and the figures as SVG.
     """
     cards = [_read(results / dataset) for dataset in datasets]
+    earlier = _earlier(results, datasets)
     studies = {dataset: _read(results / dataset / "studies") for dataset in studied}
-    links = {card["dataset"]: page.relative(Path(card["page"]), output) for card in cards}
+    links = {card["dataset"]: page.relative(Path(card["page"]), output) for card in [*cards, *earlier]}
     published = {
         dataset: (page.relative(Path(study["page"]), output), numbers.many(len(study["titles"]), "published result"))
         for dataset, study in studies.items()
@@ -42,11 +44,26 @@ def index(*, results: Path, datasets: list[str], studied: list[str], output: Pat
         output,
         title="Which classifier to use",
         cards=cards,
+        earlier=earlier,
         links=links,
         studied=published,
         sections=sections,
         assets=page.relative(assets, output),
     )
+
+
+def _earlier(results: Path, datasets: list[str]) -> list[dict[str, Any]]:
+    """Summaries of other datasets in the folder whose page is still there, by name, with the day of the run.
+
+    They belong to other configurations, so they are shown and take no part in comparisons.
+    """
+    folders = [path.parent for path in sorted(results.glob("*/summary.json")) if path.parent.name not in datasets]
+    cards = [_read(folder) | {"written": _day(folder / "summary.json"), "folder": str(folder)} for folder in folders]
+    return [card for card in cards if "glance" in card and Path(card["page"]).is_file()]
+
+
+def _day(path: Path) -> str:
+    return datetime.fromtimestamp(path.stat().st_mtime).strftime("%d %B %Y").lstrip("0")
 
 
 def _read(folder: Path) -> dict[str, Any]:

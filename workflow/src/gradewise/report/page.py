@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 from collections.abc import Sequence
 from functools import cache
@@ -17,6 +18,8 @@ from gradewise.report import pictures
 from gradewise.report.blocks import Figure, Gallery, Section, Table
 from gradewise.report.evidence import Evidence
 from gradewise.spreadsheets import without_formula
+
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(template: str, output: Path, **content: Any) -> None:
@@ -42,7 +45,10 @@ def _environment() -> Environment:
     )
     environment.filters["svg_uri"] = lambda svg: _data_uri("image/svg+xml", svg)
     environment.filters["jpeg_uri"] = lambda picture: _data_uri("image/jpeg", pictures.to_jpeg(picture))
+    environment.filters["hashed"] = _hashed
     environment.globals["fill"] = fill
+    for name in ("style.css", "script.js"):
+        environment.globals[name.replace(".", "_")] = (TEMPLATES / name).read_text(encoding="utf-8")
     return environment
 
 
@@ -107,6 +113,11 @@ def relative(target: Path, page: Path) -> str:
 def _write(path: Path, content: bytes) -> None:
     with tables.replacing(path) as partial:
         partial.write_bytes(content)
+
+
+def _hashed(content: str) -> str:
+    """What a Content-Security-Policy allows: this very content, by its hash, and nothing else."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
 
 
 def _data_uri(kind: str, content: bytes) -> str:

@@ -1,7 +1,7 @@
 """How models and classes look in every figure: one colour per family, one marker and line style per model.
 
-The colours are those of Okabe and Ito (Color Universal Design, 2008), which stay apart for colour-blind readers, and
-a dark brown;
+The colours follow those of Okabe and Ito (Color Universal Design, 2008), which stay apart for colour-blind readers, the
+light ones darkened to a contrast of 3 to 1 on white, and a dark brown;
 markers and line styles carry the same distinction where a page is printed in grey.
 """
 
@@ -29,8 +29,8 @@ FOR_AND_AGAINST = "PuOr_r"
 OUTLINE = "#00a2ff"
 """Outlines of defects in maps, far from their colours."""
 
-_FAMILIES = ("#0072b2", "#d55e00", "#009e73", "#6b4423", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-_CLASSES = ("#56b4e9", "#e69f00", "#000000", "#f0e442", "#0072b2", "#d55e00", "#009e73", "#cc79a7")
+_FAMILIES = ("#0072b2", "#d55e00", "#009e73", "#6b4423", "#b0528a", "#b87a00", "#2a8fc7", "#000000")
+_CLASSES = ("#2a8fc7", "#b87a00", "#000000", "#8a7d00", "#0072b2", "#d55e00", "#009e73", "#b0528a")
 _MARKERS = "osD^vPX*"
 _LINES: tuple[LineStyleType, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 

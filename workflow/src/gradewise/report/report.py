@@ -9,7 +9,8 @@ from gradewise import command
 from gradewise.evaluation.across_datasets import families_on_dataset
 from gradewise.records import write_json
 from gradewise.report import evidence, page, sections
-from gradewise.report.sections.recommendation import facts
+from gradewise.report.at_a_glance import glance
+from gradewise.report.next_steps import next_steps
 from gradewise.report.sentences import headline
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ def report(
             "classes": known.classes,
             "models": known.models,
             "headline": advice,
-            "facts": facts(known.recommendation),
+            "glance": glance(known.recommendation, next_steps(known)),
             "families": families_on_dataset(known).model_dump(),
         },
     )

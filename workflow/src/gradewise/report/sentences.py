@@ -44,8 +44,15 @@ def sentences(record: Recommendation, aggregate: str | Top | None = None) -> lis
     """
     if record.choice is None:
         return []
+    cost = cost_sentence(record.candidate(record.choice))
+    return [accuracy_sentence(record), *reasons(record, aggregate), *([] if cost is None else [cost])]
+
+
+def reasons(record: Recommendation, aggregate: str | Top | None = None) -> list[str]:
+    """What speaks for and against the choice, beside its score and what it costs; `aggregate` as for `sentences`."""
+    if record.choice is None:
+        return []
     texts = [
-        accuracy_sentence(record),
         chosen_sentence(record),
         *(few_groups_sentence(warning) for warning in record.warned(FewGroups)),
         plain_sentence(record.plain_accuracy),
@@ -63,7 +70,6 @@ def sentences(record: Recommendation, aggregate: str | Top | None = None) -> lis
         constant_sentence(record),
         baseline_sentence(record),
         beyond_clues_sentence(record),
-        cost_sentence(record.candidate(record.choice)),
     ]
     return [text for text in texts if text is not None]
 
@@ -126,7 +132,7 @@ def _advice(record: Recommendation) -> str:
         text = f"Use {choice.model}: it gets {right}, {more}."
         undecided = [model for model in record.tied if model not in record.equivalent]
         if undecided:
-            text += f" But {_tested(record)} do not show that it is better than {numbers.listed(undecided)}"
+            text += f" But {tested_in_words(record)} do not show that it is better than {numbers.listed(undecided)}"
             if choice.probability_best is not None:
                 probability = numbers.whole_percent(min(choice.probability_best, 0.99))
                 more = "more than " if choice.probability_best > 0.99 else ""
@@ -146,7 +152,7 @@ def _advice(record: Recommendation) -> str:
     )
 
 
-def _tested(record: Recommendation) -> str:
+def tested_in_words(record: Recommendation) -> str:
     """What was tested, counted in groups: '13 groups (150 images)', '150 images' where each is its own group."""
     images = numbers.many(record.ground.images, record.criterion.level)
     if record.ground.images == record.ground.groups:
@@ -268,7 +274,7 @@ def lead_sentence(record: Recommendation) -> str | None:
         return f"{ahead}: the two are equivalent within {margin}."
     if pair.conclusion == "first better":
         return f"{ahead}: chance alone does not explain that."
-    text = f"{ahead}: {_tested(record)} do not show a difference.{_what_it_takes(record, pair)}"
+    text = f"{ahead}: {tested_in_words(record)} do not show a difference.{_what_it_takes(record, pair)}"
     if criterion.margin is not None:
         text += f" Nor is it shown that the two are equivalent within {margin}"
         least = pair.groups_for_equivalence
@@ -486,7 +492,8 @@ def baseline_sentence(record: Recommendation) -> str:
     if criterion.against(choice.score, baseline.value) == "better":
         text += (
             f", although its own interval lies {'above' if accuracy else 'on the better side of'} that value: what "
-            f"guessing reaches on {_new(record)} depends on their mix of classes, which {_tested(record)} leave open"
+            f"guessing reaches on {_new(record)} depends on their mix of classes, which {tested_in_words(record)} "
+            "leave open"
         )
     return f"{text}."
 

@@ -1,13 +1,14 @@
 """The sections of a report: each is a module here and a template of its name below `templates/sections`.
 
-`ORDER` of a module says where its section stands; `section(evidence)` makes it, or returns None if there is nothing to
-show. Nothing else knows which sections there are.
+`ORDER` of a module says where its section stands, `FOLDED = True` that readers see its title until they ask for more;
+`section(evidence)` makes it, or returns None if there is nothing to show. Nothing else knows which sections there are.
 """
 
 from __future__ import annotations
 
 import pkgutil
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -26,4 +27,4 @@ def make(evidence: Evidence) -> Iterator[Section]:
     for module in sorted(map(import_module, names()), key=lambda module: module.ORDER):
         section: Section | None = module.section(evidence)
         if section is not None:
-            yield section
+            yield replace(section, folded=True) if getattr(module, "FOLDED", False) else section

@@ -96,7 +96,7 @@ def _table(evidence: Evidence, level: str, by_class: bool) -> Table:
         f"Metrics {'of each class ' if by_class else ''}on test {level}s, with 95 % intervals",
         data,
         tuple(columns),
-        folded=by_class and len(data) > LONG,
+        folded=by_class or level != evidence.deciding_level or len(data) > 2 * LONG,
     )
 
 

@@ -25,6 +25,8 @@ from gradewise.report.sections import accuracy, audit, dataset, leak, mistakes, 
 
 ORDER = 150
 
+FOLDED = True
+
 GUIDELINES = ("TRIPOD+AI", "CLAIM", "REFORMS")
 AUTHORS = "To be filled in by the authors"
 NOT_MEASURED = "Not measured"

@@ -10,7 +10,6 @@ import pandas as pd
 from gradewise import tables
 from gradewise.config.datasets import Dataset
 from gradewise.config.evaluation import Evaluation
-from gradewise.config.views import View
 from gradewise.provenance import derive_seed
 from gradewise.report import numbers, pictures
 from gradewise.report.blocks import Block, Column, Gallery, Picture, Section, Table, Text
@@ -185,11 +184,9 @@ def _seen(evidence: Evidence, view: str, table: pd.DataFrame, images: list[str])
 
 def _views(evidence: Evidence) -> list[Text]:
     """What each view does to the images, what it leaves out and how it distorts them."""
-    images, texts = evidence.manifest, []
-    for name, path in evidence.views.items():
-        view = View.model_validate(tables.read_metadata(path)["view"])
-        heights = images["height"] - images["bar_rows"] if view.cuts_data_bar else images["height"]
-        sizes = list(zip(heights.tolist(), images["width"].tolist(), strict=True))
+    texts = []
+    for name in evidence.views:
+        view, sizes = evidence.view(name)
         texts.append(Text(" ".join([f"View {name}: {view.in_words()}.", *describe_view(view, sizes)])))
     return texts
 
@@ -226,6 +223,7 @@ def _splits(evidence: Evidence, samples: dict[str, pd.DataFrame]) -> Section:
     return Section(
         "splits",
         "Splits",
+        folded=True,
         contents={
             "drawn": splits_in_words(evidence.settings.evaluation, evidence.splits["repeat"].nunique()),
             "shown": [roles, by_repeat if several else None],

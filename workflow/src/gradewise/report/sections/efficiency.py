@@ -14,6 +14,8 @@ from gradewise.report.figures import curves
 
 ORDER = 100
 
+FOLDED = True
+
 
 def section(evidence: Evidence) -> Section | None:
     """Table of costs and a figure of the deciding metric against training time; None without runs."""

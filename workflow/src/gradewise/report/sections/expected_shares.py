@@ -10,6 +10,8 @@ from gradewise.report.evidence import Evidence
 
 ORDER = 84
 
+FOLDED = True
+
 WORDS = {
     "accuracy": "Accuracy",
     "precision": "Precision of {}",

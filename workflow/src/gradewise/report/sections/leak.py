@@ -15,6 +15,8 @@ from gradewise.report.numbers import Estimate
 
 ORDER = 60
 
+FOLDED = True
+
 LEAK = 0.01
 """Gaps below one percentage point are not worth a warning, however sure."""
 

@@ -14,13 +14,15 @@ from gradewise.report.evidence import Evidence, Run
 
 ORDER = 130
 
+FOLDED = True
+
 MOST = 8
 
 
 def section(evidence: Evidence) -> Section:
     """A gallery and a table for each model."""
     unit, parts = evidence.deciding_level, []
-    for model in evidence.models:
+    for model in evidence.models_by_rank:
         worst = most_confident(evidence, model)
         blocks: tuple[Block, ...] = (Text(f"{model} made no mistake on test {unit}s."),)
         if len(worst):
@@ -33,7 +35,8 @@ def section(evidence: Evidence) -> Section:
             )
             table = Table(f"mistakes-{model}", f"{model}: the mistakes shown above", worst, columns, folded=True)
             blocks = (_gallery(evidence, model, worst), table)
-        parts.append(Section(f"mistakes-of-{model}", model, blocks))
+        folded = model != evidence.models_by_rank[0]
+        parts.append(Section(f"mistakes-of-{model}", f"Mistakes of {model}", blocks, folded=folded))
     contents = {"most": MOST, "unit": unit, "tiled": evidence.tiled}
     return Section("mistakes", "Most confident mistakes", parts=tuple(parts), contents=contents)
 

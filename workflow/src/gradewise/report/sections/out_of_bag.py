@@ -13,6 +13,8 @@ from gradewise.report.numbers import Estimate
 
 ORDER = 120
 
+FOLDED = True
+
 WAYS = {"oob_rows": "rows", "oob_groups": "groups"}
 """What a run records, and what was drawn."""
 

@@ -18,6 +18,8 @@ from gradewise.report.numbers import Estimate
 
 ORDER = 50
 
+FOLDED = True
+
 
 def section(evidence: Evidence) -> Section | None:
     """Figure and table of differences; None where nothing was compared."""

@@ -12,6 +12,8 @@ from gradewise.report.evidence import Evidence, bounded
 
 ORDER = 82
 
+FOLDED = True
+
 
 def section(evidence: Evidence) -> Section | None:
     """What sets of the model to use achieve; None where no model can be used."""

@@ -16,6 +16,8 @@ from gradewise.report.numbers import Estimate
 
 ORDER = 80
 
+FOLDED = True
+
 SURE = 0.9
 """Confidence that the sentences speak of, or the nearest that the model reaches."""
 

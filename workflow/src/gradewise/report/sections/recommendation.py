@@ -1,43 +1,70 @@
-"""Section: the recommendation, in plain English, with the numbers behind it and the rule that it follows."""
+"""Section: the first screen, with the answer, what to beware of and what to do next; and the reasons behind it."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from gradewise.evaluation.recommendation import ClueExplains, Recommendation
-from gradewise.report import metric_names, numbers, sentences
-from gradewise.report.blocks import Block, Facts, Section, Text
+from gradewise.report import at_a_glance, metric_names, numbers, sentences
+from gradewise.report.blocks import Figure, Section, Text
 from gradewise.report.evidence import Evidence
+from gradewise.report.figures import ranking
+from gradewise.report.next_steps import next_steps
 
 ORDER = 0
 
-
-def facts(record: Recommendation) -> tuple[tuple[str, str, str], ...]:
-    """Main numbers of the chosen model: (name, value, remark); none where no model has a score."""
-    if record.choice is None:
-        return ()
-    choice, metric, baseline = record.candidate(record.choice), record.criterion.metric, record.baseline
-    bounds = metric_names.interval(metric, choice.score).partition("(")[2].removesuffix(")")
-    return (
-        (
-            "Test accuracy" if metric == "accuracy" else metric_names.name(metric),
-            metric_names.value(metric, choice.score.value),
-            f"{bounds}, 95 % interval" if bounds else "",
-        ),
-        ("Always guessing", metric_names.value(metric, baseline.value), f"predicting {baseline.predicted}"),
-        ("Time to train", numbers.time(choice.seconds_fit), "once, here"),
-        ("Time per image", numbers.time(choice.seconds_per_image), "to predict, here"),
-        ("Model on disk", numbers.size(choice.model_bytes), f"{numbers.memory(choice.memory_mb)} of memory"),
-    )
+DRAWN = 10
+"""Most models in the figure."""
 
 
 def section(evidence: Evidence) -> Section:
-    """The recommendation in plain English, the numbers behind it and the rule it follows."""
+    """The answer and the ranking of models beside it, next steps, and the reasons."""
     record, settings = evidence.recommendation, evidence.settings
-    blocks: list[Block] = [Text(sentences.headline(record), "lead")]
-    if record.choice is not None:
-        blocks.append(Facts(facts(record)))
-        aggregate = settings.aggregate if settings.labels_from == "masks" else None
-        blocks += [Text(sentence) for sentence in sentences.sentences(record, aggregate)]
-        near = [warning for warning in record.warned(ClueExplains) if warning.near]
-        blocks += [Text(sentences.clue_sentence(warning), "notice") for warning in near]
-    blocks.append(Text(sentences.rule(record), "small"))
-    return Section("recommendation", "Recommendation", tuple(blocks))
+    aggregate = settings.aggregate if settings.labels_from == "masks" else None
+    near = [warning for warning in record.warned(ClueExplains) if warning.near]
+    reasons = [*sentences.reasons(record, aggregate), *map(sentences.clue_sentence, near)]
+    return Section(
+        "recommendation",
+        "Recommendation",
+        contents={
+            "glance": at_a_glance.glance(record, next_steps(evidence)),
+            "ranked": None if record.choice is None else _figure(evidence),
+            "reasons": [Text(reason) for reason in reasons],
+            "rule": Text(sentences.rule(record), "small"),
+        },
+        front=True,
+    )
+
+
+def _figure(evidence: Evidence) -> Figure:
+    record = evidence.recommendation
+    criterion, metric = record.criterion, record.criterion.metric
+    shown = list(record.ranking[:DRAWN])
+    if record.choice not in [candidate.model for candidate in shown]:
+        shown[-1] = record.candidate(record.choice)
+    what, share = metric_names.name(metric, overall=True), metric_names.is_share(metric)
+    hidden = len(record.ranking) - len(shown)
+    always = f"always {record.baseline.predicted}"
+    values = "; ".join(f"{model.model} {metric_names.interval(metric, model.score)}" for model in shown)
+    return Figure(
+        "ranking",
+        f"{what} on test {criterion.level}s with 95{numbers.SPACE}% CI ({_ground(record)}), and what {always} reaches "
+        f"(dashed)." + (f" {hidden} further models are in the section on accuracy." if hidden else ""),
+        f"Models ranked by {metric_names.in_words(metric)}: {values}. "
+        + (f"Tied with the leader: {numbers.listed(list(record.tied))}. " if record.tied else "")
+        + f"{always.capitalize()}: {metric_names.value(metric, record.baseline.value)}.",
+        ranking.draw(
+            shown,
+            record.tied,
+            record.choice or "",
+            styles=evidence.styles,
+            baseline=(always, record.baseline.value),
+            label=f"{what} on test {criterion.level}s{' [%]' if share else ''}",
+            write=partial(metric_names.value, metric),
+            share=share,
+        ),
+    )
+
+
+def _ground(record: Recommendation) -> str:
+    return sentences.ground_in_words(record)

@@ -16,6 +16,8 @@ from gradewise.report.evidence import Evidence, Run, recorded
 
 ORDER = 140
 
+FOLDED = True
+
 _OF_EVERY_RUN = {
     *("dataset", "model", "family", "view", "repeat", "classes", "settings", "seed", "seconds_fit"),
     *("seconds_predict_per_sample", "samples_per_image", "peak_memory_mb", "threads", "device", "parameters"),

@@ -13,6 +13,8 @@ from gradewise.report.figures import dots
 
 ORDER = 90
 
+FOLDED = True
+
 
 def section(evidence: Evidence) -> Section | None:
     """The worst subgroup of the recommended model, a figure and a table; None where there are no subgroups."""

@@ -15,6 +15,8 @@ from gradewise.report.evidence import Evidence
 
 ORDER = 86
 
+FOLDED = True
+
 MOST, MOST_ROWS, MOST_GROUPS = 12, 50, 5
 """Pictures, rows of the table and names of groups that are shown."""
 

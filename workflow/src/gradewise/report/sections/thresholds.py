@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from gradewise.report import numbers
-from gradewise.report.blocks import Block, Column, Figure, Section, Table, Text
+from gradewise.report.blocks import Block, Column, Figure, InUse, Section, Table, Text
 from gradewise.report.evidence import Evidence, bounded
 from gradewise.report.figures import curves
 from gradewise.report.palette import QUIET, Style
@@ -17,6 +17,9 @@ ORDER = 83
 
 SHOWN = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Thresholds in the table, beside those that the sentences speak of."""
+
+MOST_VERDICTS = 10_000
+"""Most test verdicts that the slider of the threshold is made from."""
 
 
 def section(evidence: Evidence) -> Section | None:
@@ -49,9 +52,32 @@ def section(evidence: Evidence) -> Section | None:
             f"What {model} does on {basis} at some thresholds, with 95 % intervals",
             shown,
             tuple(columns),
+            folded=True,
         ),
     ]
+    blocks[1:1] = _try_out(evidence, model, scale, (missed, alarms))
     return Section("thresholds", "Other thresholds", tuple(blocks))
+
+
+def _try_out(evidence: Evidence, model: str, scale: Sequence[str], kinds: tuple[str, str]) -> list[Block]:
+    """A slider of the threshold; none for more verdicts than a page should carry."""
+    verdicts = evidence.verdicts
+    test = verdicts.loc[(verdicts["model"] == model) & (verdicts["role"] == "test")]
+    if not 0 < len(test) <= MOST_VERDICTS:
+        return []
+    probabilities = test[[f"p_{name}" for name in scale]].to_numpy(dtype=np.float64)
+    at_least = probabilities[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:]
+    costs = evidence.settings.scale_costs
+    of_one = (1.0, 1.0) if costs is None or len(costs) > 2 else (costs[1][0], costs[0][1])
+    return [
+        InUse(
+            truth=[int(code) for code in pd.Categorical(test["label"], categories=list(scale)).codes],
+            at_least=[[round(float(probability), 12) for probability in row] for row in at_least],
+            classes=len(scale),
+            names=kinds,
+            costs=of_one,
+        )
+    ]
 
 
 def names(scale: Sequence[str], ordered: bool) -> tuple[str, str]:

@@ -12,6 +12,8 @@ from gradewise.report.palette import QUIET, Style
 
 ORDER = 110
 
+FOLDED = True
+
 FEW_EPOCHS = 3
 """With fewer epochs than this, curves are drawn over iterations."""
 

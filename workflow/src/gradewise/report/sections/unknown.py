@@ -14,6 +14,8 @@ from gradewise.report.evidence import Evidence, bounded
 
 ORDER = 85
 
+FOLDED = True
+
 IN_WORDS = {
     "blurred": f"blurred, by {numbers.whole_percent(BLUR)} of the smaller side",
     "dark": f"dark, at {numbers.whole_percent(LIGHT)} of the light",

