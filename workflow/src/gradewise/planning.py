@@ -464,6 +464,13 @@ class Plan:
             "maps": self.maps_of(wildcards),
         }
 
+    def described_of(self, wildcards: Wildcards) -> list[str]:
+        """The caches that new images are compared with: those of all views, and features with their backbones."""
+        models = self.config.fitted(wildcards.dataset).values()
+        names = sorted({model.samples for model in models if model.on_features})
+        features = [f"{RESULTS}/views/{name}.{suffix}" for name in names for suffix in ("parquet", "safetensors")]
+        return [*self.caches_of(wildcards), *features]
+
     def caches_of(self, wildcards: Wildcards) -> list[str]:
         """The caches of all views that a dataset's list of models uses."""
         views = {model.view for model in self.config.fitted(wildcards.dataset).values()}

@@ -1,4 +1,4 @@
-"""Statistics of the samples of a view, which images are compared by."""
+"""Statistics of the samples of a view, or of features that a backbone made of them, which images are compared by."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from gradewise import tables
-from gradewise.judgement.strangeness import Reference, describe, fit_reference, mean_of_images
+from gradewise.judgement.strangeness import Reference, are_features, describe, fit_reference, mean_of_images
 from gradewise.provenance import derive_seed
 
 MOST_IMAGES = 5000
@@ -67,7 +67,11 @@ def read_described(view: Path, images: pd.Index) -> Described:
 
 def _pieces(view: Path, shape: tuple[int, ...]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     cache = pq.ParquetFile(view)
+    values = "features" if are_features(shape) else "pixels"
     for number in range(cache.num_row_groups):
-        piece = cache.read_row_group(number, columns=["image_id", "pixels"])
-        pixels = np.frombuffer(b"".join(piece["pixels"].to_pylist()), dtype=np.uint8)
+        piece = cache.read_row_group(number, columns=["image_id", values])
+        if values == "features":
+            pixels = piece[values].combine_chunks().flatten().to_numpy()
+        else:
+            pixels = np.frombuffer(b"".join(piece[values].to_pylist()), dtype=np.uint8)
         yield piece["image_id"].to_numpy(), pixels.reshape(-1, *shape)

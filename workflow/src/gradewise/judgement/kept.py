@@ -50,6 +50,7 @@ def keep(files: Results, model: str, images: pd.Index, seed: int, folder: Path) 
         read_described(files.view(view), used).reference(used, rng).write(folder / reference_file(view))
     return Unknown(
         views=tuple(row.views),
+        units=dict(zip(row.views, row.units, strict=True)),
         threshold=row.threshold,
         false_alarms=row.false_alarms,
         images=row.images,

@@ -14,6 +14,7 @@ UNKNOWN = pa.schema(
         filled("dataset", pa.string()),
         filled("model", pa.string()),
         filled("views", pa.list_(pa.string())),
+        filled("units", pa.list_(pa.float64())),
         filled("kind", pa.string()),
         filled("threshold", pa.float64()),
         filled("false_alarms", pa.float64()),
@@ -24,6 +25,8 @@ UNKNOWN = pa.schema(
 )
 """One row per model and kind of image.
 
+`views` are the views whose samples are compared, and features of them (`view@backbone`); `units` is what strangeness
+in each is divided by.
 `threshold` is the strangeness from which an image is unknown, from all tested groups, and `false_alarms` the share of
 tested images that it allows for. `flagged` is the share of images above
 the threshold: for `held-out` images that of the other groups, and each group counts alike. `auroc` is the probability

@@ -7,13 +7,19 @@ PMLR 162:20827), in standard deviations of these. No model takes part: what netw
 image is meant to tell classes apart and leaves out much of what is wrong with a photo (`bench/unknown.txt`). So it is
 the same for every family and each of its models that has the view, and comparable between repeats, since it depends on
 nothing but the samples of training.
+
+Features of a backbone are another matter: they were learnt from other images. A model on them also compares the
+directions of features, which notice far more of blurred photos and of a class left out, while pixels know the light of
+a photo (`bench/unknown_features.txt`). An image is as strange as the larger of both, each in units of what few tested
+images exceed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field, FiniteFloat
@@ -27,6 +33,9 @@ NEIGHBOUR = 3
 MOST_SAMPLES = 5000
 """Samples of training that are kept; of more, this many are drawn."""
 
+MOST_WITH_FEATURES = 1000
+"""As `MOST_SAMPLES`, where features of a backbone are kept, which are some thousands of each sample."""
+
 SCALES, LEAST_SIDE = 4, 4
 """How often samples are halved to look at coarser differences, and the smallest side that is looked at [px]."""
 
@@ -37,7 +46,12 @@ BATCH_BYTES = 2**22
 class Unknown(Section):
     """From which strangeness on an image is unknown: the part of `model.json` that prediction needs."""
 
-    views: tuple[str, ...] = Field(min_length=1, description="whose samples are compared with those of training")
+    views: tuple[str, ...] = Field(
+        min_length=1, description="whose samples are compared with those of training; view@backbone: their features"
+    )
+    units: dict[str, Annotated[FiniteFloat, Field(gt=0)]] = Field(
+        default_factory=dict, description="what strangeness is divided by, by view; by default 1"
+    )
     threshold: FiniteFloat = Field(description="images that are stranger are unknown")
     false_alarms: float = Field(gt=0, lt=1, description="at most this share of images of the same kind is flagged")
     images: int = Field(description="tested images that the threshold comes from")
@@ -49,13 +63,18 @@ def describe(pixels: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    pixels : ndarray of uint8, shape (n, height, width, channels)
+    pixels : ndarray of uint8, shape (n, height, width, channels), or of float32, shape (n, 1, 1, f)
+        The latter are features of a backbone.
 
     Returns
     -------
     ndarray of float32, shape (n, f)
-        Grey levels and their standard deviations, and logarithms of mean squared differences.
+        Grey levels and their standard deviations, and logarithms of mean squared differences; of features, the
+        direction, a row of length one.
     """
+    if pixels.dtype == np.float32:
+        rows = pixels.reshape(len(pixels), -1)
+        return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(np.float32).tiny))
     size = max(1, BATCH_BYTES // (4 * int(np.prod(pixels.shape[1:]))))
     parts = [_describe(pixels[start : start + size]) for start in range(0, len(pixels), size)]
     return np.concatenate(parts) if parts else np.empty((0, count_statistics(pixels.shape[1:])), np.float32)
@@ -63,7 +82,14 @@ def describe(pixels: np.ndarray) -> np.ndarray:
 
 def count_statistics(shape: tuple[int, ...]) -> int:
     """Number of statistics of samples of a shape (height, width, channels)."""
+    if are_features(shape):
+        return shape[2]
     return len(_describe(np.zeros((1, *shape), np.uint8))[0])
+
+
+def are_features(shape: tuple[int, ...]) -> bool:
+    """Whether samples of a shape are features of a backbone; pixels have at most three channels."""
+    return shape[:2] == (1, 1) and shape[2] > 3
 
 
 def _describe(pixels: np.ndarray) -> np.ndarray:
@@ -123,8 +149,11 @@ class Reference:
 
 def fit_reference(statistics: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> Reference:
     """Keep some samples of training, from statistics of all of them, shape (n, f)."""
-    if len(statistics) > MOST_SAMPLES:
-        statistics = statistics[np.sort(rng.choice(len(statistics), MOST_SAMPLES, replace=False))]
+    most = MOST_WITH_FEATURES if are_features(shape) else MOST_SAMPLES
+    if len(statistics) > most:
+        statistics = statistics[np.sort(rng.choice(len(statistics), most, replace=False))]
+    if are_features(shape):
+        return Reference(shape, np.ones(statistics.shape[1], np.float32), statistics)
     deviations = statistics.std(axis=0)
     # a statistic that never varies in training counts as it is, so that a change of it is seen
     scale = np.where(deviations > 1e-3, deviations, 1).astype(np.float32)
@@ -169,11 +198,14 @@ class Stranger:
         Images that are stranger are unknown.
     false_alarms : float
         At most this share of images of the same kind is stranger.
+    units : mapping of str to float
+        What strangeness is divided by, by view; those not named by 1.
     """
 
     references: Mapping[str, Reference]
     threshold: float
     false_alarms: float
+    units: Mapping[str, float] = field(default_factory=dict)
 
     def of_images(self, pixels: Mapping[str, np.ndarray], counts: Mapping[str, list[int]]) -> np.ndarray:
         """Strangeness of images, shape (n,), from the samples of all, by view, and how many each image has."""
@@ -182,6 +214,7 @@ class Stranger:
                 mean_of_images(
                     reference.distances(describe(pixels[view])), np.repeat(np.arange(len(counts[view])), counts[view])
                 )
+                / self.units.get(view, 1.0)
                 for view, reference in self.references.items()
             ]
         )

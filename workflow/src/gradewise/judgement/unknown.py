@@ -20,6 +20,8 @@ from gradewise.config.sources import Reading
 from gradewise.config.views import View
 from gradewise.evaluation.estimates import Estimate, share
 from gradewise.evaluation.intervals import cells
+from gradewise.families import registry
+from gradewise.families.backbones.embedding import Embedding, read_embedding
 from gradewise.images.decode import decode, to_uint8
 from gradewise.images.files import UnreadableError
 from gradewise.judgement.alarms import attainable, threshold_of, thresholds_without_each
@@ -62,19 +64,24 @@ def unknown(*, dataset: str, results: Path, false_alarms: float, reading: Readin
     files = Results(results)
     manifest = tables.read(files.table("manifest")).set_index("image_id")
     views_of = {model: _views(files, model) for model in files.models()}
-    names = sorted({view for views in views_of.values() for view in views})
+    names = sorted({view for views in views_of.values() for view in views}, key=lambda name: name.split("@"))
     images = drawn(manifest.index, seed)
     described = {name: read_described(files.view(name), images) for name in track(names, len(names), "views")}
     splits = tables.read(files.table("splits"))
     tested, references = compare(splits.loc[splits["image_id"].isin(images)], manifest["group"], described, seed)
     first = tested["repeat"].min()
     chosen = drawn(pd.Index(tested.loc[tested["repeat"] == first, "image_id"]), seed, MOST_SPOILT)
-    operations = {name: View.model_validate(tables.read_metadata(files.view(name))["view"]) for name in names}
-    spoilt = _spoil(manifest.loc[chosen], reading, int(manifest["bits"].max()), operations, references)
+    operations = {
+        name: View.model_validate(tables.read_metadata(files.view(name))["view"]) for name in names if "@" not in name
+    }
+    backbones = {name: read_embedding(files.view(name).with_suffix(".safetensors")) for name in names if "@" in name}
+    spoilt = _spoil(manifest.loc[chosen], reading, int(manifest["bits"].max()), operations, backbones, references)
     measured = {}
     for views in dict.fromkeys(views_of.values()):
-        of_kinds = {kind: _judged(frame.assign(repeat=first), views) for kind, frame in spoilt.items()}
-        measured[views] = measure(_judged(tested, views), of_kinds, false_alarms, seed)
+        units = units_of(tested, views, false_alarms)
+        of_kinds = {kind: _judged(frame.assign(repeat=first), units) for kind, frame in spoilt.items()}
+        found = measure(_judged(tested, units), of_kinds, false_alarms, seed)
+        measured[views] = [{"units": list(units.values())} | row for row in found]
     rows = [
         {"dataset": dataset, "model": model, "views": list(views)} | row
         for model, views in views_of.items()
@@ -120,10 +127,22 @@ def measure(
     return rows
 
 
-def _judged(images: pd.DataFrame, views: tuple[str, ...]) -> pd.DataFrame:
+def units_of(tested: pd.DataFrame, views: tuple[str, ...], false_alarms: float) -> dict[str, float]:
+    """What strangeness in each view is divided by: with features among them, what few tested images exceed, or else 1.
+
+    Statistics of pixels are comparable between views; angles between features have another unit.
+    """
+    if not any("@" in view for view in views):
+        return dict.fromkeys(views, 1.0)
+    usable = tested.dropna(subset=list(views))
+    group = pd.factorize(usable["group"])[0]
+    return {view: max(threshold_of(usable[view].to_numpy(), group, false_alarms), 1e-9) for view in views}
+
+
+def _judged(images: pd.DataFrame, units: dict[str, float]) -> pd.DataFrame:
     """Images with their strangeness in all views; those that are too small for one are left out."""
-    usable = images.dropna(subset=list(views))
-    return usable.assign(strangeness=combine([usable[view].to_numpy() for view in views]))
+    usable = images.dropna(subset=list(units))
+    return usable.assign(strangeness=combine([usable[view].to_numpy() / unit for view, unit in units.items()]))
 
 
 def auroc(usual: pd.DataFrame, strange: pd.DataFrame, rng: np.random.Generator) -> Estimate:
@@ -167,9 +186,12 @@ def _row(kind: str, images: pd.DataFrame, flagged: Estimate, told_apart: Estimat
 
 
 def _views(files: Results, model: str) -> tuple[str, ...]:
-    """Views of a model; those of its members if it is a blend."""
+    """Views of a model, and features of its view that it learns from; the views of its members if it is a blend."""
     record = json.loads(files.run(model, 0).record.read_text())
-    return tuple(sorted(set(str(record["view"]).split(", "))))
+    views = sorted(set(str(record["view"]).split(", ")))
+    if "backbone" in record and registry.family(record["family"]).takes_features:
+        views.append(f"{views[0]}@{record['backbone']['name']}")
+    return tuple(views)
 
 
 def compare(
@@ -209,7 +231,12 @@ def compare(
 
 
 def _spoil(
-    images: pd.DataFrame, reading: Reading, bits: int, views: dict[str, View], references: dict[str, Reference]
+    images: pd.DataFrame,
+    reading: Reading,
+    bits: int,
+    views: dict[str, View],
+    backbones: dict[str, Embedding],
+    references: dict[str, Reference],
 ) -> dict[str, pd.DataFrame]:
     """image_id, group and strangeness in each view of bad photos, by kind; NaN where they are too small for a view."""
     rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
@@ -224,11 +251,14 @@ def _spoil(
             for view, operations in views.items():
                 above_bar = pixels[: len(pixels) - image.bar_rows] if operations.cuts_data_bar else pixels
                 bad = np.ascontiguousarray(spoil(above_bar))
+                names = [view, *(name for name in backbones if name.partition("@")[0] == view)]
                 if min(bad.shape[:2]) < operations.minimum_side:
-                    row[view] = np.nan
+                    row |= dict.fromkeys(names, np.nan)
                     continue
                 samples, _ = make_samples(bad, operations, np.random.default_rng(0))
-                row[view] = float(references[view].distances(describe(samples)).mean())
+                for name in names:
+                    taken = backbones[name].embed(samples) if name in backbones else samples
+                    row[name] = float(references[name].distances(describe(taken)).mean())
             rows[kind].append(row)
     return {kind: pd.DataFrame(of_kind) for kind, of_kind in rows.items()}
 

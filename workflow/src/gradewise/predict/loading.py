@@ -6,11 +6,13 @@ import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from gradewise.families.backbones.embedded import EmbeddedClassifier
+from gradewise.families.classifier import Classifier
 from gradewise.families.load import load
 from gradewise.families.stored import require
 from gradewise.judgement.strangeness import Stranger, read_reference
 from gradewise.predict.artefact import MODEL, parts_of_artefact
-from gradewise.predict.parts import Parts, parts_of_run
+from gradewise.predict.parts import Parts, RunRecord, parts_of_run
 from gradewise.predict.predictor import Member, Predictor, Verdict
 from gradewise.provenance import versions
 
@@ -39,7 +41,7 @@ def assemble(parts: Parts) -> Predictor:
     """Read the models of a predictor's parts, and warn of other versions of libraries than in training."""
     _warn_of_versions(parts.records[0].versions)
     members = tuple(
-        Member(record.model, record.view, load(place, hashed=bool(parts.hashes)))
+        _member(record, load(place, hashed=bool(parts.hashes)))
         for record, place in zip(parts.records, parts.folders, strict=True)
     )
     unknown = None if parts.judgement is None else parts.judgement.unknown
@@ -47,9 +49,15 @@ def assemble(parts: Parts) -> Predictor:
     if unknown is not None:
         references = {view: read_reference(path) for view, path in parts.references.items()}
         for view, reference in references.items():
-            shape = parts.description.views[view].operations.shape
+            shapes = {name: known.operations.shape for name, known in parts.description.views.items()}
+            shapes |= {
+                member.features: (1, 1, member.classifier.embedding.features)
+                for member in members
+                if isinstance(member.classifier, EmbeddedClassifier) and member.features is not None
+            }
+            shape = shapes.get(view)
             require(reference.shape == shape, parts.references[view], f"has samples of {reference.shape}, not {shape}")
-        stranger = Stranger(references, unknown.threshold, unknown.false_alarms)
+        stranger = Stranger(references, unknown.threshold, unknown.false_alarms, unknown.units)
     return Predictor(
         parts.name,
         members,
@@ -60,6 +68,12 @@ def assemble(parts: Parts) -> Predictor:
         stranger,
         parts.expected,
     )
+
+
+def _member(record: RunRecord, classifier: Classifier) -> Member:
+    on_features = isinstance(classifier, EmbeddedClassifier) and record.backbone is not None
+    features = f"{record.view}@{record.backbone['name']}" if on_features and record.backbone else None
+    return Member(record.model, record.view, classifier, features)
 
 
 def predict_files(folder: Path, images: Iterable[Path], threads: int | None = None) -> Iterator[Verdict]:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -28,6 +29,7 @@ class RunRecord(BaseModel):
     classes: tuple[str, ...]
     versions: dict[str, str]
     device: str
+    backbone: dict[str, Any] | None = None
 
 
 class _Named(BaseModel):

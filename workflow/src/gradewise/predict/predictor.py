@@ -21,6 +21,7 @@ import pandas as pd
 
 from gradewise.config.views import Positions, View
 from gradewise.evaluation.blend import blend_probabilities
+from gradewise.families.backbones.embedded import EmbeddedClassifier
 from gradewise.families.classifier import Classifier
 from gradewise.images.decode import Decoded, decode, to_uint8
 from gradewise.images.files import UnreadableError
@@ -107,11 +108,14 @@ class Member:
     view : str
         Name of the view whose samples it takes.
     classifier : Classifier
+    features : str or None
+        Name of the features that a backbone makes of the view's samples; None if it learns from pixels.
     """
 
     name: str
     view: str
     classifier: Classifier
+    features: str | None = None
 
 
 @dataclass(frozen=True)
@@ -231,8 +235,9 @@ class Predictor:
     def _classify(self, images: list[_Read]) -> Iterator[Verdict]:
         """Verdicts on a batch of images, in order."""
         usable = [image.samples for image in images if image.error is None]
-        verdicts = iter(self._verdicts(usable) if usable else [])
-        strangeness = iter(self._strangeness(usable))
+        samples = self._stacked(usable) if usable else {}
+        verdicts = iter(self._verdicts(usable, samples) if usable else [])
+        strangeness = iter(self._strangeness(usable, samples))
         for image in images:
             if image.error is not None:
                 yield Verdict(image.path, None, {}, 0, image.error)
@@ -246,23 +251,31 @@ class Predictor:
                     verdict = replace(verdict, strangeness=strange, unknown=strange > self.stranger.threshold)
                 yield verdict
 
-    def _strangeness(self, images: list[_Samples]) -> list[float]:
+    def _stacked(self, images: list[_Samples]) -> dict[str, np.ndarray]:
+        """Samples of all images by view, and features of them where strangeness takes these, too."""
+        stacked = {name: np.concatenate([image[name][0] for image in images]) for name in self.views}
+        for member in self.members:
+            taken = self.stranger is not None and member.features in self.stranger.references
+            if taken and member.features is not None and isinstance(member.classifier, EmbeddedClassifier):
+                stacked[member.features] = member.classifier.embedding.embed(stacked[member.view])
+        return stacked
+
+    def _strangeness(self, images: list[_Samples], samples: dict[str, np.ndarray]) -> list[float]:
         """How unlike those of training each image is; none where that cannot be told."""
         if self.stranger is None or not images:
             return []
-        pixels = {view: np.concatenate([image[view][0] for image in images]) for view in self.stranger.references}
-        counts = {view: [len(image[view][0]) for image in images] for view in self.stranger.references}
-        strangeness: list[float] = self.stranger.of_images(pixels, counts).tolist()
+        counts = {
+            name: [len(image[name.partition("@")[0]][0]) for image in images] for name in self.stranger.references
+        }
+        strangeness: list[float] = self.stranger.of_images(samples, counts).tolist()
         return strangeness
 
-    def _verdicts(self, images: list[_Samples]) -> list[tuple[str, list[float], tuple[SampleProbabilities, ...]]]:
+    def _verdicts(
+        self, images: list[_Samples], samples: dict[str, np.ndarray]
+    ) -> list[tuple[str, list[float], tuple[SampleProbabilities, ...]]]:
         """Class and probabilities of each image, and what members say of its samples."""
-        pixels = {name: np.concatenate([image[name][0] for image in images]) for name in self.views}
         counts = {name: [len(image[name][0]) for image in images] for name in self.views}
-        frames = [
-            self._as_predictions(member.classifier.predict_proba(pixels[member.view]), counts[member.view])
-            for member in self.members
-        ]
+        frames = [self._as_predictions(_probabilities(member, samples), counts[member.view]) for member in self.members]
         of_samples = [self._by_image(member, frame, images) for member, frame in zip(self.members, frames, strict=True)]
         if self.blend is not None:
             if self.blend.level == "image":
@@ -299,6 +312,13 @@ class Predictor:
     def _gather(self, samples: pd.DataFrame, costs: np.ndarray | None = None) -> pd.DataFrame:
         facts = self.description
         return gather(samples, pd.Series(dtype=object), list(facts.classes), facts.positive, facts.aggregate, costs)
+
+
+def _probabilities(member: Member, samples: dict[str, np.ndarray]) -> np.ndarray:
+    """Class probabilities of samples, from features where they were computed already."""
+    if member.features in samples and isinstance(member.classifier, EmbeddedClassifier):
+        return member.classifier.head.predict_proba(samples[member.features])
+    return member.classifier.predict_proba(samples[member.view])
 
 
 @dataclass(frozen=True)

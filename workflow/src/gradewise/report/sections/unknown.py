@@ -52,6 +52,7 @@ def _model(evidence: Evidence, rows: pd.DataFrame) -> str:
 def _finding(held_out: Any, asked: float) -> str:
     flagged = numbers.percent_interval(bounded(held_out, "flagged"))
     aim, groups = float(held_out.false_alarms), int(held_out.groups)
+    features = " and by the features of its backbone" if any("@" in view for view in held_out.views) else ""
     few = (
         f" The threshold allows for more than the {numbers.percent(asked)} asked for, since "
         f"{numbers.many(groups, 'tested group')} can tell no less."
@@ -60,8 +61,8 @@ def _finding(held_out: Any, asked: float) -> str:
     )
     return (
         "Each new image is compared with the samples that the model was fitted on, by simple statistics of its pixels "
-        "(light, contrast, colour, sharpness at several scales). One that is further from them than nearly all tested "
-        "images counts as unknown, and gradewise predict says so. The threshold is set to flag about "
+        f"(light, contrast, colour, sharpness at several scales){features}. One that is further from them than nearly "
+        "all tested images counts as unknown, and gradewise predict says so. The threshold is set to flag about "
         f"{numbers.percent(aim)} of images of the same kind by mistake; of tested images, with the threshold of other "
         f"groups, {flagged} were flagged ({numbers.basis(int(held_out.images), groups, 'test image')}).{few} Images of "
         "a class that was missing in training can look like those of the others, and are then not noticed."
