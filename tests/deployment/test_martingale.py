@@ -1,8 +1,9 @@
 """Evidence for a change over time."""
 
 import numpy as np
+import pytest
 
-from gradewise.deployment.martingale import ALARM, evidence, ranks
+from gradewise.deployment.martingale import ALARM, BETS, evidence, payout, ranks
 
 
 def test_ranks_of_exchangeable_scores_are_uniform_and_equal_ones_are_ranked_by_chance():
@@ -19,14 +20,32 @@ def test_the_highest_score_so_far_has_the_lowest_rank():
     assert 0 <= p_value <= 0.01
 
 
-def test_evidence_seldom_ever_reaches_the_alarm_while_nothing_changes():
-    p_values = np.random.default_rng(1).random((2000, 2000))
-    assert (evidence(p_values, 100).max(axis=0) >= ALARM).mean() <= 0.06
+@pytest.mark.parametrize("share", [None, 0.3])
+def test_evidence_seldom_ever_reaches_the_alarm_while_nothing_changes(share):
+    p_values = np.random.default_rng(1).random((2000, 1000))
+    assert (evidence(p_values, 100, share).max(axis=0) >= ALARM).mean() <= 0.06
 
 
-def test_evidence_is_a_fair_game():
+@pytest.mark.parametrize("share", [None, 0.001, 0.1, 0.3, 0.9, 0.999])
+def test_evidence_is_a_fair_game_in_which_no_bet_loses_all(share):
     grid = (np.arange(1000) + 0.5) / 1000
-    assert np.isclose(evidence(grid[None], 10).mean(), 1.0)
+    won = payout(grid, share)
+    assert won.mean() == pytest.approx(0, abs=1e-9)
+    assert won.std() == pytest.approx(1, abs=1e-3)
+    assert (1 + BETS * won[:, None]).min() > 0
+    assert np.isclose(evidence(grid[None], 10, share).mean(), 1.0)
+
+
+def test_another_mix_of_classes_is_found_sooner_with_the_share_of_the_class():
+    rng = np.random.default_rng(3)
+
+    def probabilities(images, share):
+        return np.where(rng.random(images) < share, 0.95, 0.05) + rng.normal(0, 0.02, images)
+
+    p_values = ranks(probabilities(2000, 0.3), probabilities(1000, 0.4), rng)
+    by_rank, with_share = (evidence(p_values, 2000, share) for share in (None, 0.3))
+    assert with_share.max() >= ALARM
+    assert (with_share >= ALARM).argmax() < (by_rank >= ALARM).argmax() or by_rank.max() < ALARM
 
 
 def test_a_change_after_a_long_time_is_found():

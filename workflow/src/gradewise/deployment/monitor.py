@@ -77,7 +77,12 @@ def monitor(*, dataset: str, results: Path, model: Path, names: list[str], seed:
         [_statistic_scores(tables.read(files.folder / f"applied/{name}-images.parquet")) for name in names],
     ]
     scores = [score for reference, sets in zip(known, watched, strict=True) for score in _scores(reference, sets)]
-    rows = [row for score in scores for row in _follow(score, names, len(scores), seed)]
+    trained = _training_shares(artefact)
+    rows = [
+        row
+        for score in scores
+        for row in _follow(score, names, len(scores), seed, trained.get(score.name) if score.kind == "class" else None)
+    ]
     frame = pd.DataFrame(rows, columns=MONITOR.names).astype({"alarm": "boolean"})
     tables.write(frame, output, MONITOR)
     sections = sections_of(frame, names, known[0] is not None)
@@ -94,6 +99,11 @@ def monitor(*, dataset: str, results: Path, model: Path, names: list[str], seed:
     )
     alarms = frame.loc[frame["alarm"].fillna(False), "score"].unique()
     log.info("%d sets of images, %d scores, alarms: %s", len(names), len(scores), ", ".join(alarms) or "none")
+
+
+def _training_shares(artefact: Artefact) -> dict[str, float]:
+    counts = {} if artefact.fitted_on is None else artefact.fitted_on.per_class
+    return {name: count / sum(counts.values()) for name, count in counts.items()}
 
 
 @dataclass(frozen=True)
@@ -174,15 +184,17 @@ def _scores(reference: pd.DataFrame | None, sets: list[pd.DataFrame]) -> Iterato
                 yield _Score(kind, name, None if reference is None else parts[-1], parts[: len(sets)])
 
 
-def _follow(score: _Score, names: list[str], scores: int, seed: int) -> Iterator[dict[str, object]]:
-    """Rows of the table about a score."""
+def _follow(
+    score: _Score, names: list[str], scores: int, seed: int, share: float | None
+) -> Iterator[dict[str, object]]:
+    """Rows of the table about a score; `share` is that of the class in training, whose probability it is."""
     # each draw has a seed of its own, so that a further set changes nothing that was told before
     drawn = [_one_per_group(part, seed, name) for name, part in zip(names, score.sets, strict=True)]
     first = 0 if score.reference is not None else 1
     reference = drawn[0] if score.reference is None else _one_per_group(score.reference, seed, "")
     rng = np.random.default_rng(derive_seed(seed, "monitor", score.kind, score.name))
     new = np.concatenate([np.zeros(0), *drawn[first:]])
-    largest = np.maximum.accumulate(evidence(ranks(reference, new, rng), len(reference))) / scores
+    largest = np.maximum.accumulate(evidence(ranks(reference, new, rng), len(reference), share)) / scores
     ends = np.cumsum([len(part) for part in drawn[first:]])
     for place, (name, part) in enumerate(zip(names, score.sets, strict=True)):
         value = _estimate(score.kind, part)
