@@ -66,5 +66,5 @@ def test_shares_that_do_not_fit_the_classes_are_refused(run, tmp_path):
     content = json.loads((folder / "model.json").read_text())
     content["judgement"]["shares"]["training"] = {"good": 0.5, "worse": 0.5}
     (folder / "model.json").write_text(json.dumps(content))
-    with pytest.raises(UserError, match=r"model\.json: has not a share in training and an expected one"):
+    with pytest.raises(UserError, match=r"model\.json: lacks a share in training or an expected one"):
         load_predictor(folder)

@@ -14,9 +14,9 @@ def test_it_tells_how_many_images_go_to_a_person_and_what_so_few_groups_can_prom
     section = prediction_sets.section(read(**fibres.known))
     facts, table = section.blocks[0].facts, section.blocks[-1]
     groups = table.data["groups"].max()
-    assert facts[0][0].startswith("To a person at")
-    assert f"Thresholds come from {groups}\u00a0tested groups" in texts(section)
-    assert f"{100 * groups / (groups + 1):.3g} % at most" in texts(section)
+    assert facts[0][0].startswith("For a person at")
+    assert f"thresholds come from {groups}\u00a0tested groups" in texts(section)
+    assert f"at most {100 * groups / (groups + 1):.3g} %" in texts(section)
     assert "deployed new-images --coverage" in texts(section)
 
 

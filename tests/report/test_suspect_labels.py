@@ -21,7 +21,7 @@ def test_suspects_are_shown_as_questions_with_pictures_and_what_cannot_be_found(
     text = fill(shown)
     assert "worth a second look" in text
     assert "results/fibres/relabel.csv" in text
-    assert "What this cannot show" in text
+    assert "This cannot find labels" in text
     assert "mislabelled" not in text
 
 

@@ -36,7 +36,7 @@ def test_false_alarms_are_told_and_bad_photos_of_the_model_to_use_are_listed(kno
 def test_where_groups_are_too_few_the_share_that_they_allow_for_is_told(known):
     text, _ = blocks_of(replace(known, unknown=known.unknown.assign(groups=9, false_alarms=0.1)))
     assert "flag about 10.0 % of images" in text
-    assert "allows for more than the 5.0 % asked for, since 9 tested groups can tell no less." in text
+    assert "That is more than the 5.0 % asked for, since 9 tested groups cannot support less." in text
     text, _ = blocks_of(replace(known, unknown=known.unknown.assign(groups=19, false_alarms=0.05)))
     assert "asked for" not in text
 

@@ -36,7 +36,7 @@ def _result(test: ExternalTest) -> Section:
         high = float("inf") if slope.high is None else slope.high
         blocks.append(Text(slope_sentence(test.model, slope.value, slope.low, high, "image")))
     else:
-        blocks.append(Text("These images are too few to tell whether probabilities are too extreme or too cautious."))
+        blocks.append(Text("There are too few images to tell whether probabilities are too extreme or too cautious."))
     counts = pd.DataFrame(test.confusion, index=list(test.classes), columns=list(test.classes))
     blocks += draw_matrix(counts, test.model, "test-confusion", "Images")
     if test.copies:
@@ -55,7 +55,7 @@ def verdict_sentence(test: ExternalTest, score: Score) -> str:
     measured = f"{value(score.measured.estimate)} that was measured on {before}"
     difference = score.difference.estimate
     if difference.bounds is None:
-        return f"{told}, compared with the {measured}. The groups are too few to tell whether the two differ."
+        return f"{told}, compared with the {measured}. There are too few groups to tell whether the two differ."
     gap = metric_names.gap(score.metric, abs(difference.value or 0.0))
     ends = metric_names.bounds(score.metric, difference)
     side = "below" if (difference.value or 0.0) < 0 else "above"
@@ -92,13 +92,13 @@ def _caveats(test: ExternalTest) -> list[str]:
     if test.shared_groups:
         names = ", ".join(test.shared_groups[:5])
         sentences.append(
-            f"{numbers.many(len(test.shared_groups), 'group')} bear a name that groups of the dataset have as well "
-            f"({names}). If these are the same, the test is not one on new groups."
+            f"{numbers.many(len(test.shared_groups), 'group')} of these images have the name of a group of the dataset "
+            f"({names}). If they are the same specimens, this is not a test on new groups."
         )
     if test.images == test.groups:
         sentences.append(
-            "Each image counts as independent of the others. If several show the same specimen, name it as group, or "
-            "the intervals are too narrow."
+            "Each image counts as independent of the others. If several images show the same specimen, set group in "
+            "the configuration, or the intervals are too narrow."
         )
     absent = [name for name, row in zip(test.classes, test.confusion, strict=True) if not sum(row)]
     if absent:
@@ -126,7 +126,7 @@ def _scores(test: ExternalTest) -> Table:
     return Table(
         "test-scores",
         "Metrics on these images, on the test images of the dataset, and the difference, with 95 % intervals. Only the "
-        f"{metric_names.in_words(test.metric)} was chosen beforehand; among so many rows one may differ by chance",
+        f"{metric_names.in_words(test.metric)} was chosen beforehand; with so many rows, one may differ by chance",
         rows,
         (
             Column("Metric", ("metric", "class"), _named, "name"),
@@ -166,9 +166,9 @@ def _drift(test: ExternalTest) -> Section:
     rows.insert(1, "unit", [titles[name].unit for name in rows["statistic"]])
     table = Table(
         "drift",
-        "Image statistics: means over these images and over those of the dataset (geometric ones except for brightness "
-        "and contrast), and the difference in standard deviations between images of the dataset. All intervals "
-        "together hold with 95 %",
+        "Image statistics: means over these images and over those of the dataset (geometric means, except for "
+        "brightness and contrast), and the difference in standard deviations between images of the dataset. With 95 % "
+        "probability, all intervals hold at once",
         rows,
         (
             Column.name("Statistic", "statistic", lambda name: titles[name].title),
@@ -186,11 +186,11 @@ def drift_sentence(drifts: tuple[Drift, ...]) -> str:
     titles = {statistic.name: statistic.title.lower() for statistic in STATISTICS}
     shown = [drift for drift in drifts if drift.shown]
     if not any(drift.low is not None for drift in drifts):
-        return "The groups are too few to tell whether these images differ from those of the dataset."
+        return "There are too few groups to tell whether these images differ from those of the dataset."
     if not shown:
         return (
-            "These images do not show that any of the statistics below differs from that of the dataset. Differences "
-            "inside the intervals, and those that no such statistic shows, are not excluded."
+            "None of the statistics below is shown to differ from that of the dataset. Differences within the "
+            "intervals are possible, and so are differences that none of these statistics measures."
         )
     named = [
         f"{titles[drift.statistic]} ({'higher' if (drift.difference or 0) > 0 else 'lower'} by "
@@ -199,7 +199,7 @@ def drift_sentence(drifts: tuple[Drift, ...]) -> str:
     ]
     return (
         f"These images differ from those of the dataset in {numbers.listed(named)}. Another camera, light or scale "
-        "does this, and so does another mix of classes; whether it harms the model is what the test tells."
+        "can cause this, and so can another mix of classes. The test above tells whether it harms the model."
     )
 
 

@@ -77,14 +77,12 @@ def change_sentence(rows: pd.DataFrame) -> str:
     if rows["evidence"].isna().all():
         return "There is nothing yet to compare these images with."
     if alarms.empty:
-        return (
-            "Nothing shows that images or verdicts changed. A small change, or one in few images, may still be hidden."
-        )
+        return "Nothing shows that images or verdicts changed. A small change, or one in few images, may go unnoticed."
     first = alarms.sort_values("place", kind="stable").drop_duplicates(["kind", "score"])
     told = [f"{_title(row.kind, row.score)} (since {row.name})" for row in first.itertuples(index=False)]
     return (
-        f"Alarm: these are no longer as they were: {numbers.listed(told)}. Look at the images of that time, and test "
-        "the model on some of them with labels: an alarm says that images changed, not that verdicts are wrong."
+        f"Alarm: there was a change in {numbers.listed(told)}. Look at the images of that time, and test the model on "
+        "some of them with labels: an alarm says that images changed, not that verdicts are wrong."
     )
 
 
@@ -96,8 +94,8 @@ def _meaning(names: Sequence[str], tested: bool) -> str:
         f"the first set, {names[0]}, and on all others before"
     )
     return (
-        f"{reference}; image statistics with those of the dataset's images and of all earlier sets. One image of each "
-        f"group counts. As long as nothing changes, the probability that there is ever an alarm is at most "
+        f"{reference}; image statistics with those of the dataset's images and of all earlier sets. Only one image of "
+        f"each group counts. As long as nothing changes, the probability that there is ever an alarm is at most "
         f"{100 / ALARM:.0f} %, however many sets there are and how often one looks (conformal test martingales)."
     )
 

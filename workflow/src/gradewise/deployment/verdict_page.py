@@ -191,7 +191,7 @@ def _sections(summary: Summary, predictor: Predictor, expectation: str | None) -
         ("Set aside", numbers.count(summary.failed), "files that cannot be used"),
     ]
     if summary.several is not None:
-        facts.insert(1, ("To a person", numbers.count(summary.several), "images whose set has several classes"))
+        facts.insert(1, ("For a person", numbers.count(summary.several), "images whose set has several classes"))
     if predictor.stranger is not None:
         facts.append(("Unlike training", numbers.count(summary.flagged), "images, see below"))
     blocks: list[Block] = [
@@ -213,10 +213,10 @@ def _sections(summary: Summary, predictor: Predictor, expectation: str | None) -
     if predictor.stranger is not None and summary.flagged:
         rate = predictor.stranger.false_alarms
         why = Text(
-            f"These images are further from those of training than {numbers.whole_percent(1 - rate)} of the images "
-            f"that were held back for testing. About {numbers.whole_percent(rate)} of images of the same kind are "
-            "flagged by mistake; where it is many more, the images differ: another light, focus, magnification or "
-            "device. The model gives each one of its classes nevertheless."
+            f"These images differ more from the training images than {numbers.whole_percent(1 - rate)} of the test "
+            f"images did. About {numbers.whole_percent(rate)} of images of the same kind are flagged by mistake. If "
+            "many more are flagged, something has changed: light, focus, magnification or device. The model still "
+            "gives each of these images one of its classes."
         )
         strange = _gallery("unknown", "The strangest images, the strangest first", summary.unknown, predictor)
         yield Section("unknown", "Unlike the images of training", (why, *strange))
@@ -231,8 +231,8 @@ def _sections(summary: Summary, predictor: Predictor, expectation: str | None) -
         yield Section("marked", f"Where {maps.label} shows", (told, *marked))
     doubtful = _gallery("doubtful", "The most doubtful verdicts, the most doubtful first", summary.doubtful, predictor)
     told = Text(
-        "Here a second look pays most. Below each image stand its verdict and the class that came next, with their "
-        "probabilities. "
+        "Here a second look pays most. Each image is shown with its verdict, the class that came next, and the "
+        "probabilities of both. "
         + (
             "Where these are close, the verdict is a guess."
             if predictor.description.costs is None
@@ -257,18 +257,18 @@ def _sections(summary: Summary, predictor: Predictor, expectation: str | None) -
 def _expectation(predictor: Predictor) -> str:
     expected, shares = predictor.expected, predictor.shares
     if expected is None:
-        return "How often such verdicts are right stands in the report on the model's dataset."
+        return "The report on the model's dataset says how often such verdicts are right."
     unlike = (
-        "Images that are unlike those stand first below, as far as simple statistics of their pixels tell. This does "
-        "not notice everything: look at some of each class."
+        "Images that differ from these are shown first below, as far as simple statistics of their pixels tell. Not "
+        "everything is noticed: look at some images of each class."
         if predictor.stranger is not None
-        else "Nothing on this page can tell whether these images are like those: look at some of each class."
+        else "Nothing on this page tells whether the images are like these: look at some of each class."
     )
     if shares is not None and shares.accuracy is not None:
         return f"{mixes.adjustment(shares)} {unlike}"
     value = metric_names.interval(expected.metric, Estimate(expected.value, expected.low, expected.high))
     return (
-        f"On images like those of its training the model has an expected {metric_names.in_words(expected.metric)} of "
+        f"On images like those in training, the model's expected {metric_names.in_words(expected.metric)} is "
         f"{value}, measured on {numbers.basis(expected.images, expected.groups, f'test {expected.level}')}. {unlike}"
     )
 

@@ -161,7 +161,7 @@ def parts_of_artefact(folder: Path) -> Parts:
     if artefact.judgement is not None and artefact.judgement.shares is not None:
         shares, classes = artefact.judgement.shares, set(artefact.description.classes)
         fits = shares.training.keys() == shares.expected.keys() == classes
-        require(fits, folder / MODEL, "has not a share in training and an expected one for each class")
+        require(fits, folder / MODEL, "lacks a share in training or an expected one for a class")
     unknown = None if artefact.judgement is None else artefact.judgement.unknown
     references = {} if unknown is None else {view: folder / reference_file(view) for view in unknown.views}
     for view, path in references.items():

@@ -26,7 +26,7 @@ def section(evidence: Evidence) -> Section | None:
     told: list[Block] = [
         Facts(
             tuple(
-                (f"To a person at {_coverage(row.coverage)}", numbers.percent(row.several), "of the images")
+                (f"For a person at {_coverage(row.coverage)}", numbers.percent(row.several), "of the images")
                 for row in overall.itertuples()
             )
         ),
@@ -36,15 +36,15 @@ def section(evidence: Evidence) -> Section | None:
     ]
     table = Table(
         "prediction-sets",
-        "What sets achieve on test images of groups that are left out of the thresholds, each group counting alike, "
-        "with 95 % intervals",
+        "What sets achieve on test images, with thresholds from the other groups. Each group counts alike; 95 % "
+        "intervals",
         rows.assign(of=rows["class"].fillna("all")),
         (
             Column.name("Promised", "coverage", _coverage),
             Column.name("Class", "of"),
             Column.interval("Sets with the true class", "covered", numbers.percent_interval),
             Column("Classes in a set", "size", numbers.amount),
-            Column.interval("Several classes: to a person", "several", numbers.percent_interval),
+            Column.interval("Several classes: for a person", "several", numbers.percent_interval),
             Column.interval("Right where the set is one class", "right_alone", numbers.percent_interval),
             Column("Groups", "groups", numbers.count),
         ),
@@ -56,9 +56,9 @@ def section(evidence: Evidence) -> Section | None:
 def meaning(model: str, coverage: float, deployed: str | None) -> str:
     """What a set of some coverage is, and how to get it where the model of a dataset is deployed."""
     text = (
-        f"Instead of one class that may be wrong, {model} can give all classes that an image can have. At a coverage "
-        f"of {_coverage(coverage)} that share of the sets holds the true class; where a set has several classes, a "
-        "person decides."
+        f"Instead of a single class that may be wrong, {model} can give the set of classes that an image can have. At "
+        f"a coverage of {_coverage(coverage)}, that share of the sets holds the true class. If a set has several "
+        "classes, a person decides."
     )
     if deployed is None:
         return text
@@ -73,15 +73,15 @@ def promise(groups: int) -> str:
     highest = 100 * highest_coverage(groups)
     missed = [coverage for coverage in MEASURED if coverage > highest_coverage(groups)]
     text = (
-        f"Thresholds come from {numbers.many(groups, 'tested group')}, and images of one group count as one: they can "
-        f"promise {highest:.3g} % at most"
+        f"The thresholds come from {numbers.many(groups, 'tested group')}; images of one group count as one. So many "
+        f"groups can promise at most {highest:.3g} %"
     )
     if missed:
         needed = round(1 / (1 - missed[0])) - 1
-        text += f", and {_coverage(missed[0])} would take {needed} groups"
+        text += f"; {_coverage(missed[0])} would take {needed} groups"
     return (
-        f"{text}. The promise is kept on average over new groups of the same kind, not for each class or group. It was "
-        "measured on models that had not seen the groups; the model to use is expected to do as well."
+        f"{text}. The promise holds on average over new groups of the same kind, not for each class or group. It was "
+        "measured with models that had not seen the groups; the model to use is expected to do as well."
     )
 
 

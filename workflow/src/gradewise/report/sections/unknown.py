@@ -54,18 +54,19 @@ def _finding(held_out: Any, asked: float) -> str:
     aim, groups = float(held_out.false_alarms), int(held_out.groups)
     features = " and by the features of its backbone" if any("@" in view for view in held_out.views) else ""
     few = (
-        f" The threshold allows for more than the {numbers.percent(asked)} asked for, since "
-        f"{numbers.many(groups, 'tested group')} can tell no less."
+        f" That is more than the {numbers.percent(asked)} asked for, since {numbers.many(groups, 'tested group')} "
+        "cannot support less."
         if aim > asked
         else ""
     )
     return (
         "Each new image is compared with the samples that the model was fitted on, by simple statistics of its pixels "
-        f"(light, contrast, colour, sharpness at several scales){features}. One that is further from them than nearly "
-        "all tested images counts as unknown, and gradewise predict says so. The threshold is set to flag about "
-        f"{numbers.percent(aim)} of images of the same kind by mistake; of tested images, with the threshold of other "
-        f"groups, {flagged} were flagged ({numbers.basis(int(held_out.images), groups, 'test image')}).{few} Images of "
-        "a class that was missing in training can look like those of the others, and are then not noticed."
+        f"(light, contrast, colour, sharpness at several scales){features}. If it differs from them more than nearly "
+        "all tested images do, it counts as unknown, and gradewise predict flags it. The threshold is set to flag "
+        f"about {numbers.percent(aim)} of images of the same kind by mistake. With thresholds from the other groups, "
+        f"{flagged} of the tested images were flagged ({numbers.basis(int(held_out.images), groups, 'test image')})."
+        f"{few} Images of a class that was missing in training may look like those of the other classes, and then go "
+        "unnoticed."
     )
 
 
@@ -73,8 +74,8 @@ def _table(model: str, made: pd.DataFrame) -> Table:
     data = made.assign(altered=[IN_WORDS.get(kind, kind) for kind in made["kind"]])
     return Table(
         "unknown",
-        "Test images of the first repeat, altered: how many are flagged, and how surely their strangeness tells them "
-        f"from the unaltered ones (AUROC; 0.5 is chance). With the threshold of {model}; 95 % intervals",
+        "Altered test images of the first repeat: how many are flagged, and how well their strangeness distinguishes "
+        f"them from the unaltered ones (AUROC; 0.5 is chance), for {model}, with 95 % intervals",
         data.reset_index(drop=True),
         (
             Column.text("Test images", "altered"),
