@@ -14,7 +14,7 @@ from gradewise import tables
 from gradewise.command import UserError
 from gradewise.config.backbones import Backbone
 from gradewise.families import train as step
-from gradewise.families.backbones.embedding import read_embedding, read_published
+from gradewise.families.backbones.embedding import check_backbone, read_embedding, read_published
 from gradewise.families.extract import extract
 from gradewise.families.fit_pca import fit_pca
 from gradewise.families.graph import load_graph
@@ -218,6 +218,10 @@ def test_a_file_with_another_hash_is_refused(weights):
 
 
 def test_a_file_of_another_architecture_is_refused(weights):
+    lite2 = section(weights, architecture="efficientnet_lite2")
+    with pytest.raises(UserError, match=r"lite0\.safetensors: no weights of efficientnet_lite2"):
+        check_backbone(weights, lite2, SHAPE)
+    check_backbone(weights, section(weights), SHAPE)
     with pytest.raises(UserError, match=r"lite0\.safetensors: no weights of efficientnet_lite2"):
         read_published(weights, section(weights, architecture="efficientnet_lite2"), SHAPE)
 

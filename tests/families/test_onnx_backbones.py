@@ -231,5 +231,7 @@ def test_tiny_vit_is_read_as_its_authors_publish_it(tmp_path):
     )
     with pytest.raises(UserError, match="takes samples of 224 x 224 px and nothing else"):
         check_backbone(path, backbone, (96, 96, 3))
+    with pytest.raises(UserError, match="no weights of tiny_vit_21m, but of tiny_vit_5m"):
+        check_backbone(path, backbone.model_copy(update={"architecture": "tiny_vit_21m"}), (224, 224, 3))
     with pytest.raises(UserError, match="no weights of tiny_vit_11m"):
         read_published(path, backbone.model_copy(update={"architecture": "tiny_vit_11m"}), (224, 224, 3))

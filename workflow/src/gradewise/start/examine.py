@@ -20,6 +20,7 @@ from gradewise.images.counts import check_counts, expect_tested
 from gradewise.images.foresight import FOUND, LEAST_GROUPS, groups_needed, power
 from gradewise.images.listing import list_images
 from gradewise.provenance import hash_file
+from gradewise.start.known_backbones import is_known
 
 RARELY = 0.5
 """Probability of finding a difference below which a design is said to show little."""
@@ -117,7 +118,7 @@ def _faults_of_backbones(config: Config) -> list[str]:
             faults.append(f"backbones.{name}.sha256: that of {path} is {actual}; use the file that is meant")
             continue
         try:
-            check_backbone(path, backbone, config.views[view].shape)
+            check_backbone(path, backbone, config.views[view].shape, is_known(backbone))
         except UserError as error:
             faults.append(f"backbones.{name}, used on the view {view}: {error}")
     return list(dict.fromkeys(faults))

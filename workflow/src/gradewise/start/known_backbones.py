@@ -76,6 +76,13 @@ class Known:
         return True
 
 
+def is_known(backbone: Backbone) -> bool:
+    """Whether the hash is known to be that of weights of the architecture."""
+    return any(
+        (known.sha256, known.architecture) == (backbone.sha256, backbone.architecture) for known in KNOWN.values()
+    )
+
+
 VERSION = "0.1.0"
 """Of the packages."""
 

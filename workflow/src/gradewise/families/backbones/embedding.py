@@ -145,8 +145,17 @@ def check_symmetries(backbone: Backbone, shape: tuple[int, int, int]) -> None:
         )
 
 
-def check_backbone(path: Path, backbone: Backbone, shape: tuple[int, int, int]) -> None:
-    """Check what can be known quickly of a file of weights, for samples of a shape.
+def check_backbone(path: Path, backbone: Backbone, shape: tuple[int, int, int], is_known: bool = False) -> None:
+    """Check a file of weights, for samples of a shape.
+
+    Parameters
+    ----------
+    path : Path
+    backbone : Backbone
+    shape : tuple of int
+        Height, width and channels of a sample.
+    is_known : bool
+        Whether it is known to hold the architecture, so that it need not be read, which takes seconds.
 
     Raises
     ------
@@ -157,10 +166,16 @@ def check_backbone(path: Path, backbone: Backbone, shape: tuple[int, int, int]) 
         check_symmetries(backbone, shape)
         if backbone.architecture in SCALES:
             check_shape(shape)
+            if not is_known:
+                folded(backbone.architecture, read_weights(path))
         elif backbone.architecture == ONNX:
             onnx_file.embedding_graph(onnx_file.read_network(path), backbone, backbone.layer, shape)
         else:
-            _check_side(read_weights(path), shape)
+            published = read_weights(path)
+            _check_side(published, shape)
+            actual = tiny_vit.architecture_of(published)
+            if actual != backbone.architecture:
+                raise ValueError(f"no weights of {backbone.architecture}, but of {actual or 'another network'}")
 
 
 @contextmanager
