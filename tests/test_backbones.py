@@ -147,7 +147,7 @@ def test_a_study_cannot_give_a_model_features():
 
 
 def test_a_study_varies_a_fine_tuned_model():
-    checked = config(TUNED, studies={"c": study(vary={"layers": [0, 4]})})
+    checked = config(TUNED, studies={"c": study(vary={"layers": [0, 8]})})
     runs = [cell.run for cell in checked.cells("c")]
     assert runs == ["c-layers-0", "m0"]  # the second has the settings of the model
     assert checked.trained("d")["c-layers-0"].backbone == "lite0"

@@ -111,7 +111,7 @@ class FineTuningSettings(TrainingSettings):
     """A backbone with a new head, first fitted to its features, then trained with its last blocks."""
 
     layers: Annotated[int, Field(ge=0)] | Literal["all"] = Field(
-        4, description="blocks at the end of the backbone that are trained; the others keep their weights"
+        8, description="blocks at the end of the backbone that are trained; the others keep their weights"
     )
     statistics: Literal["frozen", "updated"] = Field(
         "frozen",
