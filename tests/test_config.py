@@ -394,3 +394,33 @@ def test_maps_need_a_class_to_look_for():
     raw["datasets"]["fruit"]["localise"] = True
     with pytest.raises(ConfigError, match="localise: needs positive"):
         load(raw)
+
+
+def test_models_of_one_class_are_trained_on_it_alone_or_beside_others():
+    raw = copy.deepcopy(EXAMPLE)
+    raw["models"]["patches"] = {"family": "patches", "view": "tiles-128", "describe": "texture"}
+    raw["datasets"]["sem"]["models"] = ["patches", "cnn-nanofibre"]
+    load(raw)
+    raw["datasets"]["sem"]["evaluation"] = {"train_only": "Normal"}
+    with pytest.raises(ConfigError, match=r"'cnn-nanofibre' \(cnn\) learns from images of both classes"):
+        load(raw)
+    raw["datasets"]["sem"]["models"] = ["patches"]
+    assert load(raw).datasets["sem"].evaluation.runs == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"evaluation": {"train_only": "Anomalous"}}, "positive: the other one"),
+        ({"evaluation": {"train_only": "normal"}}, "Did you mean 'Normal'"),
+        ({"evaluation": {"train_only": "Normal"}, "learning_curve": True}, "needs training images of both classes"),
+        ({"classes": ["Normal", "Bead", "Film"], "positive": "Bead", "labels_from": "images", "aggregate": "mean"},
+         "needs two classes and positive"),
+    ],
+)  # fmt: skip
+def test_mistakes_about_training_on_one_class_are_explained(changes, message):
+    raw = copy.deepcopy(EXAMPLE)
+    raw["models"]["patches"] = {"family": "patches", "view": "tiles-128"}
+    raw["datasets"]["sem"] |= {"models": ["patches"], **changes}
+    with pytest.raises(ConfigError, match=message):
+        load(raw)

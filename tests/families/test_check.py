@@ -22,6 +22,7 @@ SMALL = {
     "pca_svm": {"components": 6},
     "forest": {"trees": 12},
     "linear": {},
+    "patches": {"stored": 100},
 }
 
 

@@ -133,3 +133,48 @@ def test_the_outlook_counts_tested_groups():
     assert "one group is tested" in outlook(
         images([0, 0], "AB"), pd.DataFrame({"image_id": ["i0000"], "role": ["test"]})
     )
+
+
+def one_class_images(**options):
+    """Ten groups of two good images, four bad ones, and a bad image that shares a group with good ones."""
+    groups = [*np.repeat(np.arange(10), 2), 0, 20, 21, 22, 23]
+    return images(groups, ["good"] * 20 + ["bad"] * 5, **options)
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "tested_good"),
+    [({}, [2]), ({"folds": 3, "repeats": 1}, [8, 8, 8]), ({"holdout": 0.3, "repeats": 2}, [8, 8])],
+)
+def test_training_on_one_class_leaves_all_others_to_the_test(evaluation, tested_good):
+    frame = one_class_images()
+    drawn = draw_splits(frame, Evaluation(train_only="good", **evaluation), [], 1).merge(frame.drop(columns="role"))
+    assert set(drawn["role"]) == {"train", "test"}
+    assert set(drawn.loc[drawn["role"] == "train", "label"]) == {"good"}
+    tested = drawn.loc[drawn["role"] == "test"]
+    assert (tested.loc[tested["label"] == "bad"].groupby("repeat").size() == 5).all()
+    # two good images share a group with a bad one, and so cannot be trained on
+    assert tested.loc[tested["label"] == "good"].groupby("repeat").size().tolist() == pytest.approx(tested_good, abs=1)
+    assert (drawn.groupby(["repeat", "group"])["role"].nunique() == 1).all()
+
+
+def test_with_predefined_roles_bad_training_images_are_left_out():
+    frame = one_class_images(roles=["train"] * 16 + ["test"] * 4 + ["train", "train", "test", "test", "test"])
+    drawn = draw_splits(frame, Evaluation(predefined=True, train_only="good"), [], 1).merge(frame.drop(columns="role"))
+    assert drawn.groupby(["role", "label"]).size().to_dict() == {
+        ("test", "bad"): 3,
+        ("test", "good"): 4,
+        ("train", "good"): 14,
+    }
+
+
+@pytest.mark.parametrize(
+    ("groups", "labels", "evaluation", "message"),
+    [
+        ([0, 0, 1], ["good", "good", "bad"], {}, "1 groups"),
+        ([0, 1, 2], ["good", "good", "good"], {}, "no usable image of another class"),
+        ([0, 1, 2], ["good", "good", "bad"], {"folds": 3}, "at least 3 are needed"),
+    ],
+)
+def test_too_few_images_for_training_on_one_class_are_explained(groups, labels, evaluation, message):
+    with pytest.raises(UserError, match=message):
+        draw_splits(images(groups, labels), Evaluation(train_only="good", **evaluation), [], 1)

@@ -55,6 +55,11 @@ def test_few_images_and_classes_without_any_are_no_error(images):
     assert len(find_suspects(verdicts_on(images, wrong=()), CLASSES)) == 0
 
 
+def test_labels_are_not_doubted_where_one_class_alone_was_tested():
+    frame = verdicts_on()
+    assert find_suspects(frame.loc[frame["label"] == "A"], CLASSES).empty
+
+
 def test_a_class_that_a_model_rarely_predicts_is_not_doubted_as_a_whole():
     """Confident learning asks whether a label is less probable than its class usually is."""
     frame = verdicts_on(wrong=())

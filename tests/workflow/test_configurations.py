@@ -124,7 +124,8 @@ def test_the_configurations_in_the_readme_are_valid():
     models = raw["models"] | pretrained["models"] | tuned["models"]
     views = raw["views"] | pretrained["views"]
     assert load({**raw, **pretrained, "models": models, "views": views}).models["tuned"].backbone == "lite0"
-    assert load({**raw, **yaml.safe_load(blocks[4])}).cells("filters-and-dropout")
+    assert load(yaml.safe_load(blocks[4])).models["patches"].family == "patches"
+    assert load({**raw, **yaml.safe_load(blocks[5])}).cells("filters-and-dropout")
     (dataset,) = raw["datasets"].values()
     del dataset["images"], dataset["group"]
     dataset.update(yaml.safe_load(blocks[1]))

@@ -111,6 +111,7 @@ for family in PLAN.families():
             components=as_flags(PLAN.components_of),
             backbone=as_flags(PLAN.backbone_of),
             pretrained=PLAN.pretrained_of,
+            positive=PLAN.positive_of,
             view=PLAN.view_of,
             classes=classes_of,
             candidates=PLAN.candidates_of,
@@ -135,6 +136,7 @@ for family in PLAN.families():
             " {params.components:q}"
             " {params.backbone:q}"
             " {params.pretrained:q}"
+            " {params.positive:q}"
             " --repeat {wildcards.repeat}"
             " --dataset {wildcards.dataset}"
             " --model {wildcards.model}"

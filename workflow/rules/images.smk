@@ -192,6 +192,7 @@ rule split_all:
         runtime=minutes(10, 0),
     params:
         validation=lambda wildcards: dataset_of(wildcards).evaluation.validation,
+        train_only=PLAN.train_only_of,
         repeats=PLAN.deployed_repeats,
         seed=CONFIG.seed,
         code=code_version("gradewise.images.split_all"),
@@ -199,6 +200,7 @@ rule split_all:
         "python -m gradewise.images.split_all"
         " --manifest {input.manifest}"
         " --validation {params.validation}"
+        " {params.train_only:q}"
         " --repeats {params.repeats}"
         " --seed {params.seed}"
         " --output {output}"

@@ -224,6 +224,17 @@ class Plan:
             to_json(NamedBackbone(name=model.backbone, section=self.config.backbones[model.backbone])),
         ]
 
+    def positive_of(self, wildcards: Wildcards) -> list[str]:
+        """Flag with the class that is not normal, for a family that learns from one class."""
+        positive = self.dataset_of(wildcards).positive
+        one_class = registry.family(self.fitted_of(wildcards).family).one_class
+        return [f"--positive={positive}"] if one_class and positive is not None else []
+
+    def train_only_of(self, wildcards: Wildcards) -> list[str]:
+        """Flag with the class that alone is trained on, if the dataset says so."""
+        normal = self.dataset_of(wildcards).evaluation.train_only
+        return [] if normal is None else [f"--train_only={normal}"]
+
     def fine_tuning_of(self, wildcards: Wildcards) -> list[str]:
         """The module that fits a model, where it starts from a backbone and has code of its own."""
         model = self.fitted_of(wildcards)

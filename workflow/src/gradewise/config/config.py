@@ -18,6 +18,7 @@ from gradewise.config.models import BlendModel, FittedModel, Model
 from gradewise.config.optional import absent_backbones, left_out_models, without_models
 from gradewise.config.section import LONGEST_NAME, NAME, Section, short, suggestion
 from gradewise.config.views import View
+from gradewise.families import registry
 
 SCALES = ("small", "full")
 
@@ -75,6 +76,7 @@ class Config(Section):
                 check_known(f"models.{name}.view", model.view, self.views)
                 self.check_backbone(f"models.{name}.backbone", model)
         for name, dataset in self.datasets.items():
+            self._check_one_class(name, dataset)
             for model_name in dataset.models:
                 check_known(f"datasets.{name}.models", model_name, self.models)
                 self._check_blended(name, dataset, model_name)
@@ -138,6 +140,26 @@ class Config(Section):
                 f"{key}: weights of {model.backbone!r} cannot be trained further; use an EfficientNet-Lite, or a "
                 "family that learns from features, such as linear"
             )
+
+    def _check_one_class(self, name: str, dataset: Dataset) -> None:
+        """Check that models that learn from one class, or from both, get what they need."""
+        for model_name in dataset.models:
+            model = self.models.get(model_name)
+            if not isinstance(model, FittedModel):
+                continue
+            one_class = registry.family(model.family).one_class
+            if one_class and (dataset.positive is None or len(dataset.classes) != 2):
+                raise ValueError(
+                    f"datasets.{name}.models: {model_name!r} ({model.family}) learns what is normal, so it needs two "
+                    f"classes and positive, the one that is not; there are {', '.join(dataset.classes)} and positive: "
+                    f"{dataset.positive or 'null'}. Combine classes by merge, or take the model out"
+                )
+            if not one_class and dataset.evaluation.train_only is not None:
+                raise ValueError(
+                    f"datasets.{name}.models: {model_name!r} ({model.family}) learns from images of both classes, but "
+                    f"evaluation.train_only: {dataset.evaluation.train_only} trains on one; take the model out, or "
+                    "use folds or holdout without train_only, with which both kinds of models can be compared"
+                )
 
     def _check_blend(self, name: str, blend: BlendModel) -> None:
         for member in blend.members:

@@ -265,6 +265,8 @@ class Dataset(Source):
                 f"aggregate: vote gives no probabilities, and decide_by: {self.decide_by} predicts the class of least "
                 "expected cost; use mean, max or {top: n}"
             )
+        if self.evaluation.train_only is not None:
+            self._check_train_only(self.evaluation.train_only)
         if self.evaluation.predefined:
             roles = {table.role for table in self.tables or ()}
             if self.tables is None or not {"train", "test"} <= roles or None in roles:
@@ -273,6 +275,21 @@ class Dataset(Source):
                     "and at least one each of train and test"
                 )
         return self
+
+    def _check_train_only(self, normal: str) -> None:
+        if normal not in self.classes:
+            raise ValueError(
+                f"evaluation.train_only: {normal!r} is not one of classes {list(self.classes)}."
+                f"{suggestion(normal, self.classes)}"
+            )
+        if self.positive is None or len(self.classes) != 2 or normal == self.positive:
+            raise ValueError(
+                f"evaluation.train_only: {normal!r} needs two classes and positive: the other one; combine classes by "
+                "merge"
+            )
+        for field in ("leak_test", "learning_curve"):
+            if getattr(self, field):
+                raise ValueError(f"{field}: needs training images of both classes, not evaluation.train_only")
 
     def source(self, simulated: str) -> Source:
         """Where the images are; simulated ones are in the folder that `simulate` writes to."""

@@ -10,6 +10,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -49,8 +50,9 @@ def check_family(
     The checks cover: the declarations of the family; quick import; probabilities and the order of classes; equal
     results for equal seeds; bit-equal predictions of a loaded model, from the declared files and without pickle;
     predictions that do not depend on which samples are predicted together; an ONNX form, if the family has one, that
-    predicts the same; maps of where a class shows, if the models draw them; two and three classes; few samples, with
-    and without validation samples; and clear errors, also about model files that are cut, altered or missing.
+    predicts the same; maps of where a class shows, if the models draw them; two and three classes, or of a family that
+    learns from one class what is normal and what is not; few samples, with and without validation samples; and clear
+    errors, also about model files that are cut, altered or missing.
 
     Parameters
     ----------
@@ -75,13 +77,17 @@ def check_family(
     _check_import(name)
     with TemporaryDirectory(prefix="gradewise-") as folder:
         parent = Path(folder)
-        for classes in (CLASSES, CLASSES[:2], CLASSES[::-1]):
+        most = CLASSES[:2] if family.one_class else CLASSES
+        for classes in (most, CLASSES[:2], most[::-1]):
             _check_model(family, section, make(classes, parent / "-".join(classes)))
-        _check_damage(family, parent / "-".join(CLASSES))
-        _check_seeds(family, section, make, parent)
-        few = make(CLASSES, parent / "few", groups=9, validation=False)
+        _check_damage(family, parent / "-".join(most))
+        _check_seeds(family, section, partial(make, most), parent)
+        few = make(most, parent / "few", groups=9, validation=False)
         _probabilities(family.fit(few, section).classifier, few)
-        _check_absent_class(family, section, make, parent)
+        if family.one_class:
+            _check_one_class(family, section, make, parent)
+        else:
+            _check_absent_class(family, section, make, parent)
 
 
 def _require(condition: bool, violation: str) -> None:
@@ -241,7 +247,7 @@ def _check_fitted(fitted: Fitted, training: TrainingSet) -> None:
 def _check_seeds(family: Family[Any], settings: Section, make: Callable[..., TrainingSet], parent: Path) -> None:
     first, second = (
         _probabilities(family.fit(training, settings).classifier, training)
-        for training in (make(CLASSES, parent / run) for run in ("first", "second"))
+        for training in (make(parent / run) for run in ("first", "second"))
     )
     _require(np.array_equal(first, second), "two fits with the same seed and threads predict differently")
 
@@ -253,6 +259,26 @@ def _check_absent_class(family: Family[Any], settings: Section, make: Callable[.
     except UserError:
         return
     raise ContractError("a class without training samples is not rejected; use TrainingSet.train")
+
+
+def _check_one_class(family: Family[Any], settings: Section, make: Callable[..., TrainingSet], parent: Path) -> None:
+    """Fit to normal samples alone, and to none; without it being known which they are; and to more classes."""
+    normal, positive = CLASSES[:2]
+    both = make([normal, positive], parent / "both")
+    kept = ~((both.samples.table["role"] == "train") & (both.samples.table["label"] == positive)).to_numpy()
+    alone = Samples(table=both.samples.table.loc[kept].reset_index(drop=True), pixels=both.samples.pixels[kept])
+    _probabilities(family.fit(replace(both, samples=alone), settings).classifier, both)
+    refused = {
+        "no training sample of the normal class": make([normal, positive], parent / "absent", labels=[positive]),
+        "no positive class": replace(both, positive=None),
+        "three classes": make(CLASSES, parent / "three"),
+    }
+    for what, training in refused.items():
+        try:
+            family.fit(training, settings)
+        except UserError:
+            continue
+        raise ContractError(f"a training set with {what} is not rejected with a UserError")
 
 
 def _probabilities(classifier: Classifier, training: TrainingSet) -> np.ndarray:
@@ -277,10 +303,15 @@ def _training(
     groups: int = 30,
     validation: bool = True,
 ) -> TrainingSet:
-    """Two samples per group; each class has its own grey-level pattern, to which noise is added."""
+    """Two samples per group; each class has its own grey-level pattern, to which noise is added.
+
+    A family that learns from one class is given classes of different contrast, since its models may know no positions.
+    """
     generator = np.random.default_rng(0)
     labels = classes if labels is None else labels
     patterns = {name: np.random.default_rng(ord(name)).uniform(-60, 60, shape) for name in labels}
+    if family.one_class:
+        patterns = {name: pattern * (0.1 if name == CLASSES[0] else 1.5) for name, pattern in patterns.items()}
     rows, pixels = [], []
     for number in range(2 * groups):
         group = number // 2
@@ -304,4 +335,5 @@ def _training(
     if count is not None:
         fitted = pca.fit(samples.pixels, samples.of("train"), count)
         components = Components(fitted, fitted.project(samples.pixels), 0.0)
-    return TrainingSet(samples, classes, 1, 1, folder, components, pretrained=pretrained)
+    positive = CLASSES[1] if family.one_class else None
+    return TrainingSet(samples, classes, 1, 1, folder, components, pretrained=pretrained, positive=positive)

@@ -80,6 +80,8 @@ class Family(ABC, Generic[Settings]):
     fine_tuning_module : str or None
         Dotted name of the module that fits and loads such models. It is named, not imported, so that an edit of it
         trains no other models again; None: they have the code of the family.
+    one_class : bool
+        Whether models learn from samples of one class alone, the one that is not `TrainingSet.positive`.
     onnx_module : str or None
         Dotted name of a module whose function `to_onnx` turns a classifier into an ONNX model, with `graph.Graph`; None
         if there is no such form. It is named, not imported, so that an edit of it trains nothing again.
@@ -94,6 +96,7 @@ class Family(ABC, Generic[Settings]):
     takes_features: ClassVar[bool] = False
     fine_tuning: ClassVar[type[Section] | None] = None
     fine_tuning_module: ClassVar[str | None] = None
+    one_class: ClassVar[bool] = False
     onnx_module: ClassVar[str | None] = None
 
     def settings_with(self, backbone: bool) -> type[Section]:

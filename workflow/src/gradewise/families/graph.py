@@ -6,7 +6,7 @@ operators are old ones, so that old runtimes read the files as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,10 +35,11 @@ class Graph:
     Parameters
     ----------
     shape : tuple of int
-        Height, width and channels of a sample; 1 x 1 x d is float32 features of a backbone.
+        Height, width and channels of a sample; 1 x 1 x d is float32 features of a backbone. A length that may
+        vary has a name.
     """
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
+    def __init__(self, shape: tuple[int | str, ...]) -> None:
         self._shape = shape
         self._type = TensorProto.FLOAT if shape[:2] == (1, 1) else TensorProto.UINT8
         self._nodes: list[onnx.NodeProto] = []
@@ -102,11 +103,28 @@ class Graph:
         """
         return self._model(features, OF_BACKBONE, [1, 1, count])
 
+    def finish_maps(self, maps: Sequence[str]) -> onnx.ModelProto:
+        """The model of some maps of a network, each of which is an output.
+
+        Parameters
+        ----------
+        maps : sequence of str
+            Outputs of nodes, float32 (n, channels, rows, columns).
+        """
+        sides = ["channels", "rows", "columns"]
+        return self._of({name: [f"{side}{place}" for side in sides] for place, name in enumerate(maps)})
+
     def _model(self, result: str, name: str, shape: list[int]) -> onnx.ModelProto:
         self._nodes.append(helper.make_node("Identity", [result], [name]))
+        return self._of({name: shape})
+
+    def _of(self, results: Mapping[str, Sequence[int | str]]) -> onnx.ModelProto:
         pixels = helper.make_tensor_value_info(PIXELS, self._type, ["samples", *self._shape])
-        output = helper.make_tensor_value_info(name, TensorProto.FLOAT, ["samples", *shape])
-        graph = helper.make_graph(self._nodes, "gradewise", [pixels], [output], self._constants)
+        outputs = [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["samples", *shape])
+            for name, shape in results.items()
+        ]
+        graph = helper.make_graph(self._nodes, "gradewise", [pixels], outputs, self._constants)
         versions = [helper.make_opsetid(domain, version) for domain, version in OPERATORS.items()]
         return helper.make_model(
             graph,

@@ -26,6 +26,7 @@ BUILT_IN = {
     "pca_svm": "gradewise.families.pca_svm:PcaSvm",
     "forest": "gradewise.families.forest:Forest",
     "linear": "gradewise.families.linear:Linear",
+    "patches": "gradewise.families.patches:Patches",
 }
 RESERVED = ("blend",)
 """Values of `family:` that are not names of families."""

@@ -38,6 +38,7 @@ def train(
     backbone: Path | None = None,
     pretrained: NamedBackbone | None = None,
     weights: Path | None = None,
+    positive: str | None = None,
     repeat: int,
     dataset: str,
     model: str,
@@ -68,6 +69,8 @@ def train(
         The backbone whose weights training starts from, as JSON, for a family that fine-tunes.
     weights : Path, optional
         The file with its weights.
+    positive : str, optional
+        The class that is not normal, for a family that learns from one class.
     repeat : int
         Number of the split.
     dataset, model, view : str
@@ -102,6 +105,7 @@ def train(
         output,
         None if features is None or pca is None else _components(data, features, pca, repeat),
         pretrained=None if pretrained is None or weights is None else Pretrained(pretrained, weights),
+        positive=positive,
     )
     section = kind.settings_with(backbone=pretrained is not None)
     options = [section.model_validate(settings) for settings in candidates]

@@ -86,6 +86,8 @@ class TrainingSet:
         Scores candidate settings on the validation samples; given if there are several.
     pretrained : Pretrained or None
         The backbone whose weights training starts from; given if the family fine-tunes and the model has one.
+    positive : str or None
+        The class that is not normal; given to a family that learns from one class, if the dataset has such a class.
     """
 
     samples: Samples
@@ -96,6 +98,7 @@ class TrainingSet:
     components: Components | None = None
     judge: Judge | None = None
     pretrained: Pretrained | None = None
+    positive: str | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:

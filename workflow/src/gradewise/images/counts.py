@@ -38,6 +38,9 @@ def check_counts(images: pd.DataFrame, evaluation: Evaluation, classes: list[str
     UserError
         If groups are too few; the message says how many are needed.
     """
+    if evaluation.train_only is not None:
+        _check_train_only(images, evaluation, evaluation.train_only)
+        return
     if images["group"].nunique() < (needed := (evaluation.folds or 2) + 1):
         raise UserError(f"the split needs at least {needed} groups, found {images['group'].nunique()}")
     for name in classes:
@@ -55,6 +58,25 @@ def check_counts(images: pd.DataFrame, evaluation: Evaluation, classes: list[str
                 f"class {name} has {len(of_class)} usable images in {groups} groups; {how} need at least {needed} "
                 f"groups. Add images, merge classes (merge:), or {remedy}"
             )
+
+
+def _check_train_only(images: pd.DataFrame, evaluation: Evaluation, normal: str) -> None:
+    """Check that there are normal groups to train on, and images of the other class to test."""
+    others = images.loc[images["label"] != normal, "group"]
+    alone = images.loc[~images["group"].isin(others)]
+    if evaluation.predefined:
+        alone = alone.loc[(alone["role"] != "test") & ~alone["group"].isin(alone.loc[alone["role"] == "test", "group"])]
+        others = images.loc[(images["label"] != normal) & (images["role"] == "test"), "group"]
+    # two to train on, of which one is left out to set a threshold
+    needed = 2 if evaluation.predefined or evaluation.one_split else max(3, evaluation.folds or 0)
+    if (groups := alone["group"].nunique()) < needed:
+        raise UserError(
+            f"evaluation.train_only: class {normal} has {groups} groups without images of the other class; at least "
+            f"{needed} are needed to train and test. Add images of it"
+            + (", or leave out holdout or folds" if needed > 2 else "")
+        )
+    if others.empty:
+        raise UserError(f"evaluation.train_only: there is no usable image of another class than {normal} to test")
 
 
 def _check_predefined(of_class: pd.DataFrame, name: str, training_groups: int) -> None:
@@ -80,7 +102,14 @@ def expect_tested(images: pd.DataFrame, evaluation: Evaluation) -> Tested:
         tested = images.loc[images["role"] == "test", "group"]
         return Tested(tested.nunique(), len(tested))
     share = 1.0
+    if evaluation.train_only is not None:
+        share = 0.0 if evaluation.one_split else 1.0
     if evaluation.holdout is not None:
         drawn = 1 if evaluation.same_test else evaluation.repeats
         share = 1 - (1 - evaluation.holdout) ** drawn
+    if evaluation.train_only is not None:
+        normal = images.loc[images["label"] == evaluation.train_only]
+        others = images.loc[images["label"] != evaluation.train_only]
+        groups = others["group"].nunique() + round(share * normal["group"].nunique())
+        return Tested(groups, len(others) + round(share * len(normal)))
     return Tested(round(share * images["group"].nunique()), round(share * len(images)))

@@ -109,6 +109,8 @@ def draw_splits(images: pd.DataFrame, evaluation: Evaluation, classes: list[str]
     """
     check_counts(images, evaluation, classes)
     repeats: list[pd.DataFrame] = []
+    if evaluation.train_only is not None:
+        return _train_only(images, evaluation, evaluation.train_only, seed)
     same_test = None
     if evaluation.same_test:
         same_test = draw_groups(images, evaluation.holdout or 0.0, np.random.default_rng(derive_seed(seed, "test")))
@@ -119,6 +121,42 @@ def draw_splits(images: pd.DataFrame, evaluation: Evaluation, classes: list[str]
             _check_roles(repeat.assign(label=images["label"]), classes, evaluation.predefined)
             repeats.append(repeat.dropna(subset="role"))
     return pd.concat(repeats, ignore_index=True)
+
+
+def _train_only(images: pd.DataFrame, evaluation: Evaluation, normal: str, seed: int) -> pd.DataFrame:
+    """Roles where training takes images of one class alone, and only from groups that have no others.
+
+    All images that do not train are tested. None is for validation, which could not choose anything without images of
+    the other class.
+    """
+    can_train = ~np.isin(images["group"], images.loc[images["label"] != normal, "group"])
+    if evaluation.predefined:
+        roles = images["role"].to_numpy(dtype=object)
+        can_train &= ~np.isin(images["group"], images.loc[images["role"] == "test", "group"])
+        roles = np.where(can_train & (roles != "test"), "train", roles)
+        roles[~can_train & (roles != "test")] = None
+        parts = [roles]
+    else:
+        normals = images.loc[can_train]
+        parts = []
+        for number in range(evaluation.rounds):
+            rng = np.random.default_rng(derive_seed(seed, "split", number))
+            if evaluation.same_test:
+                rng = np.random.default_rng(derive_seed(seed, "test"))
+            tests = [np.zeros(len(normals), dtype=bool)]
+            if evaluation.folds:
+                tests = _folds(normals, evaluation.folds, rng)
+            elif evaluation.holdout is not None:
+                tests = [draw_groups(normals, evaluation.holdout, rng)]
+            for test in tests:
+                roles = np.full(len(images), "test", dtype=object)
+                roles[np.flatnonzero(can_train)[~test]] = "train"
+                parts.append(roles)
+    repeats = [
+        pd.DataFrame({"repeat": number, "image_id": images["image_id"], "role": roles})
+        for number, roles in enumerate(parts)
+    ]
+    return pd.concat(repeats, ignore_index=True).dropna(subset="role", ignore_index=True)
 
 
 def _draw_roles(

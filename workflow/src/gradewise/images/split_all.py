@@ -17,7 +17,15 @@ from gradewise.images.split import draw_groups, log_counts
 from gradewise.provenance import derive_seed
 
 
-def split_all(*, manifest: Path, validation: float, repeats: int = 1, seed: int, output: Path) -> None:
+def split_all(
+    *,
+    manifest: Path,
+    validation: float,
+    train_only: str | None = None,
+    repeats: int = 1,
+    seed: int,
+    output: Path,
+) -> None:
     """Draw training and validation groups from all images.
 
     Parameters
@@ -26,6 +34,8 @@ def split_all(*, manifest: Path, validation: float, repeats: int = 1, seed: int,
         Table of images.
     validation : float
         Share of the images for validation.
+    train_only : str, optional
+        The class whose images alone are used, all of them for training.
     repeats : int
         Number of draws; a blend over repeats has a model for each.
     seed : int
@@ -38,10 +48,12 @@ def split_all(*, manifest: Path, validation: float, repeats: int = 1, seed: int,
         If no draw leaves every class some images for training.
     """
     images = tables.read(manifest, columns=["image_id", "label", "group"])
+    if train_only is not None:
+        images = images.loc[images["label"] == train_only]
     parts = []
     for repeat in range(repeats):
         rng = np.random.default_rng(derive_seed(seed, "all", repeat))
-        drawn = draw_groups(images, validation, rng)
+        drawn = np.zeros(len(images), bool) if train_only is not None else draw_groups(images, validation, rng)
         lacking = sorted(set(images["label"]) - set(images.loc[~drawn, "label"]))
         if lacking:
             raise UserError(

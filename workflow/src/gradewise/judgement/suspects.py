@@ -62,7 +62,13 @@ def find_suspects(tested: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     with warnings.catch_warnings():
         # of classes with few images it may find none, which the list need not say
         warnings.filterwarnings("ignore", "May not flag all label issues", UserWarning)
-        suspect = find_label_issues(labels, probabilities, filter_by="both", n_jobs=1)
+        # where one class alone was tested, there is nothing to compare its labels with
+        several = len(np.unique(labels)) > 1
+        suspect = (
+            find_label_issues(labels, probabilities, filter_by="both", n_jobs=1)
+            if several
+            else np.zeros(len(labels), bool)
+        )
     found = tested[["image_id", "group", "label"]].assign(
         predicted=np.take(list(classes), probabilities.argmax(axis=1)),
         probability=probabilities.max(axis=1),

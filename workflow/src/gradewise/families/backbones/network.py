@@ -116,6 +116,11 @@ def count_features(architecture: str, maps: int) -> int:
     return 2 * sum(pooled(architecture, maps).values())
 
 
+def stage_ends(architecture: str) -> list[int]:
+    """Positions in `convolutions` of the last convolution of each of the `STAGES`."""
+    return [number for number, layer in enumerate(convolutions(architecture)) if layer.ends][: len(STAGES)]
+
+
 def _rounded(filters: float) -> int:
     """To a multiple of eight, by at most a tenth downwards."""
     rounded = max(8, int(filters + 4) // 8 * 8)

@@ -23,14 +23,38 @@ def backbone_graph(backbone: Backbone, shape: tuple[int, int, int], tensors: Map
     `tensors` are the weights and biases, see `network.folded`.
     """
     graph = Graph(shape)
+    maps = _add_convolutions(graph, backbone, tensors, len(convolutions(backbone.architecture)))
+    parts = [
+        graph.add(operator, maps[number], axes=[2, 3], keepdims=0)
+        for number in pooled(backbone.architecture, backbone.maps)
+        for operator in ("ReduceMean", "ReduceMax")
+    ]
+    count = count_features(backbone.architecture, backbone.maps)
+    features = graph.add("Reshape", graph.add("Concat", *parts, axis=1), np.array([-1, 1, 1, count]))
+    return graph.finish_features(features, count)
+
+
+def maps_graph(backbone: Backbone, channels: int, tensors: Mapping[str, np.ndarray], ends: Sequence[int]) -> ModelProto:
+    """The graph of some of a backbone's maps, from uint8 samples (n, height, width, channels) of any even size.
+
+    `ends` are positions in `network.convolutions`; the map after each is an output, float32 (n, filters, rows,
+    columns).
+    """
+    graph = Graph(("height", "width", channels))
+    maps = _add_convolutions(graph, backbone, tensors, max(ends) + 1)
+    return graph.finish_maps([maps[end] for end in ends])
+
+
+def _add_convolutions(graph: Graph, backbone: Backbone, tensors: Mapping[str, np.ndarray], count: int) -> list[str]:
+    """Add the first convolutions of a network and return the output of each."""
     values = graph.add("Transpose", graph.floats(PIXELS), perm=[0, 3, 1, 2])
     mean, std = (
         np.broadcast_to(np.array(values, np.float32), 3).reshape(1, 3, 1, 1) for values in (backbone.mean, backbone.std)
     )
     values = graph.add("Sub", graph.add("Div", values, np.array(255, np.float32)), mean)
     values = shortcut = graph.add("Div", values, std)
-    parts, maps = [], pooled(backbone.architecture, backbone.maps)
-    for number, layer in enumerate(convolutions(backbone.architecture)):
+    outputs = []
+    for number, layer in enumerate(convolutions(backbone.architecture)[:count]):
         if layer.opens:
             shortcut = values
         weight, bias = tensors[f"{number}.weight"], tensors[f"{number}.bias"]
@@ -40,11 +64,8 @@ def backbone_graph(backbone: Backbone, shape: tuple[int, int, int], tensors: Map
             values = graph.add("Clip", values, np.array(0, np.float32), np.array(6, np.float32))
         if layer.closes:
             values = graph.add("Add", values, shortcut)
-        if number in maps:
-            parts += [graph.add(operator, values, axes=[2, 3], keepdims=0) for operator in ("ReduceMean", "ReduceMax")]
-    count = count_features(backbone.architecture, backbone.maps)
-    features = graph.add("Reshape", graph.add("Concat", *parts, axis=1), np.array([-1, 1, 1, count]))
-    return graph.finish_features(features, count)
+        outputs.append(values)
+    return outputs
 
 
 def over_symmetries(model: ModelProto, shape: tuple[int, int, int], which: Sequence[int]) -> ModelProto:

@@ -81,6 +81,8 @@ def splits_in_words(plan: Evaluation, repeats: int) -> str:
 
     `repeats` is how often images were split, with folds once for each fold.
     """
+    if plan.train_only is not None:
+        return _one_class_in_words(plan, repeats)
     again = f"the validation images are drawn again in each of {repeats} repeats"
     if plan.predefined:
         test = "Test images are those that the label tables name as such"
@@ -98,6 +100,24 @@ def splits_in_words(plan: Evaluation, repeats: int) -> str:
         f"{test}. {numbers.percent(plan.validation)} of the training images are set apart for validation, which "
         f"chooses settings and when to stop. Classes are spread over the roles as evenly as whole groups allow, and no "
         f"group is on two sides of a split."
+    )
+
+
+def _one_class_in_words(plan: Evaluation, repeats: int) -> str:
+    """Which images train and are tested where training takes images of one class alone."""
+    if plan.predefined:
+        test = "Test images are those that the label tables name as such"
+    elif plan.folds is not None:
+        test = f"Its images are distributed over {plan.folds} folds, each of which is tested once"
+        test += f"; this is done {plan.repeats} times with different draws" if plan.repeats > 1 else ""
+    elif plan.holdout is not None:
+        test = f"{numbers.percent(plan.holdout)} of its images are held out for test"
+        test += f"; the draw is repeated {repeats} times" if repeats > 1 else ""
+    else:
+        test = "All its images are trained on, so that the test has none"
+    return (
+        f"Models are trained on images of the class {plan.train_only} alone. {test}. Images of the other class are "
+        "only tested. No image is for validation, and no group is on two sides of a split."
     )
 
 
