@@ -114,7 +114,10 @@ def _one_class_in_words(plan: Evaluation, repeats: int) -> str:
         test = f"{numbers.percent(plan.holdout)} of its images are held out for test"
         test += f"; the draw is repeated {repeats} times" if repeats > 1 else ""
     else:
-        test = "All its images are trained on, so that the test has none"
+        test = (
+            "All its images are trained on, so that the test has none: accuracy is then only the share of images of the "
+            "other class that are noticed, and always predicting that class would be right"
+        )
     return (
         f"Models are trained on images of the class {plan.train_only} alone. {test}. Images of the other class are "
         "only tested. No image is for validation, and no group is on two sides of a split."
