@@ -115,8 +115,8 @@ def _one_class_in_words(plan: Evaluation, repeats: int) -> str:
         test += f"; the draw is repeated {repeats} times" if repeats > 1 else ""
     else:
         test = (
-            "All its images are trained on, so that the test has none: accuracy is then only the share of images of the "
-            "other class that are noticed, and always predicting that class would be right"
+            "All its images are trained on, so that the test has none: accuracy is then only the share of images of "
+            "the other class that are noticed, and always predicting that class would be right"
         )
     return (
         f"Models are trained on images of the class {plan.train_only} alone. {test}. Images of the other class are "
