@@ -85,6 +85,7 @@ def test_a_table_sorts_by_the_column_that_is_clicked(opened):
 
 def test_a_filter_hides_rows_that_lack_its_words(opened):
     page = opened()
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
     search = page.get_by_label("Filter rows: Metrics on test images").first
     search.fill("balanced")
     rows = page.locator("table", has=page.locator("caption", has_text="Metrics on test images")).first.locator(

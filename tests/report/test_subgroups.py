@@ -3,7 +3,7 @@
 import pandas as pd
 
 from gradewise.report import numbers
-from gradewise.report.sections.subgroups import worst_sentence
+from gradewise.report.sections.subgroups import drawn_rows, worst_sentence
 
 
 def rows(*values: tuple[str, float, float, float]) -> pd.DataFrame:
@@ -44,3 +44,10 @@ def test_what_chance_does_not_explain_is_said():
 def test_a_clear_subgroup_is_named_even_where_a_smaller_one_is_lower():
     text = plain(worst_sentence("net", rows(("lamp", 0.4, -0.4, 0.3), ("sun", 0.6, -0.2, 0.01))))
     assert "beyond chance it does worse at light source sun." in text
+
+
+def test_the_figure_has_the_worst_and_best_of_many_subgroups_in_their_order():
+    few = pd.DataFrame({"expected": [0.1 * place for place in range(12)]})
+    assert len(drawn_rows(few)) == 12
+    many = pd.DataFrame({"expected": [0.9, *(0.01 * place for place in range(30))]})
+    assert list(drawn_rows(many).index) == [0, 1, 2, 3, 4, 5, 6, 26, 27, 28, 29, 30]

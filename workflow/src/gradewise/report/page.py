@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gradewise import tables
-from gradewise.report import pictures
+from gradewise.report import numbers, pictures
 from gradewise.report.blocks import Figure, Gallery, Section, Table
 from gradewise.report.evidence import Evidence
 from gradewise.spreadsheets import without_formula
@@ -45,6 +46,7 @@ def _environment() -> Environment:
     )
     environment.filters["svg_uri"] = lambda svg: _data_uri("image/svg+xml", svg)
     environment.filters["jpeg_uri"] = lambda picture: _data_uri("image/jpeg", pictures.to_jpeg(picture))
+    environment.filters["spaced"] = lambda text: re.sub(r"(\d)%", rf"\1{numbers.SPACE}%", text)
     environment.filters["hashed"] = _hashed
     environment.globals["fill"] = fill
     for name in ("style.css", "script.js"):

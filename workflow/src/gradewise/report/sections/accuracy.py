@@ -9,7 +9,7 @@ from gradewise.evaluation.recommend import baseline_of, ground_of
 from gradewise.evaluation.recommendation import Baseline, Criterion
 from gradewise.metrics import METRICS
 from gradewise.report import metric_names, numbers, pretraining
-from gradewise.report.blocks import LONG, Column, Figure, Section, Table
+from gradewise.report.blocks import Column, Figure, Section, Table
 from gradewise.report.evidence import Evidence, side_by_side
 from gradewise.report.figures import dots
 from gradewise.report.numbers import Estimate
@@ -96,7 +96,7 @@ def _table(evidence: Evidence, level: str, by_class: bool) -> Table:
         f"Metrics {'of each class ' if by_class else ''}on test {level}s, with 95 % intervals",
         data,
         tuple(columns),
-        folded=by_class or level != evidence.deciding_level or len(data) > 2 * LONG,
+        folded=True,
     )
 
 

@@ -99,7 +99,7 @@ def copies_in_words(evidence: Evidence) -> str:
     counts, joined = evidence.audit["check"].value_counts(), evidence.settings.join_duplicates
     exact, near = (int(counts.get(check, 0)) for check in COPIES)
     if not exact + near:
-        return "No copies were found, neither with the same pixels nor changed (saved again, resized, cropped, turned)."
+        return "There are no exact and no edited copies (saved again, resized, cropped, turned)."
     together = "those with the same pixels" if joined == "exact" else "all copies" if joined else "none"
     return (
         f"{numbers.many(exact, 'pair')} of images have the same pixels; {numbers.many(near, 'pair')} show the same "

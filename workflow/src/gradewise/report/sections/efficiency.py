@@ -38,7 +38,9 @@ def section(evidence: Evidence) -> Section | None:
     )
     timed = rows.loc[rows[evidence.settings.deciding_metric].notna() & (rows["seconds_fit"] > 0)]
     shown = [_figure(evidence, timed) if len(timed) else None, table]
-    return Section("efficiency", "Efficiency", contents={"shown": shown})
+    return Section(
+        "efficiency", "Efficiency", contents={"shown": shown, "different_threads": rows["threads"].nunique() > 1}
+    )
 
 
 def _row(evidence: Evidence, model: str) -> dict[str, object]:

@@ -15,6 +15,9 @@ ORDER = 90
 
 FOLDED = True
 
+DRAWN = 12
+"""Most subgroups in the figure."""
+
 
 def section(evidence: Evidence) -> Section | None:
     """The worst subgroup of the recommended model, a figure and a table; None where there are no subgroups."""
@@ -106,8 +109,18 @@ def _words(column: str) -> str:
     return column.replace("_", " ")
 
 
+def drawn_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """At most `DRAWN` subgroups for the figure, in their order: the worst and the best by expected accuracy."""
+    if len(rows) <= DRAWN:
+        return rows
+    ranked = rows["expected"].to_numpy().argsort(kind="stable")
+    kept = sorted([*ranked[: DRAWN // 2], *ranked[-(DRAWN // 2) :]])
+    return rows.iloc[kept]
+
+
 def _figure(evidence: Evidence, model: str, rows: pd.DataFrame) -> Figure:
-    lines = []
+    lines, every = [], len(rows)
+    rows = drawn_rows(rows)
     starts = ~rows["column"].duplicated()
     for row, first in zip(rows.itertuples(index=False), starts, strict=True):
         mark = dots.tested_mark(row_estimate(row, "accuracy"), row.p_value)
@@ -117,7 +130,12 @@ def _figure(evidence: Evidence, model: str, rows: pd.DataFrame) -> Figure:
     return Figure(
         "subgroups",
         f"Accuracy of {model} in each subgroup with 95 % intervals; the dashed line is its accuracy on the whole test. "
-        f"Filled dark marks differ from it with an adjusted p below {SIGNIFICANT:.2f}.",
+        f"Filled dark marks differ from it with an adjusted p below {SIGNIFICANT:.2f}."
+        + (
+            f" Shown are the {DRAWN // 2} worst and the {DRAWN // 2} best of {every} subgroups."
+            if every > DRAWN
+            else ""
+        ),
         f"Dot plot: {dots.in_words(panels)}.",
         dots.draw(panels, f"Accuracy of {model} on test {evidence.deciding_level}s [%]", height=0.23),
     )
