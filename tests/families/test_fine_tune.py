@@ -195,7 +195,7 @@ def test_the_record_names_the_backbone_and_what_was_trained(train):
 
 @pytest.mark.slow
 def test_the_family_keeps_the_contract_with_a_backbone(pretrained):
-    check_family("cnn", {**SMALL, "epochs": 1}, (32, 32, 1), pretrained)
+    check_family("cnn", {**SMALL, "epochs": 8}, (32, 32, 1), pretrained)
 
 
 def drawn(count, seed):
