@@ -63,9 +63,6 @@ def jobs(snakemake, tmp_path_factory):
         "evaluation": {"train_only": "HNF"},
         "models": ["patches"],
     }
-    studies["datasets"]["fruit"]["learning_curve"].append("lite")
-    savings = {"title": "Savings", "dataset": "fruit", "show": "pretraining", "models": ["forest", "lite"]}
-    studies["studies"]["savings"] = savings
     (folder / "studies.yaml").write_text(yaml.safe_dump(studies, sort_keys=False))
     plans = [
         snakemake(
