@@ -20,6 +20,9 @@ from gradewise.report.palette import INK, QUIET, RULE
 WIDTH = 7.4
 """Width of a full figure [inch]."""
 
+ALONE = 0.65
+"""Share of that width for a figure of one panel, whose letters a phone then shows large enough to read."""
+
 _STYLE: dict[Any, Any] = {
     "axes.edgecolor": QUIET,
     "axes.labelcolor": INK,

@@ -139,6 +139,7 @@ def draw(
     """
     down = -(-len(panels) // across)
     with drawing.style():
+        width = min(width, drawing.ALONE) if len(panels) == 1 else width
         canvas = Canvas(figsize=(width * drawing.WIDTH, height * down + 0.2))
         same_x = shared and not any(panel.x.ticks for panel in panels)
         grid = canvas.subplots(down, across, sharex=same_x, sharey=shared, squeeze=False).ravel()

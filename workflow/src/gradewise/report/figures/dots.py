@@ -78,7 +78,8 @@ def draw(
     places = np.cumsum([line.gap for line in panels[0].lines])
     top = 0.62 + (0.2 if legend else 0.0)
     with drawing.style():
-        canvas = Canvas(figsize=(drawing.WIDTH, top + height * (places[-1] - places[0] + 1)))
+        width = drawing.WIDTH * (drawing.ALONE if len(panels) == 1 else 1)
+        canvas = Canvas(figsize=(width, top + height * (places[-1] - places[0] + 1)))
         grid = canvas.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
         for axes, panel in zip(grid, panels, strict=True):
             _draw(axes, panel, places)
@@ -88,7 +89,7 @@ def draw(
         grid[0].set_yticks(places, [line.name for line in panels[0].lines])
         grid[0].set_ylim(places[-1] + 0.6, places[0] - 0.55)
         if legend:
-            canvas.legend(handles=legend, loc="outside upper left", ncols=4)
+            canvas.legend(handles=legend, loc="outside upper left", ncols=4 if len(panels) > 1 else 2)
         return drawing.to_svg(canvas)
 
 
