@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from gradewise.evaluation.compare import CLUES
 from gradewise.evaluation.inference import groups_for_equivalence, judge
 from gradewise.evaluation.outcome import first_caution, judge_outcome
@@ -20,6 +22,7 @@ from gradewise.evaluation.recommendation import (
     Criterion,
     FewGroups,
     Ground,
+    LookAlikes,
     OtherMetricDisagrees,
     Pair,
     Recommendation,
@@ -28,7 +31,7 @@ from gradewise.evaluation.recommendation import (
     decide,
     weakest,
 )
-from gradewise.report import numbers, sentences
+from gradewise.report import at_a_glance, numbers, sentences
 from gradewise.report.numbers import Estimate
 
 
@@ -419,3 +422,44 @@ def test_a_fall_from_validation_to_test_is_told() -> None:
     told = [plain(text) for text in sentences.sentences(record([SVM], [], warnings=(warning,)))]
     begin = "svm does better on validation images than on test images: 85.0 % (80.0 to 90.0)."
     assert any(text.startswith(begin) for text in told)
+
+
+def test_a_ready_model_is_to_be_used() -> None:
+    good = record([candidate("net", Estimate(0.97, 0.94, 0.99), 120.0)], [])
+    assert at_a_glance.answer(good) == "Use net"
+    assert plain(at_a_glance.score_sentence(good)) == (
+        "It classifies 97.0 % of test images correctly (95 % CI 94.0 to 99.0 %); always predicting sound gets 55.0 %."
+    )
+    assert plain(at_a_glance.state_sentence(good)).startswith(
+        "It avoids 93 % of the errors of always predicting sound, at least 87 %"
+    )
+
+
+def test_a_model_that_may_be_no_better_than_guessing_is_not_to_be_used_and_its_lead_is_told() -> None:
+    doubtful = record([SVM], [])
+    assert at_a_glance.answer(doubtful) == "Do not use these models yet; the best is svm"
+    assert "the 95 % CI of its lead of 5.0 points is −5.0 to +15.0" in plain(at_a_glance.state_sentence(doubtful))
+
+
+def test_models_that_tie_are_the_reservation_where_nothing_is_worse() -> None:
+    tied = record([NET, FOREST], [TIE])
+    assert plain(at_a_glance.reservation(tied)) == "16 groups (48 images) cannot separate it from forest."
+
+
+@pytest.mark.parametrize(
+    ("warning", "text"),
+    [
+        (ClassNeverPredicted(classes=("faulty",)), "It never predicts faulty."),
+        (LookAlikes(share=0.25, grouped=True), "25.0 % of images look much like one of another group"),
+        (FewGroups(groups=7, compared=True), "Only 7 groups were tested: intervals are rough."),
+    ],
+)
+def test_what_the_record_warns_of_comes_before_ties(warning, text) -> None:
+    warned = record([NET, FOREST], [TIE], warnings=(warning,))
+    assert plain(at_a_glance.reservation(warned)).startswith(text)
+
+
+def test_without_a_score_there_is_no_reservation() -> None:
+    nothing = record([candidate("net", Estimate(None))], [])
+    assert at_a_glance.answer(nothing) == "No model has a score"
+    assert at_a_glance.reservation(nothing) == ""

@@ -99,7 +99,7 @@ def state_sentence(record: Recommendation) -> str:
         "no score": "",
         "too few groups": "There are too few tested groups for an interval.",
         "guessing is better": f"Always predicting {record.baseline.predicted} is better.",
-        "guessing may be as good": f"It is not shown to be better than {always}.",
+        "guessing may be as good": f"It is not shown to be better than that{_lead(record)}.",
         "a clue may be as good": "",
         "a class is never predicted": "It never predicts one of the classes.",
         "required value out of reach": f"The interval misses the {required} that the configuration requires.",
@@ -109,6 +109,18 @@ def state_sentence(record: Recommendation) -> str:
         "errors remain": f"{whole}; a model counts as ready from {least} on.",
         "look-alikes": "",
     }[outcome.reason]
+
+
+def _lead(record: Recommendation) -> str:
+    """The difference from predicting one class, whose interval also allows for the mix of classes in new groups."""
+    difference = next((pair.difference for pair in record.against_baselines), None)
+    if difference is None or difference.bounds is None:
+        return ""
+    metric = record.criterion.metric
+    return (
+        f": the 95{numbers.SPACE}% CI of its lead of {metric_names.gap(metric, difference.value)} is "
+        f"{metric_names.bounds(metric, difference)}, since classes are mixed differently in each group"
+    )
 
 
 def cost_sentence(record: Recommendation) -> str:

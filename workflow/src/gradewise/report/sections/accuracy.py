@@ -57,6 +57,14 @@ def metrics_of(evidence: Evidence, level: str) -> list[str]:
     return [metric for metric in METRICS if metric in measured]
 
 
+def _models_with(evidence: Evidence, level: str) -> list[str]:
+    """Models that have results of their own on a level: a blend of verdicts on images has none on samples."""
+    of_images = {
+        run.model for run in evidence.runs if evidence.tiled and run.record["settings"].get("level", level) != level
+    }
+    return [model for model in evidence.models if level != "sample" or model not in of_images]
+
+
 def _verdicts(settings: Dataset) -> str:
     """Which class is the verdict, where mistakes have costs; otherwise empty."""
     if settings.costs is None:
@@ -79,17 +87,17 @@ def _basis(evidence: Evidence) -> str:
 
 def _table(evidence: Evidence, level: str, by_class: bool) -> Table:
     """Metrics of each class, or of all classes together, with a column for each model."""
+    models = _models_with(evidence, level)
     by = ["of_class", "metric"] if by_class else ["metric"]
     rows = evidence.estimates(level).rename(columns={"class": "of_class"})
     rows = rows.loc[rows["of_class"].notna() == by_class]
     ranks = {name: rank for rank, name in enumerate([*evidence.classes, *METRICS])}
     rows = rows.sort_values(by, key=lambda names: names.map(ranks))
-    data = side_by_side(rows, by, evidence.models, ["value", "low", "high"])
+    data = side_by_side(rows, by, models, ["value", "low", "high"])
     columns = [Column.name("Class", "of_class")] if by_class else []
     columns.append(Column.name("Metric", "metric", partial(metric_names.name, overall=not by_class)))
     columns += [
-        Column(model, ("metric", f"{model} value", f"{model} low", f"{model} high"), _value)
-        for model in evidence.models
+        Column(model, ("metric", f"{model} value", f"{model} low", f"{model} high"), _value) for model in models
     ]
     return Table(
         f"metrics-{level}{'-classes' if by_class else ''}",
@@ -118,9 +126,12 @@ def _figure(evidence: Evidence, name: str, criteria: list[Criterion]) -> Figure:
     guessed: dict[str, str] = {}
     for criterion in criteria:
         lines = []
+        own = _models_with(evidence, criterion.level)
         for model in evidence.models:
-            mark = dots.Mark(evidence.estimate(model, metric, criterion.level), evidence.styles[model])
-            lines.append(dots.Line(model, (mark,), evidence.per_repeat(model, metric, criterion.level)))
+            estimate = evidence.estimate(model, metric, criterion.level) if model in own else Estimate(None)
+            mark = dots.Mark(estimate, evidence.styles[model])
+            repeats = evidence.per_repeat(model, metric, criterion.level) if model in own else ()
+            lines.append(dots.Line(model, (mark,), repeats))
         guess = _one_guess(evidence, criterion)
         title = f"{criterion.level}s".capitalize() if several else ""
         panels.append(dots.Panel(lines, title, dashed=None if guess is None else guess.value))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pandas as pd
 
 from gradewise.config.deployment import Deploy
-from gradewise.evaluation.recommendation import GuessingBeatsAll
 from gradewise.predict.verification import Verification
 from gradewise.report import numbers
 from gradewise.report.blocks import Block, Column, Section, Table, Text
@@ -39,7 +38,7 @@ def handed_over(evidence: Evidence, deploy: Deploy, verification: Verification) 
         )
     else:
         fitted = "as it was trained and tested in the first repeat"
-    ready = "can be tried out" if evidence.recommendation.warned(GuessingBeatsAll) else "is ready to use"
+    ready = "can be tried out" if evidence.recommendation.outcome.state == "not good enough" else "is ready to use"
     adjusts = (
         " Its probabilities are adjusted to the expected mix of classes, see Another mix of classes."
         if deploy.adjust_probabilities
