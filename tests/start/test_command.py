@@ -38,3 +38,11 @@ def test_completions_know_all_subcommands(capsys):
     text = capsys.readouterr().out
     assert all(name in text for name in COMMANDS)
     assert "--threads" in text
+
+
+def test_a_reader_that_has_enough_causes_no_traceback():
+    command = [sys.executable, "-m", "gradewise", "backbone"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1

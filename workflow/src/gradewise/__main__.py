@@ -7,6 +7,7 @@ A subcommand is a line of `COMMANDS`. Its module defines `add_arguments`, which 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from importlib import import_module
 from typing import NamedTuple
@@ -57,8 +58,13 @@ def main() -> None:
     with reporting(arguments.command, output, output or "."):
         try:
             arguments.call(arguments)
+            sys.stdout.flush()
         except KeyboardInterrupt:
             sys.exit(f"{arguments.command}: stopped; give the same command again to continue")
+        except BrokenPipeError:
+            # whoever reads, such as `head`, has enough; what is still to be written must not raise again at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
 
 
 def make_parser(words: list[str]) -> argparse.ArgumentParser:
