@@ -3,8 +3,9 @@
     python bench/patches.py FOLDER [NAME ..]
 
 FOLDER has images/Normal, images/Anomalous and masks. Models learn from tiles of 256 px of the normal images; those of
-EfficientNet-Lite0 need the package of its weights. The images named in `CHOSEN_ON` chose the settings; the others have
-columns of their own. Speed is that of one thread.
+EfficientNet-Lite0 need the package of its weights. Some thirty variants were compared on the masks of all images, so
+that the figures are too high by an unknown amount; images other than those in `CHOSEN_ON`, on which others have chosen
+settings, have columns of their own. Speed is that of one thread.
 """
 
 import argparse
