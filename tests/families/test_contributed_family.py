@@ -97,6 +97,6 @@ def test_without_the_package_its_name_is_explained(tmp_path):
     code = "import sys, yaml; from gradewise.studies.config import load; load(yaml.safe_load(open(sys.argv[1])))"
     done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True)
     assert (
-        "models.lda: there is no family 'discriminant'. Families: cnn, pca_svm, forest, linear; a family of"
+        "models.lda: there is no family 'discriminant'. Families: cnn, pca_svm, forest, linear, patches; a family of"
         in done.stderr
     )

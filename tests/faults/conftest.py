@@ -14,7 +14,7 @@ from gradewise import tables
 
 ROOT = Path(__file__).parents[2]
 TINY = Path(__file__).with_name("tiny.yaml")
-MEASURED = re.compile("seconds|memory|bytes|^facts$|^files$")
+MEASURED = re.compile("seconds|memory|bytes|^facts$|^files$|^cost$")
 """Keys of JSON with times, memory, sizes and hashes of files that hold times, or sentences about them; all else is
 reproducible."""
 

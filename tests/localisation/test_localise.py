@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,8 @@ from gradewise.images.schemas import MANIFEST
 from gradewise.localisation.frames import Frame
 from gradewise.localisation.localise import localise
 from gradewise.localisation.schemas import MAPS
+from gradewise.report.sections.localisation import section
+from gradewise.results import Results
 from gradewise.views.schemas import samples_schema
 
 CELLS = (6, 8)
@@ -121,3 +124,31 @@ def test_without_known_defects_nothing_is_measured(results):
         path = results / f"localisation/cnn/{repeat}.parquet"
         tables.write(tables.read(path).assign(label="bad"), path, MAPS)
     assert [len(table) for table in measured(results)] == [0, 0, 0]
+
+
+def test_the_report_shows_measures_and_maps_of_chosen_images(results, tmp_path):
+    rows, _, images = measured(results)
+    manifest = tables.read(results / "manifest.parquet")
+    manifest["path"] = str(tmp_path / "photo.png")
+    Image.fromarray(np.full((48, 64), 90, np.uint8)).save(tmp_path / "photo.png")
+    evidence = SimpleNamespace(
+        localisation=rows,
+        located=images,
+        model_to_use="cnn",
+        settings=SimpleNamespace(positive="bad", page=None, grey_range=None),
+        results=Results(results),
+        runs_of=lambda model: [SimpleNamespace(record={"view": "tiles"})],
+        manifest=manifest,
+    )
+    shown = section(evidence)
+    told, models, sizes, gallery = shown.blocks
+    assert shown.title == "Where bad shows"
+    assert "5\N{NO-BREAK SPACE}% of the area without defects" in told.text
+    assert [row[0] for row in models.rows] == ["cnn"]
+    assert "the larger half" in [row[0] for row in sizes.rows]
+    assert len({picture.lines[0] for picture in gallery.pictures}) == len(gallery.pictures) >= 6
+    first = gallery.pictures[0]
+    assert first.lines[1] == "defects covered best"
+    assert first.image.size == first.detail.size
+    evidence.localisation = None
+    assert section(evidence) is None

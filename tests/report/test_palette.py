@@ -23,7 +23,8 @@ def test_families_differ_in_colour():
 
 def test_up_to_four_classes_look_different_from_each_other_and_from_every_family():
     classes = class_styles(["A", "B", "C", "D"]).values()
-    families = styles({family: family for family in ("cnn", "pca_svm", "forest", "linear", "blend")}).values()
+    names = ("cnn", "pca_svm", "forest", "linear", "patches", "blend")
+    families = styles({family: family for family in names}).values()
     colours = [style.colour for style in (*classes, *families)]
     assert len(set(colours)) == len(colours)
     assert len({style.marker for style in classes}) == 4

@@ -29,7 +29,7 @@ FOR_AND_AGAINST = "PuOr_r"
 OUTLINE = "#00a2ff"
 """Outlines of defects in maps, far from their colours."""
 
-_FAMILIES = ("#0072b2", "#d55e00", "#009e73", "#6b4423", "#b0528a", "#b87a00", "#2a8fc7", "#000000")
+_FAMILIES = ("#0072b2", "#d55e00", "#009e73", "#6b4423", "#5e4fa2", "#b0528a", "#b87a00", "#2a8fc7")
 _CLASSES = ("#2a8fc7", "#b87a00", "#000000", "#8a7d00", "#0072b2", "#d55e00", "#009e73", "#b0528a")
 _MARKERS = "osD^vPX*"
 _LINES: tuple[LineStyleType, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))

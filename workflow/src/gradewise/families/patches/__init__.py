@@ -23,7 +23,7 @@ class Patches(Family[CommonSettings]):
 
     name = "patches"
     label = "normal patches"
-    colour = "#a6761d"
+    colour = "#5e4fa2"
     settings = PatchesSettings
     fine_tuning = MapsSettings
     files = ("patches.safetensors", "model.json")

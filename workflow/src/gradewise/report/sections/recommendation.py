@@ -28,7 +28,7 @@ def section(evidence: Evidence) -> Section:
         "Recommendation",
         contents={
             "glance": at_a_glance.glance(record, next_steps(evidence)),
-            "ranked": None if record.choice is None else _figure(evidence),
+            "ranked": None if record.choice is None else ranking_figure(evidence),
             "reasons": [Text(reason) for reason in reasons],
             "rule": Text(sentences.rule(record), "small"),
         },
@@ -36,7 +36,8 @@ def section(evidence: Evidence) -> Section:
     )
 
 
-def _figure(evidence: Evidence) -> Figure:
+def ranking_figure(evidence: Evidence) -> Figure:
+    """Models by their scores, with intervals and the baseline; there must be a choice."""
     record = evidence.recommendation
     criterion, metric = record.criterion, record.criterion.metric
     shown = list(record.ranking[:DRAWN])

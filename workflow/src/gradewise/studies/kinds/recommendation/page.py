@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gradewise.report import numbers
-from gradewise.report.blocks import Block
+from gradewise.report import at_a_glance, numbers, sentences
+from gradewise.report.blocks import Block, Text
 from gradewise.report.sections import recommendation
 from gradewise.studies.kinds.recommendation import Study
 from gradewise.studies.pages import published
@@ -12,7 +12,15 @@ from gradewise.studies.pages.evidence import StudyEvidence
 
 def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     """The recommendation with the numbers behind it and its rule, and what the source recommends."""
-    return [*recommendation.section(evidence.base).blocks, *published.as_published(name, study)]
+    record = evidence.base.recommendation
+    told = [at_a_glance.score_sentence(record), at_a_glance.reservation(record), at_a_glance.cost_sentence(record)]
+    return [
+        Text(sentences.headline(record), "lead"),
+        *(Text(text) for text in told if text),
+        *([] if record.choice is None else [recommendation.ranking_figure(evidence.base)]),
+        Text(sentences.rule(record), "small"),
+        *published.as_published(name, study),
+    ]
 
 
 def short(name: str, study: Study, evidence: StudyEvidence) -> tuple[str, str]:
