@@ -21,9 +21,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from gradewise.config.backbones import Backbone
+from gradewise.config.known_backbones import KNOWN
 from gradewise.families.backbones.embedding import Embedding, read_published
 from gradewise.families.backbones.network import convolutions
-from gradewise.start.known_backbones import KNOWN
 
 BATCH = 32
 

@@ -11,10 +11,10 @@ from safetensors.numpy import save_file
 
 from gradewise.command import UserError
 from gradewise.config.backbones import Backbone
+from gradewise.config.known_backbones import KNOWN
 from gradewise.families.backbones.network import convolutions
 from gradewise.provenance import hash_file
 from gradewise.start.backbone import describe
-from gradewise.start.known_backbones import KNOWN
 
 
 def pasted(text):

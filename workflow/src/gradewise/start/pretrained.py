@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from gradewise.config.known_backbones import KNOWN, Known
 from gradewise.start.commented import Line, Section
-from gradewise.start.known_backbones import KNOWN, Known
 
 MOST_COMPONENTS = 300
 """Principal components of features, which are some thousands."""

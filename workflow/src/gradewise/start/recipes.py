@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from gradewise.config.known_backbones import Known
 from gradewise.start.commented import Line, Section, flow
-from gradewise.start.known_backbones import Known
 from gradewise.start.machine import Machine
 from gradewise.start.pretrained import how_to_get_one, pretrained_models
 from gradewise.start.survey import Survey
