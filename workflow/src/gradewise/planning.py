@@ -458,7 +458,7 @@ class Plan:
         names += ["leaks"] if dataset.leak_models else []
         names += ["learning_curve", "extrapolations"] if dataset.curve_models else []
         names += ["unknown"] if dataset.unknown else []
-        names += ["localisation", "defects", "located"] if dataset.localisation else []
+        names += ["localisation", "located"] if dataset.localisation else []
         names += ["attributions"] if dataset.attributions else []
         verification: dict[str, str | list[str]] = {}
         if dataset.deploy:

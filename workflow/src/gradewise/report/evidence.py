@@ -48,7 +48,7 @@ class Evidence(Measured):
         Labels that a person decided about.
     unknown : DataFrame or None
         The table of that name, unless the configuration says that no image is unknown.
-    localisation, defects, located : DataFrame or None
+    localisation, located : DataFrame or None
         The tables of that name, where maps are asked for.
     attributions : DataFrame or None
         The table of that name, where it is asked for.
@@ -74,7 +74,6 @@ class Evidence(Measured):
     extrapolations: pd.DataFrame | None = None
     unknown: pd.DataFrame | None = None
     localisation: pd.DataFrame | None = None
-    defects: pd.DataFrame | None = None
     located: pd.DataFrame | None = None
     attributions: pd.DataFrame | None = None
     verification: Verification | None = None
@@ -173,7 +172,7 @@ def read(results: Path, dataset: str, seed: int) -> Evidence:
     names += ["leaks"] if known.settings.leak_models else []
     names += ["learning_curve", "extrapolations"] if known.settings.curve_models else []
     names += ["unknown"] if known.settings.unknown else []
-    names += ["localisation", "defects", "located"] if known.settings.localisation else []
+    names += ["localisation", "located"] if known.settings.localisation else []
     names += ["attributions"] if known.settings.attributions else []
     return Evidence(
         **{field.name: getattr(known, field.name) for field in fields(known) if field.init},

@@ -1,8 +1,8 @@
 """How models and classes look in every figure: one colour per family, one marker and line style per model.
 
-The colours follow those of Okabe and Ito (Color Universal Design, 2008), which stay apart for colour-blind readers, the
-light ones darkened to a contrast of 3 to 1 on white, and a dark brown;
-markers and line styles carry the same distinction where a page is printed in grey.
+The colours follow those of Okabe and Ito (Color Universal Design, 2008), which stay apart for colour-blind readers. The
+light ones are darkened to a contrast of 3 to 1 on white, and there are a brown and a violet. Markers and line styles
+carry the same distinction where a page is printed in grey.
 """
 
 from __future__ import annotations

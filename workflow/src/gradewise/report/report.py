@@ -9,8 +9,6 @@ from gradewise import command
 from gradewise.evaluation.across_datasets import families_on_dataset
 from gradewise.records import write_json
 from gradewise.report import evidence, page, sections
-from gradewise.report.at_a_glance import glance
-from gradewise.report.next_steps import next_steps
 from gradewise.report.sentences import headline
 
 log = logging.getLogger(__name__)
@@ -73,7 +71,7 @@ def report(
             "classes": known.classes,
             "models": known.models,
             "headline": advice,
-            "glance": glance(known.recommendation, next_steps(known)),
+            "glance": next(section.contents["glance"] for section in shown if section.front),
             "families": families_on_dataset(known).model_dump(),
         },
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from gradewise.evaluation.recommendation import ClueExplains, Recommendation
+from gradewise.evaluation.recommendation import ClueExplains
 from gradewise.report import at_a_glance, metric_names, numbers, sentences
 from gradewise.report.blocks import Figure, Section, Text
 from gradewise.report.evidence import Evidence
@@ -49,8 +49,8 @@ def ranking_figure(evidence: Evidence) -> Figure:
     values = "; ".join(f"{model.model} {metric_names.interval(metric, model.score)}" for model in shown)
     return Figure(
         "ranking",
-        f"{what} on test {criterion.level}s with 95{numbers.SPACE}% CI ({_ground(record)}), and what {always} reaches "
-        f"(dashed)." + (f" {hidden} further models are in the section on accuracy." if hidden else ""),
+        f"{what} on test {criterion.level}s with 95{numbers.SPACE}% CI ({sentences.ground_in_words(record)}), and what "
+        f"{always} reaches (dashed)." + (f" {hidden} further models are in the section on accuracy." if hidden else ""),
         f"Models ranked by {metric_names.in_words(metric)}: {values}. "
         + (f"Tied with the leader: {numbers.listed(list(record.tied))}. " if record.tied else "")
         + f"{always.capitalize()}: {metric_names.value(metric, record.baseline.value)}.",
@@ -65,7 +65,3 @@ def ranking_figure(evidence: Evidence) -> Figure:
             share=share,
         ),
     )
-
-
-def _ground(record: Recommendation) -> str:
-    return sentences.ground_in_words(record)

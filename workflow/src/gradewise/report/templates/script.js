@@ -111,23 +111,6 @@
     });
   }
 
-  // models of figures drawn inline can be hidden one by one
-  for (const figure of all("figure.drawing[data-models]")) {
-    const models = JSON.parse(figure.dataset.models);
-    if (models.length < 2) continue;
-    const tools = make("div", { class: "tools", role: "group", "aria-label": "Models shown" });
-    models.forEach((model, place) => {
-      const button = make("button", { type: "button", "aria-pressed": "true" }, model);
-      button.addEventListener("click", () => {
-        const shown = button.getAttribute("aria-pressed") !== "true";
-        button.setAttribute("aria-pressed", String(shown));
-        all(`[id="${figure.id}-${place}"]`, figure).forEach((part) => { part.style.display = shown ? "" : "none"; });
-      });
-      tools.append(button);
-    });
-    figure.prepend(tools);
-  }
-
   // what follows from a threshold and from the costs of mistakes, from the test verdicts embedded in the page
   for (const tool of all(".in-use")) {
     const { classes, truth, at_least: atLeast } = JSON.parse(tool.querySelector("script").textContent);
