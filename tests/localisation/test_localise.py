@@ -21,6 +21,7 @@ from gradewise.localisation.schemas import MAPS
 from gradewise.report.sections.localisation import section
 from gradewise.results import Results
 from gradewise.views.schemas import samples_schema
+from gradewise.views.stored import read_view
 
 CELLS = (6, 8)
 REPEATS = 2
@@ -137,6 +138,7 @@ def test_the_report_shows_measures_and_maps_of_chosen_images(results, tmp_path):
         model_to_use="cnn",
         settings=SimpleNamespace(positive="bad", page=None, grey_range=None),
         results=Results(results),
+        view=lambda name: (read_view(Results(results).view(name)), []),
         runs_of=lambda model: [SimpleNamespace(record={"view": "tiles"})],
         manifest=manifest,
     )

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
+from gradewise.command import UserError
 from gradewise.images import heif
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", *(["HEIF"] if heif.INSTALLED else []))
@@ -27,6 +28,21 @@ ESCAPE = r"\udc"
 
 class UnreadableError(Exception):
     """The file cannot be used as an image; the message is the reason."""
+
+
+@contextmanager
+def read_before(file: object) -> Iterator[None]:
+    """Turn the reason why a file cannot be used into an error that names it, since it could be used before.
+
+    Raises
+    ------
+    UserError
+        If the block raises an `UnreadableError`.
+    """
+    try:
+        yield
+    except UnreadableError as error:
+        raise UserError(f"{file}: {error}; it was read before, so put it back or rebuild the manifest") from None
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from gradewise.evaluation.intervals import cells
 from gradewise.families import registry
 from gradewise.families.backbones.embedding import Embedding, read_embedding
 from gradewise.images.decode import decode, to_uint8
-from gradewise.images.files import UnreadableError
+from gradewise.images.files import read_before
 from gradewise.judgement.alarms import attainable, threshold_of, thresholds_without_each
 from gradewise.judgement.described import Described, drawn, read_described
 from gradewise.judgement.schemas import HELD_OUT, UNKNOWN
@@ -33,6 +33,7 @@ from gradewise.progress import track
 from gradewise.provenance import derive_seed
 from gradewise.results import Results
 from gradewise.views.apply import make_samples
+from gradewise.views.stored import read_view
 
 MOST_SPOILT = 100
 """Test images of the first repeat that bad photos are made from."""
@@ -71,9 +72,7 @@ def unknown(*, dataset: str, results: Path, false_alarms: float, reading: Readin
     tested, references = compare(splits.loc[splits["image_id"].isin(images)], manifest["group"], described, seed)
     first = tested["repeat"].min()
     chosen = drawn(pd.Index(tested.loc[tested["repeat"] == first, "image_id"]), seed, MOST_SPOILT)
-    operations = {
-        name: View.model_validate(tables.read_metadata(files.view(name))["view"]) for name in names if "@" not in name
-    }
+    operations = {name: read_view(files.view(name)) for name in names if "@" not in name}
     backbones = {name: read_embedding(files.view(name).with_suffix(".safetensors")) for name in names if "@" in name}
     spoilt = _spoil(manifest.loc[chosen], reading, int(manifest["bits"].max()), operations, backbones, references)
     measured = {}
@@ -241,10 +240,8 @@ def _spoil(
     """image_id, group and strangeness in each view of bad photos, by kind; NaN where they are too small for a view."""
     rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
     for image in track(images.itertuples(), len(images), "images"):
-        try:
+        with read_before(image.path):
             decoded = decode(Path(image.path), reading)
-        except UnreadableError as error:
-            raise command.UserError(f"{image.path}: {error}; it was read before, so put it back") from error
         pixels = to_uint8(decoded.pixels, bits)
         for kind, spoil in KINDS.items():
             row: dict[str, Any] = {"image_id": image.Index, "group": image.group}

@@ -16,7 +16,6 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from gradewise import command, tables
-from gradewise.config.views import View
 from gradewise.families.classifier import Classifier
 from gradewise.families.load import load
 from gradewise.localisation.occlusion import occlude
@@ -25,6 +24,7 @@ from gradewise.localisation.schemas import ATTRIBUTIONS
 from gradewise.progress import track
 from gradewise.results import Results
 from gradewise.views.chosen import read_pixels
+from gradewise.views.stored import read_view
 
 MOST = 12
 """Samples that are explained."""
@@ -57,7 +57,7 @@ def attribute(*, results: Path, models: list[str], threads: int, output: Path) -
     cache = files.view(json.loads(run.record.read_text())["view"])
     chosen = surest(tables.read(run.predictions, role="test"), list(classifier.classes))
     pixels = read_pixels(cache, list(chosen["sample_id"]))
-    view = View.model_validate(tables.read_metadata(cache)["view"])
+    view = read_view(cache)
     images = tables.read(files.table("manifest"), columns=["image_id", "mask", "bar_rows"]).set_index("image_id")
     with threadpool_limits(threads):
         method, explain = _method(classifier)

@@ -102,3 +102,8 @@ def window_of(view: View, frame: Frame) -> Size:
         return frame.height, frame.width
     assert isinstance(tiling, Tile), "the only operation that tiles"
     return tiling.tile, tiling.tile
+
+
+def window_starts(length: int, side: int, step: int) -> list[int]:
+    """Where windows begin along an axis; the last one ends with it."""
+    return sorted({*range(0, length - side + 1, step), length - side})

@@ -13,7 +13,7 @@ import pandas as pd
 from gradewise import command, tables
 from gradewise.command import UserError
 from gradewise.config.views import View
-from gradewise.images.files import UnreadableError
+from gradewise.images.files import read_before
 from gradewise.images.masks import hash_mask, read_mask
 from gradewise.localisation import curves
 from gradewise.localisation.counted import MISSED, bins_of, count, false_alarms
@@ -24,6 +24,7 @@ from gradewise.localisation.schemas import DEFECTS, LOCALISATION, LOCATED
 from gradewise.localisation.stored import StoredMap, maps_file, read_maps
 from gradewise.progress import track
 from gradewise.results import Results
+from gradewise.views.stored import read_view
 
 log = logging.getLogger(__name__)
 
@@ -92,9 +93,7 @@ def _measure_model(
     files: Results, manifest: pd.DataFrame, model: str, repeats: int, positive: str, false_alarm_share: float
 ) -> tuple[list[dict[str, object]], pd.DataFrame, pd.DataFrame]:
     """Rows about a model, its defects and its images."""
-    view = View.model_validate(
-        tables.read_metadata(files.view(json.loads(files.run(model, 0).record.read_text())["view"]))["view"]
-    )
+    view = read_view(files.view(json.loads(files.run(model, 0).record.read_text())["view"]))
 
     def maps() -> Iterator[tuple[int, StoredMap]]:
         for repeat in range(repeats):
@@ -115,21 +114,15 @@ def _measure_model(
     counted = [count(stored.heat, mask_of(stored), bins) for _, stored in maps()]
     without = np.sum([each.without for each in counted], axis=0)
     threshold = curves.threshold_at(without, bins, false_alarm_share)
-    images = [
-        Compared(
-            repeat,
-            stored.image_id,
-            stored.group,
-            known,
-            false_alarms(stored.heat, mask_of(stored), threshold),
-        )
-        for (repeat, stored), known in zip(maps(), counted, strict=True)
-    ]
+    images, labels = [], []
+    for (repeat, stored), known in zip(maps(), counted, strict=True):
+        alarms = false_alarms(stored.heat, mask_of(stored), threshold)
+        images.append(Compared(repeat, stored.image_id, stored.group, known, alarms))
+        labels.append((stored.label, float(stored.heat.scores.max())))
     found = describe_defects(images, bins, threshold).assign(model=model)
     rows = measure(images, found, len(bins), false_alarm_share)
     common = {key: rows[0][key] for key in ("images", "groups", "regions")}
     rows.append({"metric": "threshold", "defects": None, "value": threshold, "low": np.nan, "high": np.nan, **common})
-    labels = [(stored.label, float(stored.heat.scores.max())) for _, stored in maps()]
     located = _describe_images(images, labels, found, bins, threshold).assign(model=model)
     return [{**row, "false_alarm_share": false_alarm_share} for row in rows], found, located
 
@@ -139,10 +132,8 @@ def _mask(image: pd.Series, view: View, heat: HeatMap) -> np.ndarray:
     frame = heat.frame
     if pd.isna(image["mask"]):
         return np.zeros((frame.height, frame.width), bool)
-    try:
+    with read_before(image["mask"]):
         mask = read_mask(Path(image["mask"]))
-    except UnreadableError as error:
-        raise UserError(f"{image['mask']}: {error}; it was read before, so put it back") from None
     if hash_mask(mask) != image["mask_hash"]:
         raise UserError(
             f"{image['mask']}: shows something else than when the manifest was made; put the former file back, or run "

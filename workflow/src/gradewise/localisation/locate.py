@@ -12,16 +12,15 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from gradewise import command, tables
-from gradewise.command import UserError
 from gradewise.config.sources import Reading
-from gradewise.config.views import View
 from gradewise.families.load import load
 from gradewise.images.decode import decode, to_uint8
-from gradewise.images.files import UnreadableError
+from gradewise.images.files import read_before
 from gradewise.localisation.maps import HeatMap, map_image
 from gradewise.localisation.schemas import MAPS
 from gradewise.progress import track
 from gradewise.results import Results
+from gradewise.views.stored import read_view
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +64,7 @@ def locate(
     """
     files = Results(results)
     run = files.run(model, repeat)
-    view = View.model_validate(tables.read_metadata(files.view(json.loads(run.record.read_text())["view"]))["view"])
+    view = read_view(files.view(json.loads(run.record.read_text())["view"]))
     classifier = load(run.folder)
     images = tables.read(files.table("manifest"))
     roles = tables.read(files.table("splits"))
@@ -75,10 +74,8 @@ def locate(
     cv2.setNumThreads(1)
     with tables.appending(output, MAPS) as append, threadpool_limits(threads):
         for image in track(images.itertuples(), len(images), "images"):
-            try:
+            with read_before(image.path):
                 pixels = to_uint8(decode(Path(image.path), reading).pixels, bits)
-            except UnreadableError as error:
-                raise UserError(f"{image.path}: {error}; it was read before, so put it back") from None
             heat = map_image(
                 pixels, view, classifier, positive, stride=stride, bar_rows=int(image.bar_rows), threads=threads
             )

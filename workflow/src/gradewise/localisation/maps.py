@@ -16,7 +16,7 @@ import numpy as np
 
 from gradewise.config.views import Size, Transform, View
 from gradewise.families.classifier import Classifier, Locator, maps_of
-from gradewise.localisation.frames import Frame, frame_of, frame_pixels, window_of
+from gradewise.localisation.frames import Frame, frame_of, frame_pixels, window_of, window_starts
 
 PART = 1024
 """Side of the parts that a locator is given, at least four times its reach [px]."""
@@ -150,7 +150,7 @@ def _map_tiles(
 ) -> np.ndarray:
     """Mean of what a classifier says of all tiles that show each cell."""
     shape = [-(-length // cell) for length in frame.shape[:2]]
-    tops, lefts = (_starts(length, side, cell) for length, side in zip(frame.shape, window, strict=False))
+    tops, lefts = (window_starts(length, side, cell) for length, side in zip(frame.shape, window, strict=False))
     rows, columns = (
         [_cells(start, side, cell, length) for start in starts]
         for starts, side, length in zip((tops, lefts), window, frame.shape, strict=False)
@@ -182,11 +182,6 @@ class _Cells:
     start: int
     stop: int
     inside: np.ndarray
-
-
-def _starts(length: int, side: int, step: int) -> list[int]:
-    """Where tiles begin along an axis; the last one ends with the frame."""
-    return sorted({*range(0, length - side + 1, step), length - side})
 
 
 def _cells(start: int, side: int, cell: int, length: int) -> _Cells:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradewise.families.classifier import Classifier
+from gradewise.localisation.frames import window_starts
 
 WINDOWS = 8
 """How many windows fit side by side into the smaller side of a sample; they move by half their side."""
@@ -37,7 +38,7 @@ def occlude(classifier: Classifier, pixels: np.ndarray, predicted: int) -> np.nd
     height, width = pixels.shape[:2]
     side = max(2, min(height, width) // WINDOWS)
     step = max(1, side // 2)
-    corners = [(top, left) for top in _starts(height, side, step) for left in _starts(width, side, step)]
+    corners = [(top, left) for top in window_starts(height, side, step) for left in window_starts(width, side, step)]
     colour = pixels.mean(axis=(0, 1)).round().astype(np.uint8)
     whole = _log_odds(classifier, pixels[None], predicted)[0]
     total, shown = np.zeros((height, width)), np.zeros((height, width))
@@ -50,10 +51,6 @@ def occlude(classifier: Classifier, pixels: np.ndarray, predicted: int) -> np.nd
             total[top : top + side, left : left + side] += change
             shown[top : top + side, left : left + side] += 1
     return (total / shown).astype(np.float32)
-
-
-def _starts(length: int, side: int, step: int) -> list[int]:
-    return sorted({*range(0, length - side + 1, step), length - side})
 
 
 def _log_odds(classifier: Classifier, samples: np.ndarray, predicted: int) -> np.ndarray:

@@ -6,9 +6,8 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from gradewise.command import UserError
 from gradewise.config.views import View
-from gradewise.images.files import UnreadableError
+from gradewise.images.files import read_before
 from gradewise.images.listing import IMAGE_SUFFIXES
 from gradewise.images.masks import read_mask
 from gradewise.views.apply import mask_samples
@@ -34,10 +33,8 @@ def region_of(mask: Path | None, view: View, row: int, column: int, bar_rows: in
     """
     if mask is None:
         return None
-    try:
+    with read_before(mask):
         pixels = read_mask(mask)
-    except UnreadableError as error:
-        raise UserError(f"{mask}: {error}; put the mask back or make the manifest anew") from None
     return np.asarray((mask_samples(pixels, view, [(row, column)], bar_rows)[0] / 255).astype(np.float32))
 
 

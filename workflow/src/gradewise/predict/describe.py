@@ -11,11 +11,11 @@ from pathlib import Path
 from gradewise import command, tables
 from gradewise.command import UserError
 from gradewise.config.datasets import Dataset
-from gradewise.config.views import View
 from gradewise.predict.description import DescribedView, Description
 from gradewise.provenance import versions
 from gradewise.records import write_json
 from gradewise.results import Results
+from gradewise.views.stored import read_view
 
 
 def describe(*, dataset: str, results: Path, seed: int, output: Path) -> None:
@@ -53,7 +53,10 @@ def describe(*, dataset: str, results: Path, seed: int, output: Path) -> None:
         page=settings.page,
         grey_range=settings.grey_range,
         seed=seed,
-        views={name: DescribedView(operations=_view(files, name), view_hash=found) for name, found in hashes.items()},
+        views={
+            name: DescribedView(operations=read_view(files.view(name)), view_hash=found)
+            for name, found in hashes.items()
+        },
         versions=versions(),
     )
     write_json(output, description)
@@ -69,10 +72,6 @@ def _view_hashes(files: Results) -> dict[str, str]:
         if hashes.setdefault(record["view"], record["view_hash"]) != record["view_hash"]:
             raise UserError(f"{run.record}: trained on other samples of the view {record['view']!r} than other runs")
     return hashes
-
-
-def _view(files: Results, name: str) -> View:
-    return View.model_validate(tables.read_metadata(files.view(name))["view"])
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from gradewise.report import numbers
 from gradewise.report.numbers import Estimate
 from gradewise.report.palette import Style, styles
 from gradewise.verdicts import Level
+from gradewise.views.stored import read_view
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Evidence(Measured):
 
     def view(self, name: str) -> tuple[View, list[Size]]:
         """A view, and the heights and widths of the images as it sees them, without data bars that it cuts off."""
-        view = View.model_validate(tables.read_metadata(self.views[name])["view"])
+        view = read_view(self.views[name])
         heights = self.manifest["height"] - self.manifest["bar_rows"] if view.cuts_data_bar else self.manifest["height"]
         return view, list(zip(heights.tolist(), self.manifest["width"].tolist(), strict=True))
 

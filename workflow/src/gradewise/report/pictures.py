@@ -11,10 +11,9 @@ import numpy as np
 from matplotlib import font_manager
 from PIL import Image, ImageColor, ImageDraw, ImageFont, ImageOps
 
-from gradewise.command import UserError
 from gradewise.config.sources import Reading
 from gradewise.images.decode import PLAIN, decode, to_uint8
-from gradewise.images.files import UnreadableError
+from gradewise.images.files import read_before
 from gradewise.images.masks import read_mask
 from gradewise.report import palette
 from gradewise.report.blocks import Picture
@@ -46,10 +45,8 @@ def thumbnail(path: Path, bits: int, reading: Reading = PLAIN) -> Image.Image:
     UserError
         Where the image is gone or can no longer be read.
     """
-    try:
+    with read_before(path):
         pixels = to_uint8(decode(path, reading).pixels, bits)
-    except UnreadableError as error:
-        raise _unreadable(path, error) from None
     return _fit(Image.fromarray(pixels))
 
 
@@ -71,19 +68,13 @@ def marked(path: Path, bits: int, mask: Path, reading: Reading = PLAIN) -> tuple
         Where the image or the mask is gone or can no longer be read.
     """
     picture = np.asarray(thumbnail(path, bits, reading).convert("RGB"))
-    try:
+    with read_before(mask):
         regions = read_mask(mask)
-    except UnreadableError as error:
-        raise _unreadable(mask, error) from None
     small = cv2.resize(regions, picture.shape[1::-1], interpolation=cv2.INTER_AREA) > MARKED
     inside = cv2.erode(small.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0) > 0
     weight = np.where(small & ~inside, 1.0, TINT * inside)[..., None]
     tinted = (1 - weight) * picture + weight * np.array(ImageColor.getrgb(palette.MARKED))
     return Image.fromarray(tinted.astype(np.uint8)), float((regions > 0).mean())
-
-
-def _unreadable(path: Path, error: UnreadableError) -> UserError:
-    return UserError(f"{path}: {error}; it was read before, so put it back or rebuild the manifest")
 
 
 def samples(view: Path, sample_ids: Collection[str]) -> dict[str, Image.Image]:

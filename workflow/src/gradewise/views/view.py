@@ -19,7 +19,7 @@ from gradewise.config.sources import Reading
 from gradewise.config.views import Positions, View
 from gradewise.images.budget import MOST
 from gradewise.images.decode import PLAIN, decode, to_uint8
-from gradewise.images.files import UnreadableError
+from gradewise.images.files import read_before
 from gradewise.images.masks import hash_mask, read_mask
 from gradewise.progress import track
 from gradewise.provenance import derive_seed, hash_file
@@ -110,16 +110,12 @@ def view(
 
     def samples_of(image: Image) -> pa.RecordBatch:
         rng = np.random.default_rng(derive_seed(seed, name, image.pixel_hash))
-        try:
+        with read_before(f"{image.path} or its mask"):
             decoded = decode(Path(image.path), reading)
             if decoded.pixel_hash() != image.pixel_hash:
                 raise _changed(image.path)
             samples, positions = make_samples(to_uint8(decoded.pixels, bits), operations, rng, image.bar_rows)
             masked = _masked(image, operations, positions)
-        except UnreadableError as error:
-            raise command.UserError(
-                f"{image.path} or its mask: {error}; it was read before, so put it back or rebuild the manifest"
-            ) from None
         if mask_fraction is None:
             labels: list[str | None] = [image.label] * len(samples)
         else:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from gradewise import tables
-from gradewise.command import UserError
 from gradewise.config.views import View
 from gradewise.images.decode import decode, to_uint8
-from gradewise.images.files import UnreadableError
+from gradewise.images.files import read_before
 from gradewise.images.masks import read_mask
 from gradewise.localisation.counted import MISSED
 from gradewise.localisation.frames import frame_mask, frame_pixels
@@ -166,7 +163,7 @@ def _most(located: pd.DataFrame, column: str) -> pd.DataFrame:
 def _gallery(evidence: Evidence, model: str, located: pd.DataFrame, has_defects: bool) -> Gallery:
     shown = chosen(located, has_defects)
     run = next(run for run in evidence.runs_of(model))
-    view = View.model_validate(tables.read_metadata(evidence.results.view(str(run.record["view"])))["view"])
+    view, _ = evidence.view(str(run.record["view"]))
     scale = scale_around(float(located["threshold"].iloc[0]), float(located["highest"].max()))
     heats = {
         (repeat, stored.image_id): stored.heat
@@ -189,10 +186,12 @@ def _gallery(evidence: Evidence, model: str, located: pd.DataFrame, has_defects:
 
 def _picture(evidence: Evidence, image: pd.Series, row: Any, heat: HeatMap, view: View, scale: Scale) -> Picture:
     bar_rows = int(image["bar_rows"])
-    pixels = _read(
-        Path(image["path"]), lambda path: to_uint8(decode(path, evidence.settings).pixels, int(image["bits"]))
-    )
-    mask = None if pd.isna(image["mask"]) else frame_mask(_read(Path(image["mask"]), read_mask), view, bar_rows)
+    with read_before(image["path"]):
+        pixels = to_uint8(decode(Path(image["path"]), evidence.settings).pixels, int(image["bits"]))
+    mask = None
+    if not pd.isna(image["mask"]):
+        with read_before(image["mask"]):
+            mask = frame_mask(read_mask(Path(image["mask"])), view, bar_rows)
     frame = frame_pixels(pixels, view, bar_rows)
     lines = [row.image_id, row.why]
     if row.regions:
@@ -205,10 +204,3 @@ def _picture(evidence: Evidence, image: pd.Series, row: Any, heat: HeatMap, view
         outlined(frame, mask),
         f"Image {row.image_id}",
     )
-
-
-def _read(path: Path, read: Callable[[Path], np.ndarray]) -> np.ndarray:
-    try:
-        return read(path)
-    except UnreadableError as error:
-        raise UserError(f"{path}: {error}; it was read before, so put it back or rebuild the manifest") from None

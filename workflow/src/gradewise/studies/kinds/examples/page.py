@@ -9,13 +9,13 @@ import pandas as pd
 from PIL import Image
 
 from gradewise import tables
-from gradewise.config.views import View
 from gradewise.provenance import derive_seed
 from gradewise.report import pictures
 from gradewise.report.blocks import Block, Gallery, Picture, Text
 from gradewise.report.evidence import Evidence
 from gradewise.studies.kinds.examples import Study
 from gradewise.studies.pages.evidence import StudyEvidence
+from gradewise.views.stored import read_view
 
 
 def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
@@ -34,7 +34,7 @@ def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
         ]
         return [Gallery(f"{name}-examples", "Images of each class, drawn at random", tuple(whole))]
     caches = {view: base.results.view(view) for view in study.views}
-    operations = {view: View.model_validate(tables.read_metadata(cache)["view"]) for view, cache in caches.items()}
+    operations = {view: read_view(cache) for view, cache in caches.items()}
     parts: list[Block] = [Text(" ".join(f"{view}: {done.in_words()}." for view, done in operations.items()), "small")]
     for place, (label, rows) in enumerate(chosen.items(), 1):
         samples = {view: _through(cache, rows) for view, cache in caches.items()}

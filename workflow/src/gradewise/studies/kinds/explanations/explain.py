@@ -28,6 +28,7 @@ from gradewise.studies import shown
 from gradewise.studies.arrays import write_arrays
 from gradewise.studies.schemas import EXPLANATIONS, SHOWN, WEIGHT_ON_REGIONS
 from gradewise.views.chosen import read_pixels
+from gradewise.views.stored import read_view
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ def explain(
     marked = tables.read(samples, columns=["sample_id", "masked_fraction"]).set_index("sample_id")["masked_fraction"]
     table = shown.drawn(test, marked, network.classes, each, derive_seed(seed, "explain"))
     pixels = read_pixels(samples, list(table["sample_id"]))
-    view = View.model_validate(tables.read_metadata(samples)["view"])
+    view = read_view(samples)
     regions = _regions(table, view, tables.read(manifest, columns=["image_id", "mask", "bar_rows"]), objects)
     explained = Explained(network, derive_seed(seed, "lime"))
     weights, seconds = _explain_all(explained, table, pixels, list(dict.fromkeys(methods)))
