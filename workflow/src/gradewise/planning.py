@@ -22,6 +22,7 @@ from gradewise.families import registry
 from gradewise.images.budget import BYTES_PER_PIXEL, megapixels_in_flight
 from gradewise.images.state import count_files, files_state
 from gradewise.resources import InputFiles, Requests, Resources
+from gradewise.results import features_name
 
 RESULTS = "results/{dataset}"
 VARIANT = "results/{dataset}{variant}"
@@ -248,7 +249,10 @@ class Plan:
 
     def caches(self) -> list[str]:
         """Names of all caches that models may learn from: views, and views with backbones."""
-        return [*self.config.views, *(f"{view}@{name}" for view in self.config.views for name in self.config.backbones)]
+        return [
+            *self.config.views,
+            *(features_name(view, name) for view in self.config.views for name in self.config.backbones),
+        ]
 
     def candidates_of(self, wildcards: Wildcards) -> str:
         """Candidate settings of a model, as JSON."""

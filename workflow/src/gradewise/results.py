@@ -16,6 +16,21 @@ from typing import Any
 from gradewise.command import UserError
 
 
+def features_name(view: str, backbone: str) -> str:
+    """Name of the cache with the features that a backbone makes of the samples of a view."""
+    return f"{view}@{backbone}"
+
+
+def holds_features(cache: str) -> bool:
+    """Whether a cache of this name holds features instead of pixels."""
+    return "@" in cache
+
+
+def view_of(cache: str) -> str:
+    """Name of the view whose samples, or features of these, a cache holds."""
+    return cache.partition("@")[0]
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """The folder of one run: one model, one repeat."""

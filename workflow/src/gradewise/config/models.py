@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, SerializeAsAny
 
 from gradewise.config.section import Section
 from gradewise.families import registry
+from gradewise.results import features_name
 
 
 class FittedModel(BaseModel):
@@ -52,7 +53,7 @@ class FittedModel(BaseModel):
     @property
     def samples(self) -> str:
         """Name of the cache that the model learns from: the view, and the backbone that made features of it."""
-        return f"{self.view}@{self.backbone}" if self.on_features else self.view
+        return features_name(self.view, self.backbone) if self.backbone and self.on_features else self.view
 
     @model_validator(mode="before")
     @classmethod

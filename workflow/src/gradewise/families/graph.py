@@ -146,6 +146,15 @@ def add_projection(graph: Graph, mean: np.ndarray, components: np.ndarray) -> st
     return graph.add("MatMul", centred, components.T)
 
 
+def session_of(model: bytes, quiet: bool = False) -> onnxruntime.InferenceSession:
+    """What runs a serialised model on one processor; `quiet` where a failure is told otherwise than by a log."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    if quiet:
+        options.log_severity_level = 4
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
 def load_graph(model: bytes) -> Callable[[np.ndarray], np.ndarray]:
     """A serialised model as a function from samples to class probabilities, which uses one processor.
 
@@ -158,9 +167,7 @@ def load_graph(model: bytes) -> Callable[[np.ndarray], np.ndarray]:
     callable
         From uint8 (n, height, width, channels) to float32 (n, classes), a few samples at a time.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = session_of(model)
 
     def predict(pixels: np.ndarray) -> np.ndarray:
         parts = [pixels[start : start + BATCH] for start in range(0, len(pixels), BATCH)]

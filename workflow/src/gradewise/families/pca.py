@@ -178,7 +178,7 @@ def fit(pixels: np.ndarray, rows: np.ndarray, components: int) -> Pca:
     if limit < 1:
         raise UserError(f"principal components need at least two training samples, not {n}")
     mean = _mean(flat, rows)
-    scale = np.ones(d, np.float32) if flat.dtype == np.uint8 else _deviations(flat, rows)
+    scale = None if flat.dtype == np.uint8 else _deviations(flat, rows)
     matrix = _gram(flat, rows, mean, scale) if n <= d else _scatter(flat, rows, mean, scale)
     total = float(np.trace(matrix))
     side = len(matrix)
@@ -194,7 +194,8 @@ def fit(pixels: np.ndarray, rows: np.ndarray, components: int) -> Pca:
         axes = _axes(flat, rows, mean, scale, vectors / np.sqrt(values))
     else:
         axes = vectors.T.astype(np.float32, order="C")
-    axes /= scale
+    if scale is not None:
+        axes /= scale
     for axis in axes:
         if axis[np.abs(axis).argmax()] < 0:
             axis *= -1
@@ -221,31 +222,43 @@ def _deviations(flat: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return np.where(deviations > 0, deviations, 1).astype(np.float32)
 
 
-def _gram(flat: np.ndarray, rows: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+def _centred(values: np.ndarray, mean: np.ndarray, scale: np.ndarray | None) -> np.ndarray:
+    """Values less their mean, divided by their scale if there is one."""
+    centred: np.ndarray = values - mean
+    if scale is not None:
+        centred /= scale
+    return centred
+
+
+def _gram(flat: np.ndarray, rows: np.ndarray, mean: np.ndarray, scale: np.ndarray | None) -> np.ndarray:
     """Lower triangle of the inner products of centred samples, shape (n, n)."""
     n, d = len(rows), flat.shape[1]
     parts = list(_batches(d, n))
     matrix = np.zeros((n, n), order="F")
     for part in track(parts, len(parts), "blocks of the Gram matrix"):
-        matrix += ssyrk(1.0, ((flat[rows, part] - mean[part]) / scale[part]).T, trans=1, lower=1)
+        centred = _centred(flat[rows, part], mean[part], None if scale is None else scale[part])
+        matrix += ssyrk(1.0, centred.T, trans=1, lower=1)
     return matrix
 
 
-def _scatter(flat: np.ndarray, rows: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+def _scatter(flat: np.ndarray, rows: np.ndarray, mean: np.ndarray, scale: np.ndarray | None) -> np.ndarray:
     """Lower triangle of the covariance matrix times n - 1, shape (d, d)."""
     n, d = len(rows), flat.shape[1]
     parts = list(_batches(n, d))
     matrix = np.zeros((d, d), order="F")
     for part in track(parts, len(parts), "blocks of the covariance matrix"):
-        matrix += ssyrk(1.0, ((flat[rows[part]] - mean) / scale).T, lower=1)
+        matrix += ssyrk(1.0, _centred(flat[rows[part]], mean, scale).T, lower=1)
     return matrix
 
 
-def _axes(flat: np.ndarray, rows: np.ndarray, mean: np.ndarray, scale: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _axes(
+    flat: np.ndarray, rows: np.ndarray, mean: np.ndarray, scale: np.ndarray | None, weights: np.ndarray
+) -> np.ndarray:
     """Components as weighted sums of centred samples, shape (k, d), from weights of shape (n, k)."""
     d = flat.shape[1]
     axes = np.empty((weights.shape[1], d), dtype=np.float32)
     transposed = np.ascontiguousarray(weights.T, dtype=np.float32)
     for part in _batches(d, len(rows)):
-        axes[:, part] = transposed @ ((flat[rows, part] - mean[part]) / scale[part])
+        centred = _centred(flat[rows, part], mean[part], None if scale is None else scale[part])
+        axes[:, part] = transposed @ centred
     return axes

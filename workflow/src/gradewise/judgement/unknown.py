@@ -31,7 +31,7 @@ from gradewise.judgement.spoil import KINDS
 from gradewise.judgement.strangeness import Reference, combine, describe
 from gradewise.progress import track
 from gradewise.provenance import derive_seed
-from gradewise.results import Results
+from gradewise.results import Results, features_name, holds_features, view_of
 from gradewise.views.apply import make_samples
 from gradewise.views.stored import read_view
 
@@ -65,15 +65,17 @@ def unknown(*, dataset: str, results: Path, false_alarms: float, reading: Readin
     files = Results(results)
     manifest = tables.read(files.table("manifest")).set_index("image_id")
     views_of = {model: _views(files, model) for model in files.models()}
-    names = sorted({view for views in views_of.values() for view in views}, key=lambda name: name.split("@"))
+    names = sorted({view for views in views_of.values() for view in views}, key=lambda name: (view_of(name), name))
     images = drawn(manifest.index, seed)
     described = {name: read_described(files.view(name), images) for name in track(names, len(names), "views")}
     splits = tables.read(files.table("splits"))
     tested, references = compare(splits.loc[splits["image_id"].isin(images)], manifest["group"], described, seed)
     first = tested["repeat"].min()
     chosen = drawn(pd.Index(tested.loc[tested["repeat"] == first, "image_id"]), seed, MOST_SPOILT)
-    operations = {name: read_view(files.view(name)) for name in names if "@" not in name}
-    backbones = {name: read_embedding(files.view(name).with_suffix(".safetensors")) for name in names if "@" in name}
+    operations = {name: read_view(files.view(name)) for name in names if not holds_features(name)}
+    backbones = {
+        name: read_embedding(files.view(name).with_suffix(".safetensors")) for name in names if holds_features(name)
+    }
     spoilt = _spoil(manifest.loc[chosen], reading, int(manifest["bits"].max()), operations, backbones, references)
     measured = {}
     for views in dict.fromkeys(views_of.values()):
@@ -131,7 +133,7 @@ def units_of(tested: pd.DataFrame, views: tuple[str, ...], false_alarms: float) 
 
     Statistics of pixels are comparable between views; angles between features have another unit.
     """
-    if not any("@" in view for view in views):
+    if not any(map(holds_features, views)):
         return dict.fromkeys(views, 1.0)
     usable = tested.dropna(subset=list(views))
     group = pd.factorize(usable["group"])[0]
@@ -189,7 +191,7 @@ def _views(files: Results, model: str) -> tuple[str, ...]:
     record = json.loads(files.run(model, 0).record.read_text())
     views = sorted(set(str(record["view"]).split(", ")))
     if "backbone" in record and registry.family(record["family"]).takes_features:
-        views.append(f"{views[0]}@{record['backbone']['name']}")
+        views.append(features_name(views[0], record["backbone"]["name"]))
     return tuple(views)
 
 
@@ -248,7 +250,7 @@ def _spoil(
             for view, operations in views.items():
                 above_bar = pixels[: len(pixels) - image.bar_rows] if operations.cuts_data_bar else pixels
                 bad = np.ascontiguousarray(spoil(above_bar))
-                names = [view, *(name for name in backbones if name.partition("@")[0] == view)]
+                names = [view, *(name for name in backbones if view_of(name) == view)]
                 if min(bad.shape[:2]) < operations.minimum_side:
                     row |= dict.fromkeys(names, np.nan)
                     continue

@@ -21,6 +21,7 @@ from gradewise.predict.parts import Parts, check_runs, member_files, read_runs
 from gradewise.predict.verification import Verification
 from gradewise.provenance import hash_file, versions
 from gradewise.records import write_json
+from gradewise.results import view_of
 
 MODEL = "model.json"
 FORMAT: Literal[1] = 1
@@ -165,7 +166,7 @@ def parts_of_artefact(folder: Path) -> Parts:
     unknown = None if artefact.judgement is None else artefact.judgement.unknown
     references = {} if unknown is None else {view: folder / reference_file(view) for view in unknown.views}
     for view, path in references.items():
-        known = view.partition("@")[0] in artefact.description.views and reference_file(view) in artefact.files
+        known = view_of(view) in artefact.description.views and reference_file(view) in artefact.files
         require(known, path, f"is not listed in {MODEL}, or {view!r} is no view of the model")
     return Parts(
         artefact.name,

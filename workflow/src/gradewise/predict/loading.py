@@ -15,6 +15,7 @@ from gradewise.predict.artefact import MODEL, parts_of_artefact
 from gradewise.predict.parts import Parts, RunRecord, parts_of_run
 from gradewise.predict.predictor import Member, Predictor, Verdict
 from gradewise.provenance import versions
+from gradewise.results import features_name
 
 log = logging.getLogger(__name__)
 
@@ -48,13 +49,13 @@ def assemble(parts: Parts) -> Predictor:
     stranger = None
     if unknown is not None:
         references = {view: read_reference(path) for view, path in parts.references.items()}
+        shapes = {name: known.operations.shape for name, known in parts.description.views.items()}
+        shapes |= {
+            member.features: (1, 1, member.classifier.embedding.features)
+            for member in members
+            if isinstance(member.classifier, EmbeddedClassifier) and member.features is not None
+        }
         for view, reference in references.items():
-            shapes = {name: known.operations.shape for name, known in parts.description.views.items()}
-            shapes |= {
-                member.features: (1, 1, member.classifier.embedding.features)
-                for member in members
-                if isinstance(member.classifier, EmbeddedClassifier) and member.features is not None
-            }
             shape = shapes.get(view)
             require(reference.shape == shape, parts.references[view], f"has samples of {reference.shape}, not {shape}")
         stranger = Stranger(references, unknown.threshold, unknown.false_alarms, unknown.units)
@@ -71,8 +72,8 @@ def assemble(parts: Parts) -> Predictor:
 
 
 def _member(record: RunRecord, classifier: Classifier) -> Member:
-    on_features = isinstance(classifier, EmbeddedClassifier) and record.backbone is not None
-    features = f"{record.view}@{record.backbone['name']}" if on_features and record.backbone else None
+    on_features = isinstance(classifier, EmbeddedClassifier)
+    features = features_name(record.view, record.backbone["name"]) if on_features and record.backbone else None
     return Member(record.model, record.view, classifier, features)
 
 

@@ -32,6 +32,7 @@ from gradewise.judgement.shares import Shares
 from gradewise.judgement.strangeness import Stranger
 from gradewise.predict.description import Blend, Description, Expected
 from gradewise.provenance import derive_seed
+from gradewise.results import view_of
 from gradewise.verdicts import gather
 from gradewise.views.apply import make_samples
 
@@ -264,9 +265,7 @@ class Predictor:
         """How unlike those of training each image is; none where that cannot be told."""
         if self.stranger is None or not images:
             return []
-        counts = {
-            name: [len(image[name.partition("@")[0]][0]) for image in images] for name in self.stranger.references
-        }
+        counts = {name: [len(image[view_of(name)][0]) for image in images] for name in self.stranger.references}
         strangeness: list[float] = self.stranger.of_images(samples, counts).tolist()
         return strangeness
 

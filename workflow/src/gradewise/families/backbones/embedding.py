@@ -19,11 +19,11 @@ from gradewise.command import UserError
 from gradewise.config.backbones import ONNX, Backbone
 from gradewise.config.section import Section
 from gradewise.families.backbones import onnx_file, tiny_vit
-from gradewise.families.backbones.network import SCALES, SMALLEST, convolutions, folded
+from gradewise.families.backbones.network import SCALES, SMALLEST, folded, tensors_expected
 from gradewise.families.backbones.onnx import backbone_graph, over_symmetries
 from gradewise.families.classifier import check_pixels
-from gradewise.families.graph import OF_BACKBONE, PIXELS
-from gradewise.families.stored import SampleShape, Tensors, read_metadata, read_tensors, reading, require, write_tensors
+from gradewise.families.graph import OF_BACKBONE, PIXELS, session_of
+from gradewise.families.stored import SampleShape, read_metadata, read_tensors, reading, require, write_tensors
 from gradewise.provenance import hash_file
 from gradewise.symmetry import elements, turns_sideways
 
@@ -100,10 +100,7 @@ class Embedding:
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
         """What computes features: faster than PyTorch on a processor (`bench/extraction.txt`), and the ONNX form."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        graph = self.graph.SerializeToString()
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        return session_of(self.graph.SerializeToString())
 
     def write(self, path: Path) -> None:
         """Write a safetensors file, with the backbone's section and the shape of samples as JSON in its metadata."""
@@ -275,15 +272,6 @@ def read_embedding(path: Path) -> Embedding:
         return _read_graph(path, stored)
     tensors = read_tensors(path, tensors_expected(stored.backbone.architecture))
     return Embedding(stored.backbone, stored.shape, tensors)
-
-
-def tensors_expected(architecture: str) -> Tensors:
-    """Type and shape of the weights and biases of an architecture."""
-    expected: dict[str, tuple[str, tuple[int | None, ...]]] = {}
-    for number, layer in enumerate(convolutions(architecture)):
-        expected[f"{number}.weight"] = ("F32", layer.shape)
-        expected[f"{number}.bias"] = ("F32", layer.shape[:1])
-    return expected
 
 
 def _read_graph(path: Path, stored: _Stored) -> Embedding:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradewise.families.stored import Tensors
+
 SCALES = {"efficientnet_lite0": (1.0, 1.0), "efficientnet_lite1": (1.0, 1.1), "efficientnet_lite2": (1.1, 1.2)}
 """Factors of width and depth."""
 
@@ -119,6 +121,15 @@ def count_features(architecture: str, maps: int) -> int:
 def stage_ends(architecture: str) -> list[int]:
     """Positions in `convolutions` of the last convolution of each of the `STAGES`."""
     return [number for number, layer in enumerate(convolutions(architecture)) if layer.ends][: len(STAGES)]
+
+
+def tensors_expected(architecture: str, count: int | None = None) -> Tensors:
+    """Type and shape of the weights and biases of a network's convolutions, or of the first so many."""
+    expected: dict[str, tuple[str, tuple[int | None, ...]]] = {}
+    for number, layer in enumerate(convolutions(architecture)[:count]):
+        expected[f"{number}.weight"] = ("F32", layer.shape)
+        expected[f"{number}.bias"] = ("F32", layer.shape[:1])
+    return expected
 
 
 def _rounded(filters: float) -> int:

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, inliner, numpy_helper, version_converter
 
 from gradewise.config.backbones import Backbone
 from gradewise.config.section import suggestion
-from gradewise.families.graph import FORMAT, OF_BACKBONE, OPERATORS, PIXELS
+from gradewise.families.graph import FORMAT, OF_BACKBONE, OPERATORS, PIXELS, session_of
 
 LARGEST = 2**31 - 1
 """Bytes that an ONNX file can have."""
@@ -286,7 +285,7 @@ def _trial(
     sample = helper.make_tensor_value_info(f"{OWN}sample", TensorProto.UINT8, shape)
     graph = helper.make_graph(nodes, "trial", [sample], [onnx.ValueInfoProto(name=layer)], constants)
     try:
-        session = _session(_model(model, graph))
+        session = session_of(_model(model, graph).SerializeToString(), quiet=True)
         values = np.asarray(session.run(None, {f"{OWN}sample": np.zeros(shape, np.uint8)})[0])
     except Exception as error:
         height, width, _ = shape
@@ -342,10 +341,3 @@ def _over_samples(
 def _model(source: ModelProto, graph: GraphProto) -> ModelProto:
     """A model of a graph with the operators of another model."""
     return helper.make_model(graph, opset_imports=source.opset_import, ir_version=source.ir_version)
-
-
-def _session(model: ModelProto) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

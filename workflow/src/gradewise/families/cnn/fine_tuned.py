@@ -14,8 +14,8 @@ from scipy.special import softmax
 
 from gradewise.config.backbones import Backbone
 from gradewise.config.section import Section
-from gradewise.families.backbones.embedding import Embedding, tensors_expected
-from gradewise.families.backbones.network import count_features
+from gradewise.families.backbones.embedding import Embedding
+from gradewise.families.backbones.network import count_features, tensors_expected
 from gradewise.families.cnn.settings import FineTuningSettings
 from gradewise.families.stored import (
     Classes,

@@ -17,9 +17,9 @@ import onnxruntime
 
 from gradewise.config.backbones import Backbone
 from gradewise.families.backbones.embedding import Embedding
-from gradewise.families.backbones.network import convolutions, stage_ends
+from gradewise.families.backbones.network import convolutions, stage_ends, tensors_expected
 from gradewise.families.backbones.onnx import maps_graph
-from gradewise.families.graph import PIXELS
+from gradewise.families.graph import PIXELS, session_of
 from gradewise.families.patches.describers import padded, places
 from gradewise.families.patches.settings import MapsSettings
 from gradewise.families.stored import Tensors
@@ -84,10 +84,7 @@ class NetworkMaps:
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        graph = maps_graph(self.backbone, self.channels, self.tensors, self._ends).SerializeToString()
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        return session_of(maps_graph(self.backbone, self.channels, self.tensors, self._ends).SerializeToString())
 
     def describe(self, pixels: np.ndarray) -> np.ndarray:
         """Features, float32 (rows, columns, length)."""
@@ -143,12 +140,7 @@ def _sampling(side: int, stride: int, enlarge: int, length: int) -> np.ndarray:
 
 def expected_tensors(architecture: str, depths: tuple[int, ...]) -> Tensors:
     """Types and shapes of the weights as far as the deepest stage."""
-    last = stage_ends(architecture)[max(depths) - 1]
-    expected: dict[str, tuple[str, tuple[int | None, ...]]] = {}
-    for number, layer in enumerate(convolutions(architecture)[: last + 1]):
-        expected[f"{number}.weight"] = ("F32", layer.shape)
-        expected[f"{number}.bias"] = ("F32", layer.shape[:1])
-    return expected
+    return tensors_expected(architecture, stage_ends(architecture)[max(depths) - 1] + 1)
 
 
 def take_maps(embedding: Embedding, settings: MapsSettings) -> NetworkMaps:

@@ -11,6 +11,7 @@ from gradewise.judgement.spoil import BLUR, LIGHT
 from gradewise.report import numbers
 from gradewise.report.blocks import Block, Column, Section, Table, Text
 from gradewise.report.evidence import Evidence, bounded
+from gradewise.results import holds_features
 
 ORDER = 85
 
@@ -52,7 +53,7 @@ def _model(evidence: Evidence, rows: pd.DataFrame) -> str:
 def _finding(held_out: Any, asked: float) -> str:
     flagged = numbers.percent_interval(bounded(held_out, "flagged"))
     aim, groups = float(held_out.false_alarms), int(held_out.groups)
-    features = " and by the features of its backbone" if any("@" in view for view in held_out.views) else ""
+    features = " and by the features of its backbone" if any(map(holds_features, held_out.views)) else ""
     few = (
         f" That is more than the {numbers.percent(asked)} asked for, since {numbers.many(groups, 'tested group')} "
         "cannot support less."
