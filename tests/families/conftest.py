@@ -22,6 +22,18 @@ from gradewise.views.schemas import samples_schema
 CLASSES = ["A", "B", "C"]
 
 
+@pytest.fixture
+def one_thread():
+    """PyTorch computes with one thread, so that results can be compared bit for bit."""
+    # not before a test asks for it, since PyTorch takes a second to import
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @dataclass(frozen=True)
 class Cache:
     """Paths of the three tables that a training step reads, and the classes in them."""

