@@ -31,9 +31,9 @@ EPSILON = np.finfo(np.float64).eps
 
 
 @njit(cache=True, nogil=True)
-def _random(state):  # type: ignore[no-untyped-def]
+def _random(state: np.ndarray) -> np.uint64:
     """The next 64 random bits (xorshift64*, Vigna 2016, ACM Transactions on Mathematical Software 42:30)."""
-    x = state[0]
+    x: np.uint64 = state[0]
     x ^= x >> np.uint64(12)
     x ^= x << np.uint64(25)
     x ^= x >> np.uint64(27)
@@ -42,9 +42,18 @@ def _random(state):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def grow_tree(  # type: ignore[no-untyped-def]
-    columns, turns, y, weights, classes, max_features, max_depth, min_samples_split, min_samples_leaf, seed
-):
+def grow_tree(
+    columns: np.ndarray,
+    turns: np.ndarray,
+    y: np.ndarray,
+    weights: np.ndarray,
+    classes: int,
+    max_features: int,
+    max_depth: int,
+    min_samples_split: int,
+    min_samples_leaf: int,
+    seed: int,
+) -> tuple[np.ndarray, ...]:
     """Grow one tree.
 
     Parameters
@@ -208,7 +217,14 @@ def grow_tree(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def leaves_of(columns, turns, left, right, feature, threshold):  # type: ignore[no-untyped-def]
+def leaves_of(
+    columns: np.ndarray,
+    turns: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    feature: np.ndarray,
+    threshold: np.ndarray,
+) -> np.ndarray:
     """The leaf of each row, int32 of shape (n x versions,)."""
     versions, samples = turns.shape[0], columns.shape[1]
     ends = np.empty(samples * versions, np.int32)
