@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
-from gradewise.families import pca, registry
+from gradewise.families import graph, pca, registry
 from gradewise.families.graph import load_graph
 from gradewise.families.training_set import Components, TrainingSet
 from gradewise.views.samples import read_samples
@@ -84,3 +86,15 @@ def test_two_classes_with_equal_votes_give_the_same_class(cache, fit):
     expected = classifier.predict_proba(pixels)
     assert (expected == 0.5).any()
     np.testing.assert_array_equal(converted("forest", classifier)(pixels).argmax(axis=1), expected.argmax(axis=1))
+
+
+@pytest.mark.parametrize(("gpu", "offered", "there"), list(itertools.product([True, False], repeat=3)))
+def test_a_graph_runs_on_a_gpu_only_where_asked_offered_and_there(monkeypatch, gpu, offered, there):
+    monkeypatch.setattr(graph, "has_gpu", lambda: there)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [graph.ON_GPU] if offered else [])
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda model, options, providers: providers)
+    providers = graph.session_of(b"", gpu=gpu)
+    if gpu and offered and there:
+        assert providers == [(graph.ON_GPU, graph.ALIKE_ON_GPU), graph.ON_PROCESSOR]
+    else:
+        assert providers == [graph.ON_PROCESSOR]

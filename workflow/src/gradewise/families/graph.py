@@ -15,6 +15,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from gradewise import __version__
+from gradewise.resources import has_gpu
 
 OPERATORS = {"": 13, "ai.onnx.ml": 3}
 """Version of the operators by domain; onnxruntime has them since 2021."""
@@ -24,6 +25,12 @@ FORMAT = 7
 
 PIXELS, OF_BACKBONE, PROBABILITIES = "pixels", "features", "probabilities"
 """Names of input and output; features are the output of a backbone."""
+
+ON_PROCESSOR, ON_GPU = "CPUExecutionProvider", "CUDAExecutionProvider"
+"""Names of onnxruntime for what runs a graph."""
+
+ALIKE_ON_GPU = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
+"""With 32 bits, features agree with a processor's; without a race of algorithms, they are the same every time."""
 
 BATCH = 64
 """Samples that `load_graph` predicts at once, since the runtime holds all that it computes."""
@@ -146,13 +153,28 @@ def add_projection(graph: Graph, mean: np.ndarray, components: np.ndarray) -> st
     return graph.add("MatMul", centred, components.T)
 
 
-def session_of(model: bytes, quiet: bool = False) -> onnxruntime.InferenceSession:
-    """What runs a serialised model on one processor; `quiet` where a failure is told otherwise than by a log."""
+def session_of(model: bytes, quiet: bool = False, gpu: bool = False) -> onnxruntime.InferenceSession:
+    """What runs a serialised model.
+
+    Parameters
+    ----------
+    model : bytes
+    quiet : bool
+        Whether failures are told otherwise than by a log.
+    gpu : bool
+        Whether to use a GPU where there is one and onnxruntime can (package `onnxruntime-gpu`), and one processor
+        only where not.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     if quiet:
         options.log_severity_level = 4
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    providers: list[str | tuple[str, dict[str, str]]] = [ON_PROCESSOR]
+    if gpu and ON_GPU in onnxruntime.get_available_providers() and has_gpu():
+        onnxruntime.preload_dlls()  # CUDA as it comes with PyTorch
+        options.use_deterministic_compute = True
+        providers.insert(0, (ON_GPU, ALIKE_ON_GPU))
+    return onnxruntime.InferenceSession(model, options, providers=providers)
 
 
 def load_graph(model: bytes) -> Callable[[np.ndarray], np.ndarray]:

@@ -100,7 +100,7 @@ class Embedding:
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
         """What computes features: faster than PyTorch on a processor (`bench/extraction.txt`), and the ONNX form."""
-        return session_of(self.graph.SerializeToString())
+        return session_of(self.graph.SerializeToString(), gpu=True)
 
     def write(self, path: Path) -> None:
         """Write a safetensors file, with the backbone's section and the shape of samples as JSON in its metadata."""

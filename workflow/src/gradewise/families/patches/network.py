@@ -84,7 +84,8 @@ class NetworkMaps:
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
-        return session_of(maps_graph(self.backbone, self.channels, self.tensors, self._ends).SerializeToString())
+        graph = maps_graph(self.backbone, self.channels, self.tensors, self._ends)
+        return session_of(graph.SerializeToString(), gpu=True)
 
     def describe(self, pixels: np.ndarray) -> np.ndarray:
         """Features, float32 (rows, columns, length)."""
