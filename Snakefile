@@ -6,9 +6,10 @@ from snakemake.utils import min_version
 from gradewise.terminal import Terminal, outcome
 
 min_version("9.27")
-# jobs use the package of this folder, also in conda environments, for which Snakemake removes PYTHONPATH
+# Jobs use the package of this folder, also in conda environments, for which Snakemake removes PYTHONPATH, and import
+# nothing from the folder they run in, where a user may have a random.py.
 shell.prefix(
-    "set -euo pipefail; export PYTHONPATH="
+    "set -euo pipefail; export PYTHONSAFEPATH=1 PYTHONPATH="
     + shlex.quote(f"{workflow.basedir}/workflow/src")
     .replace("{", "{{")
     .replace("}", "}}")

@@ -99,6 +99,42 @@ rule suspect_labels:
         " 2>&1 | tee {log}"
 
 
+rule look_alikes:
+    input:
+        manifest=f"{RESULTS}/manifest.parquet",
+        splits=f"{RESULTS}/splits.parquet",
+        verdicts=f"{RESULTS}/verdicts.parquet",
+        features=lambda wildcards: f"{RESULTS}/views/{PLAN.features_of(wildcards.dataset)[0]}.parquet",
+    output:
+        pairs=f"{RESULTS}/look_alikes.parquet",
+        resemblance=f"{RESULTS}/resemblance.parquet",
+    log:
+        "logs/look_alikes/{dataset}.log",
+    benchmark:
+        "benchmarks/look_alikes/{dataset}.jsonl"
+    wildcard_constraints:
+        dataset=any_of(name for name in CONFIG.datasets if PLAN.features_of(name)),
+    conda:
+        "../../envs/gradewise.yaml"
+    resources:
+        mem_mb=memory(1000, 3),
+        runtime=minutes(10, 10),
+    params:
+        results=PLAN.results_of,
+        features=lambda wildcards: PLAN.features_of(wildcards.dataset)[0],
+        seed=CONFIG.seed,
+        code=code_version("gradewise.judgement.look_alikes"),
+    shell:
+        "python -m gradewise.judgement.look_alikes"
+        " --dataset {wildcards.dataset}"
+        " --results {params.results}"
+        " --features {params.features}"
+        " --seed {params.seed}"
+        " --output {output.pairs}"
+        " --resemblance {output.resemblance}"
+        " 2>&1 | tee {log}"
+
+
 rule thresholds:
     input:
         plan=f"{RESULTS}/plan/runs.json",

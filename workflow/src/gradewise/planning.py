@@ -464,6 +464,7 @@ class Plan:
         names += ["unknown"] if dataset.unknown else []
         names += ["localisation", "located"] if dataset.localisation else []
         names += ["attributions"] if dataset.attributions else []
+        names += ["look_alikes", "resemblance"] if self.features_of(wildcards.dataset) else []
         verification: dict[str, str | list[str]] = {}
         if dataset.deploy:
             verification["verification"] = f"{RESULTS}/verification.json"
@@ -481,10 +482,14 @@ class Plan:
 
     def described_of(self, wildcards: Wildcards) -> list[str]:
         """The caches that new images are compared with: those of all views, and features with their backbones."""
-        models = self.config.fitted(wildcards.dataset).values()
-        names = sorted({model.samples for model in models if model.on_features})
+        names = sorted(self.features_of(wildcards.dataset))
         features = [f"{RESULTS}/views/{name}.{suffix}" for name in names for suffix in ("parquet", "safetensors")]
         return [*self.caches_of(wildcards), *features]
+
+    def features_of(self, dataset: str) -> list[str]:
+        """Names of the caches of features that a dataset's models learn from, in the order of the models."""
+        models = self.config.fitted(dataset).values()
+        return list(dict.fromkeys(model.samples for model in models if model.on_features))
 
     def caches_of(self, wildcards: Wildcards) -> list[str]:
         """The caches of all views that a dataset's list of models uses."""

@@ -69,12 +69,7 @@ def measure_gap(grouped: pd.DataFrame, careless: pd.DataFrame) -> dict[str, floa
     """One row of `leaks.parquet`, but for names.
 
     The two accuracies speak of the same images, so that a group that is hard under one split is hard under the other.
-    Each group is therefore left out of both splits at once, and the gap's standard error is that of the changes in the
-    gap (see `intervals.spread`); a group that only one of the splits tested changes that side alone. What the draw of
-    either split adds enters as the repeats' part, one repeat of each split at a time, for training sets that overlap.
-    The gap is worth as many groups as one repeat tests, but at least `FEWEST`: all repeats draw on the same groups,
-    and a model that remembers groups depends on which those are. `bench/leak_and_learning_curve.txt` has how well it
-    covers.
+    `bench/leak_and_learning_curve.txt` has how well the gap's interval covers.
 
     Parameters
     ----------
@@ -96,22 +91,41 @@ def measure_gap(grouped: pd.DataFrame, careless: pd.DataFrame) -> dict[str, floa
         worth = effective(sizes)
         ends = interval(deletions[side].value, spread(_of(deletions[side], sizes > 0), worth), (0.0, 1.0), worth)
         found |= {side: deletions[side].value, f"{side}_low": ends[0], f"{side}_high": ends[1]}
-    gap = deletions["careless"] - deletions["grouped"]
-    of_repeats = min(effective(sizes) for counts in tested.values() for sizes in counts[..., 1])
-    worth = min(len(groups), max(FEWEST, of_repeats))
     ratio = len(tests["grouped"]) / (grouped["role"] == "train").sum()
-    low, high = difference_interval(gap.value, spread(gap, worth, ratio), 1.0)
+    gap = gap_between(tested["careless"], tested["grouped"], ratio)
     return {
         **found,
         "gap": gap.value,
-        "gap_low": low,
-        "gap_high": high,
+        "gap_low": gap.low,
+        "gap_high": gap.high,
         "siblings": _with_siblings(careless),
         **{f"{side}_trained": _training_groups(verdicts) for side, verdicts in sides.items()},
         "images": pd.concat(tests.values())["image_id"].nunique(),
         "groups": len(groups),
         "repeats": len(tested["grouped"]),
     }
+
+
+def gap_between(first: np.ndarray, second: np.ndarray, test_to_train: float = 0.0) -> Estimate:
+    """One accuracy less another one, on test images of the same groups, in as many repeats.
+
+    Each group is left out of both at once, and the gap's standard error is that of the changes in the gap (see
+    `intervals.spread`); a group that only one of them tested changes that side alone. What the draws of the splits add
+    enters as the repeats' part, one repeat of each at a time, for training sets that overlap. The gap is worth as many
+    groups as one repeat tests, but at least `FEWEST`: all repeats draw on the same groups, and a model that remembers
+    groups depends on which those are.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (repeats, groups, 2)
+        Hits and trials, as `counting.hits_and_trials` counts them.
+    test_to_train : float
+        Size of a test set as a share of its training set.
+    """
+    gap = delete_each(first, hit_rate) - delete_each(second, hit_rate)
+    of_repeats = min(effective(sizes) for counts in (first, second) for sizes in counts[..., 1])
+    worth = min(first.shape[1], max(FEWEST, of_repeats))
+    return Estimate(gap.value, *difference_interval(gap.value, spread(gap, worth, test_to_train), 1.0))
 
 
 def skill_of_more_groups(grouped_trained: float, careless_trained: float, slope: Estimate) -> Estimate:

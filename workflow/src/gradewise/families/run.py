@@ -17,15 +17,24 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from gradewise import tables
+from gradewise.families import registry
 from gradewise.families.family import Fitted
 from gradewise.families.hashes import model_files
 from gradewise.families.schemas import predictions_schema
 from gradewise.provenance import hash_file, peak_memory_mb, versions
 from gradewise.records import write_json
+from gradewise.results import features_name
 from gradewise.views.samples import Samples
 
 BACKBONE = "backbone.safetensors"
 """The backbone beside a model that was fitted to its features."""
+
+
+def features_of(record: Mapping[str, Any]) -> str | None:
+    """Name of the cache with the features that a run learnt from, by its record; None if it learnt from pixels."""
+    if "backbone" not in record or not registry.family(record["family"]).takes_features:
+        return None
+    return features_name(record["view"], record["backbone"]["name"])
 
 
 @dataclass(frozen=True)

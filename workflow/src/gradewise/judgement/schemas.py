@@ -72,6 +72,35 @@ SUSPECT_LABELS = pa.schema(
 """One row per image whose label is worth a second look, the least probable label first. Both probabilities, that of the
 class `predicted` and that of the label, are means over the `tests` of the image, over models and repeats."""
 
+LOOK_ALIKES = pa.schema(
+    [
+        *(
+            filled(f"{which}{name}", pa.string())
+            for which in ("", "other_")
+            for name in ("image_id", "path", "group", "label")
+        ),
+        filled("similarity", pa.float64()),
+    ]
+)
+"""One row per pair of images of different groups that a split parts, the most similar first. `similarity` is the cosine
+of the angle between their features, which were standardised over the images of the dataset."""
+
+RESEMBLANCE = pa.schema(
+    [
+        filled("dataset", pa.string()),
+        filled("model", pa.string()),
+        filled("features", pa.string()),
+        filled("third", pa.string()),
+        filled("similarity", pa.float64()),
+        *(nullable(f"{what}{bound}", pa.float64()) for what in ("accuracy", "gap") for bound in ("", "_low", "_high")),
+        filled("images", pa.int64()),
+        filled("groups", pa.int64()),
+    ]
+)
+"""One row per model and third of the test images of each repeat, by how similar they are to the most similar image of
+another group that was not tested: `most`, `middle` and `least`. `similarity` is the median of the third; `gap` is the
+accuracy on the first third less that on the last one, the same in all rows of a model."""
+
 THRESHOLDS = pa.schema(
     [
         filled("dataset", pa.string()),

@@ -20,8 +20,8 @@ from gradewise.config.sources import Reading
 from gradewise.config.views import View
 from gradewise.evaluation.estimates import Estimate, share
 from gradewise.evaluation.intervals import cells
-from gradewise.families import registry
 from gradewise.families.backbones.embedding import Embedding, read_embedding
+from gradewise.families.run import features_of
 from gradewise.images.decode import decode, to_uint8
 from gradewise.images.files import read_before
 from gradewise.judgement.alarms import attainable, threshold_of, thresholds_without_each
@@ -31,7 +31,7 @@ from gradewise.judgement.spoil import KINDS
 from gradewise.judgement.strangeness import Reference, combine, describe
 from gradewise.progress import track
 from gradewise.provenance import derive_seed
-from gradewise.results import Results, features_name, holds_features, view_of
+from gradewise.results import Results, holds_features, view_of
 from gradewise.views.apply import make_samples
 from gradewise.views.stored import read_view
 
@@ -189,10 +189,8 @@ def _row(kind: str, images: pd.DataFrame, flagged: Estimate, told_apart: Estimat
 def _views(files: Results, model: str) -> tuple[str, ...]:
     """Views of a model, and features of its view that it learns from; the views of its members if it is a blend."""
     record = json.loads(files.run(model, 0).record.read_text())
-    views = sorted(set(str(record["view"]).split(", ")))
-    if "backbone" in record and registry.family(record["family"]).takes_features:
-        views.append(features_name(views[0], record["backbone"]["name"]))
-    return tuple(views)
+    views, features = sorted(set(str(record["view"]).split(", "))), features_of(record)
+    return (*views, features) if features else tuple(views)
 
 
 def compare(

@@ -17,6 +17,7 @@ from gradewise.evaluation.measured import Measured
 from gradewise.evaluation.measured import Run as Run
 from gradewise.evaluation.measured import row_estimate as row_estimate
 from gradewise.evaluation.recommendation import Recommendation
+from gradewise.families.run import features_of
 from gradewise.images.corrections import Corrections
 from gradewise.predict.verification import NAME as VERIFICATION
 from gradewise.predict.verification import Verification, read_verification
@@ -53,6 +54,8 @@ class Evidence(Measured):
         The tables of that name, where maps are asked for.
     attributions : DataFrame or None
         The table of that name, where it is asked for.
+    look_alikes, resemblance : DataFrame or None
+        The tables of that name, where a model learns from features of a pretrained network.
     verification : Verification or None
         Whether the model that is handed over predicts what was tested; None where none is.
     """
@@ -77,6 +80,8 @@ class Evidence(Measured):
     localisation: pd.DataFrame | None = None
     located: pd.DataFrame | None = None
     attributions: pd.DataFrame | None = None
+    look_alikes: pd.DataFrame | None = None
+    resemblance: pd.DataFrame | None = None
     verification: Verification | None = None
 
     @cached_property
@@ -175,6 +180,7 @@ def read(results: Path, dataset: str, seed: int) -> Evidence:
     names += ["unknown"] if known.settings.unknown else []
     names += ["localisation", "located"] if known.settings.localisation else []
     names += ["attributions"] if known.settings.attributions else []
+    names += ["look_alikes", "resemblance"] if any(features_of(run.record) for run in known.runs) else []
     return Evidence(
         **{field.name: getattr(known, field.name) for field in fields(known) if field.init},
         recommendation=Recommendation.model_validate_json((results / "recommendation.json").read_text()),

@@ -20,6 +20,7 @@ from gradewise.evaluation.recommendation import ClassNeverPredicted
 from gradewise.images.foresight import FOUND, LEAST_GROUPS, groups_needed
 from gradewise.report import numbers
 from gradewise.report.evidence import Evidence, bounded
+from gradewise.report.sections.look_alikes import resemblance_of_chosen
 from gradewise.views.coverage import Coverage, measure_coverage
 
 WHOLE = 0.75
@@ -61,6 +62,7 @@ def next_steps(evidence: Evidence, most: int = 3) -> list[Step]:
         _left_out,
         _backbone,
         _labels,
+        _look_alikes,
         _larger_view,
         _learning_curve,
     )
@@ -122,6 +124,23 @@ def _labels(evidence: Evidence) -> Iterator[Step]:
             f"them in a copy of results/{evidence.dataset}/relabel.csv.",
             lines,
             rank=(2, share),
+        )
+
+
+def _look_alikes(evidence: Evidence) -> Iterator[Step]:
+    """Where images that resemble those of training are easier, which may be one scene on both sides of a split."""
+    rows, pairs = resemblance_of_chosen(evidence), evidence.look_alikes
+    if rows is None or pairs is None or pairs.empty:
+        return
+    gap = bounded(rows.iloc[0], "gap")
+    if gap.bounds and gap.bounds[0] > 0:
+        yield Step(
+            f"Look at {numbers.many(len(pairs), 'pair')} of look-alikes",
+            "an accuracy that holds for new scenes",
+            f"The third of test images that resembles training most is classified better by "
+            f"{numbers.points_interval(gap)} points than the third that resembles it least. Where pairs show one scene "
+            "or specimen, name it in a column and set group to it.",
+            rank=(2, 0.0),
         )
 
 
