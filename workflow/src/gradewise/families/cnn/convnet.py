@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gradewise.families.cnn.prelu import PReLU
 from gradewise.families.cnn.settings import CnnSettings
 
 
@@ -133,7 +134,7 @@ def _norm_and_activation(
     activation = {
         "relu": nn.ReLU(),
         "leaky_relu": nn.LeakyReLU(),
-        "prelu": nn.PReLU(slopes),
+        "prelu": PReLU(slopes),
     }[settings.activation]
     pair = [(f"norm{number}", norm), (f"{settings.activation}{number}", activation)]
     return {"before": pair, "after": pair[::-1], "none": pair[1:]}[settings.norm]
