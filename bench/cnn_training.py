@@ -3,15 +3,19 @@
     python bench/cnn_training.py [--batch 32] [--iterations 6] [--rounds 3] [--threads 2]
 
 The plain loop has the same layers, augmentation, loss and optimiser, in 32 bits, with PyTorch's own layout and PReLU.
-The other side is `train_network` as the workflow calls it. Sides alternate, and a large product of matrices in 16 bits
-between them tells how fast the processor can be: the last column is the share of that which convolutions and dense
-layers reach. All is given by processor time, which depends less on what else runs.
+The other side is `train_network` as the workflow calls it. Sides alternate, each time in a process of its own, since
+they treat memory differently. A large product of matrices in 16 bits tells how fast the processor can be: the last line
+is the share of that which convolutions and dense layers reach. All is given by processor time, which depends less on
+what else runs.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -30,6 +34,7 @@ from gradewise.families.cnn.convnet import ConvNet
 from gradewise.families.cnn.prelu import PReLU
 from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.cnn.training import train_network
+from gradewise.provenance import peak_memory_mb
 from gradewise.views.samples import Samples
 
 CLASSES = ["A", "B", "C"]
@@ -116,43 +121,58 @@ def operations(settings: CnnSettings, shape: tuple[int, int, int]) -> int:
     return counter.get_total_flops() // 2
 
 
-def spread(values: np.ndarray) -> str:
-    return f"{np.median(values):.1f} ({values.min():.1f} to {values.max():.1f})"
+def measure(side: str, name: str, batch: int, iterations: int) -> dict[str, float]:
+    """Images per second of processor time, the speed of a product of matrices, and the most memory [MB]."""
+    shape, section = NETWORKS[name]
+    settings = CnnSettings.model_validate(section | {"batch_size": batch, "iterations": 1})
+    count = 2 * batch
+    pixels = np.random.default_rng(0).integers(0, 256, (count, *shape), dtype=np.uint8)
+    labels = np.array(CLASSES)[np.arange(count) % len(CLASSES)]
+    rows = {"sample_id": [f"{row}#0" for row in range(count)], "role": "train", "label": labels}
+    samples = Samples(table=pd.DataFrame(rows), pixels=pixels)
+    call = {"plain": plain, "gradewise": ours}[side]
+    call(settings, samples, 1)
+    seconds = seconds_of(partial(call, settings, samples, iterations))
+    return {"rate": batch * iterations / seconds, "peak": peak(), "memory": peak_memory_mb()}
+
+
+def in_process(side: str, name: str, options: argparse.Namespace) -> dict[str, float]:
+    flags = [f"--{flag}={getattr(options, flag)}" for flag in ("batch", "iterations", "threads")]
+    command = [sys.executable, __file__, "--side", side, "--network", name, *flags]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+
+
+def spread(values: list[float]) -> str:
+    return f"{np.median(values):.1f} ({np.min(values):.1f} to {np.max(values):.1f})"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     for flag, default in (("batch", 32), ("iterations", 6), ("rounds", 3), ("threads", 2)):
         parser.add_argument(f"--{flag}", type=int, default=default)
+    parser.add_argument("--side", help="measure one side, in this process, and print JSON")
+    parser.add_argument("--network")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    if options.side:
+        print(json.dumps(measure(options.side, options.network, options.batch, options.iterations)))
+        return
     print(
         f"batches of {options.batch}, {options.iterations} a round, threads: {options.threads}, median and range of "
         f"{options.rounds} rounds; load {os.getloadavg()[0]:.0f}"
     )
     for name, (shape, section) in NETWORKS.items():
-        settings = CnnSettings.model_validate(section | {"batch_size": options.batch, "iterations": 1})
-        count = 2 * options.batch
-        pixels = np.random.default_rng(0).integers(0, 256, (count, *shape), dtype=np.uint8)
-        labels = np.array(CLASSES)[np.arange(count) % len(CLASSES)]
-        rows = {"sample_id": [f"{row}#0" for row in range(count)], "role": "train", "label": labels}
-        samples = Samples(table=pd.DataFrame(rows), pixels=pixels)
-        sides = {"plain": plain, "gradewise": ours}
-        for call in sides.values():
-            call(settings, samples, 1)
-        measured, peaks = {side: [] for side in sides}, []
-        for _ in range(options.rounds):
-            peaks.append(peak())
-            for side, call in sides.items():
-                seconds = seconds_of(partial(call, settings, samples, options.iterations))
-                measured[side].append(options.batch * options.iterations / seconds)
-        rates = {side: np.array(values) for side, values in measured.items()}
-        share = rates["gradewise"] * operations(settings, shape) / np.array(peaks)
+        rounds = [[in_process(side, name, options) for side in ("plain", "gradewise")] for _ in range(options.rounds)]
+        needed = operations(CnnSettings.model_validate(section | {"iterations": 1}), shape)
         print(f"{name}: images per second of processor time")
-        print(f"  plain      {spread(rates['plain'])}")
-        print(f"  gradewise  {spread(rates['gradewise'])}")
-        print(f"  ratio      {spread(rates['gradewise'] / rates['plain'])}")
-        print(f"  % of peak  {spread(100 * share)}")
+        print(f"  plain      {spread([plain['rate'] for plain, _ in rounds])}")
+        print(f"  gradewise  {spread([ours['rate'] for _, ours in rounds])}")
+        print(f"  ratio      {spread([ours['rate'] / plain['rate'] for plain, ours in rounds])}")
+        print(f"  % of peak  {spread([100 * needed * ours['rate'] / ours['peak'] for _, ours in rounds])}")
+        print(
+            f"  memory MB  {spread([ours['memory'] for _, ours in rounds])}, plain "
+            f"{spread([plain['memory'] for plain, _ in rounds])}"
+        )
 
 
 if __name__ == "__main__":

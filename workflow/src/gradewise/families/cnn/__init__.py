@@ -35,7 +35,7 @@ class Cnn(Family[TrainingSettings]):
             return Resources(
                 mb_per_thread=5, memory_mb=memory, memory_per_mb=2, minutes=30, minutes_per_gb=1200, gpus=1
             )
-        return Resources(mb_per_thread=40, memory_mb=1800, memory_per_mb=2, minutes=30, minutes_per_gb=600, gpus=1)
+        return Resources(mb_per_thread=40, memory_mb=2600, memory_per_mb=2, minutes=30, minutes_per_gb=600, gpus=1)
 
     def fit(self, training: TrainingSet, settings: TrainingSettings) -> Fitted:
         """Train a network, see `fit.fit` and `fine_tune.fine_tune`."""

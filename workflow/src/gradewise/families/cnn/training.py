@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gradewise.command import UserError
+from gradewise.families.cnn.allocator import keep_freed_memory
 from gradewise.families.cnn.augment import Change, build_augmentation
 from gradewise.families.cnn.batches import batches_per_epoch, pixel_statistics, prefetch, shuffled_batches
 from gradewise.families.cnn.checkpoint import optimiser_tensors, read_checkpoint, restore_optimiser, write_checkpoint
@@ -158,6 +159,8 @@ def train_further(
         augment = build_augmentation(settings.augment, classifier.shape)
     except ValueError as error:
         raise UserError(str(error)) from error
+    if classifier.device.type == "cpu":
+        keep_freed_memory()
     with _deterministic():
         return _Training(classifier, groups, augment, samples, positions, seed, checkpoint, start).run()
 
