@@ -1,3 +1,4 @@
+import hashlib
 import struct
 import zlib
 from pathlib import Path
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gradewise.images.decode import decode, to_uint8
+from gradewise.images.decode import Decoded, decode, to_uint8
 from gradewise.images.files import UnreadableError
 
 RNG = np.random.default_rng(0)
@@ -230,6 +231,16 @@ def test_same_pixels_have_one_hash_across_formats_and_as_grey_or_colour(tmp_path
     Image.fromarray(other).save(tmp_path / "b.png")
     hashes = [decode(tmp_path / name).pixel_hash() for name in ("a.png", "a.tif", "b.png")]
     assert hashes[0] == hashes[1] != hashes[2]
+
+
+@pytest.mark.parametrize("colour", [0, 1, 2])
+def test_a_single_pixel_of_another_colour_makes_an_image_no_grey_one(colour):
+    grey = np.random.default_rng(0).integers(0, 256, (1500, 1000), dtype=np.uint8)
+    pixels = grey[..., None].repeat(3, axis=2)
+    assert Decoded(pixels, "RGB").pixel_hash() == Decoded(grey, "L").pixel_hash()
+    pixels[-2, -3, colour] ^= 1
+    expected = hashlib.sha256(f"{pixels.shape} uint8".encode() + pixels.tobytes()).hexdigest()
+    assert Decoded(pixels, "RGB").pixel_hash() == expected
 
 
 def truncated(path):

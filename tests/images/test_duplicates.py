@@ -152,6 +152,18 @@ def test_all_eight_turned_copies_of_every_picture_are_found(search):
     assert set(found["image_id"]) | set(found["other_image_id"]) == {name for name, _, _ in eight}
 
 
+def test_lists_of_large_sets_lead_to_the_same_pairs(search, monkeypatch):
+    changed = [
+        (f"copy{seed}.jpg", cropped(turned(picture(seed), seed % 8), 0.02, 0.06, 0.04, 0.01), {"quality": 80})
+        for seed in range(1, 9)
+    ]
+    given = [*originals(60), ("again.png", shaken(picture(15), 0), {}), *changed]
+    of_all = search(*given, kinds=["near", "alike"])
+    assert len(of_all) == 9
+    monkeypatch.setattr("gradewise.images.duplicates.FEW", len(given) - 1)
+    pd.testing.assert_frame_equal(search(*given, kinds=["near", "alike"]), of_all)
+
+
 def test_one_image_alone_and_blank_images_are_no_copies(search):
     assert search(("a.png", picture(1), {})).empty
     blank = [(f"{level}.png", Image.new("L", (64, 48), level), {}) for level in (10, 20, 30)]

@@ -37,6 +37,11 @@ def read(
     return pq.read_table(path, columns=columns, filters=filters or None).to_pandas()
 
 
+def names(path: Path) -> list[str]:
+    """Names of the columns of a table."""
+    return list(pq.read_schema(path).names)
+
+
 def read_metadata(path: Path) -> dict[str, Any]:
     """The metadata of a view's or feature cache, see `samples_schema` and `features_schema`."""
     metadata: dict[str, Any] = json.loads(pq.read_schema(path).metadata[b"gradewise"])

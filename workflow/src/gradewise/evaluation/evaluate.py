@@ -25,6 +25,7 @@ from gradewise.evaluation.estimates import Estimate, estimate
 from gradewise.evaluation.schemas import CALIBRATION, METRICS, SUBGROUPS, verdicts_schema
 from gradewise.evaluation.subgroups import describe, measure_subgroups
 from gradewise.evaluation.totals import Totals, add_up
+from gradewise.images.schemas import MANIFEST
 from gradewise.progress import track
 from gradewise.results import Results
 from gradewise.verdicts import Level, check_labels, gather, reclassify
@@ -90,37 +91,48 @@ def evaluate(
         raise UserError("--least_cost needs --costs; give the cost of each prediction")
     files = Results(results)
     runs = list(files.runs())
-    images = tables.read(Results(files.dataset).table("manifest"))
+    manifest = Results(files.dataset).table("manifest")
+    further = [name for name in tables.names(manifest) if name not in MANIFEST.names]
+    images = tables.read(manifest, ["image_id", "label", "group", *further])
     matrix = None if costs is None else np.array(costs)
     decisive = matrix if least_cost else None
     labels = images.set_index("image_id")["label"]
     groups = pd.Index(images["group"].unique())
     targets = target_classes(classes, positive or None)
-    gathered: list[pd.DataFrame] = []
-    tested: list[pd.DataFrame] = []
+    described = describe(images)
+    columns = ["image_id", "group", "role", "label", "predicted", *(f"p_{name}" for name in classes)]
+    columns += ["sample_id"] if level == "sample" else []
     measured: list[dict[str, Any]] = []
-    for model, of_model in groupby(track(runs, len(runs), "prediction files"), key=lambda run: run.model):
-        parts: dict[tuple[str, str], list[_Part]] = defaultdict(list)
-        for run in of_model:
-            _check_classes(run.record, classes)
-            samples = reclassify(tables.read(run.predictions), classes, decisive)
-            check_labels(run.predictions, labels, samples["image_id"], classes)
-            by_image = gather(samples, labels, classes, positive or None, aggregate, decisive)
-            gathered.append(by_image.assign(model=model, repeat=run.repeat))
-            for each, table in zip(LEVELS, (samples, by_image), strict=True):
-                if each == level:
-                    tested.append(table.loc[table["role"] == "test"].assign(model=model, repeat=run.repeat))
-                for role, chosen in table.groupby("role"):
-                    part = _part(chosen, classes, groups, targets)
-                    measured += _rows([part], run.repeat, classes, ordered, matrix, (dataset, model, str(role), each))
-                    parts[str(role), each].append(part)
-        for (role, where), repeats in parts.items():
-            measured += _rows(repeats, None, classes, ordered, matrix, (dataset, model, role, where))
-    verdict = pd.concat(gathered, ignore_index=True)
-    tables.write(verdict, verdicts, verdicts_schema(classes))
-    of_test = pd.concat(tested, ignore_index=True)
-    measured += _write_calibration(of_test, dataset, level, classes, calibration)
-    _write_subgroups(of_test, dataset, describe(images), subgroups)
+    curves: list[pd.DataFrame] = []
+    shares: list[dict[str, Any]] = []
+    with tables.appending(verdicts, verdicts_schema(classes)) as append:
+        for model, of_model in groupby(track(runs, len(runs), "prediction files"), key=lambda run: run.model):
+            tested: list[pd.DataFrame] = []
+            parts: dict[tuple[str, str], list[_Part]] = defaultdict(list)
+            for run in of_model:
+                _check_classes(run.record, classes)
+                samples = reclassify(tables.read(run.predictions, columns), classes, decisive)
+                check_labels(run.predictions, labels, samples["image_id"], classes)
+                by_image = gather(samples, labels, classes, positive or None, aggregate, decisive)
+                append(by_image.assign(model=model, repeat=run.repeat))
+                for each, table in zip(LEVELS, (samples, by_image), strict=True):
+                    if each == level:
+                        tested.append(table.loc[table["role"] == "test"].assign(repeat=run.repeat))
+                    for role, chosen in table.groupby("role"):
+                        part = _part(chosen, classes, labels.index, groups, targets)
+                        measured += _rows(
+                            [part], run.repeat, classes, ordered, matrix, (dataset, model, str(role), each)
+                        )
+                        parts[str(role), each].append(part)
+            for (role, where), repeats in parts.items():
+                measured += _rows(repeats, None, classes, ordered, matrix, (dataset, model, role, where))
+            of_test = pd.concat(tested, ignore_index=True)
+            curve, figures = _calibration(of_test, classes, {"dataset": dataset, "model": model, "level": level})
+            curves.append(curve)
+            measured += figures
+            shares += [{"dataset": dataset, "model": model, **row} for row in measure_subgroups(of_test, described)]
+    tables.write(pd.concat(curves), calibration, CALIBRATION)
+    tables.write(pd.DataFrame(shares, columns=SUBGROUPS.names), subgroups, SUBGROUPS)
     frame = pd.DataFrame(measured)
     frame["repeat"] = frame["repeat"].astype("Int32")
     order = {name: position for position, name in enumerate((*ROLES, *LEVELS))}
@@ -138,15 +150,18 @@ def evaluate(
 
 @dataclass(frozen=True)
 class _Part:
-    """Totals of one run in one role at one level, with the images and groups they come from."""
+    """Totals of one run in one role at one level, with the positions of the images and groups they come from."""
 
     totals: Totals
-    images: set[str]
-    groups: set[str]
+    images: np.ndarray
+    groups: np.ndarray
 
 
-def _part(table: pd.DataFrame, classes: list[str], groups: pd.Index, targets: list[int]) -> _Part:
-    return _Part(add_up_verdicts(table, classes, groups, targets), set(table["image_id"]), set(table["group"]))
+def _part(table: pd.DataFrame, classes: list[str], images: pd.Index, groups: pd.Index, targets: list[int]) -> _Part:
+    of_images, of_groups = (
+        np.unique(known.get_indexer(table[name])) for known, name in ((images, "image_id"), (groups, "group"))
+    )
+    return _Part(add_up_verdicts(table, classes, groups, targets), of_images, of_groups)
 
 
 def add_up_verdicts(table: pd.DataFrame, classes: list[str], groups: pd.Index, targets: list[int]) -> Totals:
@@ -172,37 +187,24 @@ def add_up_verdicts(table: pd.DataFrame, classes: list[str], groups: pd.Index, t
     )
 
 
-def _write_calibration(
-    verdicts: pd.DataFrame, dataset: str, level: Level, classes: list[str], output: Path
-) -> list[dict[str, Any]]:
-    """Write the curves; the numbers are further rows of the metrics."""
-    curves, measured = [], []
-    for model, mine in verdicts.groupby("model", sort=False):
-        found = calibrate(mine, classes)
-        curves.append(found.curves.assign(dataset=dataset, model=model))
-        known = {"dataset": dataset, "model": model, "repeat": None, "role": "test", "level": level, "class": None}
-        known |= {"images": mine["image_id"].nunique(), "groups": mine["group"].nunique()}
-        measured += [
-            {**known, "metric": name, "value": one.value, "low": one.low, "high": one.high}
-            for name, one in (
-                ("calibration_error", found.error),
-                ("calibration_error_by_chance", Estimate(found.by_chance, np.nan, np.nan)),
-                ("calibration_slope", calibration_slope(mine, classes)),
-                ("accuracy_at_90_coverage", found.kept),
-            )
-        ]
-    columns = CALIBRATION.names
-    tables.write(pd.concat(curves) if curves else pd.DataFrame(columns=columns), output, CALIBRATION)
-    return measured
-
-
-def _write_subgroups(verdicts: pd.DataFrame, dataset: str, described: pd.DataFrame, output: Path) -> None:
-    rows = [
-        {"dataset": dataset, "model": model, **row}
-        for model, mine in verdicts.groupby("model", sort=False)
-        for row in measure_subgroups(mine, described)
+def _calibration(
+    verdicts: pd.DataFrame, classes: list[str], names: dict[str, str]
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """Curves of a model, and the numbers that are further rows of the metrics."""
+    found = calibrate(verdicts, classes)
+    known = {**names, "repeat": None, "role": "test", "class": None}
+    known |= {"images": verdicts["image_id"].nunique(), "groups": verdicts["group"].nunique()}
+    estimates = {
+        "calibration_error": found.error,
+        "calibration_error_by_chance": Estimate(found.by_chance, np.nan, np.nan),
+        "calibration_slope": calibration_slope(verdicts, classes),
+        "accuracy_at_90_coverage": found.kept,
+    }
+    measured = [
+        {**known, "metric": name, "value": one.value, "low": one.low, "high": one.high}
+        for name, one in estimates.items()
     ]
-    tables.write(pd.DataFrame(rows, columns=SUBGROUPS.names), output, SUBGROUPS)
+    return found.curves.assign(dataset=names["dataset"], model=names["model"]), measured
 
 
 def _rows(
@@ -220,8 +222,8 @@ def _rows(
         "repeat": repeat,
         "role": role,
         "level": level,
-        "images": len(set.union(*(part.images for part in parts))),
-        "groups": len(set.union(*(part.groups for part in parts))),
+        "images": len(np.unique(np.concatenate([part.images for part in parts]))),
+        "groups": len(np.unique(np.concatenate([part.groups for part in parts]))),
     }
     return [
         {**known, "metric": name, "class": which, "value": found.value, "low": found.low, "high": found.high}

@@ -31,6 +31,9 @@ PNG_SIGNATURE, PNG_BITS = b"\x89PNG\r\n\x1a\n", 24
 PLAIN = Reading(page=None, grey_range=None)
 """How a file is read of which a dataset says nothing."""
 
+GLANCED = 64
+"""Distance between the pixels that are looked at first for colours [px]."""
+
 NEIGHBOURHOOD = 5
 """Side of the median filter that removes hot pixels [px]."""
 
@@ -71,11 +74,10 @@ class Decoded:
     def pixel_hash(self) -> str:
         """SHA-256 of size and pixels, the same for a grey image stored as grey or as colour."""
         pixels = self.pixels
-        parts = list(strips(*pixels.shape[:2]))
-        if pixels.ndim == 3 and all((pixels[rows, :, :1] == pixels[rows]).all() for rows in parts):
+        if pixels.ndim == 3 and _is_grey(pixels):
             pixels = pixels[..., 0]
         digest = hashlib.sha256(f"{pixels.shape} {pixels.dtype}".encode())
-        for rows in parts:
+        for rows in strips(*pixels.shape[:2]):
             digest.update(np.ascontiguousarray(pixels[rows]).data)
         return digest.hexdigest()
 
@@ -194,6 +196,14 @@ def _decode_page(stream: BinaryIO, page: TiffPage, reading: Reading) -> tuple[np
     if levels.ndim == 3:
         return levels, f"RGB;{8 * numbers.itemsize}"
     return levels, "F" if numbers.dtype.kind == "f" else "I;16" if numbers.dtype == np.uint16 else "I"
+
+
+def _is_grey(pixels: np.ndarray) -> bool:
+    """Whether the three colours of each pixel are equal."""
+    # a few pixels first, which show nearly always that an image has colours
+    parts = (pixels[::GLANCED, ::GLANCED], *(pixels[rows] for rows in strips(*pixels.shape[:2])))
+    pairs = ((part[..., colour], part[..., colour + 1]) for part in parts for colour in (0, 1))
+    return all(np.array_equal(first, second) for first, second in pairs)
 
 
 def _highest_smooth(pixels: np.ndarray, rows: slice) -> int:

@@ -2,14 +2,15 @@
 8 % per side, rotated by quarter turns or flipped; and pairs that are not copies but too similar to be independent.
 
 The search proceeds in steps, each more expensive and stricter than the one before. Thumbnails are compared by their low
-frequencies: each with all others under the eight symmetries and a few crops, then with the nearest of them under many
-crops. Next, the thumbnails of a pair are aligned, and finally the images themselves, to a fraction of a pixel. What
-decides is how much structure remains unexplained after alignment, since in many datasets all images look alike at a
-glance.
+frequencies: each with all others (of large sets, with those of the nearest lists) under the eight symmetries and a few
+crops, then with the nearest of them under many crops. Next, the thumbnails of a pair are aligned, and finally the
+images themselves, to a fraction of a pixel. What decides is how much structure remains unexplained after alignment,
+since in many datasets all images look alike at a glance.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,12 +21,14 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from gradewise import symmetry
 from gradewise.config.sources import Reading
 from gradewise.images.budget import PixelBudget
 from gradewise.images.decode import PLAIN, count_pixels, decode, to_uint8
 from gradewise.images.fingerprints import SIDE, square
+from gradewise.images.nearest import FEW, AllPairs, Lists
 from gradewise.progress import track
 
 Pair = tuple[int, int]
@@ -42,11 +45,21 @@ FEW_WINDOWS = [(before, after) for before in (0.02, 0.06) for after in (0.02, 0.
 WINDOWS = [(before, after) for before in (0.013, 0.04, 0.067) for after in (0.013, 0.04, 0.067)]
 """Shares cut off at both ends of an axis that represent all crops of up to 0.08, in the first and second step."""
 
-BLOCK = 2**25
-"""Number of similarities held in memory at a time."""
+KEYS = 6
+"""Number of cosines along each axis by which large sets of images are divided into lists."""
+
+BLOCK = 32
+"""Number of images of which all variants are held in memory at a time."""
 
 SCALES = (1 / 64, 1 / 16)
 """Structure is what differs between these two blurs [standard deviation as a share of the side]."""
+
+GLANCE, ROUNDS = 4, 60
+"""Number of steps of an alignment after which it is looked at, and at the end."""
+
+UNLIKE = 0.35
+"""Correlation of two thumbnails below which alignment is given up after the first steps. Copies reach 0.89 by then, and
+all images of solar cells and fruit that are alike more than this."""
 
 PROMISING = 0.03
 """Largest unexplained share of structure between thumbnails for which the files are read again."""
@@ -129,8 +142,9 @@ def find_duplicates(
     exact = pd.DataFrame({"image_id": first, "other_image_id": images["image_id"]})
     exact = exact.loc[first != images["image_id"]].assign(kind="exact", symmetry=0, cropped=0.0, similarity=1.0)
     distinct = np.flatnonzero(~images["pixel_hash"].duplicated())
-    files = images.iloc[distinct].reset_index(drop=True)
-    near = _find_near(files, thumbnails[distinct], threads, reading)
+    if len(distinct) < len(images):
+        thumbnails = thumbnails[distinct]
+    near = _find_near(images.iloc[distinct].reset_index(drop=True), thumbnails, threads, reading)
     pairs = pd.concat([exact, near], ignore_index=True)[COLUMNS]
     return pairs.astype({"symmetry": "int32", "cropped": "float64", "similarity": "float64"})
 
@@ -153,94 +167,125 @@ def _find_near(files: pd.DataFrame, thumbnails: np.ndarray, threads: int, readin
             return fit
         return _fit_images(picture(match.image), picture(match.other), match.symmetry, fit.window)
 
-    matches = candidates(thumbnails)
+    compared: list[pd.DataFrame] = []
+    alike: dict[Pair, tuple[Match, Fit]] = {}
     with ThreadPoolExecutor(threads) as pool:
-        fits = list(track(pool.map(compare, matches), len(matches), "pairs of images compared"))
-    best: dict[Pair, tuple[Match, Fit | None]] = {}
-    for match, fit in zip(matches, fits, strict=True):
-        pair = (min(match.image, match.other), max(match.image, match.other))
-        if pair not in best or _rank(match, fit) > _rank(*best[pair]):
-            best[pair] = match, fit
-    copies = _copies({pair: fit for pair, (_, fit) in best.items()})
+        for matches in candidates(thumbnails):
+            fits = list(pool.map(compare, matches))
+            compared.append(_table(matches, fits))
+            for match, fit in zip(matches, fits, strict=True):
+                if fit is not None and (fit.is_close or fit.unexplained <= ALIKE):
+                    alike[match.image, match.other] = match, fit
+    best = _better_of_two(pd.concat(compared))
+    copies = _copies(best)
     names = files["image_id"].to_numpy()
-    rows = [
-        {
-            "image_id": names[match.image],
-            "other_image_id": names[match.other],
-            "kind": "near" if pair in copies else "alike",
-            "symmetry": match.symmetry,
-            "cropped": 1 - abs(float(np.linalg.det(fit.window[:, :2]))),
-            "similarity": 1 - fit.unexplained,
-        }
-        for pair, (match, fit) in sorted(best.items())
-        if fit is not None and (pair in copies or fit.unexplained <= ALIKE)
-    ]
+    rows = []
+    for pair in best.itertuples():
+        if (pair.image, pair.other) not in alike:
+            continue
+        match, fit = alike[pair.image, pair.other]
+        if pair.Index in copies or fit.unexplained <= ALIKE:
+            rows.append(
+                {
+                    "image_id": names[match.image],
+                    "other_image_id": names[match.other],
+                    "kind": "near" if pair.Index in copies else "alike",
+                    "symmetry": match.symmetry,
+                    "cropped": 1 - abs(float(np.linalg.det(fit.window[:, :2]))),
+                    "similarity": 1 - fit.unexplained,
+                }
+            )
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _rank(match: Match, fit: Fit | None) -> tuple[bool, bool, float]:
-    """Rank of one of the two ways to compare a pair: of close ones, that which maps the earlier image to the later."""
-    if fit is None:
-        return False, False, -1.0
-    return fit.is_close, fit.is_close and match.image < match.other, -fit.unexplained
+def _table(matches: list[Match], fits: list[Fit | None]) -> pd.DataFrame:
+    """Compared pairs in few bytes, as there are several for each image: the earlier and the later image of a pair,
+    which of them is which of the match, how much remains unexplained, and whether the two may be copies."""
+    image = np.array([match.image for match in matches], dtype=np.int32)
+    other = np.array([match.other for match in matches], dtype=np.int32)
+    return pd.DataFrame(
+        {
+            "first": np.minimum(image, other),
+            "second": np.maximum(image, other),
+            "image": image,
+            "other": other,
+            "unexplained": [fit.unexplained if fit else 1.0 for fit in fits],
+            "close": [fit is not None and fit.is_close for fit in fits],
+        }
+    )
 
 
-def _copies(fits: dict[Pair, Fit | None]) -> set[Pair]:
-    """Pairs that are copies: those that fit closely, and much better than either image fits its other look-alikes."""
-    unexplained: dict[int, dict[int, float]] = {}
-    for (image, other), fit in fits.items():
-        share = fit.unexplained if fit else 1.0
-        unexplained.setdefault(image, {})[other] = share
-        unexplained.setdefault(other, {})[image] = share
+def _better_of_two(compared: pd.DataFrame) -> pd.DataFrame:
+    """The better of the two ways to compare a pair: of close ones, that which maps the earlier image to the later."""
+    keys = ["first", "second", "close", "forward", "unexplained"]
+    forward = compared["close"] & (compared["image"] == compared["first"])
+    ranked = compared.assign(forward=forward).sort_values(keys, ascending=[True, True, False, False, True])
+    return ranked.drop_duplicates(["first", "second"]).reset_index(drop=True)
+
+
+def _copies(pairs: pd.DataFrame) -> set[int]:
+    """Rows of the pairs that are copies: those that fit closely, and much better than either image fits its other
+    look-alikes."""
+    close = pairs.loc[pairs["close"]]
+    images = set(close["first"]) | set(close["second"])
+    unexplained: dict[int, dict[int, float]] = {image: {} for image in images}
+    for pair in pairs.loc[pairs["first"].isin(images) | pairs["second"].isin(images)].itertuples():
+        for image in images & {pair.first, pair.second}:
+            unexplained[image][pair.Index] = pair.unexplained
     copies = set()
-    for pair, fit in fits.items():
-        if fit is not None and fit.is_close:
-            rivals = [share for image in pair for third, share in unexplained[image].items() if third not in pair]
-            stands_out = not rivals or float(np.median(rivals)) > CROWD * fit.unexplained
-            if stands_out or fit.unexplained <= BEYOND_DOUBT:
-                copies.add(pair)
+    for pair in close.itertuples():
+        of_both = (unexplained[pair.first] | unexplained[pair.second]).items()
+        rivals = [share for row, share in of_both if row != pair.Index]
+        stands_out = not rivals or float(np.median(rivals)) > CROWD * pair.unexplained
+        if stands_out or pair.unexplained <= BEYOND_DOUBT:
+            copies.add(pair.Index)
     return copies
 
 
-def candidates(thumbnails: np.ndarray) -> list[Match]:
+def candidates(thumbnails: np.ndarray) -> Iterator[list[Match]]:
     """The nearest images to each image under any rotation or flip, with or without a crop.
 
     Parameters
     ----------
     thumbnails : ndarray of uint8, shape (n, SIDE, SIDE)
 
-    Returns
-    -------
+    Yields
+    ------
     list of Match
-        At most `CANDIDATES` per image.
+        Those of the next images, at most `CANDIDATES` per image.
     """
     n = len(thumbnails)
-    flat = torch.tensor(thumbnails.reshape(n, -1))
     permutations = torch.from_numpy(symmetry.permutations(SIDE))
     coarse, fine = _Frequencies(COARSE, FEW_WINDOWS), _Frequencies(FINE, WINDOWS)
-    coarse_wholes, fine_wholes = (
-        torch.cat([step.of_wholes(_normalised(part)) for part in torch.split(flat, 1024)]) for step in (coarse, fine)
-    )
-    whiten_coarse, whiten_fine = _Whitening(coarse_wholes), _Whitening(fine_wholes)
+    wholes = [(coarse.of_wholes(part), fine.of_wholes(part)) for part in _pictures(thumbnails, 1024)]
+    coarse_wholes, fine_wholes = (torch.cat(parts) for parts in zip(*wholes, strict=True))
+    del wholes
+    lowest = _lowest(COARSE, KEYS)
+    keys = _unit(coarse_wholes[:, lowest])
+    whiten_coarse, whiten_fine, whiten_keys = (_Whitening(part) for part in (coarse_wholes, fine_wholes, keys))
     coarse_wholes, fine_wholes = whiten_coarse(coarse_wholes), whiten_fine(fine_wholes)
-    matches: list[Match] = []
-    # Blocks bound the memory: a few images, in all variants, are compared with all others at a time.
-    block = max(1, min(32, BLOCK // (symmetry.ORDER * len(coarse.crops) * n)))
-    starts = range(0, n, block)
-    for start in track(starts, len(starts), "blocks of images searched for look-alikes"):
-        turned = _normalised(flat[start : start + block])[:, permutations]
-        own = torch.arange(len(turned))
-        similarities = whiten_coarse(coarse(turned)).flatten(0, 1) @ coarse_wholes.T
-        scores = similarities.reshape(len(turned), -1, n).amax(dim=1)
-        scores[own, start + own] = -torch.inf
-        near = scores.topk(min(KEPT, n - 1), dim=1).indices
-        fine_scores, variant = (whiten_fine(fine(turned)) @ fine_wholes[near].transpose(1, 2)).max(dim=1)
-        best = fine_scores.topk(min(CANDIDATES, near.shape[1]), dim=1).indices
-        for row in range(len(turned)):
-            for column in best[row].tolist():
-                turn, crop = divmod(int(variant[row, column]), len(fine.crops))
-                matches.append(Match(start + row, int(near[row, column]), turn, _window(*fine.crops[crop])))
-    return matches
+    nearest = AllPairs(coarse_wholes) if n <= FEW else Lists(coarse_wholes, whiten_keys(keys), seed=0)
+    blocks = track(_pictures(thumbnails, BLOCK), -(-n // BLOCK), "blocks of images searched for look-alikes")
+    for start, pictures in zip(range(0, n, BLOCK), blocks, strict=True):
+        turned = pictures[:, permutations]
+        coarse_variants, fine_variants = coarse(turned), whiten_fine(fine(turned))
+        keys = whiten_keys(_unit(coarse_variants[..., lowest]))
+        coarse_variants = whiten_coarse(coarse_variants)
+        matches: list[Match] = []
+        for row, image in enumerate(range(start, start + len(turned))):
+            near = nearest(coarse_variants[row], keys[row], image, KEPT)
+            scores, variants = (fine_variants[row] @ fine_wholes[near].T).max(dim=0)
+            for best in scores.topk(min(CANDIDATES, len(near))).indices.tolist():
+                turn, crop = divmod(int(variants[best]), len(fine.crops))
+                matches.append(Match(image, int(near[best]), turn, _window(*fine.crops[crop])))
+        yield matches
+
+
+def _pictures(thumbnails: np.ndarray, count: int) -> Iterator[Tensor]:
+    """So many thumbnails at a time as unit vectors around their means, float32 (count, SIDE ** 2)."""
+    for start in range(0, len(thumbnails), count):
+        levels = torch.tensor(thumbnails[start : start + count].reshape(-1, SIDE**2)).float()
+        yield _unit(levels - levels.mean(dim=1, keepdim=True))
 
 
 class _Frequencies:
@@ -279,11 +324,11 @@ class _Frequencies:
         rows = torch.einsum("ntyx,ayu->ntaux", pictures, self.bases_of_windows)
         crops = torch.einsum("ntaux,bxv->ntabuv", rows, self.bases_of_windows).flatten(2, 3).flatten(-2)[..., 1:]
         variants = torch.cat([self._transform(pictures)[:, :, None], crops], dim=2).flatten(1, 2)
-        return torch.nn.functional.normalize(variants, dim=-1)
+        return _unit(variants)
 
     def of_wholes(self, flat: Tensor) -> Tensor:
         """Unit vectors of uncropped pictures, shape (pictures, order ** 2 - 1)."""
-        return torch.nn.functional.normalize(self._transform(flat.reshape(*flat.shape[:-1], SIDE, SIDE)), dim=-1)
+        return _unit(self._transform(flat.reshape(*flat.shape[:-1], SIDE, SIDE)))
 
     def _transform(self, pictures: Tensor) -> Tensor:
         return torch.einsum("...yx,yu,xv->...uv", pictures, self.basis, self.basis).flatten(-2)[..., 1:]
@@ -298,12 +343,17 @@ class _Whitening:
         self.scale = (variance + 0.05 * variance.mean() + 1e-12).rsqrt()
 
     def __call__(self, vectors: Tensor) -> Tensor:
-        return torch.nn.functional.normalize((vectors - self.mean) * self.scale, dim=-1)
+        return _unit((vectors - self.mean) * self.scale)
 
 
-def _normalised(flat: Tensor) -> Tensor:
-    values = flat.float()
-    return torch.nn.functional.normalize(values - values.mean(dim=1, keepdim=True), dim=1)
+def _unit(vectors: Tensor) -> Tensor:
+    return normalize(vectors, dim=-1)
+
+
+def _lowest(order: int, few: int) -> Tensor:
+    """Where the vectors of so many cosines along each axis have the lowest of them."""
+    axes = torch.arange(order) < few
+    return torch.nonzero((axes[:, None] & axes).flatten()[1:]).flatten()
 
 
 def _window(vertical: tuple[float, float], horizontal: tuple[float, float]) -> np.ndarray:
@@ -315,7 +365,7 @@ def _window(vertical: tuple[float, float], horizontal: tuple[float, float]) -> n
 def _fit_thumbnails(thumbnail: np.ndarray, other: np.ndarray, match: Match) -> Fit | None:
     """How well two thumbnails fit; None if they cannot be aligned."""
     turned, second = _turned(thumbnail, match.symmetry).astype(np.float32), other.astype(np.float32)
-    window = _align(turned, second, match.window, SIDE, blur=3, slack=SLACK)
+    window = _align(turned, second, match.window, SIDE, blur=3, slack=SLACK, least=UNLIKE)
     return _fit(turned, second, window, SIDE) if window is not None else None
 
 
@@ -352,9 +402,16 @@ _permutations = lru_cache(maxsize=8)(symmetry.permutations)
 
 
 def _align(
-    picture: np.ndarray, other: np.ndarray, window: np.ndarray, side: int, blur: int, slack: float = 1.0
+    picture: np.ndarray,
+    other: np.ndarray,
+    window: np.ndarray,
+    side: int,
+    blur: int,
+    slack: float = 1.0,
+    least: float = -1.0,
 ) -> np.ndarray | None:
-    """The window refined on pictures shrunk to a side [px]; None if nothing fits.
+    """The window refined on pictures shrunk to a side [px]; None if nothing fits, or if the correlation is below the
+    least after `GLANCE` steps.
 
     The enhanced correlation coefficient is maximised (Evangelidis & Psarakis 2008, IEEE Transactions on Pattern
     Analysis and Machine Intelligence 30:1858). The margin is masked: there the blur reaches beyond the picture, which
@@ -363,12 +420,16 @@ def _align(
     margin = max(3, side // 20)
     mask = np.zeros((side, side), np.uint8)
     mask[margin:-margin, margin:-margin] = 255
-    start = _in_pixels(window, side).astype(np.float32)
-    stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 60, 1e-5)
+    template, image, start = _shrunk(other, side), _shrunk(picture, side), _in_pixels(window, side)
     try:
-        _, refined = cv2.findTransformECCWithMask(
-            _shrunk(other, side), _shrunk(picture, side), mask, mask, start, cv2.MOTION_AFFINE, stop, blur
-        )
+        # from the start again after the glance, which changes the steps in the last digits otherwise
+        for steps in (GLANCE, ROUNDS) if least > -1 else (ROUNDS,):
+            stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, steps, 1e-5)
+            correlation, refined = cv2.findTransformECCWithMask(
+                template, image, mask, mask, start.astype(np.float32), cv2.MOTION_AFFINE, stop, blur
+            )
+            if correlation < least:
+                return None
     except cv2.error:
         # The search left the picture, or one of the two is blank.
         return None

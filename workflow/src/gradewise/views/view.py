@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
@@ -145,30 +146,30 @@ def view(
         pq.ParquetWriter(partial, schema, compression="none", use_dictionary=False) as writer,
         writing_pixels(partial_array, shape) as append_pixels,
     ):
-        batches = track(_windowed(pool, samples_of, images, 2 * threads), len(images), "images")
+        batches = track(_in_order(pool, samples_of, images, 2 * threads), len(images), "images")
         for table in _row_groups(batches, schema):
             writer.write_table(table, row_group_size=table.num_rows)
             for chunk in table["pixels"].chunks:
                 append_pixels(chunk)
 
 
-def _windowed(
-    pool: ThreadPoolExecutor, work: Callable[[Image], pa.RecordBatch], images: pd.DataFrame, window: int
+def _in_order(
+    pool: ThreadPoolExecutor, work: Callable[[Image], pa.RecordBatch], images: pd.DataFrame, most: int
 ) -> Iterator[pa.RecordBatch]:
-    """Map in order with a bounded number of pending results."""
-    for part in _windows(images, window):
-        yield from pool.map(work, part.itertuples())
-
-
-def _windows(images: pd.DataFrame, most: int) -> Iterator[pd.DataFrame]:
-    """Images in order, so many at a time at most, with no more pixels than memory allows unless one image has them."""
-    start, held = 0, 0
-    for stop, (width, height) in enumerate(zip(images["width"].tolist(), images["height"].tolist(), strict=True)):
-        if stop > start and (stop - start == most or held + width * height > MOST * 1e6):
-            yield images.iloc[start:stop]
-            start, held = stop, 0
-        held += width * height
-    yield images.iloc[start:]
+    """Map in order. So many images are in hand at a time at most, with no more pixels than memory allows unless one
+    image has them."""
+    waiting: deque[tuple[Future[pa.RecordBatch], int]] = deque()
+    held = 0
+    for image in images.itertuples():
+        pixels = image.width * image.height
+        while waiting and (len(waiting) == most or held + pixels > MOST * 1e6):
+            first, freed = waiting.popleft()
+            yield first.result()
+            held -= freed
+        waiting.append((pool.submit(work, image), pixels))
+        held += pixels
+    for last, _ in waiting:
+        yield last.result()
 
 
 def _row_groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
