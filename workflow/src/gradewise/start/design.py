@@ -79,6 +79,33 @@ def choose_design(files: pd.DataFrame, groups: pd.Series, masked: str | None) ->
     return Design(_choose_positive(counts, masked), evaluation, decide, training, is_unbalanced)
 
 
+def design_one_class(files: pd.DataFrame, groups: pd.Series, normal: str, positive: str) -> Design:
+    """How to test models that learn from images of one class, with predefined roles.
+
+    Parameters
+    ----------
+    files : DataFrame
+        label and role.
+    groups : Series of str
+        Group of each image.
+    normal, positive : str
+        The class that models learn from, and the other one.
+    """
+    tested = files["role"] == "test"
+    why = (
+        f"training images are all {normal}: models learn what is normal, and set their threshold, from these. "
+        f"{_shown(groups[tested])}"
+    )
+    decide = Line("decide_by", "balanced_accuracy", "the mean of the classes' recalls, however many of each are tested")
+    return Design(
+        Line("positive", positive, "the class that is looked for: anything that is not normal"),
+        Line("evaluation", {"predefined": True, "train_only": normal}, why),
+        decide,
+        float((~tested).sum()),
+        True,
+    )
+
+
 def _choose_positive(counts: pd.Series, masked: str | None) -> Line | None:
     if len(counts) != 2:
         return None
