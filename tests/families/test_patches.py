@@ -99,6 +99,9 @@ def test_maps_of_a_network_find_it_too_and_are_the_same_in_blocks(tmp_path, pret
     training = training_set(tmp_path, labels=("good",) * 6, pretrained=pretrained)
     fitted = fit(training, enlarge=2, depths=[2, 3], stored=500)
     assert fitted.facts["backbone"]["name"] == "lite0"
+    assert fitted.facts["described_by"] == "efficientnet_lite0, stages 2, 3, enlarged 2 times"
+    assert fitted.facts["compared_with"] == "4 Gaussians"
+    assert fitted.facts["sees_px"] == 2 * fitted.classifier.reach
     sample, blob = with_blob(texture(np.random.default_rng(7), 96, 160), 30, 120)
     heat = fitted.classifier.maps(sample[None], "bad")[0]
     assert heat.shape == (12, 20)
@@ -119,6 +122,24 @@ def test_about_as_many_normal_samples_are_called_bad_as_stated_and_blobs_are_see
         assert (classifier.predict_proba(bad)[:, 1] > 0.5).all()
     assert called[0.02] < 0.08
     assert 0.1 < called[0.3] < 0.45
+
+
+@pytest.mark.parametrize(
+    ("settings", "described", "compared"),
+    [
+        (
+            {"describe": "texture", "memory": "neighbours", "stored": 60},
+            "texture, filters of 1, 2, 4 px",
+            "nearest 3 of 60",
+        ),
+        ({"describe": "dictionary", "patch": 8, "gaussians": 1}, "sparse codes of patches of 8 px", "1 Gaussian"),
+        ({"describe": "components", "patch": 12}, "principal components of patches of 12 px", "4 Gaussians"),
+    ],
+)
+def test_a_run_records_what_describes_patches_and_what_they_are_compared_with(tmp_path, settings, described, compared):
+    facts = fit(training_set(tmp_path), **settings).facts
+    assert facts["described_by"] == described
+    assert str(facts["compared_with"]).startswith(compared)
 
 
 def test_bad_training_samples_have_no_part_in_the_model(tmp_path):

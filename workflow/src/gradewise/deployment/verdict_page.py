@@ -309,7 +309,7 @@ def _marked(rows: pd.DataFrame, predictor: Predictor, maps: Localisation) -> tup
             continue
     if not mapped:
         return ()
-    scale = overlays.scale_around(maps.threshold, max(float(image.heat.scores.max()) for _, image in mapped))
+    scale = overlays.scale_of([image.heat for _, image in mapped], maps.threshold)
     gallery = []
     for row, image in mapped:
         regions = regions_of(image.heat, maps.threshold)
