@@ -253,7 +253,9 @@ def test_folders_of_classes_in_parts_have_roles_and_masks_at_paths_without_the_p
     (tmp_path / "masks/bad/1_mask.png").write_bytes(b"")
     parts = [{"images": str(tmp_path / "data" / role), "role": role} for role in ("train", "test")]
     source = {"tables": parts, "classes": CLASSES, "masks": str(tmp_path / "masks"), "mask_suffix": "_mask"}
-    frame = list_images(Source.model_validate(source)).set_index("image_id")
+    # as a step gets it, with all defaults
+    whole = Source.model_validate(Source.model_validate(source).model_dump())
+    frame = list_images(whole).set_index("image_id")
     assert frame["role"].to_dict() == {
         "test/bad/1.png": "test",
         "test/bad/2.png": "test",

@@ -38,7 +38,7 @@ class Table(Section):
 
     @model_validator(mode="after")
     def _check_columns(self) -> Table:
-        if self.csv is None and self.model_fields_set & {"image_column", "label_column"}:
+        if self.csv is None and (self.image_column, self.label_column) != ("image_id", "label"):
             raise ValueError("image_column and label_column are those of a label table; give its csv")
         if self.image_column == self.label_column:
             raise ValueError(f"image_column and label_column are both {self.label_column!r}; give two columns")
