@@ -191,6 +191,21 @@ def test_where_training_shows_one_class_alone_models_learn_what_is_normal(draw, 
     assert [view.shape for view in config.views.values()] == [(100, 100, 1)]
 
 
+@pytest.mark.parametrize(("bad", "train_only"), [(3, "good"), (4, None)])
+def test_where_defective_images_are_too_few_to_learn_from_they_all_test(draw, bad, train_only):
+    draw("photos", named(["good"], 20))
+    config = written(draw("photos", named(["bad"], bad)))
+    assert dataset(config).evaluation.train_only == train_only
+    assert dataset(config).evaluation.folds is not None
+    assert ({model.family for model in config.fitted("photos").values()} == {"patches"}) == (bad == 3)
+
+
+def test_a_rare_class_that_is_not_looked_for_is_no_reason_to_learn_from_defects_alone(draw):
+    draw("photos", named(["good"], 3))
+    with pytest.raises(UserError, match="class good has 3 usable images"):
+        written(draw("photos", named(["bad"], 20)))
+
+
 def test_one_kind_of_defect_keeps_its_name(draw):
     draw("steel/train", named(["good"], 6))
     config = written(draw("steel", [f"test/{name}" for name in named(["good", "crack"], 3)]))

@@ -7,12 +7,18 @@ import pandas as pd
 
 from gradewise.config.known_backbones import Known
 from gradewise.start.commented import Line, Section
+from gradewise.start.design import choose_positive
+from gradewise.start.layout import Layout
 from gradewise.start.pretrained import how_to_get_one
 from gradewise.start.recipes import start_of_views
 from gradewise.start.survey import Survey
 
 SIDES = range(96, 257)
 """Sides of the tiles that images are cut into [px]."""
+
+TOO_FEW, LEAST = 4, 10
+"""Images of a class from which models may learn from it, and be tested on it; images of the normal class that one-class
+models need at least."""
 
 ENOUGH = 0.01
 """Share of an image that a larger tile may show less than the best one."""
@@ -21,17 +27,23 @@ DEFECTIVE, OTHER = "defective", "other"
 """Name of the classes that are not normal together, and what they are called if the normal one has that name."""
 
 
-def normal_class(files: pd.DataFrame) -> str | None:
-    """The class of all training images, where test images are of others, too; None where training has several.
+def normal_class(layout: Layout) -> str | None:
+    """The class that models should learn from alone; None where they can learn from several.
 
-    Parameters
-    ----------
-    files : DataFrame
-        label and role.
+    It is that of all training images, where test images are of others, too; or of two classes the one that is not
+    looked for, where images of the other, without masks, are too few to learn from.
     """
+    files = layout.files
     training = set(files.loc[files["role"] == "train", "label"])
-    others = set(files.loc[files["role"] == "test", "label"]) - training
-    return str(next(iter(training))) if len(training) == 1 and others else None
+    if training:
+        others = set(files.loc[files["role"] == "test", "label"]) - training
+        return str(next(iter(training))) if len(training) == 1 and others else None
+    counts = files["label"].value_counts()
+    positive = choose_positive(counts, None)
+    if positive is None or layout.masks is not None:
+        return None
+    frequent, rare = (str(name) for name in counts.index)
+    return frequent if rare == positive.value and counts[rare] < TOO_FEW and counts[frequent] >= LEAST else None
 
 
 def merged(files: pd.DataFrame, normal: str) -> dict[str, list[str]]:

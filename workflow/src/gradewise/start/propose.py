@@ -45,7 +45,7 @@ def propose(layout: Layout, name: str) -> tuple[list[Line], list[str]]:
     if not found.read:
         raise UserError("\n  ".join(["none of the images looked at can be read:", *found.unreadable[:5]]))
     group = propose_group(files)
-    normal = normal_class(files)
+    normal = normal_class(layout)
     if normal is not None:
         return _whole(name, *_one_class(layout, found, group, normal)), _summary(layout, found, group)
     masked = _masked_class(layout)
