@@ -3,7 +3,9 @@
     python bench/maps.py [--threads 2] [--side 8000]
 
 Networks have random weights, which cost the same. The loop predicts one tile after the other at the same stride; it is
-timed on a part of the image. Other models have no maps of their own: their tiles are predicted in batches.
+timed on a part of the image. Other models have no maps of their own: their tiles are predicted in batches. Memory is
+also that of a model of normal patches on maps of EfficientNet-Lite0, if the package of its weights is installed, which
+another process fits.
 """
 
 import argparse
@@ -14,16 +16,22 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
+from gradewise.config.backbones import Backbone, NamedBackbone
+from gradewise.config.known_backbones import KNOWN
 from gradewise.config.views import View
+from gradewise.families import registry
 from gradewise.families.cnn.classifier import CnnClassifier
 from gradewise.families.cnn.convnet import ConvNet
 from gradewise.families.cnn.settings import CnnSettings
+from gradewise.families.training_set import Pretrained, TrainingSet
 from gradewise.images.decode import decode
 from gradewise.localisation.maps import map_image
+from gradewise.views.samples import Samples
 
 NETWORKS = {
     "tiles of 32, 3 blocks": (32, {"channels": (16, 32, 64), "convolutions": 2, "dense": (32,)}),
@@ -32,6 +40,9 @@ NETWORKS = {
 }
 LOOPED = 256
 """Side of the part that the loop is timed on [px]."""
+
+TILE = 256
+"""Side of the tiles that normal patches are learnt from [px]."""
 
 
 class Linear:
@@ -66,11 +77,28 @@ def timed(work):
     return time.perf_counter() - clock, time.process_time() - processors
 
 
-def map_one(path):
-    """Map one file and tell the highest resident memory [MB]; run in a process of its own."""
+def fit_patches(folder):
+    """Store a model of normal patches on maps of EfficientNet-Lite0, learnt from noise."""
+    section = Backbone.model_validate(KNOWN["lite0"].section)
+    pixels = np.random.default_rng(0).integers(0, 256, (8, TILE, TILE, 1), dtype=np.uint8)
+    table = pd.DataFrame({"image_id": map(str, range(8)), "role": "train", "label": "good"})
+    samples = Samples(table=table.assign(group=table["image_id"]), pixels=pixels)
+    pretrained = Pretrained(NamedBackbone(name="lite0", section=section), section.file())
+    training = TrainingSet(samples, ["good", "bad"], 1, 1, Path(folder), positive="bad", pretrained=pretrained)
+    family = registry.family("patches")
+    family.fit(training, family.settings_with(True)()).classifier.write(Path(folder))
+
+
+def map_one(path, folder):
+    """Map one file and tell the highest resident memory [MB]; run in a process of its own.
+
+    The model is a network, or in a folder.
+    """
     side, settings = NETWORKS["tiles of 128, 5 blocks"]
     torch.set_num_threads(2)
-    map_image(decode(Path(path)).pixels, View.model_validate(["grey", {"tile": side}]), network(side, settings), "bad")
+    classifier = network(side, settings) if folder is None else registry.family("patches").load(Path(folder))
+    view = View.model_validate(["grey", {"tile": side if folder is None else TILE}])
+    map_image(decode(Path(path)).pixels, view, classifier, "bad")
     status = Path("/proc/self/status").read_text()
     print(int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) * 1024 / 1e6)
 
@@ -94,23 +122,47 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--side", type=int, default=8000)
-    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--only-memory", action="store_true", help="leave out speed")
+    for hidden in ("--one", "--model", "--fit"):
+        parser.add_argument(hidden, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.one:
-        map_one(arguments.one)
+    if arguments.fit:
+        fit_patches(arguments.fit)
         return
-    torch.set_num_threads(arguments.threads)
+    if arguments.one:
+        map_one(arguments.one, arguments.model)
+        return
+    if not arguments.only_memory:
+        compare_speeds(arguments.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        compare_memory(Path(folder), arguments.side)
+
+
+def compare_speeds(threads):
+    torch.set_num_threads(threads)
     image = np.random.default_rng(0).integers(0, 256, (1024, 1024), dtype=np.uint8)
     for name, (side, settings) in NETWORKS.items():
         classifier = network(side, settings)
-        compare(name, image, classifier, side, classifier.stride, arguments.threads)
-    compare("logistic regression on tiles of 32", image, Linear(32), 32, 8, arguments.threads)
-    with tempfile.TemporaryDirectory() as folder:
-        for side in (1024, arguments.side):
-            path = Path(folder) / f"{side}.png"
-            Image.fromarray(np.random.default_rng(0).integers(0, 256, (side, side), dtype=np.uint8)).save(path)
-            done = subprocess.run([sys.executable, __file__, "--one", path], capture_output=True, text=True, check=True)
-            print(f"{side} x {side} px: at most {float(done.stdout):.0f} MB", flush=True)
+        compare(name, image, classifier, side, classifier.stride, threads)
+    compare("logistic regression on tiles of 32", image, Linear(32), 32, 8, threads)
+
+
+def compare_memory(folder, largest):
+    """Peak memory of maps of a small and a large image, with each kind of model."""
+    models = {"network of 5 blocks": []}
+    if KNOWN["lite0"].is_installed():
+        alone("--fit", folder)
+        models["normal patches, lite0"] = ["--model", folder]
+    for side in (1024, largest):
+        path = folder / f"{side}.png"
+        Image.fromarray(np.random.default_rng(0).integers(0, 256, (side, side), dtype=np.uint8)).save(path)
+        for name, options in models.items():
+            print(f"{name}, {side} x {side} px: at most {float(alone('--one', path, *options)):.0f} MB", flush=True)
+
+
+def alone(*options):
+    """What this file prints with some options, in a process of its own."""
+    return subprocess.run([sys.executable, __file__, *options], capture_output=True, text=True, check=True).stdout
 
 
 if __name__ == "__main__":

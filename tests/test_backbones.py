@@ -180,6 +180,14 @@ def test_models_whose_optional_backbone_is_absent_are_left_out():
     assert json.loads(planned_runs(made, "d"))["left_out"] == made.left_out_of("d")
 
 
+def test_where_the_model_that_is_handed_over_is_left_out_the_recommended_one_is():
+    dataset = {"images": "photos", "classes": ["a", "b"], "models": ["m0", "m1"]}
+    made = optional(datasets={"d": dataset | {"deploy": {"model": "m1", "fit_on": "training"}}})
+    deploy = made.datasets["d"].deploy
+    assert deploy
+    assert (deploy.model, deploy.fit_on) == ("recommended", "training")
+
+
 def test_all_models_stay_where_the_weights_of_an_optional_backbone_are_there(tmp_path):
     weights = tmp_path / "lite0.pth"
     weights.touch()

@@ -40,6 +40,13 @@ def test_an_accuracy_without_an_interval_tells_nothing() -> None:
     assert state(Estimate(0.95)) == "cannot be told"
 
 
+@pytest.mark.parametrize(("classes", "expected"), [(1, "one class tested"), (2, "errors avoided")])
+def test_images_of_one_class_tell_nothing(classes: int, expected: str) -> None:
+    outcome = judge_outcome(GOOD, 0.5, ACCURACY, 20, (), None, classes)
+    assert outcome.reason == expected
+    assert (outcome.state == "cannot be told") == (classes == 1)
+
+
 @pytest.mark.parametrize(("low", "expected"), [(0.899, "promising"), (0.901, "ready")])
 def test_the_interval_must_avoid_four_in_five_errors_of_guessing(low: float, expected: str) -> None:
     assert state(Estimate(0.95, low, 0.97)) == expected

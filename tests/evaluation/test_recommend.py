@@ -10,6 +10,7 @@ from typing import Any
 
 import jsonschema
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from gradewise import tables
@@ -32,7 +33,9 @@ from gradewise.evaluation.recommendation import (
     ConstantPrediction,
     Criterion,
     Decision,
+    GuessingBeatsAll,
     LookAlikes,
+    NotBetterThanBaseline,
     Pair,
     Recommendation,
     baseline_warning,
@@ -293,6 +296,21 @@ def test_the_record_holds_the_decision_and_its_numbers(results: Path) -> None:
     assert record.corrected.value == pytest.approx(own["value"], abs=0.01)
     assert [pair.second for pair in record.against_baselines] == [f"always {record.baseline.predicted}"]
     assert record.warned(ConstantPrediction) == [ConstantPrediction(model="stuck", predicted="A")]
+
+
+def test_where_images_of_one_class_alone_were_tested_nothing_can_be_told_and_guessing_is_no_rival(
+    results: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "results"
+    shutil.copytree(results, folder)
+    verdicts = tables.read(folder / "verdicts.parquet")
+    kept = verdicts.loc[(verdicts["role"] != "test") | (verdicts["label"] == "A")]
+    tables.write(kept, folder / "verdicts.parquet", pq.read_schema(folder / "verdicts.parquet"))
+    record = recommended(folder)
+    assert (record.outcome.state, record.outcome.reason) == ("cannot be told", "one class tested")
+    assert record.baseline.value == 1.0
+    assert not record.warned(GuessingBeatsAll)
+    assert not record.warned(NotBetterThanBaseline)
 
 
 def test_what_the_audit_found_becomes_warnings(results: Path) -> None:

@@ -13,11 +13,14 @@ from sklearn.decomposition import sparse_encode
 
 from gradewise.command import UserError
 from gradewise.config.backbones import Backbone, NamedBackbone
+from gradewise.config.views import View
 from gradewise.families import registry
 from gradewise.families.backbones.network import convolutions
 from gradewise.families.check import check_family
+from gradewise.families.patches.classifier import PatchesClassifier
 from gradewise.families.patches.reconstruction import sparse_codes
 from gradewise.families.training_set import Pretrained, TrainingSet
+from gradewise.localisation.maps import map_image
 from gradewise.provenance import hash_file
 from gradewise.views.samples import Samples
 
@@ -99,12 +102,35 @@ def test_maps_of_a_network_find_it_too_and_are_the_same_in_blocks(tmp_path, pret
     training = training_set(tmp_path, labels=("good",) * 6, pretrained=pretrained)
     fitted = fit(training, enlarge=2, depths=[2, 3], stored=500)
     assert fitted.facts["backbone"]["name"] == "lite0"
+    assert fitted.facts["described_by"] == "efficientnet_lite0, stages 2, 3, enlarged 2 times"
+    assert fitted.facts["compared_with"] == "4 Gaussians"
+    assert fitted.facts["sees_px"] == 2 * fitted.classifier.reach
     sample, blob = with_blob(texture(np.random.default_rng(7), 96, 160), 30, 120)
     heat = fitted.classifier.maps(sample[None], "bad")[0]
     assert heat.shape == (12, 20)
     assert np.median(heat[blob[4::8, 4::8]]) > np.quantile(heat[:, :10], 0.95)
     monkeypatch.setattr("gradewise.families.patches.network.BLOCK", 64)
     np.testing.assert_allclose(fitted.classifier.maps(sample[None], "bad")[0], heat, atol=0.3)
+
+
+def test_a_large_image_is_mapped_by_a_network_part_by_part_as_in_one(tmp_path, pretrained, monkeypatch):
+    training = training_set(tmp_path, labels=("good",) * 6, pretrained=pretrained)
+    classifier = fit(training, enlarge=1, depths=[2], stored=500).classifier
+    image = with_blob(texture(np.random.default_rng(7), 128, 512), 60, 300)[0][..., 0]
+    view = View.model_validate(["grey", {"tile": SIDE, "keep": "all"}])
+    whole = map_image(image, view, classifier, "bad").scores
+    seen = []
+    maps = PatchesClassifier.maps
+    monkeypatch.setattr("gradewise.localisation.maps.PART", 128)
+    monkeypatch.setattr(
+        PatchesClassifier, "maps", lambda self, pixels, label: seen.append(pixels.shape) or maps(self, pixels, label)
+    )
+    parts = map_image(image, view, classifier, "bad").scores
+    assert len(seen) > 2
+    assert max(shape[2] for shape in seen) < 512
+    assert parts.shape == whole.shape == (16, 64)
+    assert np.ptp(whole) > 3
+    np.testing.assert_allclose(parts, whole, atol=0.3)
 
 
 def test_about_as_many_normal_samples_are_called_bad_as_stated_and_blobs_are_seen(tmp_path):
@@ -119,6 +145,24 @@ def test_about_as_many_normal_samples_are_called_bad_as_stated_and_blobs_are_see
         assert (classifier.predict_proba(bad)[:, 1] > 0.5).all()
     assert called[0.02] < 0.08
     assert 0.1 < called[0.3] < 0.45
+
+
+@pytest.mark.parametrize(
+    ("settings", "described", "compared"),
+    [
+        (
+            {"describe": "texture", "memory": "neighbours", "stored": 60},
+            "texture, filters of 1, 2, 4 px",
+            "nearest 3 of 60",
+        ),
+        ({"describe": "dictionary", "patch": 8, "gaussians": 1}, "sparse codes of patches of 8 px", "1 Gaussian"),
+        ({"describe": "components", "patch": 12}, "principal components of patches of 12 px", "4 Gaussians"),
+    ],
+)
+def test_a_run_records_what_describes_patches_and_what_they_are_compared_with(tmp_path, settings, described, compared):
+    facts = fit(training_set(tmp_path), **settings).facts
+    assert facts["described_by"] == described
+    assert str(facts["compared_with"]).startswith(compared)
 
 
 def test_bad_training_samples_have_no_part_in_the_model(tmp_path):

@@ -245,6 +245,39 @@ def test_masks_are_found_by_place_with_suffix(folders):
     assert frame.loc[frame["label"] == "good", "mask"].isna().all()
 
 
+def test_folders_of_classes_in_parts_have_roles_and_masks_at_paths_without_the_part(tmp_path):
+    for name in ("train/good/1.png", "test/good/1.png", "test/bad/1.png", "test/bad/2.png"):
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).write_bytes(b"")
+    (tmp_path / "masks/bad").mkdir(parents=True)
+    (tmp_path / "masks/bad/1_mask.png").write_bytes(b"")
+    parts = [{"images": str(tmp_path / "data" / role), "role": role} for role in ("train", "test")]
+    source = {"tables": parts, "classes": CLASSES, "masks": str(tmp_path / "masks"), "mask_suffix": "_mask"}
+    # as a step gets it, with all defaults
+    whole = Source.model_validate(Source.model_validate(source).model_dump())
+    frame = list_images(whole).set_index("image_id")
+    assert frame["role"].to_dict() == {
+        "test/bad/1.png": "test",
+        "test/bad/2.png": "test",
+        "test/good/1.png": "test",
+        "train/good/1.png": "train",
+    }
+    assert frame.loc["test/bad/1.png", "label"] == "bad"
+    assert frame["mask"].dropna().to_dict() == {"test/bad/1.png": str(tmp_path / "masks/bad/1_mask.png")}
+
+
+def test_a_part_without_a_folder_of_any_class_is_refused(tmp_path):
+    (tmp_path / "train/ugly").mkdir(parents=True)
+    source = Source.model_validate({"tables": [{"images": str(tmp_path / "train")}], "classes": CLASSES})
+    with pytest.raises(UserError, match=r"tables: .*train has no folder for \['good', 'bad'\]"):
+        list_images(source)
+
+
+def test_columns_of_a_table_need_a_table():
+    with pytest.raises(ValueError, match="those of a label table; give its csv"):
+        Source.model_validate({"tables": [{"images": "data", "label_column": "grade"}], "classes": CLASSES})
+
+
 def test_masks_of_one_stem_for_two_images_are_refused(folders):
     masks = folders.parent / "masks"
     masks.mkdir()

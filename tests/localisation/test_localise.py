@@ -143,10 +143,13 @@ def test_the_report_shows_measures_and_maps_of_chosen_images(results, tmp_path):
         manifest=manifest,
     )
     shown = section(evidence)
-    told, models, sizes, gallery = shown.blocks
+    told, models, defects, sizes, gallery = shown.blocks
     assert shown.title == "Where bad shows"
     assert "5\N{NO-BREAK SPACE}% of the area without defects" in told.text
     assert [row[0] for row in models.rows] == ["cnn"]
+    assert [column.heading for column in defects.columns][1:] == [
+        *("Coverage, median", "Coverage, worst", "Missed defects", "False alarms per image")
+    ]
     assert "the larger half" in [row[0] for row in sizes.rows]
     assert len({picture.lines[0] for picture in gallery.pictures}) == len(gallery.pictures) >= 6
     first = gallery.pictures[0]

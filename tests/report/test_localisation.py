@@ -8,7 +8,7 @@ import pytest
 
 from gradewise.localisation.frames import Frame
 from gradewise.localisation.maps import HeatMap
-from gradewise.report.overlays import map_over, outlined, scale_around
+from gradewise.report.overlays import map_over, outlined, scale_of
 from gradewise.report.sections.localisation import chosen
 
 
@@ -41,10 +41,22 @@ def test_only_what_a_map_marks_has_colour(channels):
     frame = np.full((60, 80, channels), 100, np.uint8)
     scores = np.zeros((8, 10), np.float32)
     scores[2:4, 6:8] = 1
-    picture = np.asarray(map_over(frame, HeatMap(scores, 8, Frame(60, 80)), scale_around(0.6, 1.0))).astype(int)
+    heat = HeatMap(scores, 8, Frame(60, 80))
+    picture = np.asarray(map_over(frame, heat, scale_of([heat], 0.6))).astype(int)
     assert picture.shape == (60, 80, 3)
     assert (picture[50, 10] == 100).all()
     assert picture[24, 56, 0] - picture[24, 56, 2] > 60
+
+
+def test_half_of_the_area_has_no_colour_and_the_threshold_half_of_it_however_high_single_scores_are():
+    scores = np.linspace(0, 1, 101, dtype=np.float32).reshape(1, -1)
+    scores[0, -1] = 500
+    scale = scale_of([HeatMap(scores, 8, Frame(8, 808))], 0.95)
+    strength = scale.strength(np.array([0.1, 0.5, 0.95, 1.0, 500]))
+    assert strength[:2].tolist() == [0, 0]
+    assert strength[2] == 0.5
+    assert 0.5 < strength[3] < 0.51
+    assert strength[4] == 1
 
 
 def test_large_images_are_downscaled_and_thin_defects_stay_outlined():

@@ -441,6 +441,20 @@ def test_a_model_that_may_be_no_better_than_guessing_is_not_to_be_used_and_its_l
     assert "the 95 % CI of its lead of 5.0 points is −5.0 to +15.0" in plain(at_a_glance.state_sentence(doubtful))
 
 
+def test_where_one_class_alone_was_tested_no_verdict_is_judged() -> None:
+    outcome = judge_outcome(NET.score, 1.0, ACCURACY, 16, (), None, tested_classes=1)
+    alone = record([NET, FOREST], [TIE], outcome=outcome, baseline=Baseline(predicted="faulty", value=1.0))
+    assert at_a_glance.answer(alone) == "Verdicts of net cannot be judged: all that was tested is faulty"
+    assert plain(at_a_glance.score_sentence(alone)) == (
+        "It classifies 90.0 % of test images correctly (95 % CI 82.0 to 95.0 %)."
+    )
+    assert "an image of another class for one of these is unknown" in at_a_glance.state_sentence(alone)
+    assert plain(sentences.headline(alone.model_copy(update={"warnings": ()}))) == (
+        "Verdicts cannot be judged, since all test images are faulty: net gets 90.0 % of test images right, always "
+        "predicting faulty would get all."
+    )
+
+
 def test_models_that_tie_are_the_reservation_where_nothing_is_worse() -> None:
     tied = record([NET, FOREST], [TIE])
     assert plain(at_a_glance.reservation(tied)) == "16 groups (48 images) cannot separate it from forest."

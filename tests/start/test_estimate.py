@@ -15,6 +15,8 @@ MODELS = {
     "forest": {"family": "forest", "view": "v"},
     "last-blocks": {"family": "cnn", "view": "v", "backbone": "lite0", "epochs": 20},
     "all-blocks": {"family": "cnn", "view": "v", "backbone": "lite0", "epochs": 20, "layers": "all"},
+    "texture": {"family": "patches", "view": "v"},
+    "maps": {"family": "patches", "view": "v", "backbone": "lite0"},
 }
 LITE0 = {"architecture": "efficientnet_lite0", "weights": "lite0.pth", "sha256": "0" * 64}
 SLOW = Machine(2, 1e11, False, 8000, False)
@@ -22,7 +24,7 @@ WORK = Workload(images=2000, megapixels=1, samples={"v": 1}, share=0.7)
 
 
 def needs(models=tuple(MODELS), view=64, work=WORK, machine=SLOW, **section):
-    dataset = {"images": "photos", "classes": ["a", "b"], "models": list(models), **section}
+    dataset = {"images": "photos", "classes": ["a", "b"], "positive": "b", "models": list(models), **section}
     raw = {
         "datasets": {"d": dataset},
         "views": {"v": ["grey", {"resize": view}]},
@@ -47,6 +49,21 @@ def test_a_gpu_or_bf16_trains_networks_faster():
 
 def test_more_blocks_of_a_backbone_take_longer():
     assert needs(["all-blocks"]).seconds > needs(["last-blocks"]).seconds > needs(["last-blocks"], view=32).seconds
+
+
+def test_patches_of_a_network_take_longer_and_the_more_the_larger_samples_are_made():
+    assert needs(["maps"], view=256).seconds > 2 * needs(["texture"], view=256).seconds
+
+
+@pytest.mark.parametrize("model", ["maps", "texture", "cnn", "forest"])
+def test_maps_of_test_images_take_their_time_which_grows_with_the_images(model):
+    def added(megapixels):
+        work = replace(WORK, images=200, megapixels=megapixels)
+        with_maps, without = (needs([model], work=work, localise=localise).seconds for localise in (True, False))
+        return with_maps - without
+
+    assert added(1) > 0
+    assert added(4) == pytest.approx(4 * added(1))
 
 
 def test_repeats_curves_and_leak_tests_take_their_time():

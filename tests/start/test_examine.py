@@ -109,6 +109,14 @@ def test_a_design_that_can_show_little_is_told_with_one_that_shows_more(photos):
     assert examine(config(evaluation={"holdout": 0.1, "repeats": 20})).warnings == []
 
 
+def test_the_design_that_shows_more_still_trains_on_one_class(photos):
+    for path in sorted((photos / "b").iterdir())[20:]:
+        path.unlink()
+    section = {"positive": "b", "evaluation": {"train_only": "a"}}
+    (warning,) = examine(config({"family": "patches", "view": "small"}, **section)).warnings
+    assert "{train_only: a, folds: 5, repeats: 1} would test all 220" in warning
+
+
 def test_fewer_than_five_tested_groups_are_told(photos):
     (warning,) = examine(config(evaluation={"holdout": 0.01, "repeats": 1})).warnings
     assert "4 images are tested, and fewer than 5 are not compared" in warning

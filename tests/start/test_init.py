@@ -163,6 +163,56 @@ def test_a_single_table_is_divided_anew_whatever_its_name(draw, tmp_path):
     assert dataset(config).evaluation.folds == 5
 
 
+def test_parts_of_a_dataset_keep_their_roles(draw):
+    draw("photos/train", named(["a", "b"], 8))
+    config = written(draw("photos", [f"test/{name}" for name in named(["a", "b"], 4)]))
+    parts = {table.role: (table.csv, table.images) for table in dataset(config).tables}
+    assert parts == {"train": (None, "photos/train"), "test": (None, "photos/test")}
+    assert dataset(config).evaluation.predefined
+    assert dataset(config).evaluation.train_only is None
+    assert {"cnn", "pca_svm", "forest"} <= {model.family for model in config.models.values()}
+
+
+def test_where_training_shows_one_class_alone_models_learn_what_is_normal(draw, tmp_path):
+    draw("steel/train", named(["good"], 6), size=(210, 300))
+    tested = [f"test/{name}" for name in named(["good", "crack", "hole"], 3)]
+    masks = [f"ground_truth/{name.replace('.png', '_mask.png')}" for name in named(["crack", "hole"], 3)]
+    draw("steel", [*tested, *masks], size=(210, 300))
+    config = written(Path("steel"))
+    assert {model.family for model in config.fitted("steel").values()} == {"patches"}
+    section = dataset(config)
+    assert (section.classes, section.positive) == (("good", "defective"), "defective")
+    assert section.merge == {"good": ("good",), "defective": ("crack", "hole")}
+    assert (section.evaluation.train_only, section.evaluation.predefined) == ("good", True)
+    assert section.localise
+    assert (section.masks, section.mask_suffix, section.labels_from) == ("steel/ground_truth", "_mask", "images")
+    assert "40 % of the images have one" in (tmp_path / "mine.yaml").read_text()
+    # two rows of three leave off least of 210 x 300 px
+    assert [view.shape for view in config.views.values()] == [(100, 100, 1)]
+
+
+@pytest.mark.parametrize(("bad", "train_only"), [(3, "good"), (4, None)])
+def test_where_defective_images_are_too_few_to_learn_from_they_all_test(draw, bad, train_only):
+    draw("photos", named(["good"], 20))
+    config = written(draw("photos", named(["bad"], bad)))
+    assert dataset(config).evaluation.train_only == train_only
+    assert dataset(config).evaluation.folds is not None
+    assert ({model.family for model in config.fitted("photos").values()} == {"patches"}) == (bad == 3)
+
+
+def test_a_rare_class_that_is_not_looked_for_is_no_reason_to_learn_from_defects_alone(draw):
+    draw("photos", named(["good"], 3))
+    with pytest.raises(UserError, match="class good has 3 usable images"):
+        written(draw("photos", named(["bad"], 20)))
+
+
+def test_one_kind_of_defect_keeps_its_name(draw):
+    draw("steel/train", named(["good"], 6))
+    config = written(draw("steel", [f"test/{name}" for name in named(["good", "crack"], 3)]))
+    assert dataset(config).classes == ("good", "crack")
+    assert dataset(config).merge is None
+
+
 def test_masks_of_one_class_label_tiles(draw, tmp_path):
     draw("data/images", [*named(["flaw"], 6), *(f"ok/o{number}.png" for number in range(6))], size=(128, 192))
     for number in range(6):
@@ -275,7 +325,9 @@ def test_a_file_that_exists_is_not_overwritten(draw, tmp_path):
         (["1.png", "masks/1.png"], r"1 images without labels.*; the masks in photos/masks then label the tiles"),
         (["a/1.png", "a/2.png"], "all images are in one folder, 'a'; a comparison needs two classes"),
         (["a/1.png", "b/1.png", "3.png"], r"1 images lie outside the folders 'a', 'b'"),
-        (["train/a/1.png", "test/a/1.png"], "look like parts of a dataset, not classes"),
+        (["train/a/1.png", "test/a/1.png"], "the split needs at least 4 groups, found 2"),
+        (["good/1.png", "test/2.png"], r"'test' looks like a part of a dataset, and 'good' like classes.*test/good/"),
+        (["train/a/1.png", "test/2.png"], r"photos/test: 1 images without labels, e.g. '2.png'; put images into"),
         (named(["a", "b"], 2), r"class a has 2 usable images in 2 groups"),
     ],
 )

@@ -142,7 +142,11 @@ class Plan:
             return {"simulated": f"results/{wildcards.dataset}/simulated", **corrections}
         tables = source.tables or ()
         folders = {source.images, source.masks, *(table.images for table in tables)} - {None, ""}
-        return {"tables": [table.csv for table in tables], "folders": sorted(map(str, folders)), **corrections}
+        return {
+            "tables": [table.csv for table in tables if table.csv],
+            "folders": sorted(map(str, folders)),
+            **corrections,
+        }
 
     def images_state(self, wildcards: Wildcards) -> str:
         """State of all files; a folder's own modification time says nothing about files deeper down."""

@@ -60,7 +60,7 @@ class LabelledImages(Section):
     @property
     def files(self) -> list[str]:
         """Label tables."""
-        return [table.csv for table in self.tables or ()]
+        return [table.csv for table in self.tables or () if table.csv is not None]
 
     @property
     def folders(self) -> list[str]:

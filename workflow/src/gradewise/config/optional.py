@@ -63,4 +63,8 @@ def _without(dataset: Mapping[str, Any], left_out: Mapping[str, str]) -> dict[st
     maps = dataset.get("localise")
     if isinstance(maps, dict) and isinstance(maps.get("models"), list | tuple):
         lists["localise"] = {**maps, "models": [name for name in maps["models"] if name not in left_out] or None}
+    deploy = dataset.get("deploy")
+    if isinstance(deploy, dict) and deploy.get("model") in left_out:
+        # then the recommended one is
+        lists["deploy"] = {key: value for key, value in deploy.items() if key != "model"}
     return {**dataset, **lists}

@@ -22,10 +22,14 @@ def check_path(path: str | None) -> str | None:
 
 
 class Table(Section):
-    """A label table for a folder of images."""
+    """A part of the images: a folder with their label table, or without one a folder of class folders."""
 
-    csv: str = Field(description="label table: CSV with a column of paths, one of labels, and any further ones")
-    images: str = Field(description="the folder that paths in the table are relative to")
+    csv: str | None = Field(
+        None,
+        description="label table: CSV with a column of paths, one of labels, and any further ones; null: the folder "
+        "contains one folder of images per class",
+    )
+    images: str = Field(description="the folder that paths in the table are relative to, or that has class folders")
     image_column: str = Field("image_id", description="column with the path of each image")
     label_column: str = Field("label", description="column with the class of each image")
     role: Literal["train", "validation", "test"] | None = Field(None, description="for evaluation: {predefined: true}")
@@ -34,6 +38,8 @@ class Table(Section):
 
     @model_validator(mode="after")
     def _check_columns(self) -> Table:
+        if self.csv is None and (self.image_column, self.label_column) != ("image_id", "label"):
+            raise ValueError("image_column and label_column are those of a label table; give its csv")
         if self.image_column == self.label_column:
             raise ValueError(f"image_column and label_column are both {self.label_column!r}; give two columns")
         return self

@@ -49,6 +49,11 @@ def _call(arguments: argparse.Namespace) -> None:
     html: Path | None = arguments.html
     if html is not None and html.exists():
         raise UserError(f"{html}: exists; delete it or give another --html")
+    if html is not None and html.with_suffix("").exists():
+        # it may be the folder of the images
+        raise UserError(
+            f"{html}: its tables and pictures would go into {html.with_suffix('')}, which exists; give another --html"
+        )
     maps: Path | None = arguments.maps
     predictor = load_predictor(arguments.folder)
     if maps is not None:

@@ -28,6 +28,9 @@ DOUBTFUL, SUREST, SET_ASIDE, UNKNOWN, LIKELIEST = 60, 4, 200, 60, 60
 """Pictures of the most doubtful verdicts, of the surest of each class, rows of files that were set aside, pictures of
 the strangest unknown images, and of those in which the positive class is marked."""
 
+MAP = 480
+"""Longest side of a map over an image [px]."""
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -309,7 +312,7 @@ def _marked(rows: pd.DataFrame, predictor: Predictor, maps: Localisation) -> tup
             continue
     if not mapped:
         return ()
-    scale = overlays.scale_around(maps.threshold, max(float(image.heat.scores.max()) for _, image in mapped))
+    scale = overlays.scale_of([image.heat for _, image in mapped], maps.threshold)
     gallery = []
     for row, image in mapped:
         regions = regions_of(image.heat, maps.threshold)
@@ -320,7 +323,7 @@ def _marked(rows: pd.DataFrame, predictor: Predictor, maps: Localisation) -> tup
         )
         gallery.append(
             Picture(
-                overlays.map_over(image.frame, image.heat, scale),
+                overlays.map_over(image.frame, image.heat, scale, side=MAP),
                 f"Where {maps.label} shows in {Path(row.path).name}",
                 lines,
                 overlays.outlined(image.frame),

@@ -2,7 +2,8 @@
 
 The rule, in this order:
 
-1. It cannot be told without a score, without an interval, or where fewer than `LEAST_GROUPS` groups were tested.
+1. It cannot be told without a score, without an interval, where fewer than `LEAST_GROUPS` groups were tested, or where
+   all that was tested is of one class, which a model that always predicts it gets right.
 2. The model is not good enough where predicting one class for everything is better or may be as good, where clues
    without content may be as good, where it never predicts a class, or where its whole interval misses what the
    configuration requires.
@@ -43,6 +44,7 @@ def judge_outcome(
     groups: int,
     warnings: Sequence[Caution],
     required: float | None = None,
+    tested_classes: int = 2,
 ) -> Outcome:
     """Apply the rule of this module.
 
@@ -59,6 +61,8 @@ def judge_outcome(
         Those of the recommendation.
     required : float, optional
         Value of the metric from which the user calls a model good enough.
+    tested_classes : int
+        How many classes the test images are of.
     """
     avoided = Estimate(None) if score is None else errors_avoided(score, baseline, criterion)
 
@@ -69,6 +73,8 @@ def judge_outcome(
         return outcome("cannot be told", "no score")
     if groups < LEAST_GROUPS or score.bounds is None:
         return outcome("cannot be told", "too few groups")
+    if tested_classes < 2:
+        return outcome("cannot be told", "one class tested")
     reason = _disqualified(warnings)
     if reason is not None:
         return outcome("not good enough", reason)

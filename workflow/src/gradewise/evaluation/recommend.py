@@ -90,6 +90,7 @@ def recommendation_of(measured: Measured) -> Recommendation:
     decision = decide(candidates, _pairs(measured, criterion), criterion)
     ground = ground_of(measured, criterion.level)
     tested = measured.tested(measured.models[0], criterion.level)
+    tested_classes = tested["label"].nunique()
     baseline = baseline_of(measured, tested["label"], criterion)
     facts: dict[str, Any] = {}
     warnings: list[Caution] = []
@@ -112,10 +113,11 @@ def recommendation_of(measured: Measured) -> Recommendation:
         )
         fall = validation_warning(facts["validation"], choice.score, criterion)
         never = tuple(result.name for result in classes if known(result.recall.value) and not result.predicted)
-        warnings += [warning for warning in (guessing, fall) if warning is not None]
+        # of images of one class, guessing is always right
+        warnings += [warning for warning in (guessing if tested_classes > 1 else None, fall) if warning is not None]
         warnings += [ClassNeverPredicted(classes=never)] if never else []
         warnings += _disagreements(measured, choice.model, criterion)
-        warnings += clue_warnings(measured.audit, measured, choice.model, of_choice)
+        warnings += clue_warnings(measured.audit, measured, choice.model, of_choice) if tested_classes > 1 else []
         few = few_groups_warning(ground.groups)
         warnings += [few] if few is not None and len(measured.models) > 1 else []
         warnings += _collapsed(measured, criterion.level)
@@ -123,7 +125,9 @@ def recommendation_of(measured: Measured) -> Recommendation:
     score = None if decision.choice is None else decision.candidate(decision.choice).score
     return Recommendation(
         dataset=measured.dataset,
-        outcome=judge_outcome(score, baseline.value, criterion, ground.groups, warnings, settings.required),
+        outcome=judge_outcome(
+            score, baseline.value, criterion, ground.groups, warnings, settings.required, tested_classes
+        ),
         first_caution=first_caution(warnings, ground.groups),
         criterion=criterion,
         rule_fingerprint=settings.rule_fingerprint,

@@ -303,6 +303,7 @@ State = Literal["ready", "promising", "not good enough", "cannot be told"]
 Reason = Literal[
     "no score",
     "too few groups",
+    "one class tested",
     "guessing is better",
     "guessing may be as good",
     "a clue may be as good",

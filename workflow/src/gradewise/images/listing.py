@@ -46,7 +46,7 @@ def list_images(source: Source, every_class: bool = True) -> pd.DataFrame:
         If folders or tables are missing or contradict the configuration, or corrections do not fit the images.
     """
     frame = (
-        _from_folders(Path(source.images), source, every_class)
+        _from_folders("images", Path(source.images), source, every_class)
         if source.images
         else _from_tables(source.tables or (), source)
     )
@@ -85,25 +85,26 @@ def _to_classes(labels: pd.Series, source: Source) -> pd.Series:
     return labels.map({label: name for name, parts in source.merge.items() for label in parts})
 
 
-def _from_folders(folder: Path, source: Source, every_class: bool) -> pd.DataFrame:
+def _from_folders(key: str, folder: Path, source: Source, every_class: bool) -> pd.DataFrame:
+    """Images of class folders in a folder that is named under a key."""
     if not folder.is_dir():
-        raise UserError(f"images: {_missing(folder, 'folder')}")
+        raise UserError(f"{key}: {_missing(folder, 'folder')}")
     labels = _labels(source)
     entries = [entry for entry in folder.iterdir() if not is_of_a_system(entry.name)]
     folders = {entry.name for entry in entries if entry.is_dir()}
     missing = [label for label in labels if label not in folders]
     if missing and (every_class or len(missing) == len(labels)):
         near = suggestion(missing[0], sorted(folders - set(labels)))
-        raise UserError(f"images: {folder} has no folder for {missing}.{near} Its folders: {sorted(folders)}")
+        raise UserError(f"{key}: {folder} has no folder for {missing}.{near} Its folders: {sorted(folders)}")
     unknown = sorted(folders - set(labels))
     if unknown:
         raise UserError(
-            f"images: {folder} holds folders {unknown} that are not among the classes {labels}."
+            f"{key}: {folder} holds folders {unknown} that are not among the classes {labels}."
             f"{suggestion(unknown[0], labels)} Add them to classes (or under merge), or move them elsewhere"
         )
     stray = [entry.name for entry in entries if entry.suffix.lower() in IMAGE_SUFFIXES]
     if stray:
-        raise UserError(f"images: {len(stray)} images lie in {folder} outside the class folders, e.g. {stray[0]!r}")
+        raise UserError(f"{key}: {len(stray)} images lie in {folder} outside the class folders, e.g. {stray[0]!r}")
     rows = [
         {"image_id": escaped(path.relative_to(folder)), "path": escaped(path), "label": label, "role": None}
         for label in labels
@@ -112,7 +113,7 @@ def _from_folders(folder: Path, source: Source, every_class: bool) -> pd.DataFra
     ]
     empty = [label for label in labels if not any(row["label"] == label for row in rows)]
     if empty and (every_class or not rows):
-        raise UserError(f"images: no files in {[str(folder / label) for label in empty]}")
+        raise UserError(f"{key}: no files in {[str(folder / label) for label in empty]}")
     return pd.DataFrame(rows)
 
 
@@ -158,7 +159,12 @@ def _from_tables(sections: tuple[Table, ...], source: Source) -> pd.DataFrame:
 
 
 def _from_table(section: Table, common: Path, source: Source) -> pd.DataFrame:
-    csv, folder = Path(section.csv), Path(section.images)
+    folder = Path(section.images)
+    if section.csv is None:
+        listed = _from_folders("tables", folder, source, every_class=False)
+        names = [os.path.relpath(os.path.abspath(folder / name), common) for name in listed["image_id"]]
+        return listed.assign(image_id=names, role=section.role)
+    csv = Path(section.csv)
     if not csv.is_file():
         raise UserError(f"tables: {_missing(csv, 'label table')}")
     if not folder.is_dir():
@@ -271,8 +277,18 @@ def _groups(frame: pd.DataFrame, group: str | Pattern | None) -> pd.Series:
     return values.where(values != "", frame["image_id"])
 
 
+def mask_names(image: PurePath, suffix: str) -> list[str]:
+    """Where the mask of an image may be in the folder of masks: paths without ending.
+
+    It may be at the same relative path, or at this path without its first folders: the mask of `test/scratch/7.png` at
+    `test/scratch/7`, at `scratch/7` or at `7`.
+    """
+    parts = (*image.parent.parts, image.stem + suffix)
+    return [str(PurePath(*parts[first:])) for first in range(len(parts))]
+
+
 def _masks(frame: pd.DataFrame, source: Source) -> pd.Series:
-    """Path of each image's mask: at the same relative path in the folder of masks, or directly in it."""
+    """Path of each image's mask, the first of `mask_names` that there is."""
     paths = pd.Series(None, index=frame.index, dtype=object)
     if source.masks is None:
         return paths
@@ -285,9 +301,9 @@ def _masks(frame: pd.DataFrame, source: Source) -> pd.Series:
         if path.suffix.lower() in IMAGE_SUFFIXES
     }
     for position, image_id in frame["image_id"].items():
-        image = PurePath(image_id)
-        name = image.stem + source.mask_suffix
-        paths[position] = masks.get(str(image.parent / name), masks.get(name))
+        paths[position] = next(
+            (masks[place] for place in mask_names(PurePath(image_id), source.mask_suffix) if place in masks), None
+        )
     shared = paths[paths.notna() & paths.duplicated(keep=False)]
     if len(shared):
         owners = list(frame.loc[paths == shared.iloc[0], "image_id"])

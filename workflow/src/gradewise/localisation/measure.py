@@ -106,6 +106,28 @@ def measure(images: list[Compared], defects: pd.DataFrame, bins: int, false_alar
     return rows
 
 
+def mean_auroc(located: pd.DataFrame) -> dict[str, float]:
+    """Mean AUROC of images that have one, with its interval.
+
+    Parameters
+    ----------
+    located : DataFrame
+        repeat, group and auroc of one model's images, as in `located.parquet`.
+
+    Returns
+    -------
+    dict
+        value, low and high; NaN without any image, or where the interval is unknown.
+    """
+    known = located.loc[located["auroc"].notna()]
+    if known.empty:
+        return dict.fromkeys(("value", "low", "high"), np.nan)
+    repeat, group = pd.factorize(known["repeat"])[0], pd.factorize(known["group"])[0]
+    by_cell = cells(repeat, group, np.stack([known["auroc"].to_numpy(float), np.ones(len(known))], axis=1))
+    deletions = delete_each(by_cell, _mean)
+    return _ends(deletions, effective(by_cell[..., 1].sum(axis=0)), SHARE)
+
+
 def _regions(images: list[Compared], bins: int) -> np.ndarray:
     """Sum over the defects of each image of the share of their pixels in each bin."""
     shares = np.zeros((len(images), bins))
@@ -113,6 +135,11 @@ def _regions(images: list[Compared], bins: int) -> np.ndarray:
         for defect in image.counted.defects:
             row += defect.scores / defect.scores.sum()
     return shares
+
+
+def _mean(sums: np.ndarray) -> np.ndarray:
+    """Sums of values over their numbers, the two columns of sums; NaN of none."""
+    return np.asarray(sums[:, 0] / np.where(sums[:, 1] > 0, sums[:, 1], np.nan))
 
 
 def _ratio(sums: np.ndarray, numerator: int, denominator: int) -> np.ndarray:
@@ -152,7 +179,7 @@ def _coverage(defects: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
     for name, values in (("coverage", covered), ("missed", (covered < MISSED).astype(float))):
         by_cell = cells(repeat, group, np.stack([values, np.ones(len(values))], axis=1))
-        deletions = delete_each(by_cell, lambda sums: sums[:, 0] / np.where(sums[:, 1] > 0, sums[:, 1], np.nan))
+        deletions = delete_each(by_cell, _mean)
         rows.append({"metric": name, **_ends(deletions, effective(by_cell[..., 1].sum(axis=0)), SHARE), **common})
     alone = {"low": np.nan, "high": np.nan}
     rows.append({"metric": "coverage_median", "value": float(np.median(covered)), **alone, **common})

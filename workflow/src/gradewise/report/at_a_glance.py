@@ -56,6 +56,8 @@ def answer(record: Recommendation) -> str:
     """What to do, as a headline."""
     if record.choice is None:
         return "No model has a score"
+    if record.outcome.reason == "one class tested":
+        return f"Verdicts of {record.choice} cannot be judged: all that was tested is {record.baseline.predicted}"
     return {
         "ready": f"Use {record.choice}",
         "promising": f"{record.choice} is the best model, but not yet one to rely on",
@@ -78,6 +80,8 @@ def score_sentence(record: Recommendation) -> str:
     if score.bounds:
         low, high = (metric_names.value(criterion.metric, bound) for bound in score.bounds)
         text += f" (95{numbers.SPACE}% CI {low.removesuffix(f'{numbers.SPACE}%')} to {high})"
+    if record.outcome.reason == "one class tested":
+        return f"{text}."
     return (
         f"{text}; always predicting {baseline.predicted} gets {metric_names.value(criterion.metric, baseline.value)}."
     )
@@ -98,6 +102,7 @@ def state_sentence(record: Recommendation) -> str:
     return {
         "no score": "",
         "too few groups": "There are too few tested groups for an interval.",
+        "one class tested": "How often it takes an image of another class for one of these is unknown.",
         "guessing is better": f"Always predicting {record.baseline.predicted} is better.",
         "guessing may be as good": f"It is not shown to be better than that{_lead(record)}.",
         "a clue may be as good": "",

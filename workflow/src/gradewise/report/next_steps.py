@@ -26,6 +26,9 @@ from gradewise.views.coverage import Coverage, measure_coverage
 WHOLE = 0.75
 """Share of an image below which a view that shows more of it is proposed."""
 
+FEWEST_FOLDS = 3
+"""Groups of the normal class from which folds of it are proposed."""
+
 UNEVEN = 0.15
 """Difference in recall between the best and the worst class from which class weights are proposed."""
 
@@ -58,6 +61,7 @@ def next_steps(evidence: Evidence, most: int = 3) -> list[Step]:
     """The first few steps that the results speak for, in their order."""
     sources: tuple[Callable[[Evidence], Iterator[Step]], ...] = (
         _more_groups,
+        _other_class,
         _class_weights,
         _left_out,
         _backbone,
@@ -100,8 +104,31 @@ def _more_groups(evidence: Evidence) -> Iterator[Step]:
         )
 
 
+def _other_class(evidence: Evidence) -> Iterator[Step]:
+    """Where normal images all train, so that false alarms on them are unknown."""
+    evaluation = evidence.settings.evaluation
+    if not evaluation.one_split:
+        return
+    normal = evidence.manifest.loc[evidence.manifest["label"] == evaluation.train_only, "group"].nunique()
+    if normal < FEWEST_FOLDS:
+        return
+    yield Step(
+        f"Test images of {evaluation.train_only}, too",
+        "an answer",
+        f"They all train, so it is unknown how often one is taken for {evidence.settings.positive}. In folds, each is "
+        "tested by a model that did not see it.",
+        _dataset_lines(
+            evidence, {"evaluation": {"train_only": evaluation.train_only, "folds": min(5, normal), "repeats": 1}}
+        ),
+        rank=(0, 1.0),
+    )
+
+
 def _learning_curve(evidence: Evidence) -> Iterator[Step]:
     """Where more groups may help and nothing tells."""
+    if evidence.settings.evaluation.train_only is not None:
+        # a learning curve takes training images of both classes
+        return
     if evidence.extrapolations is None and evidence.recommendation.choice is not None:
         yield Step(
             "Find out whether more groups would help",
@@ -182,8 +209,9 @@ def _backbone(evidence: Evidence) -> Iterator[Step]:
     if not views:
         return
     known = next(iter(KNOWN.values()))
-    model = {"family": "linear", "view": views[0], "backbone": known.name}
-    name = f"linear-{known.name}"
+    family = "linear" if evidence.settings.evaluation.train_only is None else "patches"
+    model = {"family": family, "view": views[0], "backbone": known.name}
+    name = f"{family}-{known.name}"
     yield Step(
         "Try features of a pretrained network",
         "not measured here",
@@ -227,7 +255,7 @@ def _crops(operation: Any) -> bool:
 
 
 def _more_tiles(operation: Any) -> Any:
-    if isinstance(operation, dict) and operation.get("count"):
+    if isinstance(operation, dict) and operation.get("keep") == "random":
         return operation | {"count": 2 * operation["count"]}
     return operation
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -15,6 +16,9 @@ from gradewise.report import palette
 SIDE = 320
 """Longest side of a picture [px]."""
 
+LEAST = 1e-6
+"""What scores differ by at least from the threshold at the ends of a scale."""
+
 STRONGEST = 0.75
 """Share of the colour of a map in a picture where its score is highest."""
 
@@ -25,33 +29,41 @@ class Scale:
 
     Attributes
     ----------
-    low, high : float
-        The threshold lies in the middle between them.
+    low, threshold, high : float
+        The threshold has half the strength.
     """
 
     low: float
+    threshold: float
     high: float
 
-
-def scale_around(threshold: float, highest: float) -> Scale:
-    """The scale that ends at the highest score and has the threshold in its middle."""
-    reach = max(highest - threshold, 1e-6)
-    return Scale(threshold - reach, threshold + reach)
+    def strength(self, scores: np.ndarray) -> np.ndarray:
+        """How strong the colour of scores is, 0 to 1."""
+        return np.asarray(np.interp(scores, [self.low, self.threshold, self.high], [0.0, 0.5, 1.0]))
 
 
-def outlined(frame: np.ndarray, mask: np.ndarray | None = None) -> Image.Image:
-    """A frame, downscaled to at most `SIDE` pixels, with an outline around what a mask marks.
+def scale_of(maps: Sequence[HeatMap], threshold: float) -> Scale:
+    """The scale from the median score of some maps, so that half of their area has no colour, to the highest one."""
+    scores = np.concatenate([heat.scores.ravel() for heat in maps])
+    low, high = min(float(np.median(scores)), threshold - LEAST), max(float(scores.max()), threshold + LEAST)
+    return Scale(low, threshold, high)
+
+
+def outlined(frame: np.ndarray, mask: np.ndarray | None = None, side: int = SIDE) -> Image.Image:
+    """A frame, downscaled to at most `side` pixels, with an outline around what a mask marks.
 
     Parameters
     ----------
     frame : ndarray of uint8, shape (height, width, 1 or 3)
     mask : ndarray of bool, shape (height, width), optional
     """
-    return Image.fromarray(_outline(_small(frame), mask))
+    return Image.fromarray(_outline(_small(frame, side), mask))
 
 
-def map_over(frame: np.ndarray, heat: HeatMap, scale: Scale, mask: np.ndarray | None = None) -> Image.Image:
-    """A map over its frame, downscaled to at most `SIDE` pixels, with an outline around what a mask marks.
+def map_over(
+    frame: np.ndarray, heat: HeatMap, scale: Scale, mask: np.ndarray | None = None, side: int = SIDE
+) -> Image.Image:
+    """A map over its frame, downscaled to at most `side` pixels, with an outline around what a mask marks.
 
     Parameters
     ----------
@@ -60,13 +72,13 @@ def map_over(frame: np.ndarray, heat: HeatMap, scale: Scale, mask: np.ndarray | 
     scale : Scale
     mask : ndarray of bool, shape (height, width), optional
     """
-    picture = _small(frame)
+    picture = _small(frame, side)
     height, width = picture.shape[:2]
     # the last cells may reach beyond the frame
     across = np.array([width, height]) * np.array(heat.scores.shape[::-1]) * heat.cell
     columns, rows = np.ceil(across / [heat.frame.width, heat.frame.height]).astype(int)
     scores = cv2.resize(heat.scores, (int(columns), int(rows)), interpolation=cv2.INTER_LINEAR)[:height, :width]
-    strength = np.clip((scores - scale.low) / (scale.high - scale.low), 0, 1)
+    strength = scale.strength(scores)
     colours = colormaps[palette.HEAT](strength)[..., :3] * 255
     weight = STRONGEST * strength[..., None]
     return Image.fromarray(_outline(((1 - weight) * picture + weight * colours).astype(np.uint8), mask))
@@ -87,9 +99,9 @@ def weights_over(pixels: np.ndarray, weights: np.ndarray) -> Image.Image:
     return Image.fromarray(_small((strength * colours + (1 - strength) * pale).astype(np.uint8)))
 
 
-def _small(frame: np.ndarray) -> np.ndarray:
+def _small(frame: np.ndarray, side: int = SIDE) -> np.ndarray:
     """RGB pixels of a picture of a frame."""
-    factor = min(1.0, SIDE / max(frame.shape[:2]))
+    factor = min(1.0, side / max(frame.shape[:2]))
     size = [max(1, round(length * factor)) for length in frame.shape[1::-1]]
     small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_GRAY2RGB) if small.ndim == 2 else small)

@@ -107,6 +107,12 @@ def headline(record: Recommendation) -> str:
             f"Use none of these models as it is: the best, {leader.model}, gets {_reached(record, leader)}, {always} "
             f"{metric_names.value(criterion.metric, record.baseline.value)}."
         )
+    if record.outcome.reason == "one class tested":
+        choice = record.candidate(record.choice)
+        return (
+            f"Verdicts cannot be judged, since all test {criterion.level}s are {record.baseline.predicted}: "
+            f"{choice.model} gets {_reached(record, choice)}, {always} would get all."
+        )
     text = _advice(record)
     if record.warned(NotBetterThanBaseline):
         either = " either" if "do not show" in text else ""

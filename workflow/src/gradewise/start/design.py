@@ -76,10 +76,55 @@ def choose_design(files: pd.DataFrame, groups: pd.Series, masked: str | None) ->
     else:
         decide = Line("decide_by", "accuracy", "classes are about equally frequent")
     evaluation, training = _choose_evaluation(files, groups, masked is not None)
-    return Design(_choose_positive(counts, masked), evaluation, decide, training, is_unbalanced)
+    return Design(choose_positive(counts, masked), evaluation, decide, training, is_unbalanced)
 
 
-def _choose_positive(counts: pd.Series, masked: str | None) -> Line | None:
+def design_one_class(files: pd.DataFrame, groups: pd.Series, normal: str, positive: str) -> Design:
+    """How to test models that learn from images of one class.
+
+    Parameters
+    ----------
+    files : DataFrame
+        label and role.
+    groups : Series of str
+        Group of each image.
+    normal, positive : str
+        The class that models learn from, and the other one.
+    """
+    if (files["role"] == "test").any():
+        tested = files["role"] == "test"
+        evaluation: dict[str, object] = {"predefined": True, "train_only": normal}
+        training, why = float((~tested).sum()), f"training images are all {normal}"
+    else:
+        tested = pd.Series(data=True, index=files.index)
+        evaluation = {"train_only": normal, "folds": FOLDS, "repeats": 1}
+        few = int((files["label"] == positive).sum())
+        training = (1 - 1 / FOLDS) * (len(files) - few)
+        why = f"only {few} images are {positive}, too few to learn from and to test on, so all of them test"
+    decide = Line("decide_by", "balanced_accuracy", "the mean of the classes' recalls, however many of each are tested")
+    return Design(
+        Line("positive", positive, "the class that is looked for: anything that is not normal"),
+        Line(
+            "evaluation",
+            evaluation,
+            f"{why}: models learn what is normal and set their threshold from {normal} alone. {_shown(groups[tested])}",
+        ),
+        decide,
+        training,
+        True,
+    )
+
+
+def choose_positive(counts: pd.Series, masked: str | None) -> Line | None:
+    """The class that is looked for, of two with so many images each; None where there are more classes.
+
+    Parameters
+    ----------
+    counts : Series of int
+        Images of each class by its name, the most frequent first.
+    masked : str or None
+        The class whose masks label the tiles of images, if they do.
+    """
     if len(counts) != 2:
         return None
     if masked is not None:

@@ -20,6 +20,7 @@ from gradewise.config.views import View
 from gradewise.families import registry
 from gradewise.families.backbones.network import HEAD, SCALES, count_features
 from gradewise.families.cnn.settings import FineTuningSettings, TrainingSettings
+from gradewise.families.patches.settings import MapsSettings
 from gradewise.resources import MOST_THREADS
 from gradewise.start.machine import Machine
 from gradewise.symmetry import elements
@@ -48,6 +49,18 @@ EMBEDDING, TUNING, TUNING_ALL = 1e-6, 4e-7, 1e-6
 
 FEATURES = {"efficientnet_lite0": 1.5e-7, "efficientnet_lite1": 2.3e-7, "efficientnet_lite2": 3.3e-7}
 """Time per pixel of a sample to compute features by onnxruntime [s]; other backbones count as `EMBEDDING`."""
+
+DESCRIBING = {"maps": 1.6e-7, "texture": 1.7e-7, "dictionary": 5e-8, "components": 2e-8}
+"""Time to describe patches per pixel, of maps of a network per pixel of the enlarged sample [s]."""
+
+REMEMBERING, REMEMBERING_MAPS = 3.0, 30.0
+"""Time to fit a memory of patches and those that set its threshold; of the longer features of a network's maps [s]."""
+
+MAPPING, TILES_AT_A_PLACE = 4e-7, 16
+"""Time of a network of this package per pixel of a map, and tiles that show a place to any other model [s]."""
+
+PREDICTING = 2e-7
+"""Time of a model that is no network per pixel of a sample that it predicts [s]."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +124,7 @@ def estimate(config: Config, dataset: str, work: Workload, machine: Machine) -> 
         reading
         + waiting
         + _embedding_seconds(config, models, work, machine)
+        + _mapping_seconds(config, dataset, work, machine)
         + sum(fits[name] * training[name] for name in models)
     )
     sizes = {view: work.images * work.samples[view] * math.prod(config.views[view].shape) / 1e6 for view in views}
@@ -132,6 +146,29 @@ def _embedding_seconds(config: Config, models: dict[str, FittedModel], work: Wor
         cost = FEATURES.get(config.backbones[name].architecture, EMBEDDING)
         seconds += pixels * len(elements(config.backbones[name].symmetries)) * cost / machine.cores
     return seconds
+
+
+def _mapping_seconds(config: Config, dataset: str, work: Workload, machine: Machine) -> float:
+    """Time of maps of all tested images of all repeats."""
+    section = config.datasets[dataset]
+    pixels = work.images * work.megapixels * 1e6 * (1 - work.share) * section.evaluation.runs
+    seconds = 0.0
+    for name in config.localised(dataset):
+        model = config.fitted(dataset)[name]
+        if model.family == "patches":
+            seconds += pixels * _describing(model.candidates[0])
+        elif model.family == "cnn" and model.backbone is None:
+            seconds += pixels * MAPPING
+        else:
+            seconds += pixels * TILES_AT_A_PLACE * (PREDICTING if model.backbone is None else EMBEDDING)
+    return seconds / machine.cores
+
+
+def _describing(settings: Any) -> float:
+    """Time to describe the patches of an image, per pixel [s]."""
+    if isinstance(settings, MapsSettings):
+        return DESCRIBING["maps"] * settings.enlarge**2
+    return DESCRIBING[settings.describe]
 
 
 def _fit_seconds(config: Config, model: FittedModel, work: Workload, machine: Machine) -> float:
@@ -213,10 +250,16 @@ def _forest_seconds(settings: Any, shape: tuple[int, int, int], samples: int, ma
     return float(settings.trees * rows * math.log2(max(rows, 2)) * tried * SPLITS / machine.cores)
 
 
+def _patches_seconds(settings: Any, shape: tuple[int, int, int], samples: int, machine: Machine) -> float:
+    remembering = REMEMBERING_MAPS if isinstance(settings, MapsSettings) else REMEMBERING
+    return (remembering + samples * shape[0] * shape[1] * _describing(settings)) / machine.cores
+
+
 COSTS: dict[str, Callable[[Any, tuple[int, int, int], int, Machine], float]] = {
     "cnn": _network_seconds,
     "pca_svm": _svm_seconds,
     "forest": _forest_seconds,
     "linear": _linear_seconds,
+    "patches": _patches_seconds,
 }
 """Time of a fit for the families of this package."""

@@ -173,7 +173,9 @@ def _weak(images: pd.DataFrame, dataset: Dataset) -> str | None:
         more = "" if what == "images" else ". More images of the same groups help little"
         return f"{weak}; about {needed} would show it in four of five{more}"
     better = _chance(all_groups, len(images))
-    return f"{weak}; {{folds: 5, repeats: 1}} would test all {all_groups} and show it in {100 * better:.0f} %"
+    normal = dataset.evaluation.train_only
+    folds = "{folds: 5, repeats: 1}" if normal is None else f"{{train_only: {normal}, folds: 5, repeats: 1}}"
+    return f"{weak}; {folds} would test all {all_groups} and show it in {100 * better:.0f} %"
 
 
 def _chance(groups: int, images: int) -> float:

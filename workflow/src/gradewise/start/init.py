@@ -18,6 +18,7 @@ from gradewise.images.counts import check_counts
 from gradewise.start.commented import content, write
 from gradewise.start.examine import examine
 from gradewise.start.layout import find_layout
+from gradewise.start.one_class import normal_class
 from gradewise.start.propose import propose
 from gradewise.studies.config import load
 
@@ -57,7 +58,7 @@ def init(images: Path, output: Path) -> None:
     if re.search("[{}]", str(images)):
         raise UserError(f"{images}: a brace is a placeholder for Snakemake; rename the folder, or give a link to it")
     layout = find_layout(images)
-    if layout.masks is None:
+    if layout.masks is None and normal_class(layout) is None:
         files = layout.files.assign(group=layout.files["path"])
         # too few images for any split are told before images are looked at
         check_counts(files, Evaluation.model_validate({"folds": 3}), sorted(files["label"].unique()), training_groups=2)

@@ -1,4 +1,4 @@
-"""Finds labelled images in a folder: folders of classes, label tables, and masks beside the images.
+"""Finds labelled images in a folder: class folders, also those of parts of a dataset, label tables, and masks.
 
 Whatever it cannot use is refused with what would do.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from gradewise.command import UserError
-from gradewise.images.listing import IMAGE_SUFFIXES, files_below, is_of_a_system, read_table
+from gradewise.images.listing import IMAGE_SUFFIXES, files_below, is_of_a_system, mask_names, read_table
 
 LABEL_NAMES = ("label", "class", "grade", "category", "target", "quality", "diagnosis", "species", "kind", "type")
 """Names of columns that hold labels, the surest first."""
@@ -37,12 +37,12 @@ MOST_CLASSES = 200
 
 @dataclass(frozen=True)
 class LabelTable:
-    """A CSV file that names images and their classes."""
+    """A CSV file that names images and their classes; without one a folder of class folders, a part of a dataset."""
 
-    csv: Path
+    csv: Path | None
     images: Path
-    image_column: str
-    label_column: str
+    image_column: str = "image_id"
+    label_column: str = "label"
     role: str | None = None
 
 
@@ -98,9 +98,10 @@ def find_layout(path: Path) -> Layout:
     if tables:
         return _with_masks(path, Layout(None, tables, None, _list_tables(tables), unused))
     images = _find_class_folders(path)
-    classes = _folders_with_images(images)
-    files = [(str(file), folder.name, None) for folder in classes for file in files_below(folder)]
-    return _with_masks(path, Layout(images, (), None, pd.DataFrame(files, columns=["path", "label", "role"])))
+    parts = _find_parts(images)
+    if parts:
+        return _with_masks(path, Layout(None, parts, None, _list_tables(parts)))
+    return _with_masks(path, Layout(images, (), None, _list_folders(images, None)))
 
 
 def is_image(path: Path) -> bool:
@@ -126,12 +127,6 @@ def _find_class_folders(folder: Path) -> Path:
     if not classes:
         raise UserError(f"{folder}: no images in there ({', '.join(sorted(IMAGE_SUFFIXES))})")
     if len(classes) > 1:
-        parts = [entry for entry in classes if entry.name.lower() in ROLES]
-        if len(parts) == len(classes):
-            raise UserError(
-                f"{folder}: {_names(parts)} look like parts of a dataset, not classes. Give one of them, whose images "
-                f"are then divided anew (gradewise init {parts[0]}), or a label table for each part"
-            )
         return folder
     inner = classes[0]
     if not _folders_with_images(inner):
@@ -140,6 +135,33 @@ def _find_class_folders(folder: Path) -> Path:
             "a folder of its own, or a label table"
         )
     return _find_class_folders(inner)
+
+
+def _find_parts(folder: Path) -> tuple[LabelTable, ...]:
+    """Parts of a dataset in a folder, such as `train` and `test`, each with class folders; none if these are classes.
+
+    Raises
+    ------
+    UserError
+        If only some are parts, or images of a part have no class.
+    """
+    folders = _folders_with_images(folder)
+    parts = [entry for entry in folders if entry.name.lower() in ROLES]
+    if not parts:
+        return ()
+    how = f"put images into {parts[0]}/good/.., {parts[0]}/bad/.., or whatever the classes are"
+    if len(parts) < len(folders):
+        others = [entry for entry in folders if entry not in parts]
+        raise UserError(
+            f"{folder}: {_names(parts)} looks like a part of a dataset, and {_names(others)} like classes. Have a "
+            f"folder for each part with a folder for each class in it: {how}, and {_names(others)} into "
+            f"{folder / 'train'}"
+        )
+    for part in parts:
+        flat = [entry.name for entry in _entries(part) if is_image(entry)]
+        if flat:
+            raise UserError(f"{part}: {len(flat)} images without labels, e.g. {flat[0]!r}; {how}")
+    return _with_roles([LabelTable(None, part, role=ROLES[part.name.lower()]) for part in parts])
 
 
 def _folders_with_images(folder: Path) -> list[Path]:
@@ -161,20 +183,26 @@ def _names(paths: list[Path]) -> str:
 
 def _find_tables(folder: Path) -> tuple[tuple[LabelTable, ...], tuple[Path, ...]]:
     """Label tables in a folder: one for each folder of images, and those that are left."""
-    found = [table for csv in _entries(folder) if csv.suffix.lower() == ".csv" if (table := find_columns(csv))]
+    named = [(csv, find_columns(csv)) for csv in _entries(folder) if csv.suffix.lower() == ".csv"]
+    found = [(csv, table) for csv, table in named if table is not None]
     chosen: dict[Path, LabelTable] = {}
     # of several tables of one folder, the one named after it, or the one named most briefly
-    for table in sorted(found, key=lambda table: (table.csv.stem != table.images.name, len(table.csv.name))):
+    for _, table in sorted(found, key=lambda pair: (pair[0].stem != pair[1].images.name, len(pair[0].name))):
         chosen.setdefault(table.images, table)
     tables = sorted(chosen.values(), key=lambda table: list(ROLES.values()).index(table.role) if table.role else 0)
-    unused = tuple(table.csv for table in found if table not in tables)
+    unused = tuple(csv for csv, table in found if table not in tables)
+    return _with_roles(tables), unused
+
+
+def _with_roles(tables: list[LabelTable]) -> tuple[LabelTable, ...]:
+    """The tables with roles from which images can be split; without any where there are no such."""
     roles = {table.role for table in tables}
     if len(tables) > 1 and roles == {"train", "validation"}:
         # without another part to test on, this one is it
-        tables = [replace(table, role="test" if table.role == "validation" else table.role) for table in tables]
-    elif not {"train", "test"} <= roles or None in roles:
-        tables = [replace(table, role=None) for table in tables]
-    return tuple(tables), unused
+        return tuple(replace(table, role="test" if table.role == "validation" else table.role) for table in tables)
+    if not {"train", "test"} <= roles or None in roles:
+        return tuple(replace(table, role=None) for table in tables)
+    return tuple(tables)
 
 
 def find_columns(csv: Path) -> LabelTable | None:
@@ -247,9 +275,19 @@ def _no_label_table(csv: Path) -> str:
     )
 
 
+def _list_folders(images: Path, role: str | None) -> pd.DataFrame:
+    """The images of class folders."""
+    folders = _folders_with_images(images)
+    files = [(str(file), folder.name, role) for folder in folders for file in files_below(folder)]
+    return pd.DataFrame(files, columns=["path", "label", "role"])
+
+
 def _list_tables(tables: tuple[LabelTable, ...]) -> pd.DataFrame:
     frames = []
     for section in tables:
+        if section.csv is None:
+            frames.append(_list_folders(section.images, section.role))
+            continue
         table = read_table(section.csv)
         listed = pd.DataFrame(
             {
@@ -267,11 +305,11 @@ def _with_masks(folder: Path, layout: Layout) -> Layout:
     """The layout with the folder of masks beside the images, if there is one, and which images have one."""
     stems = [Path(path).stem for path in layout.files["path"]]
     for candidate in _mask_folders(folder, layout.images):
-        masks = [path.stem for path in files_below(candidate) if is_image(path)]
-        suffix = _suffix(masks, set(stems))
+        masks = [path for path in files_below(candidate) if is_image(path)]
+        suffix = _suffix([mask.stem for mask in masks], set(stems))
         if suffix is not None:
-            known = set(masks)
-            masked = [stem + suffix in known for stem in stems]
+            known = {str(mask.relative_to(candidate).with_suffix("")) for mask in masks}
+            masked = [not known.isdisjoint(mask_names(Path(path), suffix)) for path in layout.files["path"]]
             return replace(layout, masks=Masks(candidate, suffix), files=layout.files.assign(mask=masked))
     return replace(layout, files=layout.files.assign(mask=False))
 

@@ -10,10 +10,11 @@ import pandas as pd
 
 from gradewise.command import UserError
 from gradewise.start.commented import Line, Rows, Section
-from gradewise.start.design import choose_design
+from gradewise.start.design import choose_design, design_one_class
 from gradewise.start.groups import Proposal, propose_group
 from gradewise.start.layout import Layout
 from gradewise.start.machine import this_machine
+from gradewise.start.one_class import merged, normal_class, one_class_models, one_class_views
 from gradewise.start.pretrained import backbone_section, installed_backbone
 from gradewise.start.recipes import Samples, choose_models, choose_tile, choose_views
 from gradewise.start.survey import Survey, survey
@@ -44,6 +45,9 @@ def propose(layout: Layout, name: str) -> tuple[list[Line], list[str]]:
     if not found.read:
         raise UserError("\n  ".join(["none of the images looked at can be read:", *found.unreadable[:5]]))
     group = propose_group(files)
+    normal = normal_class(layout)
+    if normal is not None:
+        return _whole(name, *_one_class(layout, found, group, normal)), _summary(layout, found, group)
     masked = _masked_class(layout)
     tile = _tile(found) if masked else None
     design = choose_design(files, group.groups, masked if tile else None)
@@ -69,15 +73,52 @@ def propose(layout: Layout, name: str) -> tuple[list[Line], list[str]]:
         Line("models", [line.key for line in models if line.key]),
         *_further(group),
     ]
-    lines = [
+    return _whole(name, dataset, views.lines, models), _summary(layout, found, group)
+
+
+def _whole(name: str, dataset: list[Line], views: list[Line], models: list[Line]) -> list[Line]:
+    """The configuration of a dataset, its views and its models."""
+    backbone = installed_backbone()
+    return [
         Line("", why="Written by gradewise init. Paths are relative to the folder in which the workflow is run."),
         Line("seed", 2020, "the same seed gives the same splits"),
         Line("datasets", Section((Line(name, Section(tuple(dataset))),))),
-        Line("views", Section(tuple(views.lines)), "what models see of an image"),
+        Line("views", Section(tuple(views)), "what models see of an image"),
         *([] if backbone is None else [backbone_section(backbone)]),
         Line("models", Section(tuple(models))),
     ]
-    return lines, _summary(layout, found, group)
+
+
+def _one_class(
+    layout: Layout, found: Survey, group: Proposal, normal: str
+) -> tuple[list[Line], list[Line], list[Line]]:
+    """The dataset, views and models for images of which all of training are normal."""
+    files = layout.files
+    classes = merged(files, normal)
+    positive = next(name for name in classes if name != normal)
+    design = design_one_class(files, group.groups, normal, positive)
+    views, view = one_class_views(found)
+    models = one_class_models(view, installed_backbone())
+    kinds = classes[positive]
+    dataset = [
+        *_source(layout, None),
+        Line("classes", [normal, positive], _counts(files)),
+        *([Line("merge", classes, "what is not normal is one class")] if len(kinds) > 1 else []),
+        design.positive,
+        Line("group", group.setting, group.reason),
+        Line("join_duplicates", True, _copies(found)),
+        Line("aggregate", "max", "an image is as bad as its worst tile"),
+        Line("localise", True, _why_maps(layout)),
+        design.evaluation,
+        design.decide_by,
+        Line("models", [line.key for line in models if line.key]),
+    ]
+    return [line for line in dataset if line is not None], views, models
+
+
+def _why_maps(layout: Layout) -> str:
+    compared = "compared with the masks, from which nothing is learnt" if layout.masks else "masks would tell how good"
+    return f"maps of where test images are not normal; {compared}"
 
 
 def _classes(files: pd.DataFrame, positive: Line | None) -> list[str]:
@@ -105,12 +146,16 @@ def _source(layout: Layout, tile: int | None) -> list[Line]:
     else:
         rows = []
         for table in layout.tables:
-            row = {"csv": str(table.csv), "images": str(table.images)}
+            row = {"csv": str(table.csv)} if table.csv is not None else {}
+            row |= {"images": str(table.images)}
             row |= {"image_column": table.image_column} if table.image_column != "image_id" else {}
             row |= {"label_column": table.label_column} if table.label_column != "label" else {}
             rows.append(row | ({"role": table.role} if table.role else {}))
         others = f"; not used: {', '.join(path.name for path in layout.unused)}" if layout.unused else ""
-        lines.append(Line("tables", Rows(tuple(rows)), f"further columns are used to look for weak spots{others}"))
+        why = f"further columns are used to look for weak spots{others}"
+        if all(table.csv is None for table in layout.tables):
+            why = "a folder for each class in each of them"
+        lines.append(Line("tables", Rows(tuple(rows)), why))
     if layout.masks is not None:
         share = 100 * layout.files["mask"].mean()
         lines.append(Line("masks", str(layout.masks.folder), f"{share:.0f} % of the images have one"))

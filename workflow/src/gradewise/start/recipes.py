@@ -56,17 +56,11 @@ def choose_tile(found: Survey) -> int:
 
 def choose_views(found: Survey, samples: Samples, machine: Machine, backbone: Known | None) -> Views:
     """Views by the sizes of the images and by what models are made of."""
-    start: list[object] = ["grey" if found.is_grey else "rgb"]
+    start, why = start_of_views(found)
     channels = 1 if found.is_grey else 3
     limit = samples.tile or found.shortest
     large = _side(min(limit, LARGEST_ON_GPU if machine.has_gpu else LARGEST), samples.total * channels, machine)
     small = min(large, LARGEST_FLAT)
-    why = "all images looked at are grey" if found.is_grey else "images have colours"
-    if found.bits > 8:
-        why += f" ({found.bits} bits, reduced to 8)"
-    if found.bar_rows.any():
-        start.append({"crop": {"below_data_bar": True}})
-        why += "; the data bar below is cut off, for models must not read its text"
     if samples.tile is not None:
         tile = {"tile": samples.tile, "keep": "all"}
         whole = [Line("", why=f"{why}; tiles at full resolution, which masks label")]
@@ -98,6 +92,18 @@ def choose_views(found: Survey, samples: Samples, machine: Machine, backbone: Kn
         )
         lines.append(Line("", why=f"tiles-128: {flow([*start, {'tile': 128, 'keep': 'random', 'count': 16}])}"))
     return Views(lines, names[0], names[-1], pretrained)
+
+
+def start_of_views(found: Survey) -> tuple[list[object], str]:
+    """The operations that every view begins with, and why."""
+    start: list[object] = ["grey" if found.is_grey else "rgb"]
+    why = "all images looked at are grey" if found.is_grey else "images have colours"
+    if found.bits > 8:
+        why += f" ({found.bits} bits, reduced to 8)"
+    if found.bar_rows.any():
+        start.append({"crop": {"below_data_bar": True}})
+        why += "; the data bar below is cut off, for models must not read its text"
+    return start, why
 
 
 def _side(limit: int, values: int, machine: Machine) -> int:

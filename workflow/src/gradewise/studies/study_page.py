@@ -113,8 +113,8 @@ def _overview(sections: Mapping[str, StudySection], evidence: StudyEvidence) -> 
     if _published(sections):
         purpose = (
             f"Each part reproduces a published table or figure on {data}, with intervals, next to the published values "
-            "as they were published. The parts stand in the order of the source."
-        )
+            "as they were published."
+        ) + (" The parts stand in the order of the source." if len(sections) > 1 else "")
         if not comparable:
             purpose += (
                 " Published values are of other images: they show what was claimed, and are not to be compared with "
@@ -122,10 +122,14 @@ def _overview(sections: Mapping[str, StudySection], evidence: StudyEvidence) -> 
             )
     scale = f", at {SCALES[evidence.plan.scale]}" if evidence.plan.scale else ""
     repeats = numbers.rounds(base.splits["repeat"].nunique(), base.settings.evaluation.folds)
+    chosen = (
+        "The highest of several validation accuracies is too high because it was chosen; test accuracy had no part in "
+        "the choice. "
+    )
     conditions = (
-        f"Everything was run with seed {base.seed} over {repeats}{scale}. The highest of several validation accuracies "
-        "is too high because it was chosen; test accuracy had no part in the choice. Versions and hashes are listed at "
-        "the end of the page."
+        f"Everything was run with seed {base.seed} over {repeats}{scale}. "
+        f"{chosen if (base.splits['role'] == 'validation').any() else ''}Versions and hashes are listed at the end of "
+        "the page."
     )
     rows = [
         (study.title, study.source or numbers.NONE, *kind.short(name, study, evidence))

@@ -31,6 +31,11 @@ class Describer(Protocol):
         ...
 
     @property
+    def in_words(self) -> str:
+        """What describes a patch, for people."""
+        ...
+
+    @property
     def tensors(self) -> dict[str, np.ndarray]:
         """What was learnt, by name; empty if nothing was."""
         ...

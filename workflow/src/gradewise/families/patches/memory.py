@@ -58,6 +58,13 @@ class Memory:
     neighbours: int
 
     @property
+    def in_words(self) -> str:
+        """What patches are compared with: '4 Gaussians', 'nearest 3 of 5000 patches'."""
+        if len(self.factors):
+            return f"{len(self.factors)} Gaussian{'s' if len(self.factors) > 1 else ''}"
+        return f"nearest {self.neighbours} of {len(self.centres)} patches"
+
+    @property
     def tensors(self) -> dict[str, np.ndarray]:
         """All arrays by name."""
         return {name: getattr(self, name) for name in ("mean", "whitening", "centres", "factors", "offsets")}

@@ -78,6 +78,13 @@ class NetworkMaps:
         return math.ceil((side / 2 + 2.5 * step) / self.enlarge)
 
     @property
+    def in_words(self) -> str:
+        """What describes a patch: 'efficientnet_lite0, stages 4, 5, enlarged 3 times'."""
+        several = "stage" if len(self.depths) == 1 else "stages"
+        size = f", enlarged {self.enlarge} times" if self.enlarge > 1 else ""
+        return f"{self.backbone.architecture}, {several} {', '.join(map(str, self.depths))}{size}"
+
+    @property
     def _ends(self) -> list[int]:
         ends = stage_ends(self.backbone.architecture)
         return [ends[depth - 1] for depth in self.depths]

@@ -69,6 +69,11 @@ class Reconstruction:
         return self.patch // 2 + 1 + self.stride
 
     @property
+    def in_words(self) -> str:
+        """What describes a patch: 'sparse codes of patches of 16 px'."""
+        return f"{'sparse codes' if self.sparse else 'principal components'} of patches of {self.patch} px"
+
+    @property
     def tensors(self) -> dict[str, np.ndarray]:
         """The basis."""
         return {"basis": self.basis}

@@ -53,6 +53,11 @@ class Texture:
         return int(3 * (WINDOW + max(SCALES))) + 3 * int(max(SCALES))
 
     @property
+    def in_words(self) -> str:
+        """What describes a patch."""
+        return f"texture, filters of {', '.join(f'{scale:g}' for scale in SCALES)} px"
+
+    @property
     def tensors(self) -> dict[str, np.ndarray]:
         """Nothing."""
         return {}

@@ -114,7 +114,7 @@ def _source(evidence: Evidence) -> str:
     elif source.images is not None:
         origin = f"from the folder {source.images}"
     else:
-        origin = f"listed in {numbers.listed([table.csv for table in source.tables or ()])}"
+        origin = f"listed in {numbers.listed([table.csv or table.images for table in source.tables or ()])}"
     basis = numbers.basis(len(evidence.manifest), evidence.manifest["group"].nunique(), "image")
     return (
         f"{basis}, {origin}. The SHA-256 of their list, which holds a hash of the pixels of each image, begins with "

@@ -38,7 +38,8 @@ def handed_over(evidence: Evidence, deploy: Deploy, verification: Verification) 
         )
     else:
         fitted = "as it was trained and tested in the first repeat"
-    ready = "can be tried out" if evidence.recommendation.outcome.state == "not good enough" else "is ready to use"
+    doubtful = evidence.recommendation.outcome.state in ("not good enough", "cannot be told")
+    ready = "can be tried out" if doubtful else "is ready to use"
     adjusts = (
         " Its probabilities are adjusted to the expected mix of classes, see Another mix of classes."
         if deploy.adjust_probabilities

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,37 @@ from gradewise.localisation.stored import maps_file, read_maps
 from gradewise.report import numbers
 from gradewise.report.blocks import Block, Column, Gallery, Picture, Section, Table, Text
 from gradewise.report.evidence import Evidence
-from gradewise.report.overlays import Scale, map_over, outlined, scale_around
+from gradewise.report.overlays import Scale, map_over, outlined, scale_of
 
 ORDER = 60
 
 EACH = 2
 """Pictures of each kind."""
+
+LARGE = 640
+"""Longest side of a picture, in which small defects can be seen [px]."""
+
+
+def _amounts(value: numbers.Estimate) -> str:
+    return numbers.interval(value, numbers.amount)
+
+
+COLUMNS = {
+    "auroc": Column.interval("Pixel AUROC", "auroc", numbers.score_interval),
+    "auroc_by_image": Column.interval("Mean of images", "auroc_by_image", numbers.score_interval),
+    "average_precision": Column.interval("Average precision", "average_precision", numbers.score_interval),
+    "hit_rate": Column.interval("Hit rate", "hit_rate", numbers.percent_interval),
+    "aupro": Column.interval("AUPRO", "aupro", numbers.score_interval),
+    "coverage_median": Column("Coverage, median", "coverage_median", numbers.percent),
+    "coverage_worst": Column("Coverage, worst", "coverage_worst", numbers.percent),
+    "missed": Column.interval("Missed defects", "missed", numbers.percent_interval),
+    "false_alarms_per_image": Column.interval("False alarms per image", "false_alarms_per_image", _amounts),
+}
+"""How each metric of maps is shown in a table whose data come from `values_of`."""
+
+PIXELS = ("auroc", "auroc_by_image", "average_precision", "hit_rate", "aupro")
+DEFECTS = ("coverage_median", "coverage_worst", "missed", "false_alarms_per_image")
+"""Metrics of pixels, and of defects at the threshold."""
 
 
 def section(evidence: Evidence) -> Section | None:
@@ -39,7 +65,7 @@ def section(evidence: Evidence) -> Section | None:
     has_defects = bool((rows["regions"] > 0).any())
     blocks: list[Block] = [Text(_meaning(evidence.settings.positive or "", share, has_defects))]
     if has_defects:
-        blocks += [_of_models(rows, models, share), _by_size(rows.loc[rows["model"] == model], model, share)]
+        blocks += [*_of_models(rows, models, share), _by_size(rows.loc[rows["model"] == model], model, share)]
     blocks.append(_gallery(evidence, model, located.loc[located["model"] == model], has_defects))
     return Section("localisation", f"Where {evidence.settings.positive} shows", tuple(blocks))
 
@@ -62,7 +88,7 @@ def _meaning(positive: str, share: float, has_defects: bool) -> str:
     )
 
 
-def _values(rows: pd.DataFrame, metrics: tuple[str, ...]) -> dict[str, float]:
+def values_of(rows: pd.DataFrame, metrics: Iterable[str]) -> dict[str, float]:
     """Value and interval of each metric, from rows of which each has one of them."""
     by_metric = rows.set_index("metric")
     named = {"value": "", "low": "_low", "high": "_high"}
@@ -73,38 +99,37 @@ def _values(rows: pd.DataFrame, metrics: tuple[str, ...]) -> dict[str, float]:
     }
 
 
-def _of_models(rows: pd.DataFrame, models: list[str], share: float) -> Table:
-    metrics = (
-        *("auroc", "auroc_by_image", "average_precision", "hit_rate", "aupro"),
-        *("coverage_median", "coverage_worst", "missed", "false_alarms_per_image"),
-    )
-    whole = rows.loc[rows["defects"].isna()]
-    data = pd.DataFrame([{"model": name, **_values(whole.loc[whole["model"] == name], metrics)} for name in models])
-    images, groups, defects = (int(whole[name].max()) for name in ("images", "groups", "regions"))
-    return Table(
-        "localisation",
-        f"Maps compared with masks: {numbers.basis(images, groups, 'test image')} with "
-        f"{numbers.many(defects, 'defect')}, over all repeats. Hit rate, coverage of defects, misses (less than "
-        f"{numbers.whole_percent(MISSED)} of a defect marked) and false alarms (marked regions that touch no defect) "
-        f"where {numbers.percent(share)} of the area without defects is marked; 95 % intervals",
-        data,
-        (
-            Column.name("Model", "model"),
-            Column.interval("Pixel AUROC", "auroc", numbers.score_interval),
-            Column.interval("Mean of images", "auroc_by_image", numbers.score_interval),
-            Column.interval("Average precision", "average_precision", numbers.score_interval),
-            Column.interval("Hit rate", "hit_rate", numbers.percent_interval),
-            Column.interval("AUPRO", "aupro", numbers.score_interval),
-            Column("Coverage, median", "coverage_median", numbers.percent),
-            Column("Coverage, worst", "coverage_worst", numbers.percent),
-            Column.interval("Missed defects", "missed", numbers.percent_interval),
-            Column.interval("False alarms per image", "false_alarms_per_image", _amounts),
+def of_all_defects(rows: pd.DataFrame, model: str) -> pd.DataFrame:
+    """The rows of `localisation.parquet` about a model, but for those about defects of some sizes."""
+    return rows.loc[(rows["model"] == model) & rows["defects"].isna()]
+
+
+def _of_models(rows: pd.DataFrame, models: list[str], share: float) -> tuple[Table, Table]:
+    """How well maps order pixels, and what becomes of defects at the threshold."""
+    data = pd.DataFrame([{"model": name, **values_of(of_all_defects(rows, name), COLUMNS)} for name in models])
+    images, groups, defects = (int(rows[name].max()) for name in ("images", "groups", "regions"))
+    basis = f"{numbers.basis(images, groups, 'test image')} with {numbers.many(defects, 'defect')}"
+    where = f"where {numbers.percent(share)} of the area without defects is marked; 95 % intervals"
+    return (
+        Table(
+            "localisation",
+            f"Pixels of maps compared with masks, {basis}, over all repeats; hit rate {where}",
+            data[["model", *_keys(PIXELS)]],
+            (Column.name("Model", "model"), *(COLUMNS[metric] for metric in PIXELS)),
+        ),
+        Table(
+            "localisation-defects",
+            f"Share of each defect that is marked, defects missed (less than {numbers.whole_percent(MISSED)} marked) "
+            f"and false alarms (marked regions that touch no defect), {where}",
+            data[["model", *_keys(DEFECTS)]],
+            (Column.name("Model", "model"), *(COLUMNS[metric] for metric in DEFECTS)),
         ),
     )
 
 
-def _amounts(value: numbers.Estimate) -> str:
-    return numbers.interval(value, numbers.amount)
+def _keys(metrics: Iterable[str]) -> list[str]:
+    """Columns of `values_of` that are shown of these metrics."""
+    return [key for metric in metrics for key in np.atleast_1d(COLUMNS[metric].keys).tolist()]
 
 
 def _by_size(rows: pd.DataFrame, model: str, share: float) -> Table:
@@ -117,7 +142,7 @@ def _by_size(rows: pd.DataFrame, model: str, share: float) -> Table:
                 "defects": in_words.get(name, name),
                 "count": int(part["regions"].iloc[0]),
                 "images": int(part["images"].iloc[0]),
-                **_values(part, metrics),
+                **values_of(part, metrics),
             }
             for name, part in sized.groupby("defects", sort=False)
         ]
@@ -164,12 +189,12 @@ def _gallery(evidence: Evidence, model: str, located: pd.DataFrame, has_defects:
     shown = chosen(located, has_defects)
     run = next(run for run in evidence.runs_of(model))
     view, _ = evidence.view(str(run.record["view"]))
-    scale = scale_around(float(located["threshold"].iloc[0]), float(located["highest"].max()))
     heats = {
         (repeat, stored.image_id): stored.heat
         for repeat, part in shown.groupby("repeat")
         for stored in read_maps(maps_file(evidence.results, model, int(repeat)), set(part["image_id"]))
     }
+    scale = scale_of(list(heats.values()), float(located["threshold"].iloc[0]))
     images = evidence.manifest.set_index("image_id")
     gallery = [
         _picture(evidence, images.loc[row.image_id], row, heats[row.repeat, row.image_id], view, scale)
@@ -178,8 +203,8 @@ def _gallery(evidence: Evidence, model: str, located: pd.DataFrame, has_defects:
     outline = " with defects outlined in blue" if has_defects else ""
     return Gallery(
         f"maps-{model}",
-        f"{model}: maps over test images{outline}, beside the images themselves. Yellow is below the threshold, orange "
-        "at it, red above",
+        f"{model}: maps over test images{outline}, beside the images themselves. Half of the area has no colour; "
+        "yellow is below the threshold, orange at it, red above",
         tuple(gallery),
     )
 
@@ -198,9 +223,9 @@ def _picture(evidence: Evidence, image: pd.Series, row: Any, heat: HeatMap, view
         lines.append(f"{numbers.percent(row.covered)} of a defect on average, {row.missed} of {row.regions} missed")
     lines.append(f"{numbers.many(int(row.false_alarms), 'false alarm')}, {numbers.percent(row.marked)} marked")
     return Picture(
-        map_over(frame, heat, scale, mask),
+        map_over(frame, heat, scale, mask, LARGE),
         f"Where {evidence.settings.positive} shows in {row.image_id}",
         tuple(lines),
-        outlined(frame, mask),
+        outlined(frame, mask, LARGE),
         f"Image {row.image_id}",
     )
