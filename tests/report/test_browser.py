@@ -63,6 +63,14 @@ def test_the_ranking_is_on_the_first_screen_of_a_desk(opened):
     assert box["y"] + box["height"] <= 800
 
 
+def test_less_than_1800_words_are_shown_until_a_reader_asks_for_more(opened):
+    page = opened()
+    shown = len(page.inner_text("main").split())
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    assert shown < 1800
+    assert len(page.inner_text("main").split()) > 2 * shown
+
+
 def test_a_phone_never_scrolls_sideways_with_everything_unfolded(opened):
     page = opened(375)
     page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
