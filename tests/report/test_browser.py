@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from gradewise import tables
+from gradewise.report.index import index
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -165,3 +166,33 @@ def test_everything_but_tools_is_there_without_a_script(opened):
     assert not page.locator(".in-use").first.is_visible()
     page.locator("summary", has_text="Why: what speaks for and against").click()
     assert page.get_by_text("How the recommendation is made").first.is_visible()
+
+
+@pytest.fixture(scope="module")
+def overview(fibres, grades, tmp_path_factory):
+    """The index of two datasets, of which one is of an earlier configuration."""
+    folder = tmp_path_factory.mktemp("index")
+    for made in (fibres, grades):
+        summary = made.arguments["summary"]
+        (folder / "results" / summary.parent.name).mkdir(parents=True)
+        shutil.copy(summary, folder / "results" / summary.parent.name)
+    index(
+        results=folder / "results",
+        datasets=["grades"],
+        studied=[],
+        output=folder / "index.html",
+        assets=folder / "index",
+    )
+    return folder / "index.html"
+
+
+def test_the_index_fits_a_phone_and_has_no_violations(opened, overview):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = opened(375, bypass_csp=True)
+    page.goto(overview.as_uri())
+    assert page.locator(".card").count() == 2
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    found = axe.run(page, options={"resultTypes": ["violations"]})
+    assert found.violations_count == 0, found.generate_report()
+    page.locator("thead button").first.click()
+    assert page.locator("tbody th a").all_inner_texts() == ["fibres", "grades"]

@@ -43,6 +43,11 @@ def glance(record: Recommendation, steps: Sequence[Step]) -> dict[str, Any]:
         "state": record.outcome.state,
         "state_in_words": STATES[record.outcome.state],
         "answer": answer(record),
+        "model": record.choice or numbers.NONE,
+        "value": numbers.NONE
+        if record.choice is None
+        else metric_names.interval(record.criterion.metric, record.candidate(record.choice).score),
+        "metric": metric_names.name(record.criterion.metric, overall=True),
         "score": score_sentence(record),
         "why": state_sentence(record),
         "reservation": reservation(record),
