@@ -44,8 +44,10 @@ def sentences(test):
 
 def test_an_interval_without_zero_says_that_the_model_does_worse():
     lead = sentences(result((0.75, 0.68, 0.81)))[0]
-    assert "On 80 new images in 20 groups the accuracy of svm is 75.0 % (68.0 to 81.0)" in lead.replace("\u00a0", " ")
-    assert "15.0 points below the 90.0" in lead
+    assert "On 80 new images in 20 groups, the accuracy of svm is 75.0 % (95 % CI 68.0 to 81.0 %)" in lead.replace(
+        "\u00a0", " "
+    )
+    assert "15.0 points below 90.0" in lead
     assert "the model does worse on these images" in lead
 
 
@@ -53,12 +55,12 @@ def test_an_interval_with_zero_says_that_nothing_can_be_told():
     lead = sentences(result((0.84, 0.74, 0.91)))[0]
     assert "6.0 points below" in lead
     assert "cannot tell whether the model does better or worse" in lead
-    assert "lies between −16.4 and +2.1 points" in lead
+    assert "the 95 % CI of the difference is −16.4 to +2.1 points" in lead
 
 
 def test_where_less_is_better_more_is_worse():
     lead = sentences(result((0.9, 0.8, 1.0), (0.2, 0.1, 0.3), metric="log_loss"))[0]
-    assert "above the 0.200" in lead
+    assert "above 0.200" in lead
     assert "does worse" in lead
 
 
@@ -83,7 +85,7 @@ def test_a_test_tells_of_copies_shared_groups_absent_classes_and_images_without_
     assert "batch 7" in told
     assert "Each image counts as independent" in told
     assert "No image is of class B" in told
-    assert "adjusts its probabilities to the shares of classes" in told
+    assert "adjusts its probabilities to the mix of classes" in told
     told = " ".join(sentences(result((0.8, 0.7, 0.9))))
     assert not any(
         word in told for word in ("copy", "copies", "the name of a group", "independent", "No image is", "adjusts")

@@ -89,7 +89,7 @@ def alarms(table):
 def test_as_long_as_nothing_changes_there_is_no_alarm(follow):
     table, page = follow(*[(0.3, 100)] * 4)
     assert alarms(table) == set()
-    assert "Nothing shows that images or verdicts changed" in page
+    assert "No change in images or verdicts is shown" in page
     share = table.loc[(table["score"] == "bad") & (table["name"] == "month-1")].iloc[0]
     assert share["low"] < share["value"] < share["high"]
 

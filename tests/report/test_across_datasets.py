@@ -2,6 +2,7 @@
 
 import html
 import json
+import os
 import re
 
 import pandas as pd
@@ -21,6 +22,9 @@ GLANCE = {
     "state": "promising",
     "state_in_words": "Promising",
     "answer": "Use it.",
+    "model": "net",
+    "value": "90.0 % (80.0 to 95.0)",
+    "metric": "Accuracy",
     "score": "It is right.",
     "why": "",
     "reservation": "Few groups.",
@@ -161,17 +165,18 @@ def test_the_index_shows_the_comparison_and_its_files(tmp_path):
 
 
 def test_the_index_keeps_datasets_of_other_configurations_whose_page_is_still_there(tmp_path):
-    for name in ("wafers", "castings", "gone"):
+    for name in ("wafers", "Tiles", "castings", "gone"):
         folder = tmp_path / "results" / name
         folder.mkdir(parents=True)
         card = {"dataset": name, "page": str(tmp_path / f"{name}.html"), "simulated": False, "images": 40}
         card |= {"classes": ["A", "B"], "models": ["net"], "glance": GLANCE, "families": on(name, 0.05).model_dump()}
         (folder / "summary.json").write_text(json.dumps(card))
-    for name in ("wafers", "castings"):
+    for name in ("wafers", "Tiles", "castings"):
         (tmp_path / f"{name}.html").write_text("")
+    os.utime(tmp_path / "results/castings/summary.json", (0, 86_400 * 40))
     index(
         results=tmp_path / "results",
-        datasets=["wafers"],
+        datasets=["wafers", "Tiles"],
         studied=[],
         output=tmp_path / "index.html",
         assets=tmp_path / "index",
@@ -181,6 +186,13 @@ def test_the_index_keeps_datasets_of_other_configurations_whose_page_is_still_th
     assert 'href="castings.html"' in earlier
     assert "castings/plan/settings.json" in earlier
     assert "gone" not in earlier
+    assert "Last run on 10 Feb 1970 with another configuration" in earlier
+    assert "with another configuration" not in now
+    assert re.findall(r'id="card-(\w+)"', now) == ["Tiles", "wafers"]
+    rows = re.findall(r"<tr>(<th scope=.row.*?)</tr>", now)
+    assert [re.search(r'href="#card-(\w+)"', row)[1] for row in rows] == ["Tiles", "wafers", "castings"]
+    assert [("this one" in row, "another" in row) for row in rows] == [(True, False), (True, False), (False, True)]
+    assert all("Promising" in row and "Accuracy 90.0" in row for row in rows)
 
 
 def test_a_configuration_without_datasets_has_no_comparison(tmp_path):

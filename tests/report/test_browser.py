@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from gradewise import tables
+from gradewise.report.index import index
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -61,6 +62,14 @@ def test_answer_number_and_reservation_are_on_the_first_screen(opened, width):
 def test_the_ranking_is_on_the_first_screen_of_a_desk(opened):
     box = opened().locator(".glance img").bounding_box()
     assert box["y"] + box["height"] <= 800
+
+
+def test_less_than_1800_words_are_shown_until_a_reader_asks_for_more(opened):
+    page = opened()
+    shown = len(page.inner_text("main").split())
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    assert shown < 1800
+    assert len(page.inner_text("main").split()) > 2 * shown
 
 
 def test_a_phone_never_scrolls_sideways_with_everything_unfolded(opened):
@@ -157,3 +166,33 @@ def test_everything_but_tools_is_there_without_a_script(opened):
     assert not page.locator(".in-use").first.is_visible()
     page.locator("summary", has_text="Why: what speaks for and against").click()
     assert page.get_by_text("How the recommendation is made").first.is_visible()
+
+
+@pytest.fixture(scope="module")
+def overview(fibres, grades, tmp_path_factory):
+    """The index of two datasets, of which one is of an earlier configuration."""
+    folder = tmp_path_factory.mktemp("index")
+    for made in (fibres, grades):
+        summary = made.arguments["summary"]
+        (folder / "results" / summary.parent.name).mkdir(parents=True)
+        shutil.copy(summary, folder / "results" / summary.parent.name)
+    index(
+        results=folder / "results",
+        datasets=["grades"],
+        studied=[],
+        output=folder / "index.html",
+        assets=folder / "index",
+    )
+    return folder / "index.html"
+
+
+def test_the_index_fits_a_phone_and_has_no_violations(opened, overview):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = opened(375, bypass_csp=True)
+    page.goto(overview.as_uri())
+    assert page.locator(".card").count() == 2
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    found = axe.run(page, options={"resultTypes": ["violations"]})
+    assert found.violations_count == 0, found.generate_report()
+    page.locator("thead button").first.click()
+    assert page.locator("tbody th a").all_inner_texts() == ["fibres", "grades"]

@@ -58,7 +58,7 @@ def test_what_only_the_authors_know_is_left_blank_by_name(photos):
     rows = items(photos)
     assert rows.loc[blank(photos), "answer"].str.match(f"{checklist.AUTHORS}: .*[.]$").all()
     text = page.fill(checklist.section(photos))
-    assert "9 items are left blank" in text
+    assert "9 items are left for the authors" in text
     assert all(f"<li>{name}</li>" in text for name in blank(photos))
 
 
@@ -86,7 +86,7 @@ def test_the_leak_test_is_told_where_there_was_one(simulated):
     ).loc["Leak test"]
     assert row["filled"] == "yes"
     assert (
-        "20.0 points (10.0 to 30.0) of the claim do not hold there. They are memory of the same experiment"
+        "20.0 points (95 % CI 10.0 to 30.0) of the claim do not hold there. They come from recognising the same"
         in row["answer"]
     )
 
@@ -111,7 +111,7 @@ def test_answers_are_those_of_the_record_and_of_other_sections(photos):
     assert record.rule_fingerprint in answers["Rule of comparison, fixed beforehand"]
     assert "No margin was set" in answers["Rule of comparison, fixed beforehand"]
     assert photos.manifest_hash[:12] in answers["Source and number of images"]
-    assert all(candidate.model in answers["Performance, also against guessing"] for candidate in record.ranking)
+    assert all(candidate.model in answers["Performance, also against the baseline"] for candidate in record.ranking)
     assert answers["Classes and their balance"].startswith("Images: 16 of A (33.3 %), 16 of B (33.3 %) and 16 of C")
     assert "2 of svm-plain" in answers["Settings tried, and how they were chosen"]
     assert "python 3.11.2" in answers["Software, code and random seeds"]
@@ -130,7 +130,7 @@ def test_without_a_score_the_checklist_says_so(photos):
     nothing = {"choice": None, "leader": None, "ranking": (), "pairs": (), "weakest": ()}
     known = replace(photos, recommendation=photos.recommendation.model_copy(update=nothing))
     rows = items(known)
-    assert "No model can be recommended" in rows.loc["Performance, also against guessing", "answer"]
+    assert "No model can be recommended" in rows.loc["Performance, also against the baseline", "answer"]
     assert rows.loc["Performance in subgroups", "filled"] == "not measured"
     assert rows.loc["Calibration of probabilities", "filled"] == "not measured"
 

@@ -30,8 +30,8 @@ def found(**changed):
 @pytest.mark.parametrize(
     ("changed", "outcome", "words"),
     [
-        ({}, "equal", "It predicts what was tested: cnn of the first repeat was put together in the same way and given "
-         "the files of all 14 of its test images. All verdicts are those of the test, and no probability differs by "
+        ({}, "equal", "It predicts what was tested: cnn of the first repeat was packed in the same way and read all 14 "
+         "of its test images from their files. All verdicts are those of the test, and no probability differs by "
          "more than 6e-8."),
         ({"largest_sample_difference": 1e-6}, "equal", "no probability differs by more than 1e-6"),
         ({"largest_sample_difference": 1.1e-6}, "other probabilities", "It is not quite the model that was tested"),
@@ -51,12 +51,12 @@ def test_onnx_forms_are_told_with_what_is_missing():
     form = {"member": "cnn", "bytes": 1000, "native_bytes": 900, "seconds_per_sample": 1e-3}
     told = {"largest_difference": 4e-7, "other_class": ()}
     (sentence,) = onnx_sentences(found(onnx=[form], onnx_verdicts=told))
-    assert "has the same class for every one of these images, and probabilities differ by at most 4e-7." in sentence
+    assert "predicts the same class for all of these images, and probabilities differ by at most 4e-7." in sentence
     (sentence,) = onnx_sentences(found(onnx=[form], onnx_verdicts=told | {"other_class": ("a", "b")}))
-    assert "has another class for 2\u00a0images" in sentence
+    assert "predicts another class for 2\u00a0images" in sentence
     obstacle = 'predict_onnx.py cannot do {"blur": 2} in the view soft; use gradewise predict'
     sentence, reason = onnx_sentences(found(onnx=[form], onnx_verdicts=told, script_missing=obstacle))
-    assert "nor PyTorch: it has the same class" in sentence
+    assert "nor PyTorch: it predicts the same class" in sentence
     assert reason == f"The folder has no script for image files, since {obstacle}."
     (sentence,) = onnx_sentences(found(onnx=[{"member": "cnn", "missing": "none"}]))
     assert sentence == "It cannot be used without gradewise: cnn has no ONNX form."
@@ -66,12 +66,12 @@ def test_the_section_says_where_the_model_is_and_what_it_was_fitted_on(make_fibr
     fibres = make_fibres()
     text = _text(fibres)
     assert text.startswith("cnn-small is ready to use in results/fibres/deployed and results/fibres/deployed.zip")
-    assert "fitted once more in the same way, on all 48\u00a0images. It cannot be tested itself" in text
+    assert "trained again in the same way on all 48\u00a0images. No image is left to test it on" in text
     fibres.change(deploy={"fit_on": "training"})
     assert "as it was trained and tested in the first repeat" in _text(fibres)
     path = fibres.results.folder / "verification.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"other_class": ["a.png"]}))
-    assert _text(fibres) == "No model is handed over: cnn-small fails the comparison below."
+    assert _text(fibres) == "No model is handed over: cnn-small failed the check below."
 
 
 def _text(world):

@@ -33,9 +33,10 @@ def test_both_mixes_stand_side_by_side_and_the_assumption_is_told(make_grades):
 def test_a_model_that_adjusts_its_probabilities_is_told_with_its_accuracy_in_use(make_grades):
     _, adjustment, table = measured(make_grades(), deploy={"adjust_probabilities": True})
     accuracy = table.data.set_index("of").loc["Accuracy"]
-    assert f"In use, they have an accuracy of {accuracy['adjusted']}, compared with {accuracy['in_use']}" in (
-        adjustment.text
+    adjusted, in_use = (
+        accuracy[name].replace("(", "(95\u00a0% CI ").replace(")", "\u00a0%)") for name in ("adjusted", "in_use")
     )
+    assert f"In use, they have an accuracy of {adjusted}, compared with {in_use}" in adjustment.text
 
 
 def test_where_probabilities_cannot_be_adjusted_the_reason_is_told(make_grades):

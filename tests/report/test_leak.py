@@ -45,28 +45,29 @@ def rows(gap, low, high, model="forest-d4", grouped=0.623):
 @pytest.mark.parametrize(
     ("gap", "low", "high", "words"),
     [
-        (0.218, 0.15, 0.28, "21.8 points (15.0 to 28.0) of the claim do not hold there"),
-        (leak.LEAK, 0.001, 0.02, "1.0 points (0.1 to 2.0) of the claim do not hold there"),
-        (leak.LEAK - 1e-9, 0.001, 0.02, "a real but small difference of 1.0 points (0.1 to 2.0)"),
-        (0.005, 0.001, 0.009, "a real but small difference of 0.5 points (0.1 to 0.9)"),
-        (0.002, -0.004, leak.LEAK - 1e-9, "The gap is known to ±0.7 points, and its interval ends at +1.0"),
-        (0.002, -0.004, leak.LEAK, "from 48 images in 24 groups: the gap is known only to ±0.7 points"),
-        (0.02, 0.0, 0.04, "cannot be decided from 48 images in 24 groups"),
+        (0.218, 0.15, 0.28, "21.8 points (95 % CI 15.0 to 28.0) of the claim do not hold there"),
+        (leak.LEAK, 0.001, 0.02, "1.0 points (95 % CI 0.1 to 2.0) of the claim do not hold there"),
+        (leak.LEAK - 1e-9, 0.001, 0.02, "a real but small difference of 1.0 points (95 % CI 0.1 to 2.0)"),
+        (0.005, 0.001, 0.009, "a real but small difference of 0.5 points (95 % CI 0.1 to 0.9)"),
+        (0.002, -0.004, leak.LEAK - 1e-9, "The gap is known to ±0.7 points, and its 95 % CI ends at +1.0"),
+        (0.002, -0.004, leak.LEAK, "the gap is known only to ±0.7 points"),
+        (0.02, 0.0, 0.04, "48 images in 24 groups cannot tell whether"),
         (
             0.002,
             -0.004,
             0.008,
-            "no leak worth mentioning. The gap is known to ±0.6 points, and its interval ends at +0.8",
+            "no leak worth mentioning. The gap is known to ±0.6 points, and its 95 % CI ends at +0.8",
         ),
-        (0.03, -0.05, 0.11, "cannot be decided from 48 images in 24 groups"),
-        (-0.1, -0.15, -0.05, "which memory cannot explain"),
-        (0.03, None, None, "too few groups to say how certain that is"),
+        (0.03, -0.05, 0.11, "48 images in 24 groups cannot tell whether"),
+        (-0.1, -0.15, -0.05, "which memorised groups cannot explain"),
+        (0.03, None, None, "too few groups for an interval"),
     ],
 )
 def test_the_words_follow_the_interval_of_the_gap(known, gap, low, high, words):
     text = page.fill(leak.section(replace(known, leaks=rows(gap, low, high)))).replace(NO_BREAK, " ")
     assert (
-        f"With images split at random, forest-d4 would have claimed {100 * (0.623 + gap):.1f} %; on new groups" in text
+        f"With images split at random, forest-d4 would have claimed an accuracy of {100 * (0.623 + gap):.1f} %; on new"
+        in text
     )
     assert words in text
 
@@ -79,12 +80,12 @@ def outlook(slope, low, high):
 @pytest.mark.parametrize(
     ("trained", "extrapolations", "words"),
     [
-        (17.0, None, "They are memory of the same experiment, not skill."),
+        (17.0, None, "They come from recognising the same experiment, not from skill."),
         (34.0, None, "trained on images of 34 groups instead of 17, so part of the gap may be skill"),
         (
             34.0,
             outlook(0.02, 0.01, 0.03),
-            "+2.0 (+1.0 to +3.0) points are skill from more groups, and the rest is memory",
+            "+2.0 points (95 % CI +1.0 to +3.0) are skill from more groups, and the rest comes from recognising",
         ),
         (34.0, outlook(None, None, None), "a learning curve (learning_curve in the configuration) shows how much"),
     ],
@@ -99,7 +100,7 @@ def test_without_groups_there_is_nothing_to_find_and_no_table_that_suggests_it(k
     alone = known.manifest.assign(group=known.manifest["image_id"])
     section = leak.section(replace(known, manifest=alone, leaks=rows(0.1, 0.05, 0.15)))
     assert section.walk() == []
-    assert "Each image is a group of its own" in page.fill(section)
+    assert "Each image is its own group" in page.fill(section)
 
 
 def test_without_a_leak_test_there_is_no_section(known):

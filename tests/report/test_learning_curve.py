@@ -60,17 +60,17 @@ def curve():
 @pytest.mark.parametrize(
     ("case", "words"),
     [
-        (GROWS, "more images would help. Accuracy rises by +3.0 (+2.0 to +4.0) points for each doubling"),
+        (GROWS, "more images would help. Accuracy rises by +3.0 points (95 % CI +2.0 to +4.0) per doubling"),
         (
             GROWS,
-            "twice as many as the 48 now would gain 2.0 points (1.1 to 3.0); one more point needs between 15 and 300",
+            "doubling the present 48 would gain 2.0 points (95 % CI 1.1 to 3.0); one more point needs between 15 and",
         ),
-        (UNFITTED, "more images would help. Accuracy rises by +3.0 (+2.0 to +4.0) points for each doubling"),
-        (UNFITTED, "there are too few sizes to fit a curve to"),
+        (UNFITTED, "more images would help. Accuracy rises by +3.0 points (95 % CI +2.0 to +4.0) per doubling"),
+        (UNFITTED, "there are too few sizes to fit a curve"),
         (FLAT, "flat within its intervals; more images of the same kind are unlikely to help"),
         (OPEN, "these data cannot tell whether more images would help"),
-        (OPEN, "Accuracy changes by +2.0 (−1.0 to +5.0) points for each doubling of the training groups"),
-        (OPEN, "a rise of less than 3.0 points would not show"),
+        (OPEN, "Accuracy changes by +2.0 points (95 % CI −1.0 to +5.0) per doubling of the training groups"),
+        (OPEN, "a gain of less than 3.0 points would not show"),
         (OPEN, "one more point needs between 9 and more than can be said more"),
         (UNKNOWN, "too few sizes or test groups"),
     ],

@@ -70,3 +70,10 @@ def test_nouns_follow_their_number(number, noun, text):
 
 def test_names_are_listed_as_people_list_them():
     assert [numbers.listed(list(names)) for names in ("a", "ab", "abc")] == ["a", "a and b", "a, b and c"]
+
+
+def test_an_interval_in_a_sentence_is_named_and_has_its_unit_once():
+    share = Estimate(0.842, 0.781, 0.889)
+    assert plain(numbers.percent_ci(share)) == "84.2 % (95 % CI 78.1 to 88.9 %)"
+    assert plain(numbers.percent_ci(Estimate(0.842))) == "84.2 %"
+    assert plain(numbers.points_ci(Estimate(0.031, -0.008, 0.07))) == "+3.1 points (95 % CI −0.8 to +7.0)"

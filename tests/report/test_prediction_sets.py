@@ -31,4 +31,4 @@ def test_a_class_is_named_whose_interval_ends_below_the_promise():
     rows["covered_high"] = [0.95, 0.97, 0.85]
     sentences = prediction_sets.class_sentences(rows)
     assert len(sentences) == 1
-    assert sentences[0].startswith("Sets of images of B hold the true class less often than the 90\u00a0% promised")
+    assert sentences[0].startswith("Sets for images of B contain the true class less often than the 90\u00a0% promised")

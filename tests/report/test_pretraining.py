@@ -71,4 +71,4 @@ def test_models_that_are_left_out_are_told_with_the_reason(make_grades):
     path = made.known["results"] / "plan/runs.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"left_out": {"lite": "it needs what is not there"}}))
     text = page.fill(accuracy.section(evidence.read(**made.known)))
-    assert "names a further model, lite, which is left out, since it needs what is not there." in text
+    assert "names a further model, lite, which was left out because it needs what is not there." in text

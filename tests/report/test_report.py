@@ -60,6 +60,13 @@ def text_of(results) -> str:
     return " ".join(html.unescape(visible).split())
 
 
+def test_a_number_stays_with_its_per_cent_sign(written):
+    visible = html.unescape(
+        re.sub(r"<style>.*?</style>|<script.*?</script>|<[^>]*>", " ", written.html, flags=re.DOTALL)
+    )
+    assert re.findall(r".{0,30}\d ?%", visible) == []
+
+
 def test_nothing_is_loaded_from_elsewhere(written):
     elements = Elements(written.html)
     assert all(tag["src"].startswith("data:image/") for tag in elements.named("img"))
@@ -256,7 +263,7 @@ def test_a_metric_that_is_best_in_between_is_not_said_to_be_better_where_it_is_h
     slope = rows.loc[(rows["metric"] == "calibration_error")].assign(metric="calibration_slope")
     tables.write(pd.concat([rows, slope], ignore_index=True), results.results.table("metrics"), METRICS)
     results.report()
-    assert "The calibration slope is best at 1. For all other metrics higher is better." in text_of(results)
+    assert "The calibration slope is best at 1. For all other metrics, higher is better." in text_of(results)
 
 
 def test_what_masks_mark_is_shown_with_its_share(make_grades, tmp_path):
@@ -358,11 +365,11 @@ def test_where_samples_decide_the_verdict_speaks_of_them(make_fibres):
     assert re.search(rf"({count:,} test samples in \d+ groups, over 3 repeats)".replace(",", "."), text)
     assert "of test samples correctly" in text
     assert "sample-level accuracy on test samples" in text
-    assert "Of images, combined from their samples," in text
+    assert "On whole images, whose verdicts combine those of their samples," in text
     assert "The sample is shown next to the image that it comes from." in text
 
 
 def test_what_a_view_shows_of_the_images_and_how_it_stretches_them_is_told(written):
     tiled = written.world.tiles > 1
     view = "tiles-32: grey, tiles of 32 x 32 px, all kept" if tiled else "whole-96: colour, resized to 96 x 96 px"
-    assert f"View {view}. It shows whole images. It keeps their proportions." in text_of(written)
+    assert f"View {view}. It shows whole images. It keeps proportions." in text_of(written)

@@ -130,11 +130,11 @@ def test_the_headline_of_a_lead() -> None:
 def test_the_headline_of_a_tie() -> None:
     assert plain(sentences.headline(record([NET, NEAR], [NEAR_TIE]))) == (
         "Use net: it gets 90.0 % of test images right, more than any other model. "
-        "But 16 groups (48 images) do not show that it is better than near."
+        "But 16 groups (48 images) cannot separate it from near."
     )
     likely = NET.model_copy(update={"probability_best": 0.62})
     assert plain(sentences.headline(record([likely, NEAR], [NEAR_TIE]))).endswith(
-        "better than near. Without regard to how many models were compared, it is the best with a probability of 62 %."
+        "from near. Ignoring how many models were compared, it is the best with a probability of 62 %."
     )
     sure = NET.model_copy(update={"probability_best": 0.997})
     assert "a probability of more than 99 %." in plain(sentences.headline(record([sure, NEAR], [NEAR_TIE])))
@@ -151,7 +151,7 @@ def test_the_headline_of_a_faster_model_that_is_no_worse() -> None:
 def test_the_headline_of_a_lead_that_is_not_shown() -> None:
     assert plain(sentences.headline(record([NET, FOREST], [TIE]))) == (
         "Use net: it gets 90.0 % of test images right, more than any other model. "
-        "But 16 groups (48 images) do not show that it is better than forest."
+        "But 16 groups (48 images) cannot separate it from forest."
     )
 
 
@@ -187,8 +187,8 @@ def test_without_any_score_nothing_is_recommended() -> None:
 
 def test_accuracy_comes_with_its_interval_and_what_it_rests_on() -> None:
     assert plain(sentences.accuracy_sentence(record([NET], []))) == (
-        "net classifies 90.0 % of test images correctly; the 95 % interval reaches from 82.0 % to 95.0 % "
-        "(48 test images in 16 groups, over 5 repeats)."
+        "net classifies 90.0 % of test images correctly (95 % CI 82.0 to 95.0 %; 48 test images in 16 groups, over 5 "
+        "repeats)."
     )
     once = Ground(images=2, groups=1, repeats=1)
     assert plain(sentences.accuracy_sentence(record([candidate("net", Estimate(0.9))], [], ground=once))) == (
@@ -199,16 +199,16 @@ def test_accuracy_comes_with_its_interval_and_what_it_rests_on() -> None:
 
 def test_the_lead_that_a_test_confirms() -> None:
     assert plain(sentences.lead_sentence(record([NET, FOREST], [LEAD]))) == (
-        "The most accurate, net, is 4.0 percentage points ahead of the next, forest (95 % interval +1.0 to +7.0, "
-        "adjusted p = 0.012): chance alone does not explain that."
+        "The most accurate, net, is 4.0 percentage points ahead of the next, forest (95 % CI +1.0 to +7.0, "
+        "adjusted p = 0.012): more than chance explains."
     )
 
 
 def test_the_lead_that_is_too_small_is_seen_from_the_leader_and_says_what_could_have_been_found() -> None:
     assert plain(sentences.lead_sentence(record([NET, FOREST], [TIE]))) == (
-        "The most accurate, net, is 4.0 percentage points ahead of the next, forest (95 % interval −3.0 to +11.0, "
-        "adjusted p = 0.31): 16 groups (48 images) do not show a difference. A true difference of 12.0 points would be "
-        "found with 80 % power; one as large as this takes about 150 groups."
+        "The most accurate, net, is 4.0 percentage points ahead of the next, forest (95 % CI −3.0 to +11.0, "
+        "adjusted p = 0.31): 16 groups (48 images) cannot separate the two. A true difference of 12.0 points would be "
+        "detected with 80 % power; to detect one as large as this takes about 150 groups."
     )
 
 
@@ -222,15 +222,17 @@ def test_the_lead_over_a_model_that_was_not_compared() -> None:
 
 def test_groups_that_can_show_nothing_are_described_as_such() -> None:
     blind = pair("net", "forest", Estimate(0.04, -0.3, 0.4), 0.5)
-    assert "So few groups can hardly show any." in plain(sentences.lead_sentence(record([NET, FOREST], [blind])))
+    assert "So few groups can hardly detect any difference." in plain(
+        sentences.lead_sentence(record([NET, FOREST], [blind]))
+    )
 
 
 def test_the_lead_has_the_unit_of_what_decides() -> None:
     kappa = pair("net", "forest", Estimate(0.04, -0.03, 0.11), 0.31, 0.12)
     assert plain(sentences.lead_sentence(record([NET, FOREST], [kappa], Criterion(metric="quadratic_kappa")))) == (
-        "The best by quadratic weighted kappa, net, is 0.040 ahead of the next, forest (95 % interval −0.030 to "
-        "+0.110, adjusted p = 0.31): 16 groups (48 images) do not show a difference. A true difference of 0.120 would "
-        "be found with 80 % power; one as large as this takes about 150 groups."
+        "The best by quadratic weighted kappa, net, is 0.040 ahead of the next, forest (95 % CI −0.030 to +0.110, "
+        "adjusted p = 0.31): 16 groups (48 images) cannot separate the two. A true difference of 0.120 would be "
+        "detected with 80 % power; to detect one as large as this takes about 150 groups."
     )
 
 
@@ -257,13 +259,13 @@ def test_equivalence_is_told_with_its_margin() -> None:
 def test_the_best_of_several_is_corrected_for_being_chosen() -> None:
     corrected = record([NET, FOREST], [LEAD], corrected=Estimate(0.884, 0.804, 0.95))
     assert plain(sentences.chosen_sentence(corrected)) == (
-        "The best of 2 models on a test looks better than it is. Allowing for that, expect 88.4 % (80.4 to 95.0) on "
-        "new groups."
+        "The best of 2 models on a test looks better than it is. Corrected for that, expect 88.4 % (95 % CI 80.4 to "
+        "95.0 %) on new groups."
     )
     assert sentences.chosen_sentence(record([NET, FOREST], [LEAD])) is None
     alone = corrected.model_copy(update={"ground": Ground(images=48, groups=48, repeats=5)})
     assert plain(sentences.chosen_sentence(alone)).endswith("on new images.")
-    assert "judged on new images." in plain(sentences.rule(alone))
+    assert "tested on new images." in plain(sentences.rule(alone))
 
 
 def test_few_groups_and_failed_repeats_are_told() -> None:
@@ -279,7 +281,7 @@ def test_few_groups_and_failed_repeats_are_told() -> None:
 def test_a_model_that_does_better_than_clues_is_said_to() -> None:
     clues = pair("net", CLUES, Estimate(0.2, 0.05, 0.35), 0.01)
     above = record([NET], [], against_baselines=(clues,))
-    assert "is 20.0 points worse (95 % interval of the difference +5.0 to +35.0)" in plain(
+    assert "are 20.0 points worse (95 % CI of the difference +5.0 to +35.0)" in plain(
         sentences.beyond_clues_sentence(above)
     )
     near = pair("net", CLUES, Estimate(0.2, 0.0, 0.35), 0.05)
@@ -290,39 +292,40 @@ def test_what_the_faster_choice_saves_and_may_cost() -> None:
     near = pair("net", "near", Estimate(0.005, -0.01, 0.015), 0.9, margin=0.02)
     assert plain(sentences.trade_sentence(record([NET, NEAR], [near], Criterion(margin=0.02)))) == (
         "Choosing near over net saves training time (4 s against 2 min 00 s) and may cost accuracy: net got 0.5 "
-        "points more (95 % interval −1.0 to +1.5). If accuracy matters more than time, take net."
+        "points more (95 % CI −1.0 to +1.5). If accuracy matters more than time, take net."
     )
     assert sentences.trade_sentence(record([NET, FOREST], [LEAD])) is None
 
 
 def test_beaten_models_are_named_with_their_distance() -> None:
     assert plain(sentences.beaten_sentence(record([NET, FOREST, SVM], [LEAD, FAR]))) == (
-        "Less accurate than net beyond chance: forest (by 4.0 points) and svm (by 30.0 points)."
+        "Less accurate than net by more than chance explains: forest (by 4.0 points) and svm (by 30.0 points)."
     )
 
 
 def test_costs_have_their_units_and_those_not_measured_are_left_out() -> None:
     assert plain(sentences.cost_sentence(NET)) == (
-        "net takes 2 min 00 s to train once, 20 ms to classify an image, 537 MB of memory at most and 2.5 MB on disk."
+        "net takes 2 min 00 s to train, 20 ms to classify an image, 537 MB of memory at most and 2.5 MB on disk."
     )
-    assert plain(sentences.cost_sentence(SVM)) == "svm takes 1 s to train once."
+    assert plain(sentences.cost_sentence(SVM)) == "svm takes 1 s to train."
     assert sentences.cost_sentence(candidate("net", Estimate(0.9))) is None
 
 
 def test_a_model_above_within_and_below_guessing() -> None:
-    guess = "Always predicting sound, the most frequent class, would be right for 55.0 % of test images"
+    guess = (
+        "The baseline, always predicting sound (the most frequent class), classifies 55.0 % of test images correctly"
+    )
     assert plain(sentences.baseline_sentence(record([NET], []))) == (
-        f"{guess}; net is 35.0 points above that (95 % interval of the difference +27.0 to +40.0)."
+        f"{guess}; net is 35.0 points above that (95 % CI of the difference +27.0 to +40.0)."
     )
     assert plain(sentences.baseline_sentence(record([SVM], []))) == (
-        f"{guess}: svm is not shown to be better than guessing (95 % interval of the difference −5.0 to +15.0)."
+        f"{guess}; svm is not shown to be better (95 % CI of the difference −5.0 to +15.0)."
     )
     assert plain(sentences.baseline_sentence(record([POOR], []))) == (
-        f"{guess}: better than poor (95 % interval of the difference −35.0 to −15.0), which should not be used as it "
-        "is."
+        f"{guess}: better than poor (95 % CI of the difference −35.0 to −15.0), which should not be used as it is."
     )
     assert plain(sentences.baseline_sentence(record([candidate("net", Estimate(0.9))], []))) == (
-        f"{guess}; net is right for 90.0 %."
+        f"{guess}; net reaches 90.0 %."
     )
 
 
@@ -337,9 +340,9 @@ def test_guessing_that_may_reach_more_on_new_groups_is_explained() -> None:
     undecided = pair("net", "always sound", Estimate(0.35, -0.05, 0.75), 0.2)
     unclear = record([narrow], []).model_copy(update={"against_baselines": (undecided,)})
     assert plain(sentences.baseline_sentence(unclear)).endswith(
-        "net is not shown to be better than guessing (95 % interval of the difference −5.0 to +75.0), although its own "
-        "interval lies above that value: what guessing reaches on new groups depends on their mix of classes, which 16 "
-        "groups (48 images) leave open."
+        "net is not shown to be better (95 % CI of the difference −5.0 to +75.0), although its own interval lies above "
+        "that value: what the baseline reaches on new groups depends on their mix of classes, of which 16 groups (48 "
+        "images) tell little."
     )
 
 
@@ -351,16 +354,16 @@ def test_costs_are_told_in_the_unit_of_the_user() -> None:
         "and chance does not explain the lead."
     )
     assert plain(sentences.baseline_sentence(cheapest)) == (
-        "Always predicting faulty would reach a cost of 90.0 for 100 images; net is 59.0 better "
-        "(95 % interval of the difference +45.0 to +70.0)."
+        "The baseline, always predicting faulty, reaches a cost of 90.0 for 100 images; net is 59.0 better "
+        "(95 % CI of the difference +45.0 to +70.0)."
     )
 
 
 def test_the_class_that_is_recognised_worst_is_named() -> None:
     two = results(sound=(Estimate(0.9), Estimate(0.7)), faulty=(Estimate(0.4, 0.2, 0.6), Estimate(0.8, 0.5, 0.9)))
     assert plain(sentences.weakest_sentence(record([NET], [], **two))) == (
-        "net does worst on faulty: it recognises 40.0 % (20.0 to 60.0) of the test images of that class, and 80.0 % "
-        "(50.0 to 90.0) of its predictions of faulty are right."
+        "net does worst on faulty: it recognises 40.0 % (95 % CI 20.0 to 60.0 %) of the test images of that class, "
+        "and 80.0 % (95 % CI 50.0 to 90.0 %) of its predictions of faulty are correct."
     )
     unknown = Estimate(None)
     three = results(A=(Estimate(0.5), unknown), B=(Estimate(0.5), unknown), C=(Estimate(0.9), unknown))
@@ -376,14 +379,14 @@ def test_classes_never_predicted_and_constant_models_are_named() -> None:
     assert sentences.weakest_sentence(warned) == (
         "net never predicts B: it recognises none of the test images of that class."
     )
-    assert sentences.constant_sentence(warned) == "Always the same, for every test image: net predicts A."
+    assert sentences.constant_sentence(warned) == "For every test image, net predicts A."
     assert sentences.constant_sentence(record([NET], [])) is None
 
 
 def test_plain_accuracy_is_given_where_another_metric_decides() -> None:
     above = Accuracy(level="image", accuracy=Estimate(0.79, 0.75, 0.83), baseline=GUESS, against_baseline="better")
     assert plain(sentences.plain_sentence(above)) == (
-        "Its plain accuracy is 79.0 % (75.0 to 83.0), above the 55.0 % of always predicting sound."
+        "Its plain accuracy is 79.0 % (95 % CI 75.0 to 83.0 %), above the 55.0 % of always predicting sound."
     )
     assert "not shown to be above" in plain(
         sentences.plain_sentence(above.model_copy(update={"against_baseline": "undecided"}))
@@ -397,8 +400,8 @@ def test_the_other_level_is_compared_with_guessing_too() -> None:
     )
     told = sentences.sentences(record([NET], [], other_level=of_samples), "mean")
     assert (
-        "Of single samples, before they are combined to a verdict on their image, net classifies 81.4 % (73.2 to 87.5) "
-        "correctly; always predicting sound would be right for 55.0 %."
+        "On single samples, before they are combined into a verdict on their image, net classifies 81.4 % (95 % CI "
+        "73.2 to 87.5 %) correctly; always predicting sound gets 55.0 %."
     ) in [plain(text) for text in told]
     assert any("(here aggregate: mean). If defects" in text for text in told)
     of_images = of_samples.model_copy(update={"level": "image", "against_baseline": "undecided"})
@@ -420,7 +423,7 @@ def test_metrics_that_disagree_are_told_by_model() -> None:
 def test_a_fall_from_validation_to_test_is_told() -> None:
     warning = ValidationAboveTest(validation=Estimate(0.85, 0.8, 0.9), test=SVM.score)
     told = [plain(text) for text in sentences.sentences(record([SVM], [], warnings=(warning,)))]
-    begin = "svm does better on validation images than on test images: 85.0 % (80.0 to 90.0)."
+    begin = "svm does better on validation images than on test images: 85.0 % (95 % CI 80.0 to 90.0 %)."
     assert any(text.startswith(begin) for text in told)
 
 
@@ -428,17 +431,18 @@ def test_a_ready_model_is_to_be_used() -> None:
     good = record([candidate("net", Estimate(0.97, 0.94, 0.99), 120.0)], [])
     assert at_a_glance.answer(good) == "Use net"
     assert plain(at_a_glance.score_sentence(good)) == (
-        "It classifies 97.0 % of test images correctly (95 % CI 94.0 to 99.0 %); always predicting sound gets 55.0 %."
+        "It classifies 97.0 % of test images correctly (95 % CI 94.0 to 99.0 %); the baseline, always predicting "
+        "sound, gets 55.0 %."
     )
     assert plain(at_a_glance.state_sentence(good)).startswith(
-        "It avoids 93 % of the errors of always predicting sound, at least 87 %"
+        "It avoids 93 % of the baseline's errors (95 % CI: at least 87 %)"
     )
 
 
 def test_a_model_that_may_be_no_better_than_guessing_is_not_to_be_used_and_its_lead_is_told() -> None:
     doubtful = record([SVM], [])
     assert at_a_glance.answer(doubtful) == "Do not use these models yet; the best is svm"
-    assert "the 95 % CI of its lead of 5.0 points is −5.0 to +15.0" in plain(at_a_glance.state_sentence(doubtful))
+    assert "its lead of 5.0 points has a 95 % CI of −5.0 to +15.0" in plain(at_a_glance.state_sentence(doubtful))
 
 
 def test_where_one_class_alone_was_tested_no_verdict_is_judged() -> None:

@@ -26,24 +26,24 @@ def plain(text: str) -> str:
 
 def test_the_worst_is_named_with_its_interval_and_with_what_would_have_been_detected():
     assert plain(worst_sentence("net", rows(("lamp", 0.7, -0.12, 0.4), ("sun", 0.82, 0.12, 0.4)))) == (
-        "net does worst where light source is lamp: 70.0 % (60.0 to 80.0) right, of 20 test images in 10 groups, 12.0 "
-        "percentage points below all other test images. No column is shown to make a difference (p, adjusted for their "
-        "number: light source 0.40). Drawn towards the others, 75.0 % are to be expected there. A difference of 25.0 "
-        "points from all images would have been detected."
+        "net does worst where light source is lamp: 70.0 % (95 % CI 60.0 to 80.0 %) correct, of 20 test images in 10 "
+        "groups, 12.0 percentage points below all other test images. No column is shown to make a difference (p, "
+        "adjusted for their number: light source 0.40). Shrunk towards the others, the accuracy to expect there is "
+        "75.0 %. A difference of 25.0 points from all images would have been detected."
     )
 
 
 def test_what_chance_does_not_explain_is_said():
     text = plain(worst_sentence("net", rows(("lamp", 0.5, -0.4, 0.004), ("sun", 0.9, 0.4, 0.004))))
     assert text.endswith(
-        "That is more than chance makes of the worst of 2 subgroups: p, adjusted for their number, is 0.004. Drawn "
-        "towards the others, 65.0 % are to be expected there."
+        "That is more than chance explains for the worst of 2 subgroups: p, adjusted for their number, is 0.004. "
+        "Shrunk towards the others, the accuracy to expect there is 65.0 %."
     )
 
 
 def test_a_clear_subgroup_is_named_even_where_a_smaller_one_is_lower():
     text = plain(worst_sentence("net", rows(("lamp", 0.4, -0.4, 0.3), ("sun", 0.6, -0.2, 0.01))))
-    assert "beyond chance it does worse at light source sun." in text
+    assert "Chance may explain that, but not that it does worse at light source sun." in text
 
 
 def test_the_figure_has_the_worst_and_best_of_many_subgroups_in_their_order():

@@ -14,7 +14,7 @@ def rows(chosen):
 
 
 def test_mistakes_of_both_kinds_are_shown_for_two_classes_and_for_grades(fibres, grades):
-    for written, kinds in ((fibres, ("Missed, of faulty", "False alarms, of sound")), (grades, ("Too near A",))):
+    for written, kinds in ((fibres, ("Missed faulty", "False alarms among sound")), (grades, ("Too near A",))):
         section = thresholds.section(read(**written.known))
         headings = [column.heading for column in section.blocks[-1].columns]
         assert set(kinds) <= set(headings)
@@ -25,14 +25,14 @@ def test_mistakes_of_both_kinds_are_shown_for_two_classes_and_for_grades(fibres,
 @pytest.mark.parametrize(
     ("used", "text"),
     [
-        (0.5, "compared with 60.0 (55.0 to 65.0) at 0.50, which verdicts follow. To have verdicts follow the costs"),
-        (0.17, "compared with 20.0 (15.0 to 25.0) at 0.17, which verdicts follow: there the expected cost"),
+        (0.5, "compared with 60.0 (95 % CI 55.0 to 65.0) at 0.50, which verdicts follow. To have verdicts follow"),
+        (0.17, "compared with 20.0 (95 % CI 15.0 to 25.0) at 0.17, which verdicts follow: there both classes"),
         (None, "follow no single threshold"),
     ],
 )
 def test_the_threshold_of_least_cost_is_compared_with_the_one_that_verdicts_follow(used, text):
-    sentence = thresholds.cost_sentence(rows(0.1), used)
-    assert sentence.startswith("The costs ask for a threshold of 0.10, chosen on validation. On test it costs 30.0")
+    sentence = thresholds.cost_sentence(rows(0.1), used).replace("\u00a0", " ")
+    assert sentence.startswith("On validation, a threshold of 0.10 costs least. On test it costs 30.0 (95 % CI 25.0 to")
     assert text in sentence
 
 

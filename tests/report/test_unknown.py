@@ -28,15 +28,15 @@ def test_false_alarms_are_told_and_bad_photos_of_the_model_to_use_are_listed(kno
     pd.testing.assert_frame_equal(table.data[rows.columns], mine.reset_index(drop=True))
     assert [row[0].replace("\u00a0", " ") for row in table.rows][:2] == [
         "blurred, by 1 % of the smaller side",
-        "dark, at 40 % of the light",
+        "darkened to 40 % of the brightness",
     ]
-    assert "is set to flag about" in text
+    assert "The threshold aims at" in text
 
 
 def test_where_groups_are_too_few_the_share_that_they_allow_for_is_told(known):
     text, _ = blocks_of(replace(known, unknown=known.unknown.assign(groups=9, false_alarms=0.1)))
-    assert "flag about 10.0 % of images" in text
-    assert "That is more than the 5.0 % asked for, since 9 tested groups cannot support less." in text
+    assert "aims at 10.0 % false alarms" in text
+    assert "That is more than the 5.0 % asked for, since 9 tested groups cannot support a lower rate." in text
     text, _ = blocks_of(replace(known, unknown=known.unknown.assign(groups=19, false_alarms=0.05)))
     assert "asked for" not in text
 

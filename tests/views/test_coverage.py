@@ -93,19 +93,19 @@ def test_differing_images_are_described_by_median_and_range_with_a_cure():
     sizes = [(100, 100), (100, 200), (100, 268)]
     assert describe_view(view({"resize": 64}), sizes) == [
         "It shows whole images.",
-        "It stretches images by factors of up to 2.7 (median 2.0); keep_aspect of resize would keep their proportions.",
+        "It stretches images by factors of up to 2.7 (median 2.0); keep_aspect of resize would keep proportions.",
     ]
     assert describe_view(view(CROP), sizes) == [
-        "It shows 50 % of an image (median; 37 % to 100 %).",
-        "It keeps their proportions.",
+        "It shows 50 % of an image (median; range 37 to 100 %).",
+        "It keeps proportions.",
     ]
 
 
 def test_bending_is_told_after_what_came_before_it():
     assert describe_view(view({"resize": 64}, "polar"), [(64, 64)]) == [
         "It shows whole images.",
-        "It keeps their proportions.",
-        "Then polar bends images: their scale differs from place to place.",
+        "It keeps proportions.",
+        "Then polar bends images: the scale differs from place to place.",
     ]
 
 
@@ -124,7 +124,7 @@ class Turn(Transform):
 
 def test_an_operation_that_does_not_tell_leaves_it_unknown_unless_it_changes_only_values():
     assert describe_view(view({"resize": 64}, Turn()), [(64, 64)]) == [
-        "What it shows of an image and whether it distorts it is not known: turn does not tell."
+        "How much of an image it shows and whether it distorts it is unknown: turn does not tell."
     ]
     values = type("Negative", (Turn,), {"key": "negative", "effect": "values"})
     assert describe_view(view({"resize": 64}, values()), [(64, 64)])[0] == "It shows whole images."

@@ -257,8 +257,8 @@ METRICS: dict[str, Metric] = {
             stands_on=lambda counts: counts.true,
             decide_by="balanced_accuracy",
             second_opinion=True,
-            explanation="Balanced accuracy is the mean of the classes' recalls: predicting one class for everything "
-            "gets 100 % divided by the number of classes.",
+            explanation="Balanced accuracy is the mean of the classes' recalls; a constant prediction scores 1 / "
+            "number of classes.",
         ),
         Metric(
             "precision",

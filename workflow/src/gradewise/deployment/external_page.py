@@ -46,27 +46,27 @@ def _result(test: ExternalTest) -> Section:
 
 def verdict_sentence(test: ExternalTest, score: Score) -> str:
     """Whether the model does as well as was measured, and what the images cannot tell."""
-    name, value = metric_names.in_words(score.metric), partial(metric_names.interval, score.metric)
+    name, value = metric_names.in_words(score.metric), partial(metric_names.with_ci, score.metric)
     basis = numbers.basis(test.images, test.groups, "new image")
     before = numbers.basis(test.measured_images, test.measured_groups, "test image")
-    told = f"On {basis} the {name} of {test.model} is {value(score.new.estimate)}"
+    told = f"On {basis}, the {name} of {test.model} is {value(score.new.estimate)}"
     if score.measured.value is None or score.difference.value is None:
         return f"{told}; there is nothing to compare it with."
-    measured = f"{value(score.measured.estimate)} that was measured on {before}"
+    measured = f"{value(score.measured.estimate)} on {before} of the dataset"
     difference = score.difference.estimate
     if difference.bounds is None:
-        return f"{told}, compared with the {measured}. There are too few groups to tell whether the two differ."
+        return f"{told}, compared with {measured}. There are too few groups to tell whether the two differ."
     gap = metric_names.gap(score.metric, abs(difference.value or 0.0))
     ends = metric_names.bounds(score.metric, difference)
     side = "below" if (difference.value or 0.0) < 0 else "above"
     if difference.bounds[0] <= 0 <= difference.bounds[1]:
         return (
-            f"{told}, {gap} {side} the {measured}. These images cannot tell whether the model does better or worse on "
-            f"them: the difference lies between {ends.replace(' to ', ' and ')}{_points(score.metric)}."
+            f"{told}, {gap} {side} {measured}. These images cannot tell whether the model does better or worse on "
+            f"them: the 95 % CI of the difference is {ends}{_points(score.metric)}."
         )
     worse = (side == "below") != metric_names.lower_is_better(score.metric)
     return (
-        f"{told}, {gap} {side} the {measured} (interval of the difference {ends}): the model does "
+        f"{told}, {gap} {side} {measured} (95 % CI of the difference {ends}): the model does "
         f"{'worse' if worse else 'better'} on these images than on those of the dataset."
     )
 
@@ -80,20 +80,20 @@ def _caveats(test: ExternalTest) -> list[str]:
     if test.copies:
         verb = "is a copy" if len(test.copies) == 1 else "are copies"
         sentences.append(
-            f"{numbers.many(len(test.copies), 'image')} {verb} of images of the dataset, rotated, cropped or "
-            "recompressed copies included. The model may have learnt from these, so they are left out of the test."
+            f"{numbers.many(len(test.copies), 'image')} {verb} of images of the dataset, possibly rotated, cropped or "
+            "recompressed. The model may have learnt from these, so they are left out of the test."
         )
     if test.adjusted:
         sentences.append(
-            "The model adjusts its probabilities to the shares of classes that are expected in use. What was measured "
-            "before is that of the verdicts of the test, adjusted in the same way; but classes are mixed there as in "
-            "the dataset."
+            "The model adjusts its probabilities to the mix of classes expected in use. The earlier result is that of "
+            "test verdicts adjusted in the same way, but with the mix of classes of the dataset."
         )
     if test.shared_groups:
         names = ", ".join(test.shared_groups[:5])
         sentences.append(
-            f"{numbers.many(len(test.shared_groups), 'group')} of these images have the name of a group of the dataset "
-            f"({names}). If they are the same specimens, this is not a test on new groups."
+            f"{numbers.many(len(test.shared_groups), 'group')} of these images "
+            f"{'has' if len(test.shared_groups) == 1 else 'have'} the name of a group of the dataset ({names}). If "
+            "they are the same specimens, this is not a test on new groups."
         )
     if test.images == test.groups:
         sentences.append(
@@ -131,7 +131,7 @@ def _scores(test: ExternalTest) -> Table:
         (
             Column("Metric", ("metric", "class"), _named, "name"),
             Column("New images", _keys("new"), _written(metric_names.interval)),
-            Column("Measured before", _keys("measured"), _written(metric_names.interval)),
+            Column("Test of the dataset", _keys("measured"), _written(metric_names.interval)),
             Column("Difference", _keys("difference"), _written(metric_names.difference_interval)),
         ),
     )
@@ -167,8 +167,8 @@ def _drift(test: ExternalTest) -> Section:
     table = Table(
         "drift",
         "Image statistics: means over these images and over those of the dataset (geometric means, except for "
-        "brightness and contrast), and the difference in standard deviations between images of the dataset. With 95 % "
-        "probability, all intervals hold at once",
+        "brightness and contrast), and the difference in standard deviations between images of the dataset, with "
+        "simultaneous 95 % intervals",
         rows,
         (
             Column.name("Statistic", "statistic", lambda name: titles[name].title),
@@ -189,8 +189,8 @@ def drift_sentence(drifts: tuple[Drift, ...]) -> str:
         return "There are too few groups to tell whether these images differ from those of the dataset."
     if not shown:
         return (
-            "None of the statistics below is shown to differ from that of the dataset. Differences within the "
-            "intervals are possible, and so are differences that none of these statistics measures."
+            "None of the statistics below is shown to differ from the dataset. Differences within the intervals are "
+            "possible, and so are differences that these statistics do not measure."
         )
     named = [
         f"{titles[drift.statistic]} ({'higher' if (drift.difference or 0) > 0 else 'lower'} by "
@@ -199,7 +199,7 @@ def drift_sentence(drifts: tuple[Drift, ...]) -> str:
     ]
     return (
         f"These images differ from those of the dataset in {numbers.listed(named)}. Another camera, light or scale "
-        "can cause this, and so can another mix of classes. The test above tells whether it harms the model."
+        "can cause this, and so can another mix of classes. The test above shows whether it harms the model."
     )
 
 

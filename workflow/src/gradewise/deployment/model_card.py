@@ -56,7 +56,7 @@ def write_card(
             simulated=known.settings.simulate is not None,
             classes=numbers.listed([_escaped(name) for name in known.classes]),
             expected=metric_names.in_words(expected.metric),
-            value=metric_names.interval(expected.metric, Estimate(expected.value, expected.low, expected.high)),
+            value=metric_names.with_ci(expected.metric, Estimate(expected.value, expected.low, expected.high)),
             basis=numbers.basis(expected.images, expected.groups, f"test {level}"),
             pretraining=[_escaped(text) for text in _pretraining(known, model)],
             findings=sentences.sentences(record) if record.choice == model else [],

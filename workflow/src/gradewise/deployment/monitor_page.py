@@ -77,12 +77,12 @@ def change_sentence(rows: pd.DataFrame) -> str:
     if rows["evidence"].isna().all():
         return "There is nothing yet to compare these images with."
     if alarms.empty:
-        return "Nothing shows that images or verdicts changed. A small change, or one in few images, may go unnoticed."
+        return "No change in images or verdicts is shown. A small change, or one in few images, may go unnoticed."
     first = alarms.sort_values("place", kind="stable").drop_duplicates(["kind", "score"])
     told = [f"{_title(row.kind, row.score)} (since {row.name})" for row in first.itertuples(index=False)]
     return (
-        f"Alarm: there was a change in {numbers.listed(told)}. Look at the images of that time, and test the model on "
-        "some of them with labels: an alarm says that images changed, not that verdicts are wrong."
+        f"Alarm: a change in {numbers.listed(told)}. Look at the images of that time, and test the model on some of "
+        "them with labels: an alarm says that images changed, not that verdicts are wrong."
     )
 
 

@@ -191,7 +191,7 @@ def _sections(summary: Summary, predictor: Predictor, expectation: str | None) -
     shares["share"] = shares["images"] / max(classified, 1)
     facts = [
         ("Classified", numbers.count(classified), "images"),
-        ("Set aside", numbers.count(summary.failed), "files that cannot be used"),
+        ("Set aside", numbers.count(summary.failed), "unusable files"),
     ]
     if summary.several is not None:
         facts.insert(1, ("For a person", numbers.count(summary.several), "images whose set has several classes"))
@@ -212,43 +212,45 @@ def _sections(summary: Summary, predictor: Predictor, expectation: str | None) -
     ]
     if expectation is not None:
         blocks.append(Text(expectation))
-    yield Section("found", "What was found", tuple(blocks))
+    yield Section("found", "Summary", tuple(blocks))
     if predictor.stranger is not None and summary.flagged:
         rate = predictor.stranger.false_alarms
         why = Text(
             f"These images differ more from the training images than {numbers.whole_percent(1 - rate)} of the test "
-            f"images did. About {numbers.whole_percent(rate)} of images of the same kind are flagged by mistake. If "
+            f"images do. About {numbers.whole_percent(rate)} of images of the same kind are flagged by mistake. If "
             "many more are flagged, something has changed: light, focus, magnification or device. The model still "
-            "gives each of these images one of its classes."
+            "predicts one of its classes for each of these images."
         )
-        strange = _gallery("unknown", "The strangest images, the strangest first", summary.unknown, predictor)
-        yield Section("unknown", "Unlike the images of training", (why, *strange))
+        strange = _gallery("unknown", "The strangest images first", summary.unknown, predictor)
+        yield Section("unknown", "Unlike the training images", (why, *strange))
     maps = localisation_of(predictor)
     if maps is not None:
         marked = _marked(summary.likeliest, predictor, maps)
         told = Text(
-            f"A map over each image tells how much each place speaks for {maps.label}. A place is marked where its "
-            f"score reaches {maps.threshold:.3g}: on tested images, {numbers.percent(maps.false_alarm_share)} of the "
+            f"A map over each image shows how strongly each place indicates {maps.label}. A place is marked if its "
+            f"score reaches {maps.threshold:.3g}: on test images, {numbers.percent(maps.false_alarm_share)} of the "
             "area without defects was marked by mistake. Yellow is below the threshold, orange at it, red above."
         )
         yield Section("marked", f"Where {maps.label} shows", (told, *marked))
-    doubtful = _gallery("doubtful", "The most doubtful verdicts, the most doubtful first", summary.doubtful, predictor)
+    doubtful = _gallery("doubtful", "The least certain verdicts first", summary.doubtful, predictor)
     told = Text(
-        "Here a second look pays most. Each image is shown with its verdict, the class that came next, and the "
-        "probabilities of both. "
+        "These verdicts deserve a second look first. Each image is shown with the predicted class, the runner-up, and "
+        "the probabilities of both. "
         + (
-            "Where these are close, the verdict is a guess."
+            "If these are close, the verdict is a guess."
             if predictor.description.costs is None
             else "The verdict is the class of least expected cost, which need not be the most probable one."
         )
     )
     yield Section("doubtful", "Most doubtful", (told, *doubtful))
     surest = summary.surest.sort_values(["class", "margin"], ascending=[True, False])
-    yield Section("surest", "Surest of each class", _gallery("surest", "The surest verdicts", surest, predictor))
+    yield Section(
+        "surest", "Most certain of each class", _gallery("surest", "The most certain verdicts", surest, predictor)
+    )
     if summary.failed:
         table = Table(
             "set-aside",
-            "Files that cannot be used",
+            "Unusable files, and why",
             summary.errors,
             (Column.text("File", "path"), Column.text("Reason", "error")),
             limit=50,
@@ -260,16 +262,16 @@ def _sections(summary: Summary, predictor: Predictor, expectation: str | None) -
 def _expectation(predictor: Predictor) -> str:
     expected, shares = predictor.expected, predictor.shares
     if expected is None:
-        return "The report on the model's dataset says how often such verdicts are right."
+        return "The report on the model's dataset says how often such verdicts are correct."
     unlike = (
-        "Images that differ from these are shown first below, as far as simple statistics of their pixels tell. Not "
-        "everything is noticed: look at some images of each class."
+        "Images that differ from these by simple statistics of their pixels are shown first below. Not every "
+        "difference is noticed: look at some images of each class."
         if predictor.stranger is not None
-        else "Nothing on this page tells whether the images are like these: look at some of each class."
+        else "This page cannot tell whether the images are like these: look at some of each class."
     )
     if shares is not None and shares.accuracy is not None:
         return f"{mixes.adjustment(shares)} {unlike}"
-    value = metric_names.interval(expected.metric, Estimate(expected.value, expected.low, expected.high))
+    value = metric_names.with_ci(expected.metric, Estimate(expected.value, expected.low, expected.high))
     return (
         f"On images like those in training, the model's expected {metric_names.in_words(expected.metric)} is "
         f"{value}, measured on {numbers.basis(expected.images, expected.groups, f'test {expected.level}')}. {unlike}"
@@ -288,7 +290,7 @@ def _gallery(name: str, caption: str, rows: pd.DataFrame, predictor: Predictor) 
             Path(row.path).name,
             f"{values['class']} {numbers.percent(row.probability)}",
             f"next: {row.next} {numbers.percent(row.next_probability)}",
-            *(["unlike the images of training"] if row.unknown == "yes" else []),
+            *(["unlike the training images"] if row.unknown == "yes" else []),
         )
         sought = predictor.description.positive or values["class"]
         detail = None if verdict is None else evidence_map(verdict, list(predictor.description.classes), sought)
@@ -298,7 +300,7 @@ def _gallery(name: str, caption: str, rows: pd.DataFrame, predictor: Predictor) 
     if not gallery:
         return ()
     positive = predictor.description.positive
-    maps = f" The map beside an image shows which tiles speak for {positive or 'the verdict'}: these are bright"
+    maps = f" In the map next to an image, tiles that indicate {positive or 'the predicted class'} are bright"
     return (Gallery(name, f"{caption}.{maps}" if tiled else caption, tuple(gallery)),)
 
 
@@ -330,7 +332,7 @@ def _marked(rows: pd.DataFrame, predictor: Predictor, maps: Localisation) -> tup
                 Path(row.path).name,
             )
         )
-    caption = f"Maps of {maps.label} beside the images themselves, the highest probability first"
+    caption = f"Maps of {maps.label} next to the images, highest probability first"
     return (Gallery("marked", caption, tuple(gallery)),)
 
 

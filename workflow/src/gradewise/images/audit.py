@@ -180,8 +180,9 @@ def _alike(images: pd.DataFrame, pairs: pd.DataFrame) -> list[Finding]:
     for row in listed.itertuples(index=False):
         pair = {"image_id": row.image_id, "other_image_id": row.other_image_id, "value": row.similarity}
         turn = f", {TURNS[row.symmetry]}" if TURNS[row.symmetry] else ""
-        text = f"{row.similarity:.1%} of the structure is the same{turn}; not copies"
-        findings.append(_finding("alike", "notice", text, subject=f"{row.similarity:.1%} the same", **pair))
+        same = _percent(row.similarity)
+        text = f"{same} of the structure is the same{turn}; not copies"
+        findings.append(_finding("alike", "notice", text, subject=f"{same} the same", **pair))
     return findings
 
 
@@ -197,6 +198,10 @@ def _predictions(images: pd.DataFrame, guesses: dict[str, Guess | None]) -> pd.D
     if guessed is None:
         return pd.DataFrame({"image_id": [], "predicted": []}, dtype=str)
     return pd.DataFrame({"image_id": images["image_id"], "predicted": guessed.predicted})
+
+
+def _percent(share: float, digits: int = 1) -> str:
+    return f"{100 * share:.{digits}f} %"
 
 
 def _clues(
@@ -218,8 +223,8 @@ def _clues(
             severity = "fact"
         else:
             severity = "warning" if name in WITHOUT_CONTENT else "notice"
-        text = f"{name}: {guessed.accuracy:.1%} of classes predicted from it alone, {guessed.baseline:.1%} by "
-        text += "always predicting the most frequent class"
+        text = f"{name} alone predicts {_percent(guessed.accuracy)} of the classes correctly; always predicting the "
+        text += f"most frequent class {_percent(guessed.baseline)}"
         findings.append(_finding("clue", severity, text, subject=name, **_measured(guessed)))
     return findings
 
@@ -262,7 +267,7 @@ def _columns(images: pd.DataFrame, seed: int) -> list[Finding]:
             continue
         guessed = guess(as_numbers(column.to_frame()), images["label"], images["group"], seed)
         if guessed and guessed.accuracy >= DETERMINED and _beats_chance(guessed):
-            text = f"column {name} alone predicts {guessed.accuracy:.1%} of the labels; models never see it"
+            text = f"column {name} alone predicts {_percent(guessed.accuracy)} of the labels; models never see it"
             findings.append(_finding("column predicts label", "notice", text, subject=name, **_measured(guessed)))
     return findings
 
@@ -281,8 +286,8 @@ def _balance(images: pd.DataFrame, classes: list[str], unusable: int) -> list[Fi
     ]
     times = shares.max() * len(classes)
     if times > IMBALANCED:
-        text = f"{shares.max():.1%} of images are {shares.idxmax()}, {times:.1f} times an equal share: accuracy "
-        text += "weighs mistakes on frequent classes more, balanced accuracy weighs all classes alike"
+        text = f"{_percent(shares.max())} of images are {shares.idxmax()}, {times:.1f} times an equal share: accuracy "
+        text += "weighs mistakes on frequent classes more, balanced accuracy weighs all classes equally"
         findings.append(
             _finding("class imbalance", "notice", text, subject=str(shares.idxmax()), value=float(shares.max()))
         )
@@ -333,8 +338,8 @@ def _outliers(prints: pd.DataFrame) -> list[Finding]:
 def _grey_levels(images: pd.DataFrame, prints: pd.DataFrame) -> list[Finding]:
     """Grey levels in use, white pixels, and what reducing deeper files to 8 bits leaves of them."""
     levels, white = prints["levels"], prints["saturated_share"]
-    text = f"images use {levels.median():.0f} different grey levels (median), the fewest {levels.min()}; "
-    text += f"{white.mean():.1%} of their pixels are white on average, at most {white.max():.1%} of an image"
+    text = f"images use a median of {levels.median():.0f} grey levels, at least {levels.min()}; on average "
+    text += f"{_percent(white.mean())} of pixels are white, at most {_percent(white.max())} in one image"
     findings = [_finding("grey levels", "fact", text, value=float(levels.median()))]
     deep = images.loc[images["mode"].str.contains("^[IF]|;")]
     deepest = int(deep["bits"].max()) if len(deep) else 0
@@ -366,8 +371,8 @@ def _masks(images: pd.DataFrame, prints: pd.DataFrame) -> list[Finding]:
     for name, part in masked.groupby("label"):
         share, count = part["masked_share"], len(part)
         empty = part.loc[share == 0, "image_id"]
-        text = f"masks mark {share.mean():.2%} of the pixels of class {name} on average; {len(empty)} of {count} mark "
-        text += "nothing"
+        text = f"masks of class {name} mark {_percent(share.mean(), digits=2)} of the pixels on average"
+        text += f", and {len(empty)} of {count} mark nothing" if len(empty) > count / 2 else ""
         findings.append(_finding("masks", "fact", text, subject=str(name), value=float(share.mean())))
         if 0 < len(empty) <= count / 2:
             text = f"{len(empty)} of {count} masks of class {name} mark nothing, e.g. that of {empty.iloc[0]}"

@@ -17,10 +17,9 @@ from gradewise.evaluation.recommendation import (
     Recommendation,
     ValidationAboveTest,
 )
-from gradewise.images.clues import TOGETHER
 from gradewise.report import metric_names, numbers
 from gradewise.report.next_steps import Step
-from gradewise.report.sentences import tested_in_words
+from gradewise.report.sentences import clues_in_words, tested_in_words
 
 STATES = {
     "ready": "Ready",
@@ -44,6 +43,11 @@ def glance(record: Recommendation, steps: Sequence[Step]) -> dict[str, Any]:
         "state": record.outcome.state,
         "state_in_words": STATES[record.outcome.state],
         "answer": answer(record),
+        "model": record.choice or numbers.NONE,
+        "value": numbers.NONE
+        if record.choice is None
+        else metric_names.interval(record.criterion.metric, record.candidate(record.choice).score),
+        "metric": metric_names.name(record.criterion.metric, overall=True),
         "score": score_sentence(record),
         "why": state_sentence(record),
         "reservation": reservation(record),
@@ -83,7 +87,8 @@ def score_sentence(record: Recommendation) -> str:
     if record.outcome.reason == "one class tested":
         return f"{text}."
     return (
-        f"{text}; always predicting {baseline.predicted} gets {metric_names.value(criterion.metric, baseline.value)}."
+        f"{text}; the baseline, always predicting {baseline.predicted}, gets "
+        f"{metric_names.value(criterion.metric, baseline.value)}."
     )
 
 
@@ -92,26 +97,25 @@ def state_sentence(record: Recommendation) -> str:
     outcome, criterion = record.outcome, record.criterion
     if record.first_caution is not None and SPOKEN_BY_CAUTION.get(outcome.reason) == record.first_caution:
         return ""
-    always = f"always predicting {record.baseline.predicted}"
     avoided, least = outcome.errors_avoided, numbers.whole_percent(outcome.least_avoided)
     required = metric_names.value(criterion.metric, outcome.required)
     whole = (
-        f"It avoids {numbers.whole_percent(avoided.value)} of the errors of {always}, at least "
-        f"{numbers.whole_percent(avoided.low)}"
+        f"It avoids {numbers.whole_percent(avoided.value)} of the baseline's errors (95{numbers.SPACE}% CI: at least "
+        f"{numbers.whole_percent(avoided.low)}); a model is ready if that is at least {least}."
     )
     return {
         "no score": "",
         "too few groups": "There are too few tested groups for an interval.",
         "one class tested": "How often it takes an image of another class for one of these is unknown.",
-        "guessing is better": f"Always predicting {record.baseline.predicted} is better.",
-        "guessing may be as good": f"It is not shown to be better than that{_lead(record)}.",
+        "guessing is better": "The baseline is better.",
+        "guessing may be as good": f"It is not shown to beat the baseline{_lead(record)}.",
         "a clue may be as good": "",
         "a class is never predicted": "It never predicts one of the classes.",
         "required value out of reach": f"The interval misses the {required} that the configuration requires.",
         "required value reached": f"The whole interval reaches the {required} that the configuration requires.",
-        "required value not shown": f"The configuration requires {required}, which the interval does not show.",
-        "errors avoided": f"{whole}; from {least} on, a model counts as ready.",
-        "errors remain": f"{whole}; a model counts as ready from {least} on.",
+        "required value not shown": f"The configuration requires {required}, which only part of the interval reaches.",
+        "errors avoided": whole,
+        "errors remain": whole,
         "look-alikes": "",
     }[outcome.reason]
 
@@ -123,8 +127,8 @@ def _lead(record: Recommendation) -> str:
         return ""
     metric = record.criterion.metric
     return (
-        f": the 95{numbers.SPACE}% CI of its lead of {metric_names.gap(metric, difference.value)} is "
-        f"{metric_names.bounds(metric, difference)}, since classes are mixed differently in each group"
+        f": its lead of {metric_names.gap(metric, difference.value)} has a 95{numbers.SPACE}% CI of "
+        f"{metric_names.bounds(metric, difference)}, because the mix of classes differs between groups"
     )
 
 
@@ -167,12 +171,7 @@ def _few(names: list[str], most: int = 3) -> str:
 def _caution(record: Recommendation, code: str) -> str:
     warning = next(warning for warning in record.warnings if warning.code == code)
     if isinstance(warning, ClueExplains):
-        what = numbers.listed(list(warning.known)) if warning.best == TOGETHER else warning.best
-        how = "may do as well" if warning.near else "explains half of its gain"
-        return (
-            f"{what[:1].upper()}{what[1:]} alone {how}: {numbers.percent_interval(warning.guessed)} of images correct, "
-            f"without a look at their content."
-        )
+        return f"{clues_in_words(warning)}: {numbers.percent_ci(warning.guessed)} of images correct."
     if isinstance(warning, FewGroups):
         rough = "intervals are rough" if warning.compared else "too few to compare models"
         return (
@@ -180,8 +179,8 @@ def _caution(record: Recommendation, code: str) -> str:
         )
     if isinstance(warning, LookAlikes):
         return (
-            f"{numbers.percent(warning.share)} of images look much like one of another group, so its interval may be "
-            f"too narrow and new specimens may do worse."
+            f"{numbers.percent(warning.share)} of images look much like one of another group, so the interval may be "
+            f"too narrow and accuracy on new specimens lower."
         )
     if isinstance(warning, ClassNeverPredicted):
         return f"It never predicts {_few(list(warning.classes))}."

@@ -25,7 +25,7 @@ LONG = 12
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph; `tone` is plain, lead (larger), small or notice (a banner)."""
+    """A paragraph; `tone` is plain, lead (larger), small, notice (a banner) or erratum (set apart)."""
 
     kind: ClassVar[str] = "text"
     text: str
@@ -130,9 +130,9 @@ class Table:
 
 
 def _width(column: Column, texts: tuple[str, ...]) -> float:
-    """About how wide a column is [px]: text and prose may break, headings do between words."""
+    """About how wide a column is [px]: text and prose may break, headings do between words, before an arrow to sort."""
     most = 12 if column.kind in ("text", "prose") else max(map(len, texts), default=0)
-    return 7.3 * max(most, *map(len, column.heading.split() or [""])) + 24
+    return 7.3 * max(most, *(len(word) + 2 for word in column.heading.split() or [""])) + 24
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ def index(*, results: Path, datasets: list[str], studied: list[str], output: Pat
     results : Path
         Folder that holds one folder per dataset, with what its report wrote as summary.
     datasets : list of str
-        Names of the datasets, in the order of the cards.
+        Names of the datasets; their cards are sorted by name.
     studied : list of str
         Those of them that have a page on studies.
     output : Path
@@ -28,9 +28,9 @@ def index(*, results: Path, datasets: list[str], studied: list[str], output: Pat
     assets : Path
         Folder for the tables as CSV and the figures as SVG.
     """
-    cards = [_read(results / dataset) for dataset in datasets]
+    cards = [_card(results / dataset) for dataset in datasets]
     earlier = _earlier(results, datasets)
-    studies = {dataset: _read(results / dataset / "studies") for dataset in studied}
+    studies = {dataset: _read(results / dataset / "studies") for dataset in studied} | _studies_of(results, earlier)
     links = {card["dataset"]: page.relative(Path(card["page"]), output) for card in [*cards, *earlier]}
     published = {
         dataset: (page.relative(Path(study["page"]), output), numbers.many(len(study["titles"]), "published result"))
@@ -43,8 +43,8 @@ def index(*, results: Path, datasets: list[str], studied: list[str], output: Pat
         "index.html",
         output,
         title="Which classifier to use",
-        cards=cards,
-        earlier=earlier,
+        cards=sorted(cards, key=_in_order),
+        earlier=sorted(earlier, key=_in_order),
         links=links,
         studied=published,
         sections=sections,
@@ -53,17 +53,30 @@ def index(*, results: Path, datasets: list[str], studied: list[str], output: Pat
 
 
 def _earlier(results: Path, datasets: list[str]) -> list[dict[str, Any]]:
-    """Summaries of other datasets in the folder whose page is still there, by name, with the day of the run.
+    """Summaries of other datasets in the folder whose page is still there.
 
     They belong to other configurations, so they are shown and take no part in comparisons.
     """
     folders = [path.parent for path in sorted(results.glob("*/summary.json")) if path.parent.name not in datasets]
-    cards = [_read(folder) | {"written": _day(folder / "summary.json"), "folder": str(folder)} for folder in folders]
-    return [card for card in cards if "glance" in card and Path(card["page"]).is_file()]
+    return [card for card in map(_card, folders) if "glance" in card and Path(card["page"]).is_file()]
 
 
-def _day(path: Path) -> str:
-    return datetime.fromtimestamp(path.stat().st_mtime).strftime("%d %B %Y").lstrip("0")
+def _studies_of(results: Path, earlier: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Summaries of the studies of earlier datasets whose page is still there."""
+    folders = {card["dataset"]: results / card["dataset"] / "studies" for card in earlier}
+    known = {name: _read(folder) for name, folder in folders.items() if (folder / "summary.json").is_file()}
+    return {name: summary for name, summary in known.items() if Path(summary["page"]).is_file()}
+
+
+def _in_order(card: dict[str, Any]) -> tuple[str, str]:
+    return card["dataset"].casefold(), card["dataset"]
+
+
+def _card(folder: Path) -> dict[str, Any]:
+    """The summary of a dataset, with the day of its report and the folder of its results."""
+    written = datetime.fromtimestamp((folder / "summary.json").stat().st_mtime)
+    day = {"written": written.strftime("%d %b %Y").lstrip("0"), "day": written.strftime("%Y%m%d")}
+    return _read(folder) | day | {"folder": str(folder)}
 
 
 def _read(folder: Path) -> dict[str, Any]:

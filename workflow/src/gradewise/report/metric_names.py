@@ -55,6 +55,11 @@ def interval(metric: str, estimate: Estimate) -> str:
     return numbers.interval(estimate, partial(value, metric))
 
 
+def with_ci(metric: str, estimate: Estimate) -> str:
+    """A value of a metric with its interval, in a sentence."""
+    return numbers.with_ci(estimate, partial(value, metric))
+
+
 def difference(metric: str, number: float | None) -> str:
     """A difference of two values with its sign, shares in percentage points: '+3.1', '−0.042'."""
     if number is None or not numbers.known(number) or is_share(metric):

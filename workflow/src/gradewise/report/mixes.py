@@ -23,5 +23,5 @@ def adjustment(shares: Shares) -> str:
     )
     if shares.accuracy is None:
         return text
-    accuracy = numbers.percent_interval(Estimate(shares.accuracy, shares.low, shares.high))
+    accuracy = numbers.percent_ci(Estimate(shares.accuracy, shares.low, shares.high))
     return f"{text} Under the expected mix, adjusted verdicts on the test images have an accuracy of {accuracy}."

@@ -84,7 +84,7 @@ def _more_groups(evidence: Evidence) -> Iterator[Step]:
             f"Label more groups: {needed} to compare models",
             "an answer",
             f"{numbers.many(ground.groups, 'group')} {'was' if ground.groups == 1 else 'were'} tested. From "
-            f"{LEAST_GROUPS} on, intervals are given; {needed} find a difference of "
+            f"{LEAST_GROUPS} on, intervals are given; {needed} detect a difference of "
             f"{numbers.unsigned_points(FOUND)} points with 80{numbers.SPACE}% power.",
             rank=(0, 0.0),
         )
@@ -95,11 +95,11 @@ def _more_groups(evidence: Evidence) -> Iterator[Step]:
     for row in sorted(grows, key=lambda row: row.model != record.choice)[:1]:
         gain = bounded(row, "doubled") if row.doubled == row.doubled else bounded(row, "slope")
         now = math.ceil(row.groups)
-        unsure = ", which these data cannot tell from no gain" if row.finding != "grows" else ""
+        unsure = "; the data are also consistent with no gain" if row.finding != "grows" else ""
         yield Step(
             f"Label more groups: train on {numbers.count(2 * now)} instead of {numbers.count(now)}",
             f"{numbers.points_interval(gain)} points",
-            f"By the learning curve of {row.model}, twice as many training groups gain that{unsure}.",
+            f"By the learning curve of {row.model}, doubling the training groups gains this much{unsure}.",
             rank=(1, gain.value or 0.0),
         )
 
@@ -133,7 +133,7 @@ def _learning_curve(evidence: Evidence) -> Iterator[Step]:
         yield Step(
             "Find out whether more groups would help",
             "not measured here",
-            "A learning curve fits the model again on parts of the groups and tells what more of them would gain.",
+            "A learning curve trains the model on parts of the groups and estimates what more groups would gain.",
             _dataset_lines(evidence, {"learning_curve": [_members(evidence)[0]]}),
         )
 
@@ -147,8 +147,8 @@ def _labels(evidence: Evidence) -> Iterator[Step]:
         yield Step(
             f"Check {numbers.many(suspects, 'label')}",
             f"at most {numbers.unsigned_points(share)} points",
-            f"The predictions for {numbers.percent(share)} of test images make their labels improbable. Decide about "
-            f"them in a copy of results/{evidence.dataset}/relabel.csv.",
+            f"The predictions make these labels improbable. Confirm or correct them in a copy of "
+            f"results/{evidence.dataset}/relabel.csv.",
             lines,
             rank=(2, share),
         )
@@ -188,8 +188,8 @@ def _class_weights(evidence: Evidence) -> Iterator[Step]:
     if not uneven and not record.warned(ClassNeverPredicted):
         return
     yield Step(
-        "Weigh classes equally",
-        f"more of {worst} recognised; not measured here",
+        "Weight classes equally",
+        f"higher recall of {worst}; not measured here",
         f"Recall of {worst} ({numbers.many(int(images[worst]), 'image')}) is {numbers.percent(recalls[worst])}, of "
         f"{best} ({numbers.many(int(images[best]), 'image')}) {numbers.percent(recalls[best])}.",
         _yaml({"models": unweighted}),
@@ -199,7 +199,7 @@ def _class_weights(evidence: Evidence) -> Iterator[Step]:
 
 def _left_out(evidence: Evidence) -> Iterator[Step]:
     for model, why in list(evidence.results.left_out().items())[:1]:
-        yield Step(f"Try {model}", "not measured here", f"It was left out of this run, since {why}.", rank=(3, 0.8))
+        yield Step(f"Try {model}", "not measured here", f"It was left out of this run because {why}.", rank=(3, 0.8))
 
 
 def _backbone(evidence: Evidence) -> Iterator[Step]:
@@ -215,7 +215,7 @@ def _backbone(evidence: Evidence) -> Iterator[Step]:
     yield Step(
         "Try features of a pretrained network",
         "not measured here",
-        "All models here learn from these images alone; with few of them, features learnt from many others often help.",
+        "All models here learn from these images alone. If they are few, features learnt from many others often help.",
         _yaml({"backbones": {known.name: known.section}, "models": {name: model}})
         + _dataset_lines(evidence, {"models": [*evidence.models, name]}),
         rank=(3, 0.5),
@@ -236,7 +236,7 @@ def _larger_view(evidence: Evidence) -> Iterator[Step]:
         yield Step(
             f"Show {model} more of each image",
             "not measured here",
-            f"The view {view} shows {numbers.whole_percent(median(shares))} of an image.",
+            f"Its view, {view}, covers {numbers.whole_percent(median(shares))} of an image.",
             _yaml({"views": {f"{view}-wider": wider}, "models": {model: {"view": f"{view}-wider"}}}),
             rank=(3, 0.2),
         )

@@ -56,8 +56,30 @@ def interval(estimate: Estimate, write: Callable[[float | None], str]) -> str:
 
 
 def percent_interval(share: Estimate) -> str:
-    """A share with its interval: '84.2 % (78.1 to 88.9)'."""
+    """A share with its interval, in a table: '84.2 % (78.1 to 88.9)'."""
     return interval(share, percent)
+
+
+def with_ci(estimate: Estimate, write: Callable[[float | None], str]) -> str:
+    """A value with its interval, in a sentence: '84.2 % (95 % CI 78.1 to 88.9 %)'."""
+    value = write(estimate.value)
+    if estimate.bounds is None or not known(estimate.value):
+        return value
+    low, high = map(write, estimate.bounds)
+    return f"{value} (95{SPACE}% CI {low.removesuffix(f'{SPACE}%')} to {high})"
+
+
+def percent_ci(share: Estimate) -> str:
+    """A share with its interval, in a sentence: '84.2 % (95 % CI 78.1 to 88.9 %)'."""
+    return with_ci(share, percent)
+
+
+def points_ci(difference: Estimate) -> str:
+    """A difference with its interval, in a sentence: '+3.1 points (95 % CI −0.8 to +7.0)'."""
+    value = f"{points(difference.value)} points"
+    if difference.bounds is None or not known(difference.value):
+        return value
+    return f"{value} (95{SPACE}% CI {' to '.join(map(points, difference.bounds))})"
 
 
 def score_interval(value: Estimate) -> str:

@@ -43,10 +43,10 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_unbroken,
     )
     environment.filters["svg_uri"] = lambda svg: _data_uri("image/svg+xml", svg)
     environment.filters["jpeg_uri"] = lambda picture: _data_uri("image/jpeg", pictures.to_jpeg(picture))
-    environment.filters["spaced"] = lambda text: re.sub(r"(\d)%", rf"\1{numbers.SPACE}%", text)
     environment.filters["hashed"] = _hashed
     environment.globals["fill"] = fill
     for name in ("style.css", "script.js"):
@@ -115,6 +115,11 @@ def relative(target: Path, page: Path) -> str:
 def _write(path: Path, content: bytes) -> None:
     with tables.replacing(path) as partial:
         partial.write_bytes(content)
+
+
+def _unbroken(value: Any) -> Any:
+    """What goes into a template, with numbers kept on one line with their per cent sign."""
+    return re.sub(r"(\d) %", rf"\1{numbers.SPACE}%", value) if type(value) is str else value
 
 
 def _hashed(content: str) -> str:

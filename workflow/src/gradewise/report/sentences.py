@@ -36,6 +36,9 @@ from gradewise.report.numbers import Estimate
 MOST_GROUPS = 10_000
 """Numbers of groups above this are not told: nobody would label them."""
 
+CLUE_NAMES = {"size": "image size", "file": "file format", "camera": "the camera", "data bar": "the data bar"}
+"""Clues in sentences, where the name in the audit is too short."""
+
 
 def sentences(record: Recommendation, aggregate: str | Top | None = None) -> list[str]:
     """What is said below the headline, in order; nothing where no model has a score.
@@ -86,10 +89,11 @@ def rule(record: Recommendation) -> str:
         choice += f", unless a model that {faster} faster is shown to be at most {margin} worse"
     return (
         f"How the recommendation is made: the model with the {leads} on test {unit}s leads. Differences between "
-        f"models, and from guessing, are judged together at {numbers.whole_percent(1 - LEVEL)}: a model is shown to be "
-        f"worse where the simultaneous {numbers.whole_percent(LEVEL)} interval of its difference from the leader "
-        f"leaves out zero. {choice}; no model is recommended where guessing is better. Test images were used for no "
-        f"decision before this one. All of this speaks of models trained on these images and judged on {_new(record)}. "
+        f"models, and from the baseline, are judged together at {numbers.whole_percent(1 - LEVEL)}: a model counts as "
+        f"worse than the leader if the simultaneous {numbers.whole_percent(LEVEL)} CI of their difference excludes "
+        f"zero, and otherwise as tied with it. {choice}; no model is recommended if the baseline is better. Test "
+        f"images were used for no earlier decision. All of this applies to models trained on these images and tested "
+        f"on {_new(record)}. "
         f"Metric, margin and costs were fixed in the configuration before test images were evaluated; the log of the "
         f"run gives their fingerprint, {record.rule_fingerprint}."
     )
@@ -115,7 +119,7 @@ def headline(record: Recommendation) -> str:
         )
     text = _advice(record)
     if record.warned(NotBetterThanBaseline):
-        either = " either" if "do not show" in text else ""
+        either = " either" if "cannot separate" in text else ""
         text += f" It is not shown to be better than {always}{either}."
     return text
 
@@ -138,13 +142,11 @@ def _advice(record: Recommendation) -> str:
         text = f"Use {choice.model}: it gets {right}, {more}."
         undecided = [model for model in record.tied if model not in record.equivalent]
         if undecided:
-            text += f" But {tested_in_words(record)} do not show that it is better than {numbers.listed(undecided)}"
+            text += f" But {tested_in_words(record)} cannot separate it from {numbers.listed(undecided)}"
             if choice.probability_best is not None:
                 probability = numbers.whole_percent(min(choice.probability_best, 0.99))
                 more = "more than " if choice.probability_best > 0.99 else ""
-                text += (
-                    f". Without regard to how many models were compared, it is the best with a probability of {more}"
-                )
+                text += f". Ignoring how many models were compared, it is the best with a probability of {more}"
                 text += probability
             text += "."
         if record.equivalent:
@@ -188,10 +190,11 @@ def accuracy_sentence(record: Recommendation) -> str:
         text = f"{choice.model} classifies {numbers.percent(choice.score.value)} of test {criterion.level}s correctly"
     else:
         text = f"{choice.model} reaches {_reached(record, choice)}"
+    interval = ""
     if choice.score.bounds:
         low, high = (metric_names.value(criterion.metric, bound) for bound in choice.score.bounds)
-        text += f"; the 95 % interval reaches from {low} to {high}"
-    return f"{text} ({ground_in_words(record)})."
+        interval = f"95 % CI {low.removesuffix(f'{numbers.SPACE}%')} to {high}; "
+    return f"{text} ({interval}{ground_in_words(record)})."
 
 
 def chosen_sentence(record: Recommendation) -> str | None:
@@ -201,8 +204,8 @@ def chosen_sentence(record: Recommendation) -> str | None:
         return None
     models = numbers.many(len(record.ranking), "model")
     return (
-        f"The best of {models} on a test looks better than it is. Allowing for that, expect "
-        f"{metric_names.interval(metric, corrected)} on {_new(record)}."
+        f"The best of {models} on a test looks better than it is. Corrected for that, expect "
+        f"{metric_names.with_ci(metric, corrected)} on {_new(record)}."
     )
 
 
@@ -227,10 +230,10 @@ def validation_sentence(record: Recommendation, warning: ValidationAboveTest) ->
     unit = record.criterion.level
     return (
         f"{record.choice} does better on validation {unit}s than on test {unit}s: "
-        f"{metric_names.interval(record.criterion.metric, warning.validation)}. Possible reasons: test {unit}s differ "
-        f"from those trained on (another place, day, camera or mix of classes); training and validation {unit}s are "
-        f"siblings that share no group; settings were fitted to few validation {unit}s. Plan with the test result, and "
-        f"find out what differs."
+        f"{metric_names.with_ci(record.criterion.metric, warning.validation)}. Possible reasons: test {unit}s differ "
+        f"from those of training (another place, day, camera or mix of classes); training and validation {unit}s show "
+        f"the same specimens without sharing a group; settings were tuned on few validation {unit}s. Plan with the "
+        f"test result, and find out what differs."
     )
 
 
@@ -239,13 +242,13 @@ def other_level_sentence(record: Recommendation) -> str | None:
     other = record.other_level
     if other is None:
         return None
-    what, doubt = "Of single samples, before they are combined to a verdict on their image,", ""
+    what, doubt = "On single samples, before they are combined into a verdict on their image,", ""
     if other.level == "image":
-        what = "Of images, combined from their samples,"
+        what = "On whole images, whose verdicts combine those of their samples,"
         doubt = "" if other.against_baseline == "better" else "; the model is not shown to be better"
     return (
-        f"{what} {record.choice} classifies {numbers.percent_interval(other.accuracy)} correctly; always predicting "
-        f"{other.baseline.predicted} would be right for {numbers.percent(other.baseline.value)}{doubt}."
+        f"{what} {record.choice} classifies {numbers.percent_ci(other.accuracy)} correctly; always predicting "
+        f"{other.baseline.predicted} gets {numbers.percent(other.baseline.value)}{doubt}."
     )
 
 
@@ -279,8 +282,8 @@ def lead_sentence(record: Recommendation) -> str | None:
     if pair.conclusion == "equivalent":
         return f"{ahead}: the two are equivalent within {margin}."
     if pair.conclusion == "first better":
-        return f"{ahead}: chance alone does not explain that."
-    text = f"{ahead}: {tested_in_words(record)} do not show a difference.{_what_it_takes(record, pair)}"
+        return f"{ahead}: more than chance explains."
+    text = f"{ahead}: {tested_in_words(record)} cannot separate the two.{_what_it_takes(record, pair)}"
     if criterion.margin is not None:
         text += f" Nor is it shown that the two are equivalent within {margin}"
         least = pair.groups_for_equivalence
@@ -298,12 +301,12 @@ def _what_it_takes(record: Recommendation, pair: Pair) -> str:
     """What difference could have been shown, and how many groups it takes to show the one that was measured."""
     metric, power = record.criterion.metric, numbers.whole_percent(POWER)
     if pair.detectable is None:
-        return " So few groups can hardly show any." if pair.difference.bounds else ""
-    text = f" A true difference of {metric_names.gap(metric, pair.detectable)} would be found with {power} power"
+        return " So few groups can hardly detect any difference." if pair.difference.bounds else ""
+    text = f" A true difference of {metric_names.gap(metric, pair.detectable)} would be detected with {power} power"
     measured = abs(pair.difference.value or 0.0)
     needed = record.ground.groups * (pair.detectable / measured) ** 2 if measured else float("inf")
     if needed <= MOST_GROUPS:
-        text += f"; one as large as this takes about {numbers.many(_rounded(needed), 'group')}"
+        text += f"; to detect one as large as this takes about {numbers.many(_rounded(needed), 'group')}"
     return f"{text}."
 
 
@@ -317,7 +320,7 @@ def _evidence(pair: Pair, criterion: Criterion) -> str:
     """Interval and p value in parentheses, as far as known."""
     parts = []
     if pair.difference.bounds:
-        parts.append(f"95 % interval {metric_names.bounds(criterion.metric, pair.difference)}")
+        parts.append(f"95 % CI {metric_names.bounds(criterion.metric, pair.difference)}")
     if numbers.known(pair.p_adjusted):
         text = numbers.p_value(pair.p_adjusted)
         parts.append(f"adjusted p {'' if text.startswith('<') else '= '}{text}")
@@ -334,7 +337,7 @@ def trade_sentence(record: Recommendation) -> str | None:
     measured = Estimate(lag(leader, choice, criterion))
     behind = pair.difference if pair is not None and numbers.known(pair.difference.value) else measured
     gap = metric_names.gap(criterion.metric, behind.value)
-    bounds = f" (95 % interval {metric_names.bounds(criterion.metric, behind)})" if behind.bounds else ""
+    bounds = f" (95 % CI {metric_names.bounds(criterion.metric, behind)})" if behind.bounds else ""
     saved = ""
     if numbers.known(choice.seconds_fit) and numbers.known(leader.seconds_fit):
         seconds = f"{numbers.time(choice.seconds_fit)} against {numbers.time(leader.seconds_fit)}"
@@ -364,16 +367,16 @@ def weakest_sentence(record: Recommendation) -> str | None:
     recognises = f"{record.choice} does worst on {name}: it recognises"
     if len(worst) > 1:
         return f"{recognises} {numbers.percent(first.recall.value)} of the test {unit}s of each."
-    text = f"{recognises} {numbers.percent_interval(first.recall)} of the test {unit}s of that class"
+    text = f"{recognises} {numbers.percent_ci(first.recall)} of the test {unit}s of that class"
     if numbers.known(first.precision.value):
-        text += f", and {numbers.percent_interval(first.precision)} of its predictions of {name} are right"
+        text += f", and {numbers.percent_ci(first.precision)} of its predictions of {name} are correct"
     return f"{text}."
 
 
 def constant_sentence(record: Recommendation) -> str | None:
     """Which models predict one class for everything; None where none does."""
     models = [f"{warning.model} predicts {warning.predicted}" for warning in record.warned(ConstantPrediction)]
-    return f"Always the same, for every test {record.criterion.level}: {numbers.listed(models)}." if models else None
+    return f"For every test {record.criterion.level}, {numbers.listed(models)}." if models else None
 
 
 def plain_sentence(plain: Accuracy | None) -> str | None:
@@ -382,7 +385,7 @@ def plain_sentence(plain: Accuracy | None) -> str | None:
         return None
     compared = {"better": "above", "worse": "below"}.get(plain.against_baseline, "not shown to be above")
     return (
-        f"Its plain accuracy is {numbers.percent_interval(plain.accuracy)}, {compared} the "
+        f"Its plain accuracy is {numbers.percent_ci(plain.accuracy)}, {compared} the "
         f"{numbers.percent(plain.baseline.value)} of always predicting {plain.baseline.predicted}."
     )
 
@@ -390,7 +393,7 @@ def plain_sentence(plain: Accuracy | None) -> str | None:
 def imbalance_sentence(warning: ClassesImbalanced) -> str:
     """That accuracy, which decides by default, weighs frequent classes more."""
     return (
-        f"Classes are out of balance: {numbers.percent(warning.share)} of images are {warning.most_frequent}, and "
+        f"Classes are imbalanced: {numbers.percent(warning.share)} of images are {warning.most_frequent}, and "
         f"accuracy weighs mistakes on frequent classes more. It decides here because decide_by is not set; consider "
         f"decide_by: {warning.proposed}."
     )
@@ -406,29 +409,44 @@ def alike_sentence(warning: LookAlikes) -> str:
     )
 
 
-def clue_sentence(warning: ClueExplains) -> str:
-    """That clues do nearly as well as a model on images, or gain half of what it gains."""
-    known = numbers.listed(list(warning.known))
-    what = known if warning.best == TOGETHER else warning.best
-    others = [name for name in warning.clues if name not in (TOGETHER, warning.best)]
-    also = f" ({numbers.listed(others)} alone nearly as much)" if others else ""
-    always = "" if warning.near else f", always predicting the most frequent class {numbers.percent(warning.baseline)}"
+def clues_in_words(warning: ClueExplains) -> str:
+    """The clues that do best, and what they come to: 'Image size and brightness alone may do as well as net'."""
+    names = warning.known if warning.best == TOGETHER else (warning.best,)
+    what = numbers.listed([CLUE_NAMES.get(name, name) for name in names])
+    explain = "explain" if len(names) > 1 else "explains"
+    how = f"may do as well as {warning.model}" if warning.near else f"{explain} half of what {warning.model} gains"
+    return f"{what[:1].upper()}{what[1:]} alone {how}"
+
+
+def clue_meaning(warning: ClueExplains) -> str:
+    """What follows where clues do nearly as well as a model on images, or gain half of what it gains."""
     outside = sorted(set(warning.clues) & set(WITHOUT_CONTENT))
-    meaning = ""
+    texts = []
     if outside:
-        meaning = (
-            f" What an image shows cannot bring about {numbers.listed(outside)}: the classes were taken or saved "
-            f"differently."
+        named = numbers.listed([CLUE_NAMES.get(name, name) for name in outside])
+        depend = "do" if len(outside) > 1 else "does"
+        texts.append(
+            f"{named[:1].upper()}{named[1:]} {depend} not depend on what an image shows, so the classes were "
+            f"photographed or saved differently."
         )
     if len(outside) < len(set(warning.clues)):
-        meaning += (
-            " Such numbers may come from what images show or from how they were taken; in the latter case, expect less "
-            "of the model on images taken differently."
+        texts.append(
+            "Such numbers may come from what images show or from how they were taken; in the latter case, the model "
+            "will be less accurate on images taken differently."
         )
+    return " ".join(texts)
+
+
+def clue_sentence(warning: ClueExplains) -> str:
+    """That clues do nearly as well as a model on images, or gain half of what it gains, with the numbers."""
+    several = warning.best == TOGETHER and len(warning.known) > 1
+    others = [CLUE_NAMES.get(name, name) for name in warning.clues if name not in (TOGETHER, warning.best)]
+    also = f", {numbers.listed(others)} alone nearly as many" if others else ""
+    always = "" if warning.near else f", always predicting the most frequent class {numbers.percent(warning.baseline)}"
     return (
-        f"A classifier that knows only {what}, a few numbers per image, gets "
-        f"{numbers.percent_interval(warning.guessed)} of images right{also}{always}; {warning.model} gets "
-        f"{numbers.percent_interval(warning.accuracy)} of test images right.{meaning}"
+        f"{clues_in_words(warning)}: {'they classify' if several else 'it classifies'} "
+        f"{numbers.percent_ci(warning.guessed)} of images correctly{also}{always}; {warning.model} classifies "
+        f"{numbers.percent_ci(warning.accuracy)} of test images correctly. {clue_meaning(warning)}"
     )
 
 
@@ -457,13 +475,13 @@ def beaten_sentence(record: Recommendation) -> str | None:
         pair = record.pair(model)
         models.append(f"{model} (by {metric_names.gap(metric, None if pair is None else pair.difference.value)})")
     worse = "Less accurate" if metric == "accuracy" else f"Worse by {metric_names.in_words(metric)}"
-    return f"{worse} than {record.leader} beyond chance: {numbers.listed(models)}."
+    return f"{worse} than {record.leader} by more than chance explains: {numbers.listed(models)}."
 
 
 def cost_sentence(candidate: Candidate) -> str | None:
     """What a model costs; None where nothing was measured."""
     costs = (
-        f"{numbers.time(candidate.seconds_fit)} to train once",
+        f"{numbers.time(candidate.seconds_fit)} to train",
         f"{numbers.time(candidate.seconds_per_image)} to classify an image",
         f"{numbers.memory(candidate.memory_mb)} of memory at most",
         f"{numbers.size(candidate.model_bytes)} on disk",
@@ -478,28 +496,27 @@ def baseline_sentence(record: Recommendation) -> str:
     accuracy, value = criterion.metric == "accuracy", choice.score.value or 0.0
     if accuracy:
         guess = (
-            f"Always predicting {baseline.predicted}, the most frequent class, would be right for "
-            f"{numbers.percent(baseline.value)} of test {criterion.level}s"
+            f"The baseline, always predicting {baseline.predicted} (the most frequent class), classifies "
+            f"{numbers.percent(baseline.value)} of test {criterion.level}s correctly"
         )
     else:
         reached = metric_names.reached(criterion.metric, baseline.value, criterion.level)
-        guess = f"Always predicting {baseline.predicted} would reach {reached}"
+        guess = f"The baseline, always predicting {baseline.predicted}, reaches {reached}"
     against = next(iter(record.against_baselines), None)
     if against is None or record.against_baseline == "unknown":
-        verb = "is right for" if accuracy else "reaches"
-        return f"{guess}; {choice.model} {verb} {metric_names.value(criterion.metric, value)}."
-    evidence = f" (95 % interval of the difference {metric_names.bounds(criterion.metric, against.difference)})"
+        return f"{guess}; {choice.model} reaches {metric_names.value(criterion.metric, value)}."
+    evidence = f" (95 % CI of the difference {metric_names.bounds(criterion.metric, against.difference)})"
     if record.against_baseline == "better":
         gap = metric_names.gap(criterion.metric, criterion.advantage(value, baseline.value))
         return f"{guess}; {choice.model} is {gap} {'above that' if accuracy else 'better'}{evidence}."
     if record.against_baseline == "worse":
         return f"{guess}: better than {choice.model}{evidence}, which should not be used as it is."
-    text = f"{guess}: {choice.model} is not shown to be better than guessing{evidence}"
+    text = f"{guess}; {choice.model} is not shown to be better{evidence}"
     if criterion.against(choice.score, baseline.value) == "better":
         text += (
             f", although its own interval lies {'above' if accuracy else 'on the better side of'} that value: what "
-            f"guessing reaches on {_new(record)} depends on their mix of classes, which {tested_in_words(record)} "
-            "leave open"
+            f"the baseline reaches on {_new(record)} depends on their mix of classes, of which "
+            f"{tested_in_words(record)} tell little"
         )
     return f"{text}."
 
@@ -512,7 +529,7 @@ def beyond_clues_sentence(record: Recommendation) -> str | None:
         return None
     metric = record.criterion.metric
     return (
-        f"A classifier that knows only facts without content, such as size, format or brightness, is "
-        f"{metric_names.gap(metric, pair.difference.value)} worse (95 % interval of the difference "
-        f"{metric_names.bounds(metric, pair.difference)}), so such clues alone do not explain the result."
+        f"Clues alone, such as size, format or brightness, are {metric_names.gap(metric, pair.difference.value)} worse "
+        f"(95 % CI of the difference {metric_names.bounds(metric, pair.difference)}), so they do not explain the "
+        f"result."
     )

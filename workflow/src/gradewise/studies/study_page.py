@@ -18,7 +18,7 @@ from gradewise.report.evidence import read
 from gradewise.report.sections.settings import origin
 from gradewise.results import Results
 from gradewise.studies import kinds
-from gradewise.studies.pages import published
+from gradewise.studies.pages.agreement import Agreement, headline
 from gradewise.studies.pages.evidence import StudyEvidence
 from gradewise.studies.planned import read_studies
 from gradewise.studies.study import StudySection, section_of
@@ -71,7 +71,7 @@ def study_page(
     parts = [Section(name, study.title, tuple(_part(name, study, evidence))) for name, study in sections.items()]
     base = evidence.base
     every = [
-        Section("overview", "Overview", _overview(sections, evidence)),
+        Section("overview", "Overview", _overview(sections, evidence), front=True),
         *parts,
         origin(base, f"reports/{base.dataset}-studies.html"),
     ]
@@ -99,14 +99,14 @@ def _part(name: str, study: StudySection, evidence: StudyEvidence) -> list[Block
     head = [
         (f"Source: {study.source}" if study.source else None, "small"),
         (study.text, "plain"),
-        (f"Erratum: {study.erratum}" if study.erratum else None, "notice"),
+        (f"Erratum in the source: {study.erratum}" if study.erratum else None, "erratum"),
     ]
     return [*(Text(text, tone) for text, tone in head if text), *page_of(study).blocks(name, study, evidence)]
 
 
 def _overview(sections: Mapping[str, StudySection], evidence: StudyEvidence) -> tuple[Block, ...]:
+    """What agrees, study by study, and under which conditions everything was run."""
     base = evidence.base
-    comparable = all(study.comparable for study in sections.values() if study.published)
     images, groups = len(base.manifest), base.manifest["group"].nunique()
     data = f"the {numbers.many(images, 'image')} ({numbers.many(groups, 'group')}) of {base.dataset}"
     purpose = f"Each part is a study of {data}, with intervals."
@@ -115,11 +115,6 @@ def _overview(sections: Mapping[str, StudySection], evidence: StudyEvidence) -> 
             f"Each part reproduces a published table or figure on {data}, with intervals, next to the published values "
             "as they were published."
         ) + (" The parts stand in the order of the source." if len(sections) > 1 else "")
-        if not comparable:
-            purpose += (
-                " Published values are of other images: they show what was claimed, and are not to be compared with "
-                "the numbers found here."
-            )
     scale = f", at {SCALES[evidence.plan.scale]}" if evidence.plan.scale else ""
     repeats = numbers.rounds(base.splits["repeat"].nunique(), base.settings.evaluation.folds)
     chosen = (
@@ -131,19 +126,26 @@ def _overview(sections: Mapping[str, StudySection], evidence: StudyEvidence) -> 
         f"{chosen if (base.splits['role'] == 'validation').any() else ''}Versions and hashes are listed at the end of "
         "the page."
     )
-    rows = [
-        (study.title, study.source or numbers.NONE, *kind.short(name, study, evidence))
-        for name, study in sections.items()
-        if hasattr(kind := page_of(study), "short")
-    ]
-    blocks: list[Block] = [Text(purpose), Text(conditions, "small")]
+    rows, agreements = [], []
+    for name, study in sections.items():
+        kind = page_of(study)
+        if not hasattr(kind, "short"):
+            continue
+        agreement: Agreement | None = kind.agrees(name, study, evidence) if hasattr(kind, "agrees") else None
+        if agreement is not None:
+            agreements.append(agreement)
+        erratum = " (the source has an erratum)" if study.erratum else ""
+        theirs, ours = kind.short(name, study, evidence)
+        said = numbers.NONE if agreement is None else str(agreement)
+        rows.append((study.title, f"{said}{erratum}", theirs, ours, study.source or numbers.NONE))
+    told = headline(agreements)
+    blocks: list[Block] = [Text(told, "lead")] if told else []
     if rows:
-        headings = {"study": "Study", "source": "Source", "published": "Published", "here": "Here"}
-        remark = "" if comparable else f" (published: {published.NOT_COMPARABLE.removeprefix('published ')})"
-        caption = f"What was published and what was found here{remark}"
+        headings = {"study": "Study", "agrees": "Agrees?", "published": "Published", "here": "Here", "source": "Source"}
         columns = tuple(Column.text(heading, key) for key, heading in headings.items())
-        blocks.append(Table("overview", caption, pd.DataFrame(rows, columns=list(headings)), columns))
-    return tuple(blocks)
+        data_of_rows = pd.DataFrame(rows, columns=list(headings))
+        blocks.append(Table("overview", "What was published and what was found here", data_of_rows, columns))
+    return (*blocks, Text(purpose), Text(conditions, "small"))
 
 
 def _published(sections: Mapping[str, StudySection]) -> bool:

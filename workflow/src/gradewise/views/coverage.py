@@ -72,14 +72,14 @@ def describe_view(view: View, sizes: Sequence[Size]) -> list[str]:
     Returns
     -------
     list of str
-        Such as 'It shows 61 % of an image (median; 40 % to 75 %).'; empty without images.
+        Such as 'It shows 61 % of an image (median; range 40 to 75 %).'; empty without images.
     """
     of_size = {size: measure_coverage(view, size) for size in set(sizes)}
     coverages = []
     for size in sizes:
         coverage = of_size[size]
         if isinstance(coverage, Operation):
-            return [f"What it shows of an image and whether it distorts it is not known: {coverage} does not tell."]
+            return [f"How much of an image it shows and whether it distorts it is unknown: {coverage} does not tell."]
         coverages.append(coverage)
     if not coverages:
         return []
@@ -87,7 +87,7 @@ def describe_view(view: View, sizes: Sequence[Size]) -> list[str]:
     sentences.append(_stretch_sentence([coverage.stretch for coverage in coverages], view))
     bent_by = next((coverage.bent_by for coverage in coverages if coverage.bent_by), None)
     if bent_by:
-        sentences.append(f"Then {bent_by} bends images: their scale differs from place to place.")
+        sentences.append(f"Then {bent_by} bends images: the scale differs from place to place.")
     return sentences
 
 
@@ -107,17 +107,17 @@ def _share_sentence(shares: list[float]) -> str:
     median = f"It shows {_percent(statistics.median(shares))} of an image"
     if _percent(low) == _percent(high):
         return f"{median}."
-    return f"{median} (median; {_percent(low)} to {_percent(high)})."
+    return f"{median} (median; range {_percent(low).removesuffix(' %')} to {_percent(high)})."
 
 
 def _stretch_sentence(ratios: list[float], view: View) -> str:
     factors = [max(ratio, 1 / ratio) for ratio in ratios]
     if max(factors) <= UNDISTORTED:
-        return "It keeps their proportions."
+        return "It keeps proportions."
     if max(ratios) <= UNDISTORTED * min(ratios):
         return f"It stretches all images by the same factor, {_factor(max(factors))}."
     resized = any(operation.key == "resize" for operation in view.operations)
-    cure = "; keep_aspect of resize would keep their proportions" if resized else ""
+    cure = "; keep_aspect of resize would keep proportions" if resized else ""
     return (
         f"It stretches images by factors of up to {_factor(max(factors))} "
         f"(median {_factor(statistics.median(factors))}){cure}."

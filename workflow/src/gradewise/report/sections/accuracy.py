@@ -142,8 +142,8 @@ def _figure(evidence: Evidence, name: str, criteria: list[Criterion]) -> Figure:
     values = dots.in_words(panels, partial(metric_names.interval, metric))
     return Figure(
         name,
-        f"{what} on test{where}: large marks are all repeats together, with 95 % intervals; small marks are single "
-        f"repeats.{_dashed(guessed)}",
+        f"{what} on test{where}: large marks are all repeats together, with 95 % CI; small marks are single repeats."
+        f"{_dashed(guessed)}",
         f"Dot plot of {metric_names.in_words(metric)} on test. {values}.",
         dots.draw(panels, f"{what} on test{' [%]' if share else ''}", share=share, height=0.42),
     )
@@ -154,6 +154,6 @@ def _dashed(guessed: dict[str, str]) -> str:
     if not guessed:
         return ""
     if len(set(guessed.values())) == 1:
-        return f" The dashed line is what always predicting {next(iter(guessed.values()))} would reach."
+        return f" Dashed: always predicting {next(iter(guessed.values()))}."
     classes = " and ".join(f"{name} (of {level}s)" for level, name in guessed.items())
-    return f" The dashed lines are what always predicting {classes} would reach."
+    return f" Dashed: always predicting {classes}."

@@ -18,8 +18,8 @@ ORDER = 135
 
 MEANING = {
     "grad_cam": "Grad-CAM weights the maps of the last convolution by how they change the log odds of the prediction.",
-    "occlusion": "Occlusion hides one window after the other under the mean colour of the sample; a place speaks for "
-    "the prediction if its log odds fall where it is hidden.",
+    "occlusion": "Occlusion covers one window after the other with the mean colour of the sample; a place supports the "
+    "prediction if covering it lowers the log odds.",
 }
 
 
@@ -35,28 +35,28 @@ def section(evidence: Evidence) -> Section | None:
     shape = tables.read_metadata(view)["shape"]
     blocks: list[Block] = [
         Text(
-            f"The surest right and wrong predictions of {model} for test samples of the first repeat, of each class. "
-            f"{MEANING[method]} Orange speaks for the prediction, purple against it. Look for whether it is the thing "
-            "itself that speaks, or its surroundings."
+            f"The most confident correct and wrong predictions of {model} for test samples of the first repeat, by "
+            f"class. {MEANING[method]} Orange supports the prediction, purple opposes it. Check whether the object "
+            "itself counts, or its surroundings."
         ),
         Gallery(
             "attributions",
-            f"{model}: what speaks for its surest predictions, beside the samples themselves",
+            f"{model}: what supports its most confident predictions, next to the samples",
             tuple(_picture(row, pixels[row.sample_id], shape) for row in rows.itertuples()),
         ),
     ]
     marked = rows.dropna(subset=["share"])
     if len(marked):
         blocks.append(_table(marked))
-    return Section("attributions", "What speaks for predictions", tuple(blocks))
+    return Section("attributions", "What supports predictions", tuple(blocks))
 
 
 def _picture(row: Any, pixels: np.ndarray, shape: list[int]) -> Picture:
     weights = np.asarray(row.weights, dtype=np.float32).reshape(shape[:2])
-    outcome = f"{row.label}, predicted {row.predicted}" if row.label != row.predicted else f"{row.label}, right"
+    outcome = f"{row.label}, predicted {row.predicted}" if row.label != row.predicted else f"{row.label}, correct"
     return Picture(
         weights_over(pixels, weights),
-        f"What speaks for {row.predicted} in {row.sample_id}",
+        f"What supports {row.predicted} in {row.sample_id}",
         (row.sample_id, outcome, f"probability {numbers.percent(row.probability)}"),
         outlined(pixels),
         f"Sample {row.sample_id}",
@@ -66,8 +66,8 @@ def _picture(row: Any, pixels: np.ndarray, shape: list[int]) -> Picture:
 def _table(rows: pd.DataFrame) -> Table:
     return Table(
         "attributions",
-        "Of the weight that speaks for a prediction, the share on what the mask marks, beside the share of the area, "
-        "which weight spread at random would have",
+        "Share of the weight supporting a prediction that lies on masked pixels, compared with their share of the "
+        "area, which randomly spread weight would have",
         rows.drop(columns=["weights"]).reset_index(drop=True),
         (
             Column.text("Sample", "sample_id"),

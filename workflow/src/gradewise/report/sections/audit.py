@@ -10,7 +10,7 @@ from gradewise.evaluation.recommendation import ClueExplains
 from gradewise.report import numbers, pictures
 from gradewise.report.blocks import Column, Gallery, Picture, Section, Table
 from gradewise.report.evidence import Evidence
-from gradewise.report.sentences import clue_sentence
+from gradewise.report.sentences import clue_meaning, clues_in_words
 
 ORDER = 20
 
@@ -44,25 +44,25 @@ def section(evidence: Evidence) -> Section:
         _gallery(
             evidence,
             "copies",
-            "Copies side by side, those with conflicting labels first",
+            "Copies side by side, conflicting labels first",
             _conflicts_first(audit, copies).head(PAIRS_SHOWN),
             "Its copy",
         ),
         _gallery(
             evidence,
             "alike",
-            "Pairs too alike to be independent, though no copies, the most alike first",
+            "Pairs too alike to be independent but not copies, the most alike first",
             alike.loc[alike["image_id"].notna()].head(ALIKE_SHOWN),
             "Its look-alike",
         ),
         Table(
             "clues",
-            "Accuracy of a classifier that knows only these numbers of an image, on groups held out",
+            "Accuracy of a classifier that sees only these facts about an image, on groups held out",
             audit.loc[audit["check"] == "clue", ["subject", "value", "low", "high", "baseline", "severity"]],
             (
                 Column.name("Clue", "subject"),
-                Column.interval("Guessed right", "value", numbers.percent_interval, ("low", "high")),
-                Column("Always the most frequent class", "baseline", numbers.percent),
+                Column.interval("Classified correctly", "value", numbers.percent_interval, ("low", "high")),
+                Column("Baseline: most frequent class", "baseline", numbers.percent),
             ),
         ),
         Table(
@@ -87,7 +87,8 @@ def section(evidence: Evidence) -> Section:
             "conflicts": numbers.many(conflicts, "pair") if conflicts else "",
             "findings": [*alike.loc[alike["image_id"].isna(), "text"], *_first_findings(audit)],
             "warnings": [
-                (clue_sentence(warning), warning.near) for warning in evidence.recommendation.warned(ClueExplains)
+                (f"{clues_in_words(warning)}. {clue_meaning(warning)}", warning.near)
+                for warning in evidence.recommendation.warned(ClueExplains)
             ],
             "shown": [block for block in shown if len(block.data if isinstance(block, Table) else block.pictures)],
         },
@@ -99,12 +100,11 @@ def copies_in_words(evidence: Evidence) -> str:
     counts, joined = evidence.audit["check"].value_counts(), evidence.settings.join_duplicates
     exact, near = (int(counts.get(check, 0)) for check in COPIES)
     if not exact + near:
-        return "There are no exact and no edited copies (saved again, resized, cropped, turned)."
-    together = "those with the same pixels" if joined == "exact" else "all copies" if joined else "none"
+        return "No exact or edited copies were found (recompressed, resized, cropped or turned)."
+    kept = {"exact": "Only exact duplicates were", True: "All copies were", False: "Copies were not"}[joined]
     return (
-        f"{numbers.many(exact, 'pair')} of images have the same pixels; {numbers.many(near, 'pair')} show the same "
-        f"picture changed (saved again, resized, cropped, turned). Copies that were made to share a group, so that no "
-        f"split separates them: {together}."
+        f"{numbers.many(exact, 'pair')} of exact duplicates and {numbers.many(near, 'pair')} of near duplicates "
+        f"(recompressed, resized, cropped or turned) were found. {kept} kept together in every split."
     )
 
 

@@ -125,7 +125,7 @@ def _source(evidence: Evidence) -> str:
 def _taken(evidence: Evidence) -> str | None:
     if evidence.settings.simulate is None:
         return None
-    return "None was taken: a program drew them, with the settings given in the section Settings and origin."
+    return "No image was taken: a program drew them, with the settings given in the section Settings and origin."
 
 
 def _labelled(evidence: Evidence) -> str | None:
@@ -166,7 +166,7 @@ def _groups(evidence: Evidence) -> str:
 
 def _splits(evidence: Evidence) -> str:
     words = dataset.splits_in_words(evidence.settings.evaluation, evidence.splits["repeat"].nunique())
-    return f"{words} Test images chose nothing before the recommendation."
+    return f"{words} Test images were used for no decision before the recommendation."
 
 
 def _preparation(evidence: Evidence) -> str:
@@ -186,7 +186,7 @@ def _clues(evidence: Evidence) -> str:
     if texts:
         return " ".join(texts)
     if (evidence.audit["check"] == "clue").any():
-        return "The data audit lists how far a classifier gets that knows only such facts; it gave no reason to warn."
+        return "The data audit lists the accuracy of a classifier that sees only such facts; it gave no reason to warn."
     return f"{NOT_MEASURED}: such facts do not differ between images, or a class has too few groups."
 
 
@@ -242,7 +242,7 @@ def _size(evidence: Evidence) -> str:
     ]
     if detectable:
         power = numbers.whole_percent(POWER)
-        texts.append(f"True differences that would be found with a power of {power}: {numbers.listed(detectable)}.")
+        texts.append(f"True differences that would be detected with {power} power: {numbers.listed(detectable)}.")
     return " ".join(texts)
 
 
@@ -252,8 +252,8 @@ def _metrics(evidence: Evidence) -> str:
     others = [metric_names.in_words(metric) for metric in shown if metric != criterion.metric]
     also = f" Also reported: {numbers.listed(others)}." if others else ""
     return (
-        f"Models are ranked by {metric_names.in_words(criterion.metric)} on test {criterion.level}s.{also} What is "
-        f"estimated is how well models trained on these images do on {criterion.level}s that share no group with them. "
+        f"Models are ranked by {metric_names.in_words(criterion.metric)} on test {criterion.level}s.{also} The "
+        f"estimate is how well models trained on these images do on {criterion.level}s that share no group with them. "
         f"The 95 % intervals come from leaving out one group at a time from all repeats."
     )
 
@@ -301,8 +301,8 @@ def _failures(evidence: Evidence) -> str:
     record = evidence.recommendation
     weakest = None if record.choice is None else sentences.weakest_sentence(record)
     shown = (
-        f"Confusion matrices count which classes are taken for which. For each model, up to {mistakes.MOST} of the "
-        f"mistakes made with the highest probability are shown."
+        f"Confusion matrices count which classes are confused. For each model, up to {mistakes.MOST} of the mistakes "
+        f"made with the highest probability are shown."
     )
     return shown if weakest is None else f"{weakest} {shown}"
 
@@ -339,7 +339,7 @@ ITEMS = (
     Item("Size of the test", ("10", "21", "3e"), _size),
     Item("Metrics, intervals and what they estimate", ("12e", "28, 29", "7a, 7b"), _metrics),
     Item("Rule of comparison, fixed beforehand", ("12e", "29", "7c"), _comparison),
-    Item("Performance, also against guessing", ("23a", "37, 38", "5f, 7b"), _performance),
+    Item("Performance, also against the baseline", ("23a", "37, 38", "5f, 7b"), _performance),
     Item("Performance in subgroups", ("14, 23a", "", ""), _subgroups),
     Item("Calibration of probabilities", ("12e, 23a", "28", "7a"), _probabilities),
     Item("Leak test", ("", "", "6a, 6b"), _leak),

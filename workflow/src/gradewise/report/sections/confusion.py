@@ -86,7 +86,7 @@ def _pictured(evidence: Evidence, model: str) -> list[Block]:
         for true in classes
     )
     matrix = Matrix(
-        f"{model}: test verdicts, and shares of each true class; cells lead to pictures", tuple(classes), rows
+        f"{model}: test verdicts, and shares of each true class; click a cell for pictures", tuple(classes), rows
     )
     if not chosen:
         return [matrix]
@@ -217,7 +217,7 @@ def _figure(name: str, model: str, counts: pd.DataFrame) -> Figure:
     side = min(3.4, 1.1 + 0.55 * len(classes)) if beside else 1.0 + 0.3 * len(classes)
     cells = {
         "Counts": (counts / max(1, counts.to_numpy().max()), counts.map(str)),
-        "Per cent of the true class": (
+        "Percentage of the true class": (
             shares,
             shares.map(lambda share: "" if np.isnan(share) else f"{100 * share:.0f}"),
         ),
@@ -243,7 +243,7 @@ def _figure(name: str, model: str, counts: pd.DataFrame) -> Figure:
     diagonal = ", ".join(f"{label} {numbers.percent(shares.loc[label, label])}" for label in classes)
     return Figure(
         name,
-        f"{model}: counts, and the same in per cent of each true class (every row adds up to 100).{pooled}",
+        f"{model}: counts, and percentages of each true class (each row adds up to 100).{pooled}",
         f"Two confusion matrices of {model}. Share of each class that was recognised: {diagonal}.",
         svg,
     )
@@ -269,12 +269,12 @@ def grades_off(evidence: Evidence, models: Sequence[str], name: str) -> Table:
         )
     return Table(
         name,
-        f"How many grades off the verdicts on test {evidence.deciding_level}s are (order: "
+        f"By how many grades verdicts on test {evidence.deciding_level}s are off (order: "
         f"{', '.join(evidence.classes)})",
         pd.DataFrame(rows),
         (
             Column.name("Model", "model"),
-            Column("Right", ("right", "verdicts"), _with_share),
+            Column("Correct", ("right", "verdicts"), _with_share),
             Column("One grade off", ("one_off", "verdicts"), _with_share),
             Column("Further off", ("further_off", "verdicts"), _with_share),
             Column(f"Towards {evidence.classes[0]}", ("too_low_in_order", "verdicts"), _with_share),

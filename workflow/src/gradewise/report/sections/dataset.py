@@ -73,7 +73,7 @@ def groups_in_words(settings: Dataset) -> str:
     else:
         same = f"here those whose file names agree in the part matched by {settings.group.regex}"
     copies = ", and copies of each other" if settings.join_duplicates else ""
-    return f"A group is a set of images that must stay together in every split: {same}{copies}."
+    return f"A group is a set of images that stay together in every split: {same}{copies}."
 
 
 def splits_in_words(plan: Evaluation, repeats: int) -> str:
@@ -91,7 +91,7 @@ def splits_in_words(plan: Evaluation, repeats: int) -> str:
         test = f"The images are distributed over {plan.folds} folds, and each fold is the test set once"
         test += f"; this is done {plan.repeats} times with different draws" if plan.repeats > 1 else ""
     else:
-        test = f"{numbers.percent(plan.holdout)} of the images are held out for test"
+        test = f"{numbers.percent(plan.holdout)} of the images are held out for testing"
         if repeats > 1 and plan.same_test:
             test += f", the same ones throughout; {again}"
         elif repeats > 1:
@@ -99,7 +99,7 @@ def splits_in_words(plan: Evaluation, repeats: int) -> str:
     return (
         f"{test}. {numbers.percent(plan.validation)} of the training images are set apart for validation, which "
         f"chooses settings and when to stop. Classes are spread over the roles as evenly as whole groups allow, and no "
-        f"group is on two sides of a split."
+        f"group is on both sides of a split."
     )
 
 
@@ -116,11 +116,11 @@ def _one_class_in_words(plan: Evaluation, repeats: int) -> str:
     else:
         test = (
             "All its images are trained on, so that the test has none: accuracy is then only the share of images of "
-            "the other class that are noticed, and always predicting that class would be right"
+            "the other class that are noticed, and always predicting that class would score 100 %"
         )
     return (
         f"Models are trained on images of the class {plan.train_only} alone. {test}. Images of the other class are "
-        "only tested. No image is for validation, and no group is on two sides of a split."
+        "only tested. No image is for validation, and no group is on both sides of a split."
     )
 
 

@@ -30,11 +30,11 @@ def handed_over(evidence: Evidence, deploy: Deploy, verification: Verification) 
     """Where the model is, and what it was fitted on."""
     folder, model = f"results/{evidence.dataset}/deployed", verification.model
     if not verification.equal:
-        return f"No model is handed over: {model} fails the comparison below."
+        return f"No model is handed over: {model} failed the check below."
     if deploy.fit_on == "all":
         fitted = (
-            f"fitted once more in the same way, on all {numbers.many(len(evidence.manifest), 'image')}. It cannot be "
-            "tested itself, since no image is left: the accuracy to expect is the one measured on the tested models"
+            f"trained again in the same way on all {numbers.many(len(evidence.manifest), 'image')}. No image is left "
+            "to test it on: expect the accuracy of the tested models"
         )
     else:
         fitted = "as it was trained and tested in the first repeat"
@@ -46,7 +46,7 @@ def handed_over(evidence: Evidence, deploy: Deploy, verification: Verification) 
         else ""
     )
     return (
-        f"{model} {ready} in {folder} and {folder}.zip, {fitted}. The folder holds the model, a model card, "
+        f"{model} {ready} in {folder} and {folder}.zip, {fitted}. The folder holds the model, a model card "
         f"and images to check it with.{adjusts} To classify new images: gradewise predict {folder} new-images --output "
         "classes.csv"
     )
@@ -59,7 +59,7 @@ def compared(verification: Verification) -> str:
         if verification.images == verification.of_images
         else f"{verification.images} of its {verification.of_images} test images, drawn at random,"
     )
-    how = f"{verification.model} of the first repeat was put together in the same way and given the files of {shown}"
+    how = f"{verification.model} of the first repeat was packed in the same way and read {shown} from their files"
     difference = verification.difference
     if verification.outcome == "other classes":
         many = numbers.many(len(verification.other_class), "image")
@@ -86,7 +86,7 @@ def compared(verification: Verification) -> str:
     )
     return (
         f"It predicts what was tested: {how}. All verdicts are those of the test, and {probability}.{also} From file "
-        f"to verdict, an image took {numbers.time(verification.seconds_per_image)} here."
+        f"to verdict, an image took {numbers.time(verification.seconds_per_image)} on this machine."
     )
 
 
@@ -102,13 +102,13 @@ def onnx_sentences(verification: Verification) -> list[str]:
     difference = told.largest_difference
     close = "are equal" if difference == 0 else f"differ by at most {numbers.rounding(difference)}"
     equal = (
-        "has the same class for every one of these images"
+        "predicts the same class for all of these images"
         if not told.other_class
-        else f"has another class for {numbers.many(len(told.other_class), 'image')}"
+        else f"predicts another class for {numbers.many(len(told.other_class), 'image')}"
     )
     script = "" if verification.script_missing else " (predict_onnx.py there)"
     told_of_it = [
-        f"The folder also has it in ONNX form, which needs neither gradewise nor PyTorch{script}: it {equal}, and "
+        f"The folder also holds its ONNX form, which needs neither gradewise nor PyTorch{script}: it {equal}, and "
         f"probabilities {close}."
     ]
     if verification.script_missing:
@@ -121,13 +121,13 @@ def _sizes(verification: Verification) -> Table:
     data = pd.DataFrame([form.model_dump() for form in verification.onnx if form.missing is None])[columns]
     return Table(
         "deployed-forms",
-        "Size and time per sample of the model and of its ONNX form, on one processor",
+        "Size and time per sample of the model and of its ONNX form, on one thread",
         data,
         (
             Column.name("Model", "member"),
             Column("Size", "native_bytes", numbers.size),
-            Column("As ONNX", "bytes", numbers.size),
+            Column("Size of ONNX", "bytes", numbers.size),
             Column("Time per sample", "native_seconds_per_sample", numbers.time),
-            Column("As ONNX", "seconds_per_sample", numbers.time),
+            Column("Time of ONNX", "seconds_per_sample", numbers.time),
         ),
     )

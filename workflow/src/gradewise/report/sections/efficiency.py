@@ -37,10 +37,9 @@ def section(evidence: Evidence) -> Section | None:
         ),
     )
     timed = rows.loc[rows[evidence.settings.deciding_metric].notna() & (rows["seconds_fit"] > 0)]
-    shown = [_figure(evidence, timed) if len(timed) else None, table]
-    return Section(
-        "efficiency", "Efficiency", contents={"shown": shown, "different_threads": rows["threads"].nunique() > 1}
-    )
+    threads = _threads(rows["threads"].iloc[0]) if rows["threads"].nunique() == 1 else ""
+    shown = [_figure(evidence, timed, threads) if len(timed) else None, table]
+    return Section("efficiency", "Efficiency", contents={"shown": shown, "threads": threads})
 
 
 def _row(evidence: Evidence, model: str) -> dict[str, object]:
@@ -62,10 +61,14 @@ def _row(evidence: Evidence, model: str) -> dict[str, object]:
 
 
 def _device(device: str, threads: str) -> str:
-    return f"{device}, {threads} {'thread' if threads == '1' else 'threads'}"
+    return f"{device}, {_threads(threads)}"
 
 
-def _figure(evidence: Evidence, timed: pd.DataFrame) -> Figure:
+def _threads(number: str) -> str:
+    return f"{number} {'thread' if number == '1' else 'threads'}"
+
+
+def _figure(evidence: Evidence, timed: pd.DataFrame, threads: str) -> Figure:
     criterion = evidence.recommendation.criterion
     what = f"{criterion.level.capitalize()}-level {metric_names.in_words(criterion.metric)} on test"
     share = metric_names.is_share(criterion.metric)
@@ -81,7 +84,8 @@ def _figure(evidence: Evidence, timed: pd.DataFrame) -> Figure:
     best = "bottom" if metric_names.lower_is_better(criterion.metric) else "top"
     return Figure(
         "efficiency",
-        f"{what} with 95 % intervals, against training time: the best place is at the {best} left.",
+        f"{what} with 95 % CI against training time on {threads or 'different numbers of threads'}; the best models "
+        f"are at the {best} left.",
         f"{what} against training time: {'; '.join(costs)}.",
         curves.draw([panel], across=1, height=2.9, width=0.85, legend=True),
     )

@@ -67,10 +67,10 @@ def meaning(expected: dict[str, float], tested: dict[str, float]) -> str:
     """What the two mixes are, and what is assumed."""
     return (
         f"The test images are {mixes.in_words(tested)}; in use, {mixes.in_words(expected)} are expected "
-        "(expected_shares). The precision of a class is the share of verdicts for it that are right: the rarer the "
-        "class, the more of these verdicts are wrong. The negative predictive value is the share of the other verdicts "
-        "that rule the class out rightly. The table assumes that images of a class look as they do here, only more or "
-        "less often."
+        "(expected_shares). The precision of a class is the share of predictions of it that are correct: the rarer "
+        "the class, the more of them are wrong. The negative predictive value is the share of the other predictions "
+        "that rule the class out correctly. The table assumes that only the mix of classes changes, not what images "
+        "of a class look like."
     )
 
 
@@ -82,12 +82,12 @@ def adjustment(rows: pd.DataFrame, evidence: Evidence) -> str:
         why = settings.unadjustable or "shares of votes cannot be adjusted (the model blends by: vote)"
         return f"Probabilities and verdicts are not adjusted to the expected mix, since {why}."
     unadjusted, adjusted = (
-        numbers.percent_interval(numbers.Estimate(*accuracy[[value, low, high]]))
+        numbers.percent_ci(numbers.Estimate(*accuracy[[value, low, high]]))
         for value, low, high in (("value", "low", "high"), ("adjusted", "adjusted_low", "adjusted_high"))
     )
     if not settings.adjusts:
         return (
-            "Verdicts in the table follow from probabilities as they are. Adjusted to the expected mix, they have an "
+            "Verdicts in the table follow from unadjusted probabilities. Adjusted to the expected mix, they have an "
             f"accuracy of {adjusted} in use, compared with {unadjusted}. To hand over a model that adjusts them, set "
             "deploy: {adjust_probabilities: true}."
         )

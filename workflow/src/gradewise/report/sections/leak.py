@@ -36,9 +36,9 @@ def section(evidence: Evidence) -> Section | None:
             Column.interval("Split at random", "careless", numbers.percent_interval),
             Column.interval("Split by groups", "grouped", numbers.percent_interval),
             Column.interval("Gap, points", "gap", numbers.points_interval),
-            Column("Test images with siblings", "siblings", numbers.percent),
-            Column("Training groups at random", "careless_trained", numbers.count),
-            Column("By groups", "grouped_trained", numbers.count),
+            Column("Test images whose group was trained on", "siblings", numbers.percent),
+            Column("Training groups, at random", "careless_trained", numbers.count),
+            Column("Training groups, by groups", "grouped_trained", numbers.count),
         ),
     )
     return Section(
@@ -64,30 +64,30 @@ def _finding(evidence: Evidence, row: Any) -> str:
     gap, group = bounded(row, "gap"), evidence.settings.group
     same = f"the same {group}" if isinstance(group, str) else "images of the same group"
     claim = (
-        f"With images split at random, {row.model} would have claimed {numbers.percent(row.careless)}; on new groups "
-        f"it reaches {numbers.percent(row.grouped)}"
+        f"With images split at random, {row.model} would have claimed an accuracy of {numbers.percent(row.careless)}; "
+        f"on new groups it reaches {numbers.percent(row.grouped)}"
     )
     size = f"{numbers.unsigned_points(abs(gap.value or 0.0))} points"
     if not gap.bounds:
-        return f"{claim}. The gap is {size}; there are too few groups to say how certain that is."
+        return f"{claim}. The gap is {size}; there are too few groups for an interval."
     low, high = gap.bounds
-    between = f"{size} ({numbers.unsigned_points(low)} to {numbers.unsigned_points(high)})"
+    between = f"{size} (95 % CI {numbers.unsigned_points(low)} to {numbers.unsigned_points(high)})"
     if low > 0 and (gap.value or 0.0) >= LEAK:
         return f"{claim}: {between} of the claim do not hold there. {_parts(evidence, row, same)}"
     if low > 0:
         return f"{claim}: a real but small difference of {between}."
     if high < 0:
-        return f"{claim}. The random split claims {size} less, which memory cannot explain; check the splits."
+        return f"{claim}. The random split claims {size} less, which memorised groups cannot explain; check the splits."
     half_width = f"{numbers.unsigned_points((high - low) / 2)} points"
     if high < LEAK:
         return (
-            f"{claim}: no leak worth mentioning. The gap is known to ±{half_width}, and its interval ends at "
+            f"{claim}: no leak worth mentioning. The gap is known to ±{half_width}, and its 95 % CI ends at "
             f"{numbers.points(high)}."
         )
     return (
-        f"{claim}: a gap of {numbers.points_interval(gap)} points. Whether {row.model} recognises {same} "
-        f"cannot be decided from {numbers.basis(int(row.images), int(row.groups), 'image')}: the gap is known only to "
-        f"±{half_width}, and a smaller leak would not show."
+        f"{claim}: a gap of {numbers.points_ci(gap)}. {numbers.basis(int(row.images), int(row.groups), 'image')} "
+        f"cannot tell whether {row.model} recognises {same}: the gap is known only to ±{half_width}, and a smaller "
+        f"leak would not show."
     )
 
 
@@ -95,17 +95,17 @@ def _parts(evidence: Evidence, row: Any, same: str) -> str:
     """What a gap consists of: memory, and skill where the random split trained on more groups."""
     seen = numbers.count(row.careless_trained), numbers.count(row.grouped_trained)
     if seen[0] == seen[1]:
-        return f"They are memory of {same}, not skill."
+        return f"They come from recognising {same}, not from skill."
     more = f"The random split also trained on images of {seen[0]} groups instead of {seen[1]}"
     skill = _skill(evidence, row)
     if skill is None:
         return (
-            f"{more}, so part of the gap may be skill, and the rest is memory of {same}; a learning curve "
+            f"{more}, so part of the gap may be skill, and the rest comes from recognising {same}; a learning curve "
             "(learning_curve in the configuration) shows how much."
         )
     return (
-        f"{more}: by the learning curve {numbers.points_interval(skill)} points are skill from more groups, and the "
-        f"rest is memory of {same}."
+        f"{more}: by the learning curve, {numbers.points_ci(skill)} are skill from more groups, and the rest comes "
+        f"from recognising {same}."
     )
 
 

@@ -16,6 +16,8 @@ from gradewise.report.figures import curves
 
 ORDER = 70
 
+FOLDED = True
+
 
 def section(evidence: Evidence) -> Section | None:
     """The finding in words, the curve and its numbers; None where no learning curve was made."""
@@ -42,8 +44,8 @@ def section(evidence: Evidence) -> Section | None:
         outlook.reset_index(drop=True),
         (
             Column.name("Model", "model"),
-            Column.interval("Gain for each doubling so far", "slope", numbers.points_interval),
-            Column.interval("Gain of twice the groups", "doubled", numbers.points_interval),
+            Column.interval("Gain per doubling so far", "slope", numbers.points_interval),
+            Column.interval("Gain of doubling from here", "doubled", numbers.points_interval),
             Column("Groups for one more point", needed, _needed),
             Column("Highest accuracy, fitted", "asymptote", lambda error: numbers.percent(1 - error)),
         ),
@@ -66,26 +68,26 @@ def _finding(row: Any) -> str:
     doubled, slope = bounded(row, "doubled"), bounded(row, "slope")
     if not slope.bounds:
         return f"{row.model}: these data cannot tell, because there are too few sizes or test groups."
-    each_doubling = f"{numbers.points_interval(slope)} points for each doubling of the training groups"
+    each_doubling = f"{numbers.points_ci(slope)} per doubling of the training groups"
     gain, least, most = map(numbers.unsigned_points, (doubled.value, doubled.low, doubled.high))
     if row.finding == "flat":
         return (
             f"{row.model}: the curve is flat within its intervals; more images of the same kind are unlikely to help. "
-            f"Twice as many training groups would gain {most} points at most."
+            f"Doubling the training groups would gain {most} points at most."
         )
     further = (
-        f"By the fitted curve, twice as many as the {_rough(row.groups)} now would gain {gain} points ({least} to "
+        f"By the fitted curve, doubling the present {_rough(row.groups)} would gain {gain} points (95 % CI {least} to "
         f"{most}); one more point needs between {_rough(row.groups_for_a_point_low)} and "
-        f"{_rough(row.groups_for_a_point_high)} more."
+        f"{_rough(row.groups_for_a_point_high)} more groups."
         if doubled.value is not None
-        else "How far that goes on cannot be told, because there are too few sizes to fit a curve to."
+        else "How far this continues is unknown, because there are too few sizes to fit a curve."
     )
     if row.finding == "grows":
         return f"{row.model}: more images would help. Accuracy rises by {each_doubling}. {further}"
     half_width = numbers.unsigned_points((slope.bounds[1] - slope.bounds[0]) / 2)
     return (
         f"{row.model}: these data cannot tell whether more images would help. Accuracy changes by {each_doubling}, so "
-        f"that a rise of less than {half_width} points would not show. {further}"
+        f"a gain of less than {half_width} points would not show. {further}"
     )
 
 

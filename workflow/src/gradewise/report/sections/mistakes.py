@@ -79,7 +79,7 @@ def _gallery(evidence: Evidence, model: str, worst: pd.DataFrame) -> Gallery:
                 f"The sample of {row.image_id} that counts most",
             )
         )
-    caption = f"{model}: test {evidence.deciding_level}s classified wrongly, most confident first"
+    caption = f"{model}: misclassified test {evidence.deciding_level}s, most confident first"
     return Gallery(f"mistakes-{model}", caption, tuple(shown))
 
 

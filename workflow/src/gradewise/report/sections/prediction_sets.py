@@ -36,16 +36,15 @@ def section(evidence: Evidence) -> Section | None:
     ]
     table = Table(
         "prediction-sets",
-        "What sets achieve on test images, with thresholds from the other groups. Each group counts alike; 95 % "
-        "intervals",
+        "Sets on test images, with thresholds from the other groups. Each group has the same weight; 95 % intervals",
         rows.assign(of=rows["class"].fillna("all")),
         (
             Column.name("Promised", "coverage", _coverage),
             Column.name("Class", "of"),
-            Column.interval("Sets with the true class", "covered", numbers.percent_interval),
-            Column("Classes in a set", "size", numbers.amount),
+            Column.interval("Sets that contain the true class", "covered", numbers.percent_interval),
+            Column("Classes per set", "size", numbers.amount),
             Column.interval("Several classes: for a person", "several", numbers.percent_interval),
-            Column.interval("Right where the set is one class", "right_alone", numbers.percent_interval),
+            Column.interval("Correct if a single class", "right_alone", numbers.percent_interval),
             Column("Groups", "groups", numbers.count),
         ),
         folded=len(rows) > LONG,
@@ -56,9 +55,9 @@ def section(evidence: Evidence) -> Section | None:
 def meaning(model: str, coverage: float, deployed: str | None) -> str:
     """What a set of some coverage is, and how to get it where the model of a dataset is deployed."""
     text = (
-        f"Instead of a single class that may be wrong, {model} can give the set of classes that an image can have. At "
-        f"a coverage of {_coverage(coverage)}, that share of the sets holds the true class. If a set has several "
-        "classes, a person decides."
+        f"Instead of a single class that may be wrong, {model} can predict a set of possible classes. At a coverage of "
+        f"{_coverage(coverage)}, that share of the sets contains the true class. If a set has several classes, a "
+        "person decides."
     )
     if deployed is None:
         return text
@@ -89,8 +88,8 @@ def class_sentences(rows: pd.DataFrame) -> list[str]:
     """The classes that sets of some coverage hold clearly less often than promised."""
     by_class = rows.loc[rows["class"].notna()].rename(columns={"class": "name"})
     return [
-        f"Sets of images of {row.name} hold the true class less often than the {_coverage(row.coverage)} promised over "
-        f"all classes: {numbers.percent_interval(bounded(row, 'covered'))}."
+        f"Sets for images of {row.name} contain the true class less often than the {_coverage(row.coverage)} promised "
+        f"over all classes: {numbers.percent_ci(bounded(row, 'covered'))}."
         for row in by_class.itertuples()
         if row.covered_high < row.coverage
     ]

@@ -37,7 +37,7 @@ SCORES = {
 }
 """Columns of the table and the metrics in them."""
 
-DOUBTFUL = f"{100 * (1 - KEPT):.0f} %"
+DOUBTFUL = numbers.whole_percent(1 - KEPT)
 
 
 def section(evidence: Evidence) -> Section | None:
@@ -59,7 +59,7 @@ def section(evidence: Evidence) -> Section | None:
             Column("By chance alone", "by_chance", numbers.percent),
             Column.interval("Brier score", "brier", numbers.score_interval),
             Column.interval("Log loss", "log_loss", numbers.score_interval),
-            Column("Claims: is right", ("claimed", "right", "right_low", "right_high"), _claim),
+            Column("States: is correct", ("claimed", "right", "right_low", "right_high"), _claim),
             Column.interval(f"Accuracy without the doubtful {DOUBTFUL}", "kept", numbers.percent_interval),
         ),
     )
@@ -130,26 +130,27 @@ def _sentences(row: Any, unit: str) -> list[str]:
 
 def claim_sentence(model: str, claimed: float, right: Estimate, verdicts: int, alone: bool, unit: str) -> str:
     """How often the verdicts are right in which a model claims a probability; `alone` if these are all verdicts."""
+    stated = numbers.whole_percent(claimed)
     where = (
-        f"Over all {verdicts} verdicts {model} claims {numbers.whole_percent(claimed)} on average and is right"
+        f"Over all {verdicts} verdicts, {model} states {stated} on average and is correct in"
         if alone
-        else f"In the {verdicts} verdicts in which {model} claims about {numbers.whole_percent(claimed)}, it is right"
+        else f"In the {verdicts} verdicts for which {model} states about {stated}, it is correct in"
     )
-    text = f"{where} {numbers.percent_interval(right)} of the time"
+    text = f"{where} {numbers.percent_ci(right)}"
     if right.bounds is None:
         return f"{text}."
     if right.bounds[1] < claimed:
-        return f"{text}: it is too sure of itself."
+        return f"{text}: it is overconfident."
     if right.bounds[0] > claimed:
-        return f"{text}: more often than it claims."
-    return f"{text}: these {unit}s show no gap between the two that exceeds this interval."
+        return f"{text}: more often than it states."
+    return f"{text}: these {unit}s show no difference between the two."
 
 
 def slope_sentence(model: str, slope: float, low: float, high: float, unit: str) -> str:
     """Whether probabilities are too extreme or too cautious, or what may still be wrong with them."""
     measured = f"The calibration slope of {model} is {_slope(slope, low, high)}"
     if high <= 0:
-        return f"{measured}: its probabilities say nothing about which class is the true one."
+        return f"{measured}: its probabilities say nothing about the true class."
     if high < 1:
         return (
             f"{measured}, below 1: its probabilities are too extreme and should not be taken at face value. The "
@@ -163,22 +164,22 @@ def slope_sentence(model: str, slope: float, low: float, high: float, unit: str)
     large = f"up to {1 / low:.1f} times too large" if low > 0 else "too large by any factor"
     small = f"up to {high:.1f} times too small" if math.isfinite(high) else "too small by any factor"
     return (
-        f"{measured}: these {unit}s do not show its probabilities to be wrong. They would not show it either if the "
-        f"log-odds it states were {large}, or {small}."
+        f"{measured}: these {unit}s do not show its probabilities to be wrong. Nor would they if the stated log-odds "
+        f"were {large}, or {small}."
     )
 
 
 def error_sentence(model: str, error: Estimate, by_chance: float) -> str:
     """How large the calibration error is compared with what chance alone makes of it."""
     return (
-        f"The calibration error of {model} is {numbers.percent_interval(error)}; a calibrated model would show about "
+        f"The calibration error of {model} is {numbers.percent_ci(error)}; a calibrated model would show about "
         f"{numbers.percent(by_chance)} here by chance alone."
     )
 
 
 def coverage_sentence(model: str, everything: Estimate, kept: Estimate) -> str:
     """What sending the doubtful part to a person does to the accuracy of the rest."""
-    before, after = numbers.percent(everything.value), numbers.percent_interval(kept)
+    before, after = numbers.percent(everything.value), numbers.percent_ci(kept)
     sent = f"Sending the doubtful {DOUBTFUL} to a person"
     if (kept.value or 0.0) > (everything.value or 0.0):
         return f"{sent} raises the accuracy of {model} on the rest from {before} to {after}."
@@ -200,9 +201,9 @@ def _reliability(evidence: Evidence, models: list[str]) -> Figure:
         claimed_and_right.append(f"{model}: {', '.join(f'{claim} claimed, {share} right' for claim, share in pairs)}")
     return Figure(
         "reliability",
-        "Reliability: how often verdicts are right (with 95 % intervals) against the probability claimed. On the "
-        "dashed line a model is right as often as it claims; below the line it claims too much. The grey columns are "
-        "the share of verdicts that each mark stands for.",
+        "Reliability: how often verdicts are correct (with 95 % CI) against the stated probability. On the dashed line "
+        "a model is correct as often as it states; below it, the model is overconfident. Grey columns are the share of "
+        "verdicts behind each mark.",
         f"Reliability diagrams. {'; '.join(claimed_and_right)}.",
         curves.draw(
             panels,
@@ -232,8 +233,8 @@ def _coverage(evidence: Evidence, models: list[str]) -> Figure:
     )
     return Figure(
         "coverage",
-        f"Accuracy on the {unit}s that the model keeps when the doubtful ones go to a person. The threshold is set on "
-        f"the same test {unit}s, so in use slightly more or fewer will pass it.",
+        f"Accuracy on the remaining {unit}s when the doubtful ones go to a person. The threshold is set on the same "
+        f"test {unit}s, so in use slightly more or fewer will pass it.",
         f"Accuracy against share sent to a person: {'; '.join(accuracies)}.",
         curves.draw([panel], across=1, height=2.5, width=0.85, legend=True),
     )

@@ -49,8 +49,8 @@ def ranking_figure(evidence: Evidence) -> Figure:
     values = "; ".join(f"{model.model} {metric_names.interval(metric, model.score)}" for model in shown)
     return Figure(
         "ranking",
-        f"{what} on test {criterion.level}s with 95{numbers.SPACE}% CI ({sentences.ground_in_words(record)}), and what "
-        f"{always} reaches (dashed)." + (f" {hidden} further models are in the section on accuracy." if hidden else ""),
+        f"{what} on test {criterion.level}s with 95{numbers.SPACE}% CI ({sentences.ground_in_words(record)}). "
+        f"Dashed: the baseline." + (f" {hidden} further models are in the section on accuracy." if hidden else ""),
         f"Models ranked by {metric_names.in_words(metric)}: {values}. "
         + (f"Tied with the leader: {numbers.listed(list(record.tied))}. " if record.tied else "")
         + f"{always.capitalize()}: {metric_names.value(metric, record.baseline.value)}.",

@@ -44,7 +44,7 @@ def _model(model: str, runs: list[Run]) -> tuple[Block, ...]:
         _named_values(f"settings-{model}", f"{model}: settings used", "setting", _over_repeats(settings)),
         _tried(model, runs),
         _layers(model, record),
-        _named_values(f"notes-{model}", f"{model}: further records of its runs", "what", _over_repeats(notes)),
+        _named_values(f"notes-{model}", f"{model}: other values recorded by its runs", "what", _over_repeats(notes)),
     )
     return (Text(model_in_words(model, record)), *(table for table in tables if len(table.data)))
 
@@ -88,7 +88,7 @@ def _tried(model: str, runs: list[Run]) -> Table:
     ]
     return Table(
         f"tried-{model}",
-        f"{model}: settings tried, and how good each was",
+        f"{model}: settings tried, with their scores",
         pd.DataFrame(rows),
         (
             Column.name("Repeat", "repeat", numbers.count),

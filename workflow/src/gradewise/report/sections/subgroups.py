@@ -74,7 +74,7 @@ def worst_sentence(model: str, rows: pd.DataFrame, unit: str = "image") -> str:
     of = f"of {counted}" if unit == "image" else f"of the samples of {counted}"
     text = (
         f"{model} does worst where {_words(worst.column)} is {worst.value}: "
-        f"{numbers.percent_interval(row_estimate(worst, 'accuracy'))} right, {of}, "
+        f"{numbers.percent_ci(row_estimate(worst, 'accuracy'))} correct, {of}, "
         f"{numbers.unsigned_points(abs(worst.difference))} percentage points below all other test {unit}s."
     )
     clear = [
@@ -82,15 +82,15 @@ def worst_sentence(model: str, rows: pd.DataFrame, unit: str = "image") -> str:
         for row in rows.itertuples(index=False)
         if row.difference < 0 and row.p_value < SIGNIFICANT and row != worst
     ]
-    expected = f"Drawn towards the others, {numbers.percent(worst.expected)} are to be expected there."
+    expected = f"Shrunk towards the others, the accuracy to expect there is {numbers.percent(worst.expected)}."
     if worst.p_value < SIGNIFICANT:
-        more = f" Also worse than chance explains: {numbers.listed(clear)}." if clear else ""
+        more = f" Also worse by more than chance explains: {numbers.listed(clear)}." if clear else ""
         return (
-            f"{text} That is more than chance makes of the worst of {len(rows)} subgroups: p, adjusted for their "
+            f"{text} That is more than chance explains for the worst of {len(rows)} subgroups: p, adjusted for their "
             f"number, is {numbers.p_value(worst.p_value)}. {expected}{more}"
         )
     if clear:
-        return f"{text} Chance may explain that; beyond chance it does worse at {numbers.listed(clear)}. {expected}"
+        return f"{text} Chance may explain that, but not that it does worse at {numbers.listed(clear)}. {expected}"
     columns = rows.drop_duplicates("column")
     tested = [f"{_words(row.column)} {numbers.p_value(row.p_column)}" for row in columns.itertuples(index=False)]
     least = numbers.unsigned_points(worst.detectable)

@@ -58,8 +58,8 @@ def whole_groups(suspects: pd.DataFrame, tested: pd.DataFrame) -> str:
     named = numbers.listed(whole) if len(whole) <= MOST_GROUPS else f"{', '.join(whole[:MOST_GROUPS])}, .."
     group = "the group" if len(whole) == 1 else "each of these groups"
     return (
-        f"All tested images of {named} are listed: {group} may have been given a wrong label as a whole, or show an "
-        "unusual specimen."
+        f"All tested images of {named} are listed: {group} may be labelled wrongly as a whole, or show an unusual "
+        "specimen."
     )
 
 
@@ -77,8 +77,8 @@ def decided(corrections: Corrections, classes: list[str]) -> str:
     sentence = f"{corrections.file} (SHA-256 {corrections.sha256[:12]}) was applied: {told}."
     if corrections.changed:
         sentence += (
-            " Labels that the model agrees with were not doubted, so figures measured with corrected labels are "
-            "somewhat too favourable."
+            " Labels that the model agrees with were not questioned, so results with corrected labels are somewhat too "
+            "favourable."
         )
     return sentence
 

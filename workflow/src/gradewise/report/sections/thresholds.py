@@ -84,20 +84,20 @@ def names(scale: Sequence[str], ordered: bool) -> tuple[str, str]:
     """What the two kinds of mistakes are called."""
     if ordered:
         return f"Too near {scale[0]}", f"Too near {scale[-1]}"
-    return f"Missed, of {scale[-1]}", f"False alarms, of {scale[0]}"
+    return f"Missed {scale[-1]}", f"False alarms among {scale[0]}"
 
 
 def meaning(model: str, scale: Sequence[str], ordered: bool) -> str:
     """What a threshold does."""
     if ordered:
         return (
-            f"With a threshold, {model} gives an image the last grade (of {numbers.listed(list(scale))}) for which the "
-            f"probability of that grade or a later one reaches it: at 0.5 the median grade, at lower thresholds one "
-            f"nearer {scale[-1]}. Shares are those of images that can be misplaced to that side."
+            f"With a threshold, {model} assigns the highest grade, in the order {', '.join(scale)}, for which the "
+            f"probability of that grade or a later one reaches the threshold: the median grade at 0.5, one nearer "
+            f"{scale[-1]} at lower thresholds. Shares are of the images that can be graded wrongly in that direction."
         )
     return (
-        f"With a threshold, {model} calls an image {scale[-1]} if its probability reaches it. A lower threshold misses "
-        f"fewer images of {scale[-1]}, at the price of more false alarms among those of {scale[0]}."
+        f"With a threshold, {model} predicts {scale[-1]} if its probability reaches the threshold. A lower threshold "
+        f"misses fewer images of {scale[-1]}, at the price of more false alarms among those of {scale[0]}."
     )
 
 
@@ -116,19 +116,19 @@ def cost_sentence(rows: pd.DataFrame, used: float | None) -> str:
     """The threshold that costs ask for, what it costs, and whether verdicts follow it."""
     chosen = rows.loc[rows["least_cost"]]
     if chosen.empty:
-        return "There is no validation to choose a threshold on."
+        return "There are no validation images to choose a threshold on."
     row = chosen.iloc[0]
     text = (
-        f"The costs ask for a threshold of {row.threshold:.2f}, chosen on validation. On test it costs "
-        f"{_cost(bounded(row, 'cost'))} for 100 verdicts"
+        f"On validation, a threshold of {row.threshold:.2f} costs least. On test it costs "
+        f"{numbers.with_ci(bounded(row, 'cost'), numbers.amount)} per 100 verdicts"
     )
     if used is None:
         return f"{text}. Verdicts are the classes of least expected cost, which follow no single threshold."
     nearest = rows.iloc[int((rows["threshold"] - used).abs().argmin())]
-    text += f", compared with {_cost(bounded(nearest, 'cost'))} at {nearest.threshold:.2f}, "
+    text += f", compared with {numbers.with_ci(bounded(nearest, 'cost'), numbers.amount)} at {nearest.threshold:.2f}, "
     if abs(used - 0.5) < 1e-9:
         return f"{text}which verdicts follow. To have verdicts follow the costs, set decide_by: cost."
-    return f"{text}which verdicts follow: there the expected cost of both classes is equal, if probabilities are right."
+    return f"{text}which verdicts follow: there both classes have the same expected cost, if probabilities are correct."
 
 
 def _cost(cost: numbers.Estimate) -> str:
@@ -153,8 +153,8 @@ def _figure(rows: pd.DataFrame, model: str, kinds: tuple[str, str], with_costs: 
     middle = rows.iloc[int((rows["threshold"] - 0.5).abs().argmin())]
     return Figure(
         "thresholds",
-        f"Mistakes{' and cost' if with_costs else ''} of {model} on test at each threshold, with bands of 95 % "
-        f"intervals.{' The dashed line is the threshold of least cost on validation.' if dashed else ''}",
+        f"Mistakes{' and cost' if with_costs else ''} of {model} on test at each threshold, with 95 % confidence "
+        f"bands.{' The dashed line is the threshold of least cost on validation.' if dashed else ''}",
         f"Curves against the threshold; at 0.5: {kinds[0]} {numbers.percent(middle.missed)}, "
         f"{kinds[1]} {numbers.percent(middle.false_alarms)}.",
         curves.draw(panels, across=len(panels), height=2.5, width=1.0 if with_costs else 0.7),

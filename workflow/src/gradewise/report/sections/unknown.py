@@ -19,9 +19,9 @@ FOLDED = True
 
 IN_WORDS = {
     "blurred": f"blurred, by {numbers.whole_percent(BLUR)} of the smaller side",
-    "dark": f"dark, at {numbers.whole_percent(LIGHT)} of the light",
+    "dark": f"darkened to {numbers.whole_percent(LIGHT)} of the brightness",
     "cropped": "cropped to the middle half",
-    "turned": "turned by 90 degrees",
+    "turned": "rotated by 90 degrees",
 }
 """How the test images of each kind were altered."""
 
@@ -51,21 +51,21 @@ def _model(evidence: Evidence, rows: pd.DataFrame) -> str:
 
 
 def _finding(held_out: Any, asked: float) -> str:
-    flagged = numbers.percent_interval(bounded(held_out, "flagged"))
+    flagged = numbers.percent_ci(bounded(held_out, "flagged"))
     aim, groups = float(held_out.false_alarms), int(held_out.groups)
     features = " and by the features of its backbone" if any(map(holds_features, held_out.views)) else ""
     few = (
         f" That is more than the {numbers.percent(asked)} asked for, since {numbers.many(groups, 'tested group')} "
-        "cannot support less."
+        "cannot support a lower rate."
         if aim > asked
         else ""
     )
     return (
-        "Each new image is compared with the samples that the model was fitted on, by simple statistics of its pixels "
-        f"(light, contrast, colour, sharpness at several scales){features}. If it differs from them more than nearly "
-        "all tested images do, it counts as unknown, and gradewise predict flags it. The threshold is set to flag "
-        f"about {numbers.percent(aim)} of images of the same kind by mistake. With thresholds from the other groups, "
-        f"{flagged} of the tested images were flagged ({numbers.basis(int(held_out.images), groups, 'test image')})."
+        "Each new image is compared with the training samples of the model by simple statistics of its pixels "
+        f"(brightness, contrast, colour, sharpness at several scales){features}. If it differs from them more than "
+        "nearly all tested images do, it counts as unknown, and gradewise predict flags it. The threshold aims at "
+        f"{numbers.percent(aim)} false alarms on images of the same kind. With thresholds from the other groups, "
+        f"{flagged} of the test images were flagged ({numbers.basis(int(held_out.images), groups, 'test image')})."
         f"{few} Images of a class that was missing in training may look like those of the other classes, and then go "
         "unnoticed."
     )
@@ -75,8 +75,8 @@ def _table(model: str, made: pd.DataFrame) -> Table:
     data = made.assign(altered=[IN_WORDS.get(kind, kind) for kind in made["kind"]])
     return Table(
         "unknown",
-        "Altered test images of the first repeat: how many are flagged, and how well their strangeness distinguishes "
-        f"them from the unaltered ones (AUROC; 0.5 is chance), for {model}, with 95 % intervals",
+        f"Altered test images of the first repeat, for {model}: share flagged, and how well the measure of strangeness "
+        "separates them from unaltered ones (AUROC; 0.5 is chance), with 95 % intervals",
         data.reset_index(drop=True),
         (
             Column.text("Test images", "altered"),

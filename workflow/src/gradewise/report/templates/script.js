@@ -21,7 +21,8 @@
   const sort = (table, column, button) => {
     const body = table.tBodies[0];
     const rows = [...body.rows];
-    const keys = new Map(rows.map((row) => [row, row.cells[column].textContent]));
+    const key = (cell) => cell.dataset.sort ?? cell.textContent;
+    const keys = new Map(rows.map((row) => [row, key(row.cells[column])]));
     const numeric = rows.some((row) => !Number.isNaN(value(keys.get(row))));
     const descending = button.parentElement.getAttribute("aria-sort") === (numeric ? "descending" : "ascending")
       ? !numeric : numeric;

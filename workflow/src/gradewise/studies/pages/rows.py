@@ -15,6 +15,7 @@ from gradewise.report.numbers import Estimate
 from gradewise.studies.cells import Published
 from gradewise.studies.measures import ACCURACIES
 from gradewise.studies.pages import published, wording
+from gradewise.studies.pages.agreement import Agreement, mark, marked
 from gradewise.studies.pages.wording import Measured
 
 
@@ -54,6 +55,10 @@ class Row:
         """A measure's value as text; a dash where it was not measured."""
         return wording.written(measure, self.measured.get(measure))
 
+    def agreement(self, measure: str) -> str:
+        """The mark of a published value of an accuracy; empty where it cannot be judged."""
+        return mark(self.estimate(measure), self.published.get(measure)) if measure in ACCURACIES else ""
+
     def published_share(self, measure: str) -> float | None:
         """The published value of an accuracy, as a share; None where there is none that is a number."""
         return published.as_share(self.published.get(measure))
@@ -62,6 +67,11 @@ class Row:
 def published_keys(rows: Sequence[Row]) -> list[str]:
     """What the source says of any of these rows, in its order."""
     return list(dict.fromkeys(key for row in rows for key in row.published))
+
+
+def agreement_of(rows: Sequence[Row], comparable: bool) -> Agreement:
+    """How many published accuracies of some rows agree with what was measured here."""
+    return Agreement.of([row.agreement(key) for row in rows for key in row.published], comparable)
 
 
 def highlights(
@@ -119,7 +129,8 @@ def measure_columns(
         if measure in reported:
             texts = [published.written(row.published.get(measure)) for row in rows]
             data[f"{measure} published"] = texts
-            columns.append(column(rows, key, published.heading(wording.name(measure), len(reported) > 1), texts))
+            shown = [marked(text, row.agreement(measure)) for text, row in zip(texts, rows, strict=True)]
+            columns.append(column(rows, key, published.heading(wording.name(measure), len(reported) > 1), shown))
     return data, columns
 
 

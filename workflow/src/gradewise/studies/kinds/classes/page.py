@@ -14,6 +14,7 @@ from gradewise.report.sections import confusion
 from gradewise.studies.cells import Published
 from gradewise.studies.kinds.classes import Study
 from gradewise.studies.pages import published
+from gradewise.studies.pages.agreement import MEANING, Agreement, mark, marked
 from gradewise.studies.pages.evidence import StudyEvidence
 
 METRICS = {"precision": "Precision", "recall": "Recall", "f1": "F score"}
@@ -25,7 +26,7 @@ def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     base = evidence.base
     positive = base.settings.positive
     turns = (
-        f"{positive} is the positive class; in the row of the other class that one is."
+        f"{positive} is the positive class; the row of the other class takes that one as positive."
         if positive
         else "Each class is taken as positive in turn."
     )
@@ -37,19 +38,18 @@ def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     ]
     return [
         Text(
-            "True positives (TP) are images of the class that are predicted as it, false positives (FP) images of "
-            "another class that are predicted as it, false negatives (FN) images of the class that are predicted as "
-            f"another one, true negatives (TN) all others. {turns}"
+            "True positives (TP) are images of a class that are predicted as such, false positives (FP) images of "
+            "another class predicted as this one, false negatives (FN) images of the class predicted as another, and "
+            f"true negatives (TN) all others. {turns}"
         ),
         Text(
             "Precision = TP / (TP + FP). Recall = TP / (TP + FN). F score = 2 × precision × recall / (precision + "
-            "recall). Accuracy = (TP + TN) / (TP + TN + FP + FN). Averages are means over classes without weights."
+            "recall). Accuracy = (TP + TN) / (TP + TN + FP + FN). Averages are unweighted means over classes."
         ),
         _table(name, study, base),
         *([confusion.grades_off(base, study.models, f"{name}-grades-off")] if base.settings.ordered else []),
         Text(
-            "In the matrices rows are the true class and columns the predicted one; verdicts of all repeats are "
-            "counted together.",
+            "Rows of the matrices are true classes, columns predicted ones; verdicts of all repeats are pooled.",
             "small",
         ),
         *(block for model in study.models for block in confusion.matrices(base, model, f"{name}-confusion-{model}")),
@@ -67,8 +67,14 @@ def short(name: str, study: Study, evidence: StudyEvidence) -> tuple[str, str]:
     return theirs, f"Average F score {ours}"
 
 
-def _table(name: str, study: Study, base: Evidence) -> Table:
-    reported = [metric for metric in METRICS if any(metric in row for row in study.published)]
+def agrees(name: str, study: Study, evidence: StudyEvidence) -> Agreement:
+    """How many of the published scores lie in the intervals of what was measured here."""
+    rows = _rows(study, evidence.base)
+    return Agreement.of([row[f"{metric} mark"] for row in rows for metric in METRICS], study.comparable)
+
+
+def _rows(study: Study, base: Evidence) -> list[dict[str, Any]]:
+    """Scores of each model for each class and on average, with the published ones and their marks."""
     rows: list[dict[str, Any]] = []
     for model in study.models:
         for label in (*base.classes, AVERAGE):
@@ -80,18 +86,32 @@ def _table(name: str, study: Study, base: Evidence) -> Table:
             for metric in METRICS:
                 estimate = base.estimate(model, metric, base.deciding_level, None if label == AVERAGE else label)
                 row |= {metric: estimate.value, f"{metric} low": estimate.low, f"{metric} high": estimate.high}
-                if metric in reported:
-                    row[f"{metric} published"] = published.written(source.get(metric))
+                row[f"{metric} published"] = published.written(source.get(metric))
+                row[f"{metric} mark"] = mark(estimate, source.get(metric))
             rows.append(row)
+    return rows
+
+
+def _table(name: str, study: Study, base: Evidence) -> Table:
+    reported = [metric for metric in METRICS if any(metric in row for row in study.published)]
+    rows = _rows(study, base)
+    data = pd.DataFrame(rows).drop(
+        columns=[
+            *(f"{metric} mark" for metric in METRICS if metric not in reported),
+            *(f"{metric} published" for metric in METRICS if metric not in reported),
+        ]
+    )
     columns = [Column.name("Model", "model")] if len(study.models) > 1 else []
     columns.append(Column.name("Class", "class"))
     for metric, heading in METRICS.items():
         columns.append(Column.interval(heading, metric, numbers.percent_interval, (f"{metric} low", f"{metric} high")))
         if metric in reported:
-            columns.append(Column(published.heading(heading, len(reported) > 1), f"{metric} published"))
+            keys = (f"{metric} published", f"{metric} mark")
+            columns.append(Column(published.heading(heading, len(reported) > 1), keys, marked))
     caption = f"Precision, recall and F score on test {base.deciding_level}s, with 95 % intervals"
     caption += published.note(study.comparable) if reported else ""
-    return Table(name, caption, pd.DataFrame(rows), tuple(columns))
+    caption += f"; {MEANING}" if any(row[f"{metric} mark"] for row in rows for metric in reported) else ""
+    return Table(name, caption, data, tuple(columns))
 
 
 def _is_of(row: Mapping[str, Published], label: str) -> bool:

@@ -86,7 +86,7 @@ def _figure(name: str, study: Study, sample: pd.Series, arrays: dict[str, np.nda
     outlined = f" Outlined: {numbers.listed([REGIONS[region] for region in sorted(marked)])}." if marked else ""
     return Figure(
         name,
-        f"{image}. Orange speaks for the prediction, purple against it; each panel is scaled to its own largest weight."
+        f"{image}. Orange supports the prediction, purple opposes it; each panel is scaled to its own largest weight."
         f"{outlined}",
         f"Samples of class {sample['label']} with what "
         f"{numbers.listed([METHODS[method] for method in methods])} say of {study.model}'s prediction, side by side: "
@@ -140,25 +140,25 @@ def _where_weight_falls(name: str, study: Study, evidence: StudyEvidence, sample
     times = ", ".join(f"{METHODS[method]} {numbers.time(seconds[method])}" for method in study.methods)
     time = Text(f"Time to explain one sample: {times}.", "small")
     if means.empty:
-        unknown = "No mask marks anything in these samples, so that nothing is known of where the weight should be."
+        unknown = "No mask marks anything in these samples, so it is unknown where the weight should be."
         return [Text(unknown), time]
     regions = [region for region in REGIONS if region in set(means["region"])]
     described = falls.merge(samples[["sample_id", "image_id", "label", "predicted"]], on="sample_id", sort=False)
     return [
         Text(
-            "Of the weight that speaks for the prediction, this share falls on "
+            "Of the weight that supports the prediction, this share falls on "
             f"{numbers.listed([REGIONS[region] for region in regions])}, next to the share of the area, which randomly "
             "spread weight would give. Only samples in which the mask marks something count. "
             + (
                 "The masked region is what the dataset's masks mark, such as defects; where the model predicts a class "
-                "that has none, weight away from them is to be expected."
+                "that has none, expect weight away from them."
                 if "masked" in regions
                 else ""
             )
         ),
         Table(
             f"{name}-regions",
-            "Where the weight falls, in the mean over samples, with the 95 % interval by groups",
+            "Where the weight falls, mean over samples, with 95 % CI by groups",
             means,
             (
                 *REGION_COLUMNS,

@@ -30,9 +30,9 @@ def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     return [
         _table(name, study, base),
         Text(
-            f"Accuracy is that of {study.model} on images of the group in those of the "
-            f"{base.test['repeat'].nunique()} repeats in which they were test images, with the 95 % interval "
-            "for further images of the same group; a dash where they never were.",
+            f"Accuracy of {study.model} on images of the group in those of the {base.test['repeat'].nunique()} repeats "
+            "in which they were test images, with the 95 % CI for further images of the same group; a dash if they "
+            "never were.",
             "small",
         ),
         *published.as_published(name, study, headings=study.columns),

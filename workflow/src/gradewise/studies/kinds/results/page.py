@@ -12,8 +12,9 @@ from gradewise.report.numbers import Estimate
 from gradewise.studies.kinds.results import Study
 from gradewise.studies.measures import ACCURACIES, recorded
 from gradewise.studies.pages import published
+from gradewise.studies.pages.agreement import MEANING, Agreement
 from gradewise.studies.pages.evidence import StudyEvidence
-from gradewise.studies.pages.rows import Row, highlights, measure_columns, published_keys
+from gradewise.studies.pages.rows import Row, agreement_of, highlights, measure_columns, published_keys
 from gradewise.studies.pages.wording import Measured
 
 ROLES = ("train", "validation", "test")
@@ -30,6 +31,7 @@ def blocks(name: str, study: Study, evidence: StudyEvidence) -> list[Block]:
     frame = pd.DataFrame(data).dropna(axis="columns", how="all")
     caption = "Accuracies are of images, with 95 % intervals over all repeats; ± is the standard deviation over repeats"
     caption += published.note(study.comparable) if keys else ""
+    caption += f"; {MEANING}" if any(row.agreement(key) for row in rows for key in keys) else ""
     return [Table(name, caption, frame, (Column.name("Model", "model"), *columns))]
 
 
@@ -46,6 +48,11 @@ def short(name: str, study: Study, evidence: StudyEvidence) -> tuple[str, str]:
 
     accuracies = [measure for measure in ACCURACIES if measure in study.measures]
     return highlights(rows, accuracies, choose, "{value}")
+
+
+def agrees(name: str, study: Study, evidence: StudyEvidence) -> Agreement:
+    """How many of the published accuracies lie in the intervals of what was measured here."""
+    return agreement_of(_rows(study, evidence.base), study.comparable)
 
 
 def _rows(study: Study, base: Evidence) -> list[Row]:

@@ -28,9 +28,9 @@ def blocks(name: str, study: Study, evidence: StudyEvidence, varied: Varied) -> 
     sentences: list[Block] = [
         Text(" ".join(findings)),
         Text(
-            "The rule: blending helps where the 95 % interval of the vote lies above the test accuracy of the row that "
-            "validation would choose, and harms where it lies below; otherwise these images cannot show a difference. "
-            "Errors correlate from 0 (on different images) to 1 (on the same ones).",
+            "The rule: blending helps if the 95 % CI of the vote lies above the test accuracy of the row that "
+            "validation would choose, and harms if it lies below; otherwise these images cannot separate the two. "
+            "Correlations of errors run from 0 (unrelated) to 1 (on the same images).",
             "small",
         ),
     ]
@@ -44,10 +44,11 @@ def _same_images(table: pd.DataFrame) -> str | None:
         return None
     low, high = known.min(), known.max()
     between = numbers.score(low) if low == high else f"{numbers.score(low)} to {numbers.score(high)}"
+    one = (table["first_only_wrong"] + table["second_only_wrong"]).mean()
     return (
-        f"Errors of {numbers.many(len(table), 'pair')} of rows correlate with {numbers.score(known.median())} in the "
-        f"middle ({between}); {numbers.percent(table['both_wrong'].mean())} of test verdicts are wrong in both rows of "
-        f"a pair, {numbers.percent((table['first_only_wrong'] + table['second_only_wrong']).mean())} in one of them."
+        f"Errors of {numbers.many(len(table), 'pair')} of rows have a median correlation of "
+        f"{numbers.score(known.median())} ({between}); {numbers.percent(table['both_wrong'].mean())} of test verdicts "
+        f"are wrong in both rows of a pair, {numbers.percent(one)} in one of them."
     )
 
 
@@ -65,8 +66,8 @@ def _gain(varied: Varied) -> str | None:
     else:
         verdict = "blending harms" if vote.bounds[1] < alone.value else "no gain from blending is shown"
     reached = (
-        f"A majority vote of all rows reaches {numbers.percent_interval(vote)} on test, the best row on validation "
-        f"({best.name}) {numbers.percent_interval(alone)}: {verdict}"
+        f"A majority vote of all rows reaches {numbers.percent_ci(vote)} on test, the best row on validation "
+        f"({best.name}) {numbers.percent_ci(alone)}: {verdict}"
     )
     if any_right.value is None:
         return f"{reached}."

@@ -57,8 +57,8 @@ def blocks(name: str, study: Study, evidence: StudyEvidence, varied: Varied) -> 
     return [
         Figure(
             f"{name}-marks",
-            f"{wording.listed(measures)}; 95 % intervals over all repeats.{diamonds} The dashed line is what always "
-            f"predicting {baseline.predicted} would reach on test.",
+            f"{wording.listed(measures)}; 95 % CI over all repeats.{diamonds} Dashed: always predicting "
+            f"{baseline.predicted} on test.",
             f"Dot plot: {'; '.join(described)}.",
             dots.draw(
                 [dots.Panel(lines, dashed=baseline.value)],

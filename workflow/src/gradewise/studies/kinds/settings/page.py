@@ -14,8 +14,9 @@ from gradewise.studies.kinds.settings import Study, agreement, curves, heat_map,
 from gradewise.studies.kinds.settings.varied import Varied
 from gradewise.studies.measures import ACCURACIES
 from gradewise.studies.pages import published, wording
+from gradewise.studies.pages.agreement import MEANING, Agreement
 from gradewise.studies.pages.evidence import StudyEvidence
-from gradewise.studies.pages.rows import column, highlights, measure_columns, published_keys
+from gradewise.studies.pages.rows import agreement_of, column, highlights, measure_columns, published_keys
 
 SHORT_NAME = 30
 """Names of rows up to so many letters stay on one line."""
@@ -48,6 +49,11 @@ def short(name: str, study: Study, evidence: StudyEvidence) -> tuple[str, str]:
     cells = varied.read(name, study, evidence)
     rows = [*cells.rows, *cells.only_published]
     return highlights(rows, varied.accuracies(study), cells.best, "{value} ({row})")
+
+
+def agrees(name: str, study: Study, evidence: StudyEvidence) -> Agreement:
+    """How many of the published accuracies lie in the intervals of what was measured here."""
+    return agreement_of(varied.read(name, study, evidence).rows, study.comparable)
 
 
 def _table(name: str, study: Study, cells: Varied) -> Table:
@@ -83,6 +89,7 @@ def _table(name: str, study: Study, cells: Varied) -> Table:
     repeats = max((measure.repeats for row in rows for measure in row.measured.values()), default=1)
     caption += f", over {repeats} repeats" if repeats > 1 else ""
     caption += published.note(study.comparable) if keys else ""
+    caption += f"; {MEANING}" if any(row.agreement(key) for row in rows for key in keys) else ""
     return Table(name, caption, pd.DataFrame(data | values), (*columns, *measured))
 
 
@@ -121,18 +128,18 @@ def _remarks(study: Study, cells: Varied) -> list[str]:
         if isinstance(components := row.settings.get("components"), int) and row.value("features") < components
     ]
     if fewer:
-        remarks.append(f"The training samples have no more components than these: {'; '.join(fewer)}.")
+        remarks.append(f"The training samples have only so many components: {'; '.join(fewer)}.")
     if cells.only_published:
-        remarks.append("Rows with published values alone are settings that were not run here.")
+        remarks.append("Rows with published values only are settings that were not run here.")
     if study.best_of:
         remarks.append(
             f"Chosen in each repeat by accuracy on its validation images alone: {numbers.listed(list(study.best_of))}. "
-            f"So the validation accuracy of a choice is slightly too high, and its test accuracy is not."
+            f"So the validation accuracy of a choice is slightly too high, but its test accuracy is not."
         )
     if cells.family == "pca_svm":
         remarks.append(
-            "Verdicts come from calibrated probabilities. Plain decisions of the classifier, which most publications "
-            "report, differ mostly where C is very small or gamma far from its best values."
+            "Verdicts come from calibrated probabilities. Uncalibrated decisions, which most publications report, "
+            "differ mainly if C is very small or gamma far from its best values."
         )
     if any(
         measured.spread is not None and measured.estimate.bounds is None
