@@ -99,9 +99,9 @@ class Dataset(Source):
         "true: with the settings that are best for most",
     )
     attributions: bool = Field(
-        False,
-        description="which parts of test images speak for the surest right and wrong predictions of the recommended "
-        "model, in the report",
+        True,
+        description="maps of where the recommended model looks in typical, borderline and wrong test images of each "
+        "class, in the report",
     )
     deploy: Deploy | Literal[False] = Field(
         default_factory=lambda: Deploy(),

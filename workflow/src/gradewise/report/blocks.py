@@ -164,12 +164,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures in a row or in several."""
+    """Pictures in a row or in several; in an `even` one a picture and its detail have the same size."""
 
     kind: ClassVar[str] = "gallery"
     name: str
     caption: str
     pictures: tuple[Picture, ...]
+    even: bool = False
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class Evidence(Measured):
     localisation, located : DataFrame or None
         The tables of that name, where maps are asked for.
     attributions : DataFrame or None
-        The table of that name, where it is asked for.
+        The table of that name, unless the configuration says that there are no maps.
     verification : Verification or None
         Whether the model that is handed over predicts what was tested; None where none is.
     """
@@ -94,9 +94,7 @@ class Evidence(Measured):
     @property
     def models_by_rank(self) -> list[str]:
         """All models: the recommended one, then the others by their score."""
-        ranking = [candidate.model for candidate in self.recommendation.ranking]
-        choice = self.recommendation.choice
-        return list(dict.fromkeys([*([] if choice is None else [choice]), *ranking, *self.models]))
+        return self.recommendation.ranked(self.models)
 
     @property
     def model_to_use(self) -> str | None:
