@@ -103,6 +103,11 @@ class Dataset(Source):
         description="maps of where the recommended model looks in typical, borderline and wrong test images of each "
         "class, in the report",
     )
+    labels: dict[str, Annotated[str, Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="what columns of the label table are called in the report, with their units: {flow_rate: flow rate "
+        "[µL/min]}; others are called by their names",
+    )
     deploy: Deploy | Literal[False] = Field(
         default_factory=lambda: Deploy(),
         description="the model that is handed over in results/<dataset>/deployed; false: none",
