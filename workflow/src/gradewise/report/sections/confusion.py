@@ -174,10 +174,11 @@ def _figure(name: str, model: str, counts: pd.DataFrame) -> Figure:
             shares.map(lambda share: "" if np.isnan(share) else f"{100 * share:.0f}"),
         ),
     }
+    drawings = []
     with drawing.style():
-        canvas = Canvas(figsize=(2 * side + 0.6, side) if beside else (max(drawing.WIDTH, side), 2 * side))
-        panels = canvas.subplots(1, 2) if beside else canvas.subplots(2, 1)
-        for axes, (title, (shade, texts)) in zip(panels, cells.items(), strict=True):
+        for title, (shade, texts) in cells.items():
+            canvas = Canvas(figsize=(side + 0.3, side) if beside else (max(drawing.WIDTH, side), side))
+            axes = canvas.subplots()
             grid.draw(
                 axes,
                 shade.to_numpy(),
@@ -191,13 +192,13 @@ def _figure(name: str, model: str, counts: pd.DataFrame) -> Figure:
             axes.set_title(title)
             axes.set_xlabel("Predicted class")
             axes.set_ylabel("True class")
-        svg = drawing.to_svg(canvas)
+            drawings.append(drawing.to_svg(canvas))
     diagonal = ", ".join(f"{label} {numbers.percent(shares.loc[label, label])}" for label in classes)
     return Figure(
         name,
         f"{model}: counts, and the same in per cent of each true class (every row adds up to 100).{pooled}",
         f"Two confusion matrices of {model}. Share of each class that was recognised: {diagonal}.",
-        svg,
+        tuple(drawings),
     )
 
 
