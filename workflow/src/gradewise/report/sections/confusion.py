@@ -16,7 +16,7 @@ from gradewise.report.evidence import Evidence
 from gradewise.report.figures import grid
 from gradewise.report.palette import SEQUENTIAL
 
-ORDER = 40
+ORDER = 3
 
 SIDE_BY_SIDE = 8
 """With more classes than this the two matrices are drawn one below the other."""

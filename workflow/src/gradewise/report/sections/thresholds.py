@@ -13,7 +13,7 @@ from gradewise.report.evidence import Evidence, bounded
 from gradewise.report.figures import curves
 from gradewise.report.palette import QUIET, Style
 
-ORDER = 83
+ORDER = 4
 
 SHOWN = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Thresholds in the table, beside those that the sentences speak of."""
