@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 
 from gradewise.evaluation.intervals import wilson
-from gradewise.evaluation.subgroups import describe, measure_subgroups
+from gradewise.evaluation.subgroups import Naming, describe, measure_subgroups, naming
 
 
 def manifest(**columns: object) -> pd.DataFrame:
     length = max(len(values) for values in columns.values())
-    return pd.DataFrame({"image_id": [f"i{place}" for place in range(length)], "label": "A", **columns})
+    names = [f"i{place}" for place in range(length)]
+    return pd.DataFrame({"image_id": names, "label": "A", "group": names, **columns})
 
 
 def verdicts(right: np.ndarray, groups: np.ndarray | None = None, repeats: int = 1) -> pd.DataFrame:
@@ -35,6 +36,34 @@ def test_only_columns_with_few_values_tell_parts_apart() -> None:
         camera=["x", "y"] * 30, serial=[f"s{place}" for place in range(60)], same=["z"] * 60, empty=[None] * 60
     )
     assert list(describe(given).columns) == ["camera"]
+
+
+def test_columns_that_name_groups_or_number_their_images_form_no_subgroups() -> None:
+    groups = np.repeat(np.arange(6), 4)
+    given = manifest(
+        group=[f"g{group}" for group in groups],
+        specimen=[f"s{group}" for group in groups],
+        area=np.tile(np.arange(1, 5), 6),
+        photo=[f"{number}" for number in np.tile(np.arange(4), 6)],
+        lab=np.where(groups < 3, "x", "y"),
+        dose=np.tile([1, 2, 4, 8], 6),
+        side=np.tile([1, 1, 2, 2], 6),
+    )
+    assert list(describe(given).columns) == ["lab", "dose", "side"]
+    assert naming(given) == Naming(("specimen",), ("area", "photo"))
+
+
+def test_a_column_names_groups_also_where_copies_have_joined_two_of_them() -> None:
+    groups = np.repeat(np.arange(6), 4)
+    joined = [f"g{max(1, group)}" for group in groups]
+    given = manifest(group=joined, specimen=[f"s{group}" for group in groups])
+    assert naming(given).groups == ("specimen",)
+    assert naming(given.assign(specimen=groups // 2)).groups == ()
+
+
+def test_where_each_image_is_a_group_no_column_names_groups() -> None:
+    given = manifest(site=[f"s{place}" for place in range(12)], number=range(1, 13))
+    assert naming(given) == Naming((), ())
 
 
 def test_numbers_with_many_values_are_cut_into_quarters() -> None:

@@ -18,9 +18,12 @@ from gradewise import tables
 from gradewise.config.datasets import Dataset
 from gradewise.config.section import to_json
 from gradewise.config.sources import Reading
+from gradewise.evaluation import measured
 from gradewise.evaluation.calibration import calibrate
 from gradewise.evaluation.calibration_slope import calibration_slope
+from gradewise.evaluation.examples import choose_examples
 from gradewise.evaluation.recommend import recommend
+from gradewise.evaluation.recommendation import Recommendation
 from gradewise.evaluation.schemas import (
     CALIBRATION,
     COMPARISONS,
@@ -40,6 +43,7 @@ from gradewise.judgement.prediction_sets import prediction_sets
 from gradewise.judgement.suspect_labels import suspect_labels
 from gradewise.judgement.thresholds import thresholds
 from gradewise.judgement.unknown import unknown
+from gradewise.localisation.schemas import ATTRIBUTIONS
 from gradewise.predict.verification import Verification
 from gradewise.report.report import report
 from gradewise.results import Results
@@ -114,6 +118,21 @@ class Written:
         names = {"output": "suspect_labels.parquet", "table": "suspect-labels.csv", "relabel": "relabel.csv"}
         written = {name: self.results.folder / file for name, file in names.items()}
         suspect_labels(dataset=self.world.dataset, results=self.results.folder, **written)
+        self._look()
+
+    def _look(self) -> None:
+        """Maps of where the model looks: at the left half of each image."""
+        known = measured.read(self.results.folder, self.world.dataset)
+        record = Recommendation.model_validate_json((self.results.folder / "recommendation.json").read_text())
+        model = record.ranked(known.models)[0]
+        weights = np.tile(np.repeat([1.0, 0.0], 4), (8, 1)).ravel()
+        chosen = choose_examples(known.tested(model, known.deciding_level), known.classes)
+        chosen = chosen.assign(model=model, method="occlusion", rows=8, columns=8, weights=[weights] * len(chosen))
+        tables.write(
+            chosen.assign(unmapped=None, share=None, area=None),
+            self.results.table("attributions"),
+            ATTRIBUTIONS,
+        )
 
     @property
     def known(self) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def test_answer_number_and_reservation_are_on_the_first_screen(opened, width):
 
 
 def test_the_ranking_is_on_the_first_screen_of_a_desk(opened):
-    box = opened().locator(".glance img").bounding_box()
+    box = opened().locator(".glance svg").bounding_box()
     assert box["y"] + box["height"] <= 800
 
 
@@ -76,7 +76,9 @@ def test_a_phone_never_scrolls_sideways_with_everything_unfolded(opened):
     page = opened(375)
     page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
-    assert page.evaluate("[...document.querySelectorAll('figure img')].every((img) => img.clientWidth <= 375)")
+    assert page.evaluate(
+        "[...document.querySelectorAll('figure img, figure svg')].every((part) => part.clientWidth <= 375)"
+    )
 
 
 def test_a_table_sorts_by_the_column_that_is_clicked(opened):
@@ -112,6 +114,44 @@ def test_a_cell_of_the_confusion_matrix_leads_to_its_pictures(opened):
     assert chosen.first.get_attribute("data-cell") == link.get_attribute("href")[1:]
     # pages scroll by whole pixels
     assert 0 <= round(chosen.first.bounding_box()["y"]) < 800
+
+
+def visible(page, model: str) -> list[bool]:
+    """Of every part of a figure that belongs to a model, whether it is shown; drawings of other models left out."""
+    parts = page.locator(f'figure.drawing [data-model="{model}"]')
+    return parts.evaluate_all(
+        """(parts, model) => parts
+          .filter((part) => (part.closest("svg[data-model]") ?? part).dataset.model === model)
+          .map((part) => part.getClientRects().length > 0)""",
+        model,
+    )
+
+
+def test_a_model_can_be_hidden_in_all_figures_and_shown_again(opened):
+    page = opened()
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    boxes = page.get_by_role("checkbox", name="svm-plain")
+    assert boxes.count() >= 4
+    before = visible(page, "svm-plain") + visible(page, "cnn-small")
+    assert all(before)
+    boxes.first.uncheck()
+    assert not any(visible(page, "svm-plain"))
+    assert all(visible(page, "cnn-small"))
+    assert not any(box.is_checked() for box in boxes.all())
+    boxes.last.check()
+    assert visible(page, "svm-plain") + visible(page, "cnn-small") == before
+    assert all(box.is_checked() for box in boxes.all())
+
+
+def test_marks_of_figures_tell_the_values_of_the_table(opened, fibres):
+    page = opened()
+    told = page.locator("#accuracy figure.drawing title").all_text_contents()
+    row = page.locator("#accuracy table tbody tr", has_text="Accuracy").first
+    cells = [cell.strip() for cell in row.locator("td").all_text_contents()]
+    heads = [head.strip() for head in page.locator("#accuracy table thead th button").all_text_contents()]
+    values = {text.split(": ")[0]: text.split(": ")[1] for text in told}
+    for model in fibres.world.models:
+        assert values[model].split(" (")[0] == cells[heads.index(model) - 1].split(" (")[0]
 
 
 @pytest.mark.parametrize("percent", [20, 50, 85])
@@ -163,6 +203,8 @@ def test_everything_but_tools_is_there_without_a_script(opened):
     assert page.locator(".answer").is_visible()
     assert page.locator(".matrix a").first.is_visible()
     assert page.locator("button").count() == 0
+    assert page.locator("fieldset").count() == 0
+    assert page.locator("#accuracy figure.drawing [data-model]").count() > 2
     assert not page.locator(".in-use").first.is_visible()
     page.locator("summary", has_text="Why: what speaks for and against").click()
     assert page.get_by_text("How the recommendation is made").first.is_visible()

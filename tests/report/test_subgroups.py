@@ -2,14 +2,16 @@
 
 import pandas as pd
 
+from gradewise import tables
 from gradewise.report import numbers
-from gradewise.report.sections.subgroups import drawn_rows, worst_sentence
+from gradewise.report.evidence import read
+from gradewise.report.sections.subgroups import drawn_rows, section, worst_sentence
 
 
 def rows(*values: tuple[str, float, float, float]) -> pd.DataFrame:
     table = pd.DataFrame(values, columns=["value", "accuracy", "difference", "p_value"])
     return table.assign(
-        column="light_source",
+        column="light source",
         images=20,
         groups=10,
         low=table["accuracy"] - 0.1,
@@ -51,3 +53,24 @@ def test_the_figure_has_the_worst_and_best_of_many_subgroups_in_their_order():
     assert len(drawn_rows(few)) == 12
     many = pd.DataFrame({"expected": [0.9, *(0.01 * place for place in range(30))]})
     assert list(drawn_rows(many).index) == [0, 1, 2, 3, 4, 5, 6, 26, 27, 28, 29, 30]
+
+
+def test_columns_are_called_as_the_configuration_says_with_their_units(make_grades):
+    made = make_grades(changed_settings={"labels": {"camera": "distance of the camera [m]"}})
+    shown = section(read(**made.known))
+    figure, table = shown.contents["shown"]
+    assert "distance of the camera [m] old" in figure.alt
+    assert {row[0] for row in table.rows} == {"distance of the camera [m]"}
+    assert "where distance of the camera [m] is" in shown.contents["worst"]
+
+
+def test_columns_that_name_groups_or_images_are_said_to_be_left_out(make_grades):
+    made = make_grades()
+    manifest = tables.read(made.results.table("manifest"))
+    group = manifest["group"]
+    manifest = manifest.assign(specimen_id="s" + group, photo=1 + group.groupby(group).cumcount())
+    made.write(manifest=manifest)
+    said = section(read(**made.known)).contents["left_out"]
+    assert said == (
+        "Not among them: specimen id, the name of the group; photo, the number of an image within its group."
+    )

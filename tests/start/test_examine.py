@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import onnx
+import pandas as pd
 import pytest
 from onnx import TensorProto, helper
 
@@ -59,6 +60,23 @@ def test_a_fault_is_told_with_its_dataset(photos, section, message):
         require_usable(config(**section))
     assert "datasets.d: " in str(told.value)
     assert message.replace("  ", " ") in str(told.value)
+
+
+def test_a_label_of_a_column_that_is_not_there_is_told_with_those_that_are(photos, tmp_path):
+    table = pd.DataFrame(
+        {"image_id": [f"{label}/{path.name}" for label in "ab" for path in sorted((photos / label).iterdir())]}
+    )
+    table = table.assign(label=table["image_id"].str[0], flow_rate="100", width="3")
+    table.to_csv(tmp_path / "table.csv", index=False)
+    tables = {"images": None, "tables": [{"csv": "table.csv", "images": "photos"}]}
+    assert require_usable(config(**tables, labels={"flow_rate": "flow rate [µL/min]", "width": "width [mm]"})) == []
+    with pytest.raises(ConfigError) as told:
+        require_usable(config(**tables, labels={"flowrate": "flow rate [µL/min]"}))
+    assert "datasets.d.labels: no column 'flowrate' in the label table. Did you mean 'flow_rate'? Its further" in str(
+        told.value
+    )
+    with pytest.raises(ConfigError, match=r"labels: no column 'width', since there is no label table with further"):
+        require_usable(config(labels={"width": "width [mm]"}))
 
 
 def test_a_missing_folder_of_new_images_is_told(photos):

@@ -326,6 +326,7 @@ def test_a_new_view_reruns_what_looks_through_it_alone(replan):
         "prediction_sets": 1,
         "thresholds": 1,
         "expected_shares": 1,
+        "attribute": 1,
         "suspect_labels": 1,
         "describe": 1,
         "verify": 1,

@@ -1,5 +1,5 @@
 # Needs the runs of a dataset and the masks of its images. Makes maps of where the positive class shows in test images, how
-# well these fit the masks, and what speaks for a few predictions of the recommended model.
+# well these fit the masks, and where the recommended model looks in a few of them.
 
 
 rule locate:
@@ -86,9 +86,23 @@ rule localise:
 
 rule attribute:
     input:
-        manifest=f"{RESULTS}/manifest.parquet",
-        views=PLAN.caches_of,
+        plan=[f"{RESULTS}/plan/runs.json", f"{RESULTS}/plan/settings.json"],
+        tables=expand(
+            f"{RESULTS}/{{name}}.parquet",
+            name=[
+                "manifest",
+                "metrics",
+                "comparisons",
+                "standings",
+                "verdicts",
+                "audit",
+            ],
+            allow_missing=True,
+        ),
         recommendation=f"{RESULTS}/recommendation.json",
+        views=PLAN.caches_of,
+        records=PLAN.of_all_runs("run.json"),
+        predictions=PLAN.of_all_runs("predictions.parquet"),
         runs=PLAN.files_to_attribute,
     output:
         f"{RESULTS}/attributions.parquet",
@@ -103,7 +117,6 @@ rule attribute:
         runtime=minutes(20, 5),
     params:
         results=PLAN.results_of,
-        models=lambda wildcards: to_json(list(CONFIG.fitted(wildcards.dataset))),
         code=lambda wildcards: code_version(
             "gradewise.localisation.attribute",
             *sorted(
@@ -116,7 +129,7 @@ rule attribute:
     shell:
         "python -m gradewise.localisation.attribute"
         " --results {params.results}"
-        " --models {params.models:q}"
+        " --dataset {wildcards.dataset}"
         " --threads {threads}"
         " --output {output}"
         " 2>&1 | tee {log}"

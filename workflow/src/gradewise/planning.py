@@ -414,11 +414,12 @@ class Plan:
         return self.files_of_run(f"results/{wildcards.dataset}/models/{wildcards.model}/{wildcards.repeat}")
 
     def files_to_attribute(self, wildcards: Wildcards) -> list[str]:
-        """The files of the first run of each model that may be recommended."""
+        """The files of all runs of each model that may be recommended, members of blends among them."""
         return [
             file
             for model in self.config.fitted(wildcards.dataset)
-            for run in self.tested_runs(wildcards, model)
+            for repeat in range(self.dataset_of(wildcards).evaluation.runs)
+            for run in [f"results/{wildcards.dataset}/models/{model}/{repeat}"]
             for file in (*self.files_of_run(run), f"{run}/predictions.parquet")
         ]
 

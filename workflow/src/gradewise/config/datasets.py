@@ -99,9 +99,14 @@ class Dataset(Source):
         "true: with the settings that are best for most",
     )
     attributions: bool = Field(
-        False,
-        description="which parts of test images speak for the surest right and wrong predictions of the recommended "
-        "model, in the report",
+        True,
+        description="maps of where the recommended model looks in typical, borderline and wrong test images of each "
+        "class, in the report",
+    )
+    labels: dict[str, Annotated[str, Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="what columns of the label table are called in the report, with their units: {flow_rate: flow rate "
+        "[µL/min]}; others are called by their names",
     )
     deploy: Deploy | Literal[False] = Field(
         default_factory=lambda: Deploy(),

@@ -293,6 +293,11 @@ class Decision(Record):
         """A ranked model by name."""
         return next(candidate for candidate in self.ranking if candidate.model == model)
 
+    def ranked(self, models: Sequence[str]) -> list[str]:
+        """All models: the choice, the others by their score, then those without one."""
+        choice = [] if self.choice is None else [self.choice]
+        return list(dict.fromkeys([*choice, *(candidate.model for candidate in self.ranking), *models]))
+
     def pair(self, model: str) -> Pair | None:
         """The leader compared with a model; None where the two were not compared."""
         return next((pair for pair in self.pairs if pair.second == model), None)

@@ -6,6 +6,7 @@ is expected of each is drawn towards the others.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,8 @@ def describe(manifest: pd.DataFrame) -> pd.DataFrame:
     ----------
     manifest : DataFrame
         Its columns beyond the manifest's own describe images. Numbers with more than `MOST_VALUES` different values
-        are cut into quarters with equally many images.
+        are cut into quarters with equally many images. Columns that only name groups or count the images of a group
+        are left out.
 
     Returns
     -------
@@ -37,9 +39,11 @@ def describe(manifest: pd.DataFrame) -> pd.DataFrame:
         Index image_id; a column for each description that has 2 to `MOST_VALUES` values.
     """
     found = {}
+    names = naming(manifest)
     for name in manifest.columns.difference(MANIFEST.names, sort=False):
-        values = manifest.set_index("image_id")[name]
-        values = values.mask(values.astype("string").str.strip() == "")
+        if name in (*names.groups, *names.numbers):
+            continue
+        values = _values(manifest, name)
         numbers = pd.to_numeric(values, errors="coerce")
         if numbers.notna().any() and numbers.notna().equals(values.notna()):
             if numbers.nunique() > MOST_VALUES:
@@ -50,6 +54,54 @@ def describe(manifest: pd.DataFrame) -> pd.DataFrame:
         if 2 <= values.nunique() <= MOST_VALUES:
             found[name] = values.astype("string")
     return pd.DataFrame(found, index=pd.Index(manifest["image_id"], name="image_id"))
+
+
+@dataclass(frozen=True)
+class Naming:
+    """Columns that tell which image it is rather than what it is like.
+
+    Attributes
+    ----------
+    groups : tuple of str
+        Columns of which each value is in one group, and each group has a value of its own.
+    numbers : tuple of str
+        Columns that number the images of each group from 0 or 1.
+    """
+
+    groups: tuple[str, ...]
+    numbers: tuple[str, ...]
+
+
+def naming(manifest: pd.DataFrame) -> Naming:
+    """Columns of the manifest that name groups or number their images."""
+    columns = list(manifest.columns.difference(MANIFEST.names, sort=False))
+    groups = manifest.set_index("image_id")["group"]
+    several = groups.duplicated(keep=False).any()
+    return Naming(
+        tuple(name for name in columns if several and _names_groups(_values(manifest, name), groups)),
+        tuple(name for name in columns if several and _numbers_images(_values(manifest, name), groups)),
+    )
+
+
+def _names_groups(values: pd.Series, groups: pd.Series) -> bool:
+    # copies may have joined groups, which then have several values
+    return bool(values.notna().all() and groups.groupby(values).nunique().max() == 1) and (
+        values.nunique() >= groups.nunique()
+    )
+
+
+def _numbers_images(values: pd.Series, groups: pd.Series) -> bool:
+    numbers = pd.to_numeric(values, errors="coerce")
+    if numbers.isna().any() or pd.DataFrame({"group": groups, "number": numbers}).duplicated().any():
+        return False
+    used = np.sort(numbers.unique())
+    return bool(used[0] in (0, 1) and np.array_equal(used, used[0] + np.arange(len(used))))
+
+
+def _values(manifest: pd.DataFrame, name: str) -> pd.Series:
+    """A column by image_id, missing where it is blank."""
+    values = manifest.set_index("image_id")[name]
+    return values.mask(values.astype("string").str.strip() == "")
 
 
 def _quarter(interval: pd.Interval) -> str:

@@ -1,118 +1,187 @@
-"""The step `attribute`: which parts of a few test samples speak for the prediction of the model to use.
+"""The step `attribute`: where the recommended model looks in typical, borderline and wrong test images of each class.
 
-It explains the predictions of the first repeat that were the surest, right and wrong ones of each class: by Grad-CAM
-where the model is a network of this package, otherwise by occlusion.
+It asks the runs that predicted these images, so that no model sees an image that it learnt from. A network of this
+package is explained by Grad-CAM, any other model by occlusion of its samples, or where an image has several samples, by
+what it predicts for each of them. All maps are laid over the images.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import Any, Literal
 
+import cv2
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 
 from gradewise import command, tables
+from gradewise.config.views import Operation
+from gradewise.evaluation import measured
+from gradewise.evaluation.examples import choose_examples
+from gradewise.evaluation.measured import Measured, Run
+from gradewise.evaluation.recommendation import Recommendation
 from gradewise.families.classifier import Classifier
 from gradewise.families.load import load
-from gradewise.localisation.occlusion import occlude
-from gradewise.localisation.sample_regions import region_of, share_on
+from gradewise.images.files import read_before
+from gradewise.images.masks import read_mask
+from gradewise.localisation.occlusion import log_odds, occlude
+from gradewise.localisation.on_images import lay_over
+from gradewise.localisation.sample_regions import share_on
 from gradewise.localisation.schemas import ATTRIBUTIONS
 from gradewise.progress import track
-from gradewise.results import Results
 from gradewise.views.chosen import read_pixels
 from gradewise.views.stored import read_view
 
-MOST = 12
-"""Samples that are explained."""
+Method = Literal["grad_cam", "occlusion", "samples"]
 
-EACH = 2
-"""Of each class and outcome, unless there are more than three classes: then one."""
+MODELS = 8
+"""Models that are kept in memory."""
 
 log = logging.getLogger(__name__)
 
 
-def attribute(*, results: Path, models: list[str], threads: int, output: Path) -> None:
-    """Explain a few predictions of the recommended model.
+def attribute(*, results: Path, dataset: str, threads: int, output: Path) -> None:
+    """Map where the recommended model looks in a few test images of each class.
 
-    Where that is a blend, or none is recommended, the first of `models` is explained.
+    Where none is recommended, the model of the best score is asked. A blend looks where its members do: its map is the
+    mean of theirs, each divided by its largest value.
 
     Parameters
     ----------
     results : Path
-        Folder of the dataset's results: its manifest, views, runs and recommendation.
-    models : list of str
-        The dataset's models that are not blends.
+        Folder of the dataset's results: its manifest, views, runs, verdicts and recommendation.
+    dataset : str
+        Its name.
     threads : int
     output : Path
         The table written.
+
+    Raises
+    ------
+    UserError
+        Where a mask is gone or can no longer be read, or a stored model is damaged.
     """
-    files = Results(results)
-    choice = json.loads((files.folder / "recommendation.json").read_text())["choice"]
-    run = files.run(choice if choice in models else models[0], 0)
-    classifier = load(run.folder)
-    cache = files.view(json.loads(run.record.read_text())["view"])
-    chosen = surest(tables.read(run.predictions, role="test"), list(classifier.classes))
-    pixels = read_pixels(cache, list(chosen["sample_id"]))
-    view = read_view(cache)
-    images = tables.read(files.table("manifest"), columns=["image_id", "mask", "bar_rows"]).set_index("image_id")
+    known = measured.read(results, dataset)
+    record = Recommendation.model_validate_json((results / "recommendation.json").read_text())
+    model = record.ranked(known.models)[0]
+    chosen = choose_examples(known.tested(model, known.deciding_level), known.classes)
+    # one repeat after the other, so that its models are read once
+    chosen = chosen.sort_values("repeat", kind="stable", ignore_index=True)
+    images = tables.read(known.results.table("manifest")).set_index("image_id")
+    rows = []
     with threadpool_limits(threads):
-        method, explain = _method(classifier)
-        rows = []
-        for sample, row in track(zip(pixels, chosen.itertuples(), strict=True), len(chosen), "samples explained"):
-            weights = explain(sample, classifier.classes.index(row.predicted))
-            image = images.loc[row.image_id]
-            mask = Path(image["mask"]) if isinstance(image["mask"], str) else None
-            region = region_of(mask, view, int(row.row), int(row.column), int(image["bar_rows"]))
-            falls = None if region is None or not region.any() else share_on(weights, region)
-            area = None if falls is None or region is None else float(region.mean(dtype=np.float64))
-            rows.append({"weights": weights.ravel(), "share": falls, "area": area})
-    frame = pd.concat([chosen.reset_index(drop=True), pd.DataFrame(rows, columns=["weights", "share", "area"])], axis=1)
-    tables.write(frame.assign(model=run.model, method=method)[ATTRIBUTIONS.names], output, ATTRIBUTIONS)
-    log.info("%s: %d predictions of %s explained", output, len(frame), run.model)
+        for example in track(chosen.itertuples(index=False), len(chosen), "images explained"):
+            image = images.loc[example.image_id]
+            mapped, methods = _look(known, model, example, image)
+            row: dict[str, Any] = {"method": ", ".join(methods), "rows": 0, "columns": 0}
+            if isinstance(mapped, Operation):
+                row["unmapped"] = str(mapped)
+            else:
+                row |= {"rows": mapped.shape[0], "columns": mapped.shape[1], "weights": mapped.ravel()}
+                row |= _on_mask(mapped, image["mask"])
+            rows.append(row)
+    columns = ["method", "unmapped", "rows", "columns", "weights", "share", "area"]
+    frame = pd.concat([chosen, pd.DataFrame(rows, columns=columns)], axis=1).assign(model=model)
+    tables.write(frame[ATTRIBUTIONS.names], output, ATTRIBUTIONS)
+    log.info("%s: where %s looks in %d images", output, model, len(frame))
 
 
-def surest(predictions: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
-    """The predictions to explain: of each class the surest right and wrong ones, at most one sample of each image.
-
-    Parameters
-    ----------
-    predictions : DataFrame
-        Of test samples, as `predictions.parquet` has them.
-    classes : list of str
-
-    Returns
-    -------
-    DataFrame
-        The predictions with their `probability`, in the order of the predicted classes, right ones first.
-    """
-    each = EACH if len(classes) <= MOST // (2 * EACH) else 1
-    columns = predictions[[f"p_{name}" for name in classes]].to_numpy()
-    known = predictions.assign(
-        probability=columns[np.arange(len(predictions)), [classes.index(name) for name in predictions["predicted"]]],
-        wrong=predictions["label"] != predictions["predicted"],
-        place=[classes.index(name) for name in predictions["predicted"]],
-    )
-    known = known.sort_values(["probability", "sample_id"], ascending=[False, True])
-    known = known.drop_duplicates(["image_id", "predicted", "wrong"]).groupby(["predicted", "wrong"]).head(each)
-    # of many classes, those of the surest mistakes
-    kept = known.sort_values(["wrong", "probability"], ascending=False, kind="stable").head(MOST)
-    return kept.sort_values(["place", "wrong", "probability"], ascending=[True, True, False])
+def _look(known: Measured, model: str, example: Any, image: pd.Series) -> tuple[np.ndarray | Operation, list[Method]]:
+    """The map of an image over the runs behind its verdict, or an operation of which nothing is known, and how the map
+    was made."""
+    maps, methods = [], []
+    runs = _fitted(known, model, int(example.repeat))
+    for run in runs:
+        one = [("sample_id", "==", example.unit)] if known.deciding_level == "sample" else []
+        predictions = pq.read_table(run.predictions, filters=[("image_id", "==", example.image_id), *one]).to_pandas()
+        cache_file = known.results.view(str(run.record["view"]))
+        method, explain = _explainer(run.folder, len(predictions) > 1)
+        weights = explain(predictions, cache_file, example.predicted)
+        positions = list(zip(predictions["row"], predictions["column"], strict=True))
+        size = (int(image["height"]), int(image["width"]))
+        mapped = lay_over(weights, positions, read_view(cache_file), size, int(image["bar_rows"]))
+        if isinstance(mapped, Operation):
+            return mapped, [method]
+        maps.append(mapped)
+        methods.append(method)
+    if len(maps) > 1:
+        maps = [mapped / max(float(np.nanmax(np.abs(mapped))), 1e-12) for mapped in maps]
+    shown = np.isfinite(maps)
+    mean = np.nansum(maps, axis=0) / np.where(shown.any(axis=0), shown.sum(axis=0), np.nan)
+    return mean.astype(np.float32), list(dict.fromkeys(methods))
 
 
-def _method(classifier: Classifier) -> tuple[str, Callable[[np.ndarray, int], np.ndarray]]:
+def _fitted(known: Measured, model: str, repeat: int) -> list[Run]:
+    """The runs behind the verdicts of a model in a repeat: itself, or the members of a blend."""
+    run = _run(known, model, repeat)
+    if run.record["family"] != "blend":
+        return [run]
+    settings = run.record["settings"]
+    return [_run(known, member, which) for member in settings["members"] for which in settings["repeats"]]
+
+
+def _run(known: Measured, model: str, repeat: int) -> Run:
+    files = known.results.run(model, repeat)
+    return Run(json.loads(files.record.read_text()), files.folder)
+
+
+Explain = Callable[[pd.DataFrame, Path, str], Sequence[np.ndarray]]
+"""From predictions for samples of an image, the cache of their view and a class to the weights of their pixels."""
+
+
+@lru_cache(MODELS)
+def _explainer(folder: Path, several: bool) -> tuple[Method, Explain]:
+    """How the predictions of a run are explained, of an image with one sample or several."""
     # takes seconds to import, and only networks need it
     from gradewise.families.cnn.classifier import CnnClassifier
 
+    classifier = load(folder)
     if isinstance(classifier, CnnClassifier):
         from gradewise.localisation.attribution import Explained
 
         network = Explained(classifier, seed=0)
-        return "grad_cam", lambda pixels, predicted: network.weights("grad_cam", pixels, predicted)
-    return "occlusion", lambda pixels, predicted: occlude(classifier, pixels, predicted)
+        return "grad_cam", _of_pixels(lambda pixels, place: network.weights("grad_cam", pixels, place), classifier)
+    if several:
+        return "samples", _of_samples
+    return "occlusion", _of_pixels(lambda pixels, place: occlude(classifier, pixels, place), classifier)
+
+
+def _of_pixels(explain: Callable[[np.ndarray, int], np.ndarray], classifier: Classifier) -> Explain:
+    def weights(predictions: pd.DataFrame, view: Path, predicted: str) -> list[np.ndarray]:
+        place = list(classifier.classes).index(predicted)
+        return [explain(pixels, place) for pixels in read_pixels(view, list(predictions["sample_id"]))]
+
+    return weights
+
+
+def _of_samples(predictions: pd.DataFrame, view: Path, predicted: str) -> list[np.ndarray]:
+    """What is predicted for each sample as a whole: log odds of the class over those of a guess."""
+    height, width, _ = tables.read_metadata(view)["shape"]
+    classes = sum(name.startswith("p_") for name in predictions)
+    odds = log_odds(predictions[f"p_{predicted}"].to_numpy()) + np.log(max(classes - 1, 1))
+    return [np.full((height, width), value, np.float32) for value in odds]
+
+
+def _on_mask(mapped: np.ndarray, mask: object) -> dict[str, float | None]:
+    """Of what speaks for the prediction the share on what the mask marks, and the share of the area that this has."""
+    if not isinstance(mask, str):
+        return {}
+    with read_before(mask):
+        marks = read_mask(Path(mask))
+    seen = np.isfinite(mapped)
+    region = cv2.resize(
+        np.where(marks > 127, 255, 0).astype(np.uint8), mapped.shape[::-1], interpolation=cv2.INTER_AREA
+    )
+    region = np.where(seen, region / 255, 0.0)
+    if not region.any():
+        return {}
+    return {"share": share_on(np.nan_to_num(mapped), region), "area": float(region[seen].mean())}
 
 
 if __name__ == "__main__":

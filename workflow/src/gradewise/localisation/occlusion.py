@@ -7,7 +7,7 @@ import numpy as np
 from gradewise.families.classifier import Classifier
 from gradewise.localisation.frames import window_starts
 
-WINDOWS = 8
+WINDOWS = 6
 """How many windows fit side by side into the smaller side of a sample; they move by half their side."""
 
 BATCH = 64
@@ -40,19 +40,24 @@ def occlude(classifier: Classifier, pixels: np.ndarray, predicted: int) -> np.nd
     step = max(1, side // 2)
     corners = [(top, left) for top in window_starts(height, side, step) for left in window_starts(width, side, step)]
     colour = pixels.mean(axis=(0, 1)).round().astype(np.uint8)
-    whole = _log_odds(classifier, pixels[None], predicted)[0]
+    whole = _predict(classifier, pixels[None], predicted)[0]
     total, shown = np.zeros((height, width)), np.zeros((height, width))
     for start in range(0, len(corners), BATCH):
         some = corners[start : start + BATCH]
         hidden = np.repeat(pixels[None], len(some), axis=0)
         for copy, (top, left) in zip(hidden, some, strict=True):
             copy[top : top + side, left : left + side] = colour
-        for change, (top, left) in zip(whole - _log_odds(classifier, hidden, predicted), some, strict=True):
+        for change, (top, left) in zip(whole - _predict(classifier, hidden, predicted), some, strict=True):
             total[top : top + side, left : left + side] += change
             shown[top : top + side, left : left + side] += 1
     return (total / shown).astype(np.float32)
 
 
-def _log_odds(classifier: Classifier, samples: np.ndarray, predicted: int) -> np.ndarray:
-    probability = np.clip(classifier.predict_proba(samples)[:, predicted].astype(np.float64), LEAST, 1 - LEAST)
-    return np.asarray(np.log(probability / (1 - probability)))
+def log_odds(probability: np.ndarray) -> np.ndarray:
+    """Logarithm of a probability over that of all else, finite also for models that count votes."""
+    kept = np.clip(probability.astype(np.float64), LEAST, 1 - LEAST)
+    return np.asarray(np.log(kept / (1 - kept)))
+
+
+def _predict(classifier: Classifier, samples: np.ndarray, predicted: int) -> np.ndarray:
+    return log_odds(classifier.predict_proba(samples)[:, predicted])

@@ -81,17 +81,24 @@ that is marked, and the highest score."""
 ATTRIBUTIONS = pa.schema(
     [
         filled("model", pa.string()),
-        filled("sample_id", pa.string()),
+        filled("repeat", pa.int32()),
+        filled("unit", pa.string()),
         filled("image_id", pa.string()),
         filled("label", pa.string()),
         filled("predicted", pa.string()),
         filled("probability", pa.float64()),
+        filled("kind", pa.string()),
         filled("method", pa.string()),
-        filled("weights", pa.list_(pa.float32())),
+        nullable("unmapped", pa.string()),
+        filled("rows", pa.int32()),
+        filled("columns", pa.int32()),
+        nullable("weights", pa.list_(pa.float32())),
         nullable("share", pa.float64()),
         nullable("area", pa.float64()),
     ]
 )
-"""One row per explained prediction for a test sample: how much each of its pixels speaks for it, row by row; of the
-weight that speaks for it the share on what the mask marks, and the share of the area that this has. Both are null where
-the mask marks nothing of the sample."""
+"""One row per test image (or sample, where samples decide) of which it is known where the model looks: how much each of
+`rows` x `columns` cells of the image speaks for the prediction, row by row, NaN where the model does not see it, and
+how that was found; or the operation of the view that does not tell where it moves points. Of the weight that speaks for
+the prediction the share on what the mask marks, and the share of the area that this has; both are null without marks.
+"""

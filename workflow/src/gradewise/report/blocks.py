@@ -137,13 +137,25 @@ def _width(column: Column, texts: tuple[str, ...]) -> float:
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing as SVG, with a caption and an alternative text for readers who do not see it."""
+    """A drawing as SVG, or several that stand side by side as far as a page is wide, with a caption and an alternative
+    text for readers who do not see it."""
 
     kind: ClassVar[str] = "figure"
     name: str
     caption: str
     alt: str
-    svg: bytes
+    svg: bytes | tuple[bytes, ...]
+
+    @property
+    def drawings(self) -> dict[str, bytes]:
+        """The drawings by the names of their files, without endings."""
+        drawings = self.svg if isinstance(self.svg, tuple) else (self.svg,)
+        return {f"{self.name}-{place}" if place > 1 else self.name: svg for place, svg in enumerate(drawings, 1)}
+
+    @property
+    def tells(self) -> bool:
+        """Whether parts of the drawings belong to models or have texts."""
+        return any(b" data-model=" in svg or b"<g><title>" in svg for svg in self.drawings.values())
 
 
 @dataclass(frozen=True)
@@ -164,12 +176,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures in a row or in several."""
+    """Pictures in a row or in several; in an `even` one a picture and its detail have the same size."""
 
     kind: ClassVar[str] = "gallery"
     name: str
     caption: str
     pictures: tuple[Picture, ...]
+    even: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import io
+import json
 import math
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -20,8 +25,13 @@ from gradewise.report.palette import INK, QUIET, RULE
 WIDTH = 7.4
 """Width of a full figure [inch]."""
 
-ALONE = 0.65
-"""Share of that width for a figure of one panel, whose letters a phone then shows large enough to read."""
+PANEL = 4.1
+"""Width of a drawing of one panel [inch]: in the 340 px of a phone its smallest letters are 9 px high."""
+
+THIRD = 2.75
+"""Width of a drawing of which three stand side by side on a page [inch]."""
+
+_TAGGED = "tagged-"
 
 _STYLE: dict[Any, Any] = {
     "axes.edgecolor": QUIET,
@@ -63,11 +73,51 @@ def style() -> AbstractContextManager[None]:
     return mpl.rc_context(_STYLE)
 
 
-def to_svg(figure: Figure) -> bytes:
-    """A figure as SVG, without a date, so that equal figures are equal bytes."""
+def tag(artist: Artist, *, model: str = "", title: str = "") -> None:
+    """Have a part of a drawing belong to a model, which readers can hide, and show a text while it is pointed at."""
+    told = json.dumps([model, title]).encode()
+    artist.set_gid(f"{_TAGGED}{base64.urlsafe_b64encode(told).decode().rstrip('=')}")
+
+
+def to_svg(figure: Figure, model: str = "") -> bytes:
+    """A figure as SVG, without a date, so that equal figures are equal bytes; see `tag` for what parts of it tell.
+
+    The whole figure belongs to `model`, if one is given.
+    """
     stream = io.BytesIO()
     figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight", pad_inches=0.04)
-    return stream.getvalue()
+    text = re.sub(rf'<g id="{_TAGGED}([\w-]+)">', _tell, stream.getvalue().decode())
+    return (text.replace("<svg ", f'<svg data-model="{html.escape(model)}" ', 1) if model else text).encode()
+
+
+def _tell(group: re.Match[str]) -> str:
+    coded = group[1]
+    model, title = json.loads(base64.urlsafe_b64decode(coded + "=" * (-len(coded) % 4)))
+    belongs = f' data-model="{html.escape(model)}"' if model else ""
+    return f"<g{belongs}>" + (f"<title>{html.escape(title)}</title>" if title else "")
+
+
+def to_inline(svg: bytes, name: str) -> str:
+    """An SVG as a part of an HTML page whose Content-Security-Policy allows no style of its own.
+
+    Styles become attributes, and identifiers, of which only those that are referred to remain, begin with a name that
+    no other drawing of the page has.
+    """
+    text = svg.decode()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r'style="([^"]*)"', lambda style: _attributes(style[1]), text)
+    used = set(re.findall(r'(?:href="|url\()#([\w-]+)', text))
+    text = re.sub(r' id="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", text)
+    text = re.sub(r'(href="|url\()#', rf"\1#{name}-", text)
+    # what the sheet of styles says of all elements
+    return re.sub(r"<svg ", '<svg stroke-linejoin="round" stroke-linecap="butt" ', text, count=1)
+
+
+def _attributes(style: str) -> str:
+    """Declarations of a style as attributes of SVG."""
+    pairs = (declaration.split(":", 1) for declaration in style.split(";") if ":" in declaration)
+    return " ".join(f'{name.strip()}="{value.strip()}"' for name, value in pairs)
 
 
 def percent_axis(axes: Axes, which: str = "x") -> None:

@@ -22,7 +22,7 @@ from gradewise.images.corrections import Corrections
 from gradewise.predict.verification import NAME as VERIFICATION
 from gradewise.predict.verification import Verification, read_verification
 from gradewise.provenance import hash_file
-from gradewise.report import numbers
+from gradewise.report import column_names, numbers
 from gradewise.report.numbers import Estimate
 from gradewise.report.palette import Style, styles
 from gradewise.verdicts import Level
@@ -39,7 +39,7 @@ class Evidence(Measured):
         Which model to use, and why.
     seed : int
     manifest, quarantine, splits, calibration, subgroups, prediction_sets, suspect_labels : DataFrame
-        The tables of that name.
+        The tables of that name; columns of the label table, which form subgroups, are called as people call them.
     manifest_hash : str
         SHA-256 of the manifest's file.
     thresholds : DataFrame or None
@@ -53,7 +53,7 @@ class Evidence(Measured):
     localisation, located : DataFrame or None
         The tables of that name, where maps are asked for.
     attributions : DataFrame or None
-        The table of that name, where it is asked for.
+        The table of that name, unless the configuration says that there are no maps.
     look_alikes, resemblance : DataFrame or None
         The tables of that name, where a model learns from features of a pretrained network.
     verification : Verification or None
@@ -99,9 +99,7 @@ class Evidence(Measured):
     @property
     def models_by_rank(self) -> list[str]:
         """All models: the recommended one, then the others by their score."""
-        ranking = [candidate.model for candidate in self.recommendation.ranking]
-        choice = self.recommendation.choice
-        return list(dict.fromkeys([*([] if choice is None else [choice]), *ranking, *self.models]))
+        return self.recommendation.ranked(self.models)
 
     @property
     def model_to_use(self) -> str | None:
@@ -172,7 +170,8 @@ def read(results: Path, dataset: str, seed: int) -> Evidence:
         Where the metrics hold nothing about the dataset, or the folder has no plan.
     """
     known = measured.read(results, dataset)
-    names = ["manifest", "splits", "calibration", "subgroups", "prediction_sets", "suspect_labels"]
+    labels, subgroups = known.settings.labels, tables.read(known.results.table("subgroups"))
+    names = ["manifest", "splits", "calibration", "prediction_sets", "suspect_labels"]
     names += ["thresholds"] if known.settings.scale else []
     names += ["expected_shares"] if known.settings.expected_shares else []
     names += ["leaks"] if known.settings.leak_models else []
@@ -187,6 +186,7 @@ def read(results: Path, dataset: str, seed: int) -> Evidence:
         seed=seed,
         manifest_hash=hash_file(known.results.table("manifest")),
         quarantine=pd.read_csv(results / "quarantine.csv", dtype=str, keep_default_na=False),
+        subgroups=subgroups.assign(column=[column_names.in_words(name, labels) for name in subgroups["column"]]),
         corrections=Corrections.model_validate_json((results / "read/corrections.json").read_text()),
         verification=read_verification(results / VERIFICATION) if known.settings.deploy else None,
         **{name: tables.read(known.results.table(name)) for name in names},

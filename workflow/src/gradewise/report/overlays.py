@@ -19,6 +19,11 @@ SIDE = 320
 LEAST = 1e-6
 """What scores differ by at least from the threshold at the ends of a scale."""
 
+DARKENED = 0.4
+"""Factor of grey levels where nothing is known."""
+
+TINY = np.finfo(np.float32).tiny
+
 STRONGEST = 0.75
 """Share of the colour of a map in a picture where its score is highest."""
 
@@ -85,18 +90,25 @@ def map_over(
 
 
 def weights_over(pixels: np.ndarray, weights: np.ndarray) -> Image.Image:
-    """A sample in grey with what speaks for a prediction in orange and what speaks against it in purple.
+    """A picture in grey with what speaks for a prediction in orange, what speaks against it in purple, darkened where
+    nothing is known.
 
     Parameters
     ----------
     pixels : ndarray of uint8, shape (height, width, 1 or 3)
-    weights : ndarray of float, shape (height, width)
+    weights : ndarray of float, shape (rows, columns)
+        Of cells that cover the picture; NaN where nothing is known.
     """
-    scaled = weights / max(float(np.abs(weights).max()), float(np.finfo(np.float32).tiny))
+    height, width = pixels.shape[:2]
+    known = cv2.resize(np.isfinite(weights).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+    scaled = np.nan_to_num(weights) / max(float(np.nanmax(np.abs(weights), initial=0.0)), float(TINY))
+    scaled = cv2.resize(scaled.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     colours = colormaps[palette.FOR_AND_AGAINST](0.5 + scaled / 2)[..., :3] * 255
-    strength = 0.85 * np.sqrt(np.abs(scaled))[..., None]
+    strength = 0.85 * np.sqrt(np.abs(scaled) * known)[..., None]
     pale = 0.35 * 255 + 0.6 * pixels.astype(np.float32).mean(axis=2, keepdims=True)
-    return Image.fromarray(_small((strength * colours + (1 - strength) * pale).astype(np.uint8)))
+    picture = strength * colours + (1 - strength) * pale
+    picture[~known] *= DARKENED
+    return Image.fromarray(_small(picture.astype(np.uint8)))
 
 
 def _small(frame: np.ndarray, side: int = SIDE) -> np.ndarray:

@@ -15,7 +15,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gradewise import tables
-from gradewise.report import numbers, pictures
+from gradewise.report import drawing, numbers, pictures
 from gradewise.report.blocks import Figure, Gallery, Section, Table
 from gradewise.report.evidence import Evidence
 from gradewise.spreadsheets import without_formula
@@ -46,6 +46,7 @@ def _environment() -> Environment:
         finalize=_unbroken,
     )
     environment.filters["svg_uri"] = lambda svg: _data_uri("image/svg+xml", svg)
+    environment.filters["inline"] = drawing.to_inline
     environment.filters["jpeg_uri"] = lambda picture: _data_uri("image/jpeg", pictures.to_jpeg(picture))
     environment.filters["hashed"] = _hashed
     environment.globals["fill"] = fill
@@ -87,7 +88,8 @@ def write_assets(sections: Sequence[Section], assets: Path) -> None:
         if isinstance(block, Table):
             _write(assets / f"{block.name}.csv", to_csv(block.data))
         elif isinstance(block, Figure):
-            _write(assets / f"{block.name}.svg", block.svg)
+            for name, svg in block.drawings.items():
+                _write(assets / f"{name}.svg", svg)
         elif isinstance(block, Gallery):
             _write(assets / f"{block.name}.png", pictures.contact_sheet(block.pictures))
 

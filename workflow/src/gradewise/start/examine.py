@@ -15,6 +15,7 @@ from gradewise.config.config import Config
 from gradewise.config.datasets import Dataset
 from gradewise.config.faults import ConfigError
 from gradewise.config.known_backbones import is_known
+from gradewise.config.section import suggestion
 from gradewise.config.sources import Source
 from gradewise.families import registry
 from gradewise.images.counts import check_counts, expect_tested
@@ -70,6 +71,7 @@ def examine(config: Config, folder: Path = Path()) -> Examined:
             examined.faults.append(f"datasets.{name}: {error}")
             continue
         examined.images[name] = images
+        examined.faults += [f"datasets.{name}.labels: {fault}" for fault in _faults_of_labels(dataset, images)]
         warning = _weak(images, dataset)
         if warning:
             examined.warnings.append(f"datasets.{name}.evaluation: {warning}")
@@ -137,6 +139,19 @@ def _faults_of_new_images(name: str, dataset: Dataset) -> list[str]:
         except UserError as error:
             faults.append(f"{key}.{error}")
     return [f"datasets.{name}.apply.{fault}" for fault in faults]
+
+
+def _faults_of_labels(dataset: Dataset, images: pd.DataFrame) -> list[str]:
+    """Columns that are given a label and are not in the label table."""
+    own = ("image_id", "path", "label", "role", "group", "mask")
+    columns = [str(name).removeprefix("table_") for name in images.columns if name not in own]
+    return [
+        f"no column {column!r} in the label table.{suggestion(column, columns)} Its further columns: {columns}"
+        if columns
+        else f"no column {column!r}, since there is no label table with further columns; leave it out"
+        for column in dataset.labels
+        if column not in columns
+    ]
 
 
 def _is_gone(source: Source) -> bool:

@@ -44,7 +44,7 @@ def measure_coverage(view: View, size: Size) -> Coverage | Operation:
     points = np.outer(np.arange(POINTS), SPACING) % 1 * size
     stretch, bent_by = 1.0, None
     for operation in view.operations:
-        moved = operation.move(points, size)
+        moved = follow(operation, points, size)
         if moved is None:
             return operation
         if bent_by is None:
@@ -53,10 +53,24 @@ def measure_coverage(view: View, size: Size) -> Coverage | Operation:
                 bent_by = operation
             elif len(ratios):
                 stretch *= float(np.median(ratios))
-        after = operation.size_after(size)
-        assert after is not None, "an operation knows its output's size from its input's"
-        points, size = moved[((moved >= 0) & (moved < after)).all(axis=1)], after
+        points, size = moved
+        points = points[np.isfinite(points).all(axis=1)]
     return Coverage(len(points) / POINTS, stretch, bent_by)
+
+
+def follow(operation: Operation, points: np.ndarray, size: Size) -> tuple[np.ndarray, Size] | None:
+    """Where the output of an operation shows points of its input of a height and width, and the size of that output.
+
+    Points, of shape (n, 2), are rows and columns [px], NaN where they are not shown. None if the operation does not
+    tell.
+    """
+    moved = operation.move(points, size)
+    if moved is None:
+        return None
+    after = operation.size_after(size)
+    assert after is not None, "an operation knows its output's size from its input's"
+    shown = np.all((moved >= 0) & (moved < after), axis=1)
+    return np.where(shown[:, None], moved, np.nan), after
 
 
 def describe_view(view: View, sizes: Sequence[Size]) -> list[str]:

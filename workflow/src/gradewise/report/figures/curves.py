@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import blended_transform_factory
+from scipy.optimize import isotonic_regression
 
 from gradewise.report import drawing
 from gradewise.report.palette import QUIET, Style
+
+COLUMNS = "#8b939d"
+"""Of thin columns: grey with a contrast of 3 to 1 on white."""
+
+LETTERS, PART_OF_HEIGHT = 11.0, 0.78
+"""Height of a line of letters [pt], and the share of a drawing's height that its axes have."""
 
 Values: TypeAlias = "Sequence[float] | np.ndarray | pd.Series"
 """Numbers along an axis; NaN where there is none."""
@@ -40,6 +49,10 @@ class Curve:
         Of the line [pt]; 0: points are not joined.
     alpha : float
         Opacity of the line.
+    model : str
+        The one that the curve is about.
+    titles : sequence of str
+        What is told of each point that is pointed at; such points have marks of their own.
     """
 
     x: Values
@@ -53,11 +66,24 @@ class Curve:
     hollow: bool = False
     width: float = 1.4
     alpha: float = 1.0
+    model: str = ""
+    titles: Sequence[str] = ()
 
 
-def marks(x: Values, y: Values, low: Values, high: Values, style: Style, size: float, label: str = "") -> Curve:
+def marks(
+    x: Values,
+    y: Values,
+    low: Values,
+    high: Values,
+    style: Style,
+    size: float,
+    label: str = "",
+    *,
+    model: str = "",
+    titles: Sequence[str] = (),
+) -> Curve:
     """Points with bars of intervals, not joined."""
-    return Curve(x, y, style, label, low, high, bars=True, size=size, width=0.0)
+    return Curve(x, y, style, label, low, high, bars=True, size=size, width=0.0, model=model, titles=titles)
 
 
 @dataclass(frozen=True)
@@ -91,7 +117,8 @@ class Panel:
     """Curves on common axes.
 
     `dashed` is the place of a dashed vertical line; `diagonal` draws the line on which x equals y; `columns` are the
-    places and heights of thin grey columns; `legend` names the curves in the panel.
+    places and heights of thin grey columns; `legend` names the curves in the panel, `direct` at its right edge, each at
+    the height of its last point; `model` is the one that the whole panel is about.
     """
 
     curves: Sequence[Curve]
@@ -102,6 +129,8 @@ class Panel:
     diagonal: bool = False
     columns: tuple[Values, Values] | None = None
     legend: bool = False
+    direct: bool = False
+    model: str = ""
 
 
 def draw(
@@ -139,8 +168,8 @@ def draw(
     """
     down = -(-len(panels) // across)
     with drawing.style():
-        width = min(width, drawing.ALONE) if len(panels) == 1 else width
-        canvas = Canvas(figsize=(width * drawing.WIDTH, height * down + 0.2))
+        inches = min(width * drawing.WIDTH, drawing.PANEL) if len(panels) == 1 else width * drawing.WIDTH
+        canvas = Canvas(figsize=(inches, height * down + 0.2))
         same_x = shared and not any(panel.x.ticks for panel in panels)
         grid = canvas.subplots(down, across, sharex=same_x, sharey=shared, squeeze=False).ravel()
         for axes, panel in zip(grid, panels, strict=False):
@@ -155,27 +184,57 @@ def draw(
         return drawing.to_svg(canvas)
 
 
+def draw_each(panels: Sequence[Panel], *, height: float, width: float = drawing.PANEL) -> tuple[bytes, ...]:
+    """Draw each panel by itself, so that a phone shows one below the other; height and width in inches."""
+    drawings = []
+    with drawing.style():
+        for panel in panels:
+            canvas = Canvas(figsize=(width, height))
+            _draw(canvas.subplots(), panel)
+            drawings.append(drawing.to_svg(canvas, panel.model))
+    return tuple(drawings)
+
+
+def around(values: np.ndarray) -> tuple[float, float]:
+    """Limits of an axis of shares that several drawings have: a little beyond all values, NaN apart."""
+    low, high = (float(end(values)) for end in (np.nanmin, np.nanmax))
+    return max(-0.02, low - 0.02), min(1.02, high + 0.02)
+
+
 def draw_curve(axes: Axes, curve: Curve) -> None:
     """Draw one curve with its intervals."""
     colour = curve.style.colour
+    parts: list[Artist] = []
     if curve.low is not None and curve.high is not None:
         if curve.bars:
-            axes.vlines(curve.x, curve.low, curve.high, color=colour, linewidth=1.6, alpha=0.7)
+            parts.append(axes.vlines(curve.x, curve.low, curve.high, color=colour, linewidth=1.6))
         else:
-            axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.13, linewidth=0)
-    axes.plot(
+            parts.append(
+                axes.fill_between(
+                    curve.x, curve.low, curve.high, facecolor=(colour, 0.16), edgecolor=colour, linewidth=0.4
+                )
+            )
+    look: dict[str, Any] = {
+        "marker": curve.style.marker if curve.size else "none",
+        "markersize": curve.size,
+        "markerfacecolor": "white" if curve.hollow else colour,
+        "markeredgecolor": "white" if not (curve.width or curve.hollow) else colour,
+    }
+    parts += axes.plot(
         curve.x,
         curve.y,
         color=colour,
         alpha=curve.alpha,
         linestyle=curve.style.line if curve.width else "none",
         linewidth=curve.width,
-        marker=curve.style.marker if curve.size else "none",
-        markersize=curve.size,
-        markerfacecolor="white" if curve.hollow else colour,
-        markeredgecolor="white" if not (curve.width or curve.hollow) else colour,
         label=curve.label or None,
+        **({"marker": "none"} if curve.titles else look),
     )
+    for part in parts:
+        drawing.tag(part, model=curve.model)
+    for x, y, title in zip(curve.x, curve.y, curve.titles, strict=False):
+        (point,) = axes.plot([x], [y], color=colour, linestyle="none", **look)
+        drawing.tag(point, model=curve.model, title=title)
 
 
 def over_repeats(table: pd.DataFrame, along: str, what: str, style: Style, label: str) -> Iterator[Curve]:
@@ -188,7 +247,7 @@ def over_repeats(table: pd.DataFrame, along: str, what: str, style: Style, label
     repeats = points["repeat"].nunique()
     if repeats > 1:
         for _, part in points.groupby("repeat"):
-            yield Curve(part[along], part[what], style, width=0.7, alpha=0.4)
+            yield Curve(part[along], part[what], style, width=0.7, alpha=0.8)
     if repeats:
         shared = points.groupby(along)[what].agg(["mean", "size"])
         shared = shared.loc[shared["size"] >= repeats]
@@ -199,7 +258,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
     if panel.diagonal:
         axes.plot([0, 1], [0, 1], color=QUIET, linewidth=0.9, linestyle=(0, (2, 2)))
     if panel.columns is not None:
-        axes.bar(*panel.columns, width=0.012, color=QUIET, alpha=0.4, linewidth=0)
+        axes.bar(*panel.columns, width=0.012, color=COLUMNS, linewidth=0)
     for curve in panel.curves:
         draw_curve(axes, curve)
     if panel.dashed is not None:
@@ -210,3 +269,34 @@ def _draw(axes: Axes, panel: Panel) -> None:
     axes.grid(axis="both" if panel.dashed is None else "y")
     if panel.legend:
         axes.legend(loc="best")
+    if panel.direct:
+        _name_at_the_right(axes, [curve for curve in panel.curves if curve.label])
+
+
+def _name_at_the_right(axes: Axes, named: Sequence[Curve]) -> None:
+    """Name curves beside the right edge, at the height of their last points or as near as letters leave room."""
+    low, high = axes.get_ylim()
+    figure = axes.get_figure(root=True)
+    assert figure is not None, "axes of a figure"
+    gap = LETTERS * (high - low) / (PART_OF_HEIGHT * 72 * figure.get_size_inches()[1])
+    ends = [(float(np.asarray(curve.x)[-1]), float(np.asarray(curve.y)[-1]), curve) for curve in named]
+    ends.sort(key=lambda end: end[1])
+    steps = gap * np.arange(len(ends))
+    heights = isotonic_regression([y for _, y, _ in ends] - steps).x + steps
+    edge = blended_transform_factory(axes.transAxes, axes.transData)
+    for (x, y, curve), place in zip(ends, heights, strict=True):
+        leader = axes.annotate(
+            curve.label,
+            (x, y),
+            (1.03, place),
+            xycoords="data",
+            textcoords=edge,
+            color=curve.style.colour,
+            va="center",
+            fontsize=8,
+            arrowprops={"arrowstyle": "-", "color": curve.style.colour, "linewidth": 0.6, "shrinkA": 1, "shrinkB": 4},
+            annotation_clip=False,
+        )
+        drawing.tag(leader, model=curve.model)
+        if leader.arrow_patch is not None:
+            drawing.tag(leader.arrow_patch, model=curve.model)

@@ -34,12 +34,14 @@ def tested_mark(estimate: Estimate, p: float) -> Mark:
 
 @dataclass(frozen=True)
 class Line:
-    """The marks of a line; `repeats` are values of single repeats, `gap` is the distance from the line above."""
+    """The marks of a line; `repeats` are values of single repeats, `gap` is the distance from the line above, `model`
+    the one that the line is about."""
 
     name: str
     marks: tuple[Mark, ...]
     repeats: Sequence[float] = ()
     gap: float = 1.0
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,14 @@ class Panel:
 
 
 def draw(
-    panels: Sequence[Panel], label: str, *, share: bool = True, height: float = 0.34, legend: Sequence[Line2D] = ()
+    panels: Sequence[Panel],
+    label: str,
+    *,
+    share: bool = True,
+    height: float = 0.34,
+    legend: Sequence[Line2D] = (),
+    write: Callable[[Estimate], str] = numbers.percent_interval,
+    limits: tuple[float, float] | None = None,
 ) -> bytes:
     """Draw panels side by side, with the same lines in each.
 
@@ -69,6 +78,10 @@ def draw(
         Of a line [inch].
     legend : sequence of Line2D
         Entries of a legend above; see `handle`.
+    write : callable
+        Writes the estimate of a mark that is pointed at.
+    limits : (float, float), optional
+        Of the x axis.
 
     Returns
     -------
@@ -78,19 +91,42 @@ def draw(
     places = np.cumsum([line.gap for line in panels[0].lines])
     top = 0.62 + (0.2 if legend else 0.0)
     with drawing.style():
-        width = drawing.WIDTH * (drawing.ALONE if len(panels) == 1 else 1)
+        width = drawing.PANEL if len(panels) == 1 else drawing.WIDTH
         canvas = Canvas(figsize=(width, top + height * (places[-1] - places[0] + 1)))
         grid = canvas.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
         for axes, panel in zip(grid, panels, strict=True):
-            _draw(axes, panel, places)
-            axes.set_xlabel(label)
+            _draw(axes, panel, places, write)
+            axes.set(xlabel=label, xlim=limits)
             if share:
                 drawing.percent_axis(axes)
-        grid[0].set_yticks(places, [line.name for line in panels[0].lines])
+        ticks = grid[0].set_yticks(places, [line.name for line in panels[0].lines])
+        for tick, line in zip(ticks, panels[0].lines, strict=True):
+            drawing.tag(tick.label1, model=line.model)
         grid[0].set_ylim(places[-1] + 0.6, places[0] - 0.55)
         if legend:
             canvas.legend(handles=legend, loc="outside upper left", ncols=4 if len(panels) > 1 else 2)
         return drawing.to_svg(canvas)
+
+
+def draw_each(
+    panels: Sequence[Panel],
+    label: str,
+    *,
+    share: bool = True,
+    height: float = 0.34,
+    write: Callable[[Estimate], str] = numbers.percent_interval,
+) -> tuple[bytes, ...]:
+    """Draw each panel by itself, with the same x axis; see `draw`."""
+    estimates = [mark.estimate for panel in panels for line in panel.lines for mark in line.marks]
+    drawn = [
+        value for estimate in estimates for value in (estimate.value, *(estimate.bounds or ())) if value is not None
+    ]
+    drawn += [value for panel in panels for line in panel.lines for value in line.repeats]
+    drawn += [place for panel in panels for place in (panel.dashed, panel.solid) if place is not None]
+    known = [value for value in drawn if np.isfinite(value)] or [0.0, 1.0]
+    margin = 0.04 * (max(known) - min(known) or 1.0)
+    limits = (min(known) - margin, max(known) + margin)
+    return tuple(draw([panel], label, share=share, height=height, write=write, limits=limits) for panel in panels)
 
 
 def in_words(panels: Sequence[Panel], write: Callable[[Estimate], str] = numbers.percent_interval) -> str:
@@ -118,15 +154,19 @@ def handle(label: str, style: Style, *, hollow: bool = False, joined: bool = Fal
     )
 
 
-def _draw(axes: Axes, panel: Panel, places: np.ndarray) -> None:
+def _draw(axes: Axes, panel: Panel, places: np.ndarray, write: Callable[[Estimate], str]) -> None:
     for place, line in zip(places, panel.lines, strict=True):
         if line.repeats:
             look = line.marks[0].style
-            below = np.full(len(line.repeats), place + 0.27)
-            axes.plot(line.repeats, below, look.marker, markersize=3, color=look.colour, alpha=0.55, markeredgewidth=0)
+            below = np.full(len(line.repeats), place + 0.3)
+            (single,) = axes.plot(
+                line.repeats, below, look.marker, markersize=2.6, color=look.colour, markeredgewidth=0
+            )
+            drawing.tag(single, model=line.model)
         slots = 1 + max(mark.slot for mark in line.marks)
         for mark in line.marks:
-            _mark(axes, mark, place + (mark.slot - (slots - 1) / 2) * 0.7 / max(2, slots))
+            for part in _mark(axes, mark, place + (mark.slot - (slots - 1) / 2) * 0.7 / max(2, slots)):
+                drawing.tag(part, model=line.model, title=f"{line.name}: {write(mark.estimate)}")
     if panel.band is not None:
         axes.axvspan(*panel.band, color=QUIET, alpha=0.14, linewidth=0)
     if panel.dashed is not None:
@@ -138,14 +178,15 @@ def _draw(axes: Axes, panel: Panel, places: np.ndarray) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def _mark(axes: Axes, mark: Mark, place: float) -> None:
+def _mark(axes: Axes, mark: Mark, place: float) -> list[Line2D]:
     """A dot with its interval; nothing where there is no value."""
     colour, value = mark.style.colour, mark.estimate.value
     if value is None or not numbers.known(value):
-        return
+        return []
+    parts = []
     if mark.estimate.bounds:
-        axes.plot(mark.estimate.bounds, [place, place], color=colour, solid_capstyle="butt", linewidth=2)
-    axes.plot(
+        parts += axes.plot(mark.estimate.bounds, [place, place], color=colour, solid_capstyle="butt", linewidth=2)
+    parts += axes.plot(
         [value],
         [place],
         marker=mark.style.marker,
@@ -156,3 +197,4 @@ def _mark(axes: Axes, mark: Mark, place: float) -> None:
         markeredgewidth=1.4 if mark.hollow else 0.8,
         linestyle="none",
     )
+    return parts

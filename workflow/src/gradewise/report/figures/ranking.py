@@ -12,8 +12,8 @@ from gradewise.evaluation.recommendation import Candidate
 from gradewise.report import drawing, numbers
 from gradewise.report.palette import INK, QUIET, Style
 
-WIDTH, HEIGHT = 4.6, 0.4
-"""Width of the figure, which a phone shows whole, and height of a line [inch]."""
+HEIGHT = 0.42
+"""Of a line [inch]."""
 
 
 def draw(
@@ -54,14 +54,14 @@ def draw(
         SVG.
     """
     with drawing.style():
-        canvas = Canvas(figsize=(WIDTH, 0.85 + HEIGHT * len(ranking)))
+        canvas = Canvas(figsize=(drawing.PANEL, 0.85 + HEIGHT * len(ranking)))
         axes = canvas.subplots()
         for place, candidate in enumerate(ranking):
             _line(axes, place, candidate, styles[candidate.model], write)
         name, value = baseline
         axes.axvline(value, color=QUIET, linewidth=1.1, linestyle=(0, (3, 2)))
         bottom = len(ranking) - 0.35
-        axes.text(value, -0.72, f"{name} {write(value)}", ha="center", va="bottom", fontsize=7.5, color=INK)
+        axes.text(value, -0.72, f"{name} {write(value)}", ha="center", va="bottom", fontsize=8, color=INK)
         axes.set_ylim(bottom, -0.68)
         names = axes.set_yticks(range(len(ranking)), [candidate.model for candidate in ranking])
         for tick, candidate in zip(names, ranking, strict=True):
@@ -81,14 +81,19 @@ def _line(axes: Axes, place: int, candidate: Candidate, style: Style, write: Cal
     value = candidate.score.value
     if value is None or not numbers.known(value):
         return
+    parts = []
     if candidate.score.bounds:
-        axes.plot(candidate.score.bounds, [place, place], color=style.colour, linewidth=2, solid_capstyle="butt")
+        parts += axes.plot(
+            candidate.score.bounds, [place, place], color=style.colour, linewidth=2, solid_capstyle="butt"
+        )
     face = style.colour if place == 0 else "white"
-    axes.plot(
+    parts += axes.plot(
         [value], [place], style.marker, color=style.colour, markerfacecolor=face, markersize=8 if place == 0 else 7
     )
+    for part in parts:
+        drawing.tag(part, title=f"{candidate.model}: {numbers.interval(candidate.score, write)}")
     axes.annotate(
-        write(value), (value, place), (0, 6), textcoords="offset points", ha="center", va="bottom", fontsize=7.5
+        write(value), (value, place), (0, 6), textcoords="offset points", ha="center", va="bottom", fontsize=8
     )
 
 

@@ -127,11 +127,11 @@ def _figure(evidence: Evidence, name: str, criteria: list[Criterion]) -> Figure:
     for criterion in criteria:
         lines = []
         own = _models_with(evidence, criterion.level)
-        for model in evidence.models:
+        for model in evidence.models_by_rank:
             estimate = evidence.estimate(model, metric, criterion.level) if model in own else Estimate(None)
             mark = dots.Mark(estimate, evidence.styles[model])
             repeats = evidence.per_repeat(model, metric, criterion.level) if model in own else ()
-            lines.append(dots.Line(model, (mark,), repeats))
+            lines.append(dots.Line(model, (mark,), repeats, model=model))
         guess = _one_guess(evidence, criterion)
         title = f"{criterion.level}s".capitalize() if several else ""
         panels.append(dots.Panel(lines, title, dashed=None if guess is None else guess.value))
@@ -145,7 +145,13 @@ def _figure(evidence: Evidence, name: str, criteria: list[Criterion]) -> Figure:
         f"{what} on test{where}: large marks are all repeats together, with 95 % CI; small marks are single repeats."
         f"{_dashed(guessed)}",
         f"Dot plot of {metric_names.in_words(metric)} on test. {values}.",
-        dots.draw(panels, f"{what} on test{' [%]' if share else ''}", share=share, height=0.42),
+        dots.draw_each(
+            panels,
+            f"{what} on test{' [%]' if share else ''}",
+            share=share,
+            height=0.42,
+            write=partial(metric_names.interval, metric),
+        ),
     )
 
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
-from gradewise.report import drawing, numbers, pictures
-from gradewise.report.blocks import Block, Cell, Column, Figure, Gallery, Matrix, Picture, Section, Table
+from gradewise.evaluation.examples import PICTURED
+from gradewise.report import drawing, numbers, where_it_looks
+from gradewise.report.blocks import Block, Cell, Column, Figure, Matrix, Section, Table
 from gradewise.report.evidence import Evidence
 from gradewise.report.figures import grid
 from gradewise.report.palette import SEQUENTIAL
 
-ORDER = 40
+ORDER = 3
 
 SIDE_BY_SIDE = 8
 """With more classes than this the two matrices are drawn one below the other."""
@@ -29,20 +28,11 @@ SHOWN = 100
 """Most cells of a matrix that the table on the page lists."""
 
 
-LINKED = 8
-"""Most classes of which cells link to pictures."""
-
-PICTURES = 24
-"""Most pictures of all cells."""
-
-
 def section(evidence: Evidence) -> Section:
     """The matrix and pictures of the recommended model, a figure and a table for each model; for ordered classes, how
     far off the errors are."""
-    shown: list[Block] = []
     best = evidence.models_by_rank[0]
-    if len(evidence.classes) <= LINKED:
-        shown += _pictured(evidence, best)
+    shown = _pictured(evidence, best)
     if evidence.settings.ordered:
         shown.append(grades_off(evidence, evidence.models, "grades-off"))
     repeats = evidence.test["repeat"].nunique()
@@ -54,7 +44,7 @@ def section(evidence: Evidence) -> Section:
                 f"confusion-of-{model}",
                 f"Confusion matrix of {model}",
                 matrices(evidence, model, f"confusion-{model}"),
-                folded=model != best or len(evidence.classes) <= LINKED,
+                folded=model != best or len(evidence.classes) <= PICTURED,
             )
             for model in evidence.models_by_rank
         ),
@@ -68,12 +58,19 @@ def section(evidence: Evidence) -> Section:
 
 
 def _pictured(evidence: Evidence, model: str) -> list[Block]:
-    """The matrix of a model with links to pictures of its cells, and these pictures."""
+    """The matrix of a model, unless it has too many cells to link to pictures, and pictures of the model's verdicts."""
+    rows = where_it_looks.examples(evidence, model)
+    if len(evidence.classes) > PICTURED:
+        return where_it_looks.shown(evidence, model, rows, {})
+    cells = dict.fromkeys(zip(rows["label"], rows["predicted"], strict=True))
+    names = {cell: f"cell-{place}" for place, cell in enumerate(cells)}
+    return [_matrix(evidence, model, names), *where_it_looks.shown(evidence, model, rows, names)]
+
+
+def _matrix(evidence: Evidence, model: str, names: dict[tuple[str, str], str]) -> Matrix:
     mine, classes = evidence.tested(model, evidence.deciding_level), evidence.classes
     counts = pd.crosstab(mine["label"], mine["predicted"]).reindex(index=classes, columns=classes, fill_value=0)
     shares = _shares(counts)
-    chosen = _examples(mine, classes)
-    names = {cell: f"cell-{place}" for place, cell in enumerate(dict.fromkeys(row["cell"] for row in chosen))}
     rows = tuple(
         tuple(
             Cell(
@@ -85,54 +82,9 @@ def _pictured(evidence: Evidence, model: str) -> list[Block]:
         )
         for true in classes
     )
-    matrix = Matrix(
+    return Matrix(
         f"{model}: test verdicts, and shares of each true class; click a cell for pictures", tuple(classes), rows
     )
-    if not chosen:
-        return [matrix]
-    files = evidence.manifest.set_index("image_id")[["path", "bits"]]
-    seen: set[str] = set()
-    shown = []
-    for row in chosen:
-        file, cell = files.loc[row["image_id"]], names[row["cell"]]
-        shown.append(
-            Picture(
-                pictures.thumbnail(Path(file["path"]), int(file["bits"]), evidence.settings),
-                f"Image {row['image_id']}: {row['kind']}",
-                (row["image_id"], row["kind"], f"probability {numbers.percent(row['probability'])}"),
-                cell=cell,
-                anchor="" if cell in seen else cell,
-            )
-        )
-        seen.add(cell)
-    caption = f"{model}: typical and borderline images of each class, and the most confident mistakes of each kind"
-    return [matrix, Gallery("cells", caption, tuple(shown))]
-
-
-def _examples(mine: pd.DataFrame, classes: list[str]) -> list[dict[str, Any]]:
-    """Of each class a typical image and a borderline one, and of each kind of mistake the most confident ones, the most
-    frequent kinds first where there are too many."""
-    probabilities = mine[[f"p_{name}" for name in classes]].to_numpy(dtype=np.float64)
-    ordered = np.sort(probabilities, axis=1)
-    rated = mine.assign(probability=ordered[:, -1], margin=ordered[:, -1] - ordered[:, -2])
-    rated = rated.sort_values(["probability", "image_id"], ascending=[False, True]).drop_duplicates("image_id")
-    chosen: list[dict[str, Any]] = []
-
-    def take(rows: pd.DataFrame, kind: str) -> None:
-        for row in rows.itertuples(index=False):
-            example = {"cell": (row.label, row.predicted), "image_id": row.image_id, "kind": kind}
-            chosen.append(example | {"probability": row.probability})
-
-    for name in classes:
-        right = rated.loc[(rated["label"] == name) & (rated["predicted"] == name)]
-        take(right.head(1), f"typical {name}")
-        take(right.iloc[1:].nsmallest(1, "margin"), f"borderline {name}")
-    wrong = rated.loc[rated["label"] != rated["predicted"]]
-    kinds = wrong.groupby(["label", "predicted"], sort=False).size().sort_values(ascending=False, kind="stable")
-    for true, predicted in kinds.index[: max(0, PICTURES - len(chosen)) // 2]:
-        of_kind = wrong.loc[(wrong["label"] == true) & (wrong["predicted"] == predicted)]
-        take(of_kind.head(2), f"true {true}, predicted {predicted}")
-    return chosen
 
 
 def matrices(evidence: Evidence, model: str, name: str) -> tuple[Figure, Table]:
@@ -222,10 +174,11 @@ def _figure(name: str, model: str, counts: pd.DataFrame) -> Figure:
             shares.map(lambda share: "" if np.isnan(share) else f"{100 * share:.0f}"),
         ),
     }
+    drawings = []
     with drawing.style():
-        canvas = Canvas(figsize=(2 * side + 0.6, side) if beside else (max(drawing.WIDTH, side), 2 * side))
-        panels = canvas.subplots(1, 2) if beside else canvas.subplots(2, 1)
-        for axes, (title, (shade, texts)) in zip(panels, cells.items(), strict=True):
+        for title, (shade, texts) in cells.items():
+            canvas = Canvas(figsize=(side + 0.3, side) if beside else (max(drawing.WIDTH, side), side))
+            axes = canvas.subplots()
             grid.draw(
                 axes,
                 shade.to_numpy(),
@@ -239,13 +192,13 @@ def _figure(name: str, model: str, counts: pd.DataFrame) -> Figure:
             axes.set_title(title)
             axes.set_xlabel("Predicted class")
             axes.set_ylabel("True class")
-        svg = drawing.to_svg(canvas)
+            drawings.append(drawing.to_svg(canvas))
     diagonal = ", ".join(f"{label} {numbers.percent(shares.loc[label, label])}" for label in classes)
     return Figure(
         name,
         f"{model}: counts, and percentages of each true class (each row adds up to 100).{pooled}",
         f"Two confusion matrices of {model}. Share of each class that was recognised: {diagonal}.",
-        svg,
+        tuple(drawings),
     )
 
 

@@ -12,8 +12,10 @@ from gradewise.config.datasets import Dataset
 from gradewise.config.evaluation import Evaluation
 from gradewise.provenance import derive_seed
 from gradewise.report import numbers, pictures
-from gradewise.report.blocks import Block, Column, Gallery, Picture, Section, Table, Text
+from gradewise.report.blocks import Block, Column, Figure, Gallery, Picture, Section, Table, Text
 from gradewise.report.evidence import Evidence
+from gradewise.report.figures import histograms
+from gradewise.report.palette import QUIET, Style, class_styles
 from gradewise.views.coverage import describe_view
 
 ORDER = 10
@@ -21,6 +23,7 @@ ORDER = 10
 EXAMPLES, EXAMPLES_IN_ALL = 4, 24
 QUARANTINE_SHOWN = 50
 CLASSES_SHOWN = 6
+CLASSES_DRAWN = 12
 ROLES = ("train", "validation", "test")
 
 
@@ -43,7 +46,14 @@ def section(evidence: Evidence) -> Section:
         "Dataset",
         parts=(
             Section(
-                "classes", "Classes", (_classes(evidence, samples), *_examples(evidence, samples), *_views(evidence))
+                "classes",
+                "Classes",
+                (
+                    _classes(evidence, samples),
+                    *sizes_of_images(evidence),
+                    *_examples(evidence, samples),
+                    *_views(evidence),
+                ),
             ),
             _splits(evidence, samples),
             Section(
@@ -149,6 +159,42 @@ def _classes(evidence: Evidence, samples: dict[str, pd.DataFrame]) -> Table:
             *(Column(f"Samples in {view}", f"samples in {view}", numbers.count) for view in samples),
         ),
     )
+
+
+def sizes_of_images(evidence: Evidence) -> list[Figure]:
+    """How widths and heights of images are distributed in each class; none where all have one size."""
+    manifest, classes = evidence.manifest, evidence.classes
+    varied = [side for side in ("width", "height") if manifest[side].nunique() > 1]
+    if not varied:
+        return []
+    several = len(classes) <= CLASSES_DRAWN
+    of_class = {name: manifest.loc[manifest["label"] == name] for name in classes} if several else {"all": manifest}
+    of_class = {name: rows for name, rows in of_class.items() if len(rows)}
+    styles = class_styles(classes) | {"all": Style(QUIET, "o", "-")}
+    drawings = [
+        histograms.draw(
+            {name: rows[side].to_numpy() for name, rows in of_class.items()},
+            f"{side.capitalize()} [px]",
+            styles,
+            "image",
+        )
+        for side in varied
+    ]
+    told = (
+        f"{name}: {side} {numbers.count(rows[side].min())} to {numbers.count(rows[side].max())} px, median "
+        f"{numbers.count(rows[side].median())} px"
+        for side in varied
+        for name, rows in of_class.items()
+    )
+    return [
+        Figure(
+            "sizes",
+            f"How many images of {'each class' if several else 'all classes'} have which {' and '.join(varied)}. "
+            "Classes whose sizes differ can be distinguished without looking at the content.",
+            f"Histograms. {'; '.join(told)}.",
+            tuple(drawings),
+        )
+    ]
 
 
 def _examples(evidence: Evidence, samples: dict[str, pd.DataFrame]) -> list[Block]:

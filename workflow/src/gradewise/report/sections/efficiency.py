@@ -19,7 +19,7 @@ FOLDED = True
 
 def section(evidence: Evidence) -> Section | None:
     """Table of costs and a figure of the deciding metric against training time; None without runs."""
-    rows = pd.DataFrame([_row(evidence, model) for model in evidence.models if evidence.runs_of(model)])
+    rows = pd.DataFrame([_row(evidence, model) for model in evidence.models_by_rank if evidence.runs_of(model)])
     if rows.empty:
         return None
     table = Table(
@@ -73,19 +73,35 @@ def _figure(evidence: Evidence, timed: pd.DataFrame, threads: str) -> Figure:
     what = f"{criterion.level.capitalize()}-level {metric_names.in_words(criterion.metric)} on test"
     share = metric_names.is_share(criterion.metric)
     drawn, costs = [], []
+    differ = timed["threads"].nunique() > 1
+    threads_of = dict(zip(timed["model"], timed["threads"].map(_threads), strict=True)) if differ else {}
     for model, seconds, value in timed[["model", "seconds_fit", criterion.metric]].itertuples(index=False):
         low, high = evidence.estimate(model, criterion.metric, criterion.level).bounds or (math.nan, math.nan)
-        drawn.append(curves.marks([seconds], [value], [low], [high], evidence.styles[model], size=8, label=model))
-        costs.append(f"{model} {metric_names.value(criterion.metric, value)} in {numbers.time(seconds)}")
+        name = f"{model} ({threads_of[model]})" if differ else model
+        told = f"{name}: {metric_names.value(criterion.metric, value)} in {numbers.time(seconds)}"
+        drawn.append(
+            curves.marks(
+                [seconds],
+                [value],
+                [low],
+                [high],
+                evidence.styles[model],
+                size=7,
+                label=name,
+                model=model,
+                titles=[told],
+            )
+        )
+        costs.append(told.replace(":", "", 1))
     limits = timed["seconds_fit"].min() / 1.8, timed["seconds_fit"].max() * 1.8
     ticks = drawing.round_times(*limits)
     times = curves.Axis("Time to train once (logarithmic scale)", limits=limits, ticks=ticks, write=numbers.axis_time)
-    panel = curves.Panel(drawn, times, curves.Axis(f"{what}{' [%]' if share else ''}", share=share))
+    panel = curves.Panel(drawn, times, curves.Axis(f"{what}{' [%]' if share else ''}", share=share), direct=True)
     best = "bottom" if metric_names.lower_is_better(criterion.metric) else "top"
     return Figure(
         "efficiency",
         f"{what} with 95 % CI against training time on {threads or 'different numbers of threads'}; the best models "
-        f"are at the {best} left.",
+        f"are at the {best} left." + (" Names tell the number of threads." if differ else ""),
         f"{what} against training time: {'; '.join(costs)}.",
-        curves.draw([panel], across=1, height=2.9, width=0.85, legend=True),
+        curves.draw([panel], across=1, height=max(2.9, 0.8 + 0.17 * len(timed))),
     )

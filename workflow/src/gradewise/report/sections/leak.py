@@ -124,8 +124,10 @@ def _figure(evidence: Evidence, rows: pd.DataFrame) -> Figure:
     for row in rows.itertuples(index=False):
         style = evidence.styles[row.model]
         lines += [
-            dots.Line(f"{row.model}, at random", (dots.Mark(bounded(row, "careless"), style, hollow=True),)),
-            dots.Line(f"{row.model}, by groups", (dots.Mark(bounded(row, "grouped"), style),)),
+            dots.Line(
+                f"{row.model}, at random", (dots.Mark(bounded(row, "careless"), style, hollow=True),), model=row.model
+            ),
+            dots.Line(f"{row.model}, by groups", (dots.Mark(bounded(row, "grouped"), style),), model=row.model),
         ]
     panels = [dots.Panel(lines)]
     return Figure(

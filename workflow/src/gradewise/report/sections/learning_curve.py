@@ -112,23 +112,24 @@ def _needed(*ends: float) -> str:
 def _figure(evidence: Evidence, curve: pd.DataFrame) -> Figure:
     panels: list[curves.Panel] = []
     accuracies = []
+    ends = curve[["accuracy", "accuracy_low", "accuracy_high", "fitted_low", "fitted_high"]].to_numpy(dtype=float)
+    y = curves.Axis("Image-level accuracy on test [%]", share=True, limits=curves.around(ends))
     for model in dict.fromkeys(curve["model"]):
         style = evidence.styles[model]
         rows = curve.loc[curve["model"] == model].sort_values("groups")
         measured = rows.loc[rows["accuracy"].notna()]
         inside, beyond = rows.loc[rows["share"] <= 1], rows.loc[rows["share"] >= 1]
         most = float(measured["groups"].max())
-        ends = measured["accuracy_low"], measured["accuracy_high"]
+        bounds = measured["accuracy_low"], measured["accuracy_high"]
         drawn = [
             curves.Curve(rows["groups"], rows["fitted"], style, "", rows["fitted_low"], rows["fitted_high"], width=0.0),
             curves.Curve(inside["groups"], inside["fitted"], replace(style, line="-")),
             curves.Curve(beyond["groups"], beyond["fitted"], replace(style, line=(0, (4, 3)))),
-            curves.marks(measured["groups"], measured["accuracy"], *ends, style, size=7),
+            curves.marks(measured["groups"], measured["accuracy"], *bounds, style, size=7),
         ]
         fitted = bool(rows["fitted"].notna().any())
         x = curves.Axis("Training groups", ticks=[*measured["groups"], *([2 * most] if fitted else [])])
-        y = curves.Axis("" if panels else "Image-level accuracy on test [%]", share=True)
-        panels.append(curves.Panel(drawn, x, y, model, dashed=most if fitted else None))
+        panels.append(curves.Panel(drawn, x, y, model, dashed=most if fitted else None, model=model))
         points = (f"{row.groups:.0f} groups {numbers.percent(row.accuracy)}" for row in measured.itertuples())
         accuracies.append(f"{model}: {', '.join(points)}")
     caption = "Measured accuracy with 95 % intervals"
@@ -140,5 +141,5 @@ def _figure(evidence: Evidence, curve: pd.DataFrame) -> Figure:
         "learning-curve",
         f"{caption}.",
         f"Learning curves. {'; '.join(accuracies)}.",
-        curves.draw(panels, across=len(panels), height=2.8, shared=True),
+        curves.draw_each(panels, height=2.8),
     )

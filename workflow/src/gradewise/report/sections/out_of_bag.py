@@ -40,8 +40,10 @@ def section(evidence: Evidence) -> Section | None:
         for way, drawn in shown.items():
             repeats = [run.record[way] for run in evidence.runs_of(model) if run.record.get(way) is not None]
             mark = dots.Mark(ways[way], style, hollow=True)
-            lines.append(dots.Line(f"{lead}out-of-bag, {drawn}", (mark,), repeats if len(repeats) > 1 else ()))
-        lines.append(dots.Line(f"{lead}test", (dots.Mark(test, style),)))
+            lines.append(
+                dots.Line(f"{lead}out-of-bag, {drawn}", (mark,), repeats if len(repeats) > 1 else (), model=model)
+            )
+        lines.append(dots.Line(f"{lead}test", (dots.Mark(test, style),), model=model))
     if not rows:
         return None
     panels = [dots.Panel(lines)]

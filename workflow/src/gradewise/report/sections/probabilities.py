@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from gradewise.evaluation.calibration import KEPT
-from gradewise.report import numbers
+from gradewise.report import drawing, numbers
 from gradewise.report.blocks import Column, Figure, Section, Table
-from gradewise.report.evidence import Evidence, bounded
+from gradewise.report.evidence import Evidence, bounded, row_estimate
 from gradewise.report.figures import curves
 from gradewise.report.numbers import Estimate
+from gradewise.report.palette import QUIET, Style
 
 ORDER = 80
 
@@ -24,8 +26,8 @@ SURE = 0.9
 LEAST = 5
 """Verdicts in the doubtful part from which something is said of it."""
 
-ACROSS = 4
-"""Reliability diagrams side by side."""
+DRAWN = 9
+"""Most models in the figures."""
 
 SCORES = {
     "slope": "calibration_slope",
@@ -44,7 +46,8 @@ def section(evidence: Evidence) -> Section | None:
     """Reliability, errors of calibration and accuracy against coverage; None where nothing was measured."""
     if evidence.calibration.empty:
         return None
-    models = [model for model in evidence.models if model in set(evidence.calibration["model"])]
+    models = [model for model in evidence.models_by_rank if model in set(evidence.calibration["model"])]
+    drawn = models[:DRAWN]
     rows = pd.DataFrame([_row(evidence, model) for model in models])
     unit = evidence.deciding_level
     table = Table(
@@ -68,7 +71,7 @@ def section(evidence: Evidence) -> Section | None:
         "Probabilities",
         contents={
             "sentences": findings(evidence),
-            "shown": [_reliability(evidence, models), _coverage(evidence, models), table],
+            "shown": [_reliability(evidence, drawn), _coverage(evidence, drawn), table],
         },
     )
 
@@ -188,53 +191,87 @@ def coverage_sentence(model: str, everything: Estimate, kept: Estimate) -> str:
 
 def _reliability(evidence: Evidence, models: list[str]) -> Figure:
     claimed = evidence.calibration.loc[evidence.calibration["part"] == "bin", "confidence"]
-    x = curves.Axis(share=True, limits=(max(0.0, float(claimed.min()) - 0.05), 1.02))
-    y = curves.Axis(share=True, limits=(0, 1.02))
-    across = min(ACROSS, len(models))
+    x = curves.Axis("Probability claimed [%]", share=True, limits=(max(0.0, float(claimed.min()) - 0.05), 1.02))
+    y = curves.Axis("Right [%]", share=True, limits=(0, 1.02))
     panels, claimed_and_right = [], []
     for model in models:
-        bins = _part(evidence, model, "bin")
-        claims, right = bins["confidence"], bins["accuracy"]
-        marks = curves.marks(claims, right, bins["low"], bins["high"], evidence.styles[model], size=5)
-        panels.append(curves.Panel([marks], x, y, model, diagonal=True, columns=(claims, bins["share"])))
-        pairs = zip(claims.map(numbers.whole_percent), right.map(numbers.whole_percent), strict=True)
-        claimed_and_right.append(f"{model}: {', '.join(f'{claim} claimed, {share} right' for claim, share in pairs)}")
+        bins = _part(evidence, model, "bin").sort_values("confidence")
+        told = [
+            f"{numbers.whole_percent(row.confidence)} claimed, "
+            f"{numbers.percent_interval(row_estimate(row, 'accuracy'))} right"
+            for row in bins.itertuples(index=False)
+        ]
+        drawn = curves.Curve(
+            bins["confidence"],
+            bins["accuracy"],
+            replace(evidence.styles[model], line="-"),
+            "",
+            bins["low"],
+            bins["high"],
+            size=3,
+            width=1.0,
+            model=model,
+            titles=told,
+        )
+        columns = (bins["confidence"], bins["share"])
+        panels.append(curves.Panel([drawn], x, y, model, diagonal=True, columns=columns, model=model))
+        pairs = zip(bins["confidence"], bins["accuracy"], strict=True)
+        claimed_and_right.append(
+            f"{model}: "
+            + ", ".join(
+                f"{numbers.whole_percent(c)} claimed, {numbers.whole_percent(share)} right" for c, share in pairs
+            )
+        )
     return Figure(
         "reliability",
         "Reliability: how often verdicts are correct (with 95 % CI) against the stated probability. On the dashed line "
         "a model is correct as often as it states; below it, the model is overconfident. Grey columns are the share of "
-        "verdicts behind each mark.",
+        f"verdicts behind each mark.{_further(evidence, models)}",
         f"Reliability diagrams. {'; '.join(claimed_and_right)}.",
-        curves.draw(
-            panels,
-            across=across,
-            height=2.3,
-            width=max(across, 2) / ACROSS,
-            shared=True,
-            labels=("Probability claimed [%]", "Right [%]"),
-        ),
+        curves.draw_each(panels, height=2.5, width=drawing.THIRD),
     )
 
 
 def _coverage(evidence: Evidence, models: list[str]) -> Figure:
-    unit, drawn, accuracies = evidence.deciding_level, [], []
+    unit, parts, accuracies = evidence.deciding_level, {}, []
     for model in models:
-        kept = _part(evidence, model, "coverage").sort_values("share")
-        drawn.append(curves.Curve(1 - kept["share"], kept["accuracy"], evidence.styles[model], model, size=4))
+        parts[model] = kept = _part(evidence, model, "coverage").sort_values("share")
         least, everything = kept["accuracy"].iloc[0], kept["accuracy"].iloc[-1]
         accuracies.append(
             f"{model} {numbers.percent(everything)} of all, {numbers.percent(least)} of the most confident "
             f"{numbers.whole_percent(kept['share'].iloc[0])}"
         )
-    panel = curves.Panel(
-        drawn,
-        curves.Axis(f"Share of {unit}s sent to a person, least confident first [%]", share=True),
-        curves.Axis("Accuracy on the rest [%]", share=True),
-    )
+    ends = pd.concat(parts.values())[["accuracy", "low", "high"]].to_numpy(dtype=float)
+    x = curves.Axis("Sent to a person [%]", share=True)
+    y = curves.Axis("Accuracy on the rest [%]", share=True, limits=curves.around(ends))
+    panels = []
+    for model, kept in parts.items():
+        others = [
+            curves.Curve(1 - part["share"], part["accuracy"], Style(QUIET, "", "-"), width=0.6, model=other)
+            for other, part in parts.items()
+            if other != model
+        ]
+        told = [
+            f"{numbers.whole_percent(1 - row.share)} sent to a person: "
+            f"{numbers.percent_interval(row_estimate(row, 'accuracy'))}"
+            for row in kept.itertuples(index=False)
+        ]
+        style = replace(evidence.styles[model], line="-")
+        own = curves.Curve(
+            1 - kept["share"], kept["accuracy"], style, "", kept["low"], kept["high"], size=4, model=model, titles=told
+        )
+        panels.append(curves.Panel([*others, own], x, y, model, model=model))
     return Figure(
         "coverage",
-        f"Accuracy on the remaining {unit}s when the doubtful ones go to a person. The threshold is set on the same "
-        f"test {unit}s, so in use slightly more or fewer will pass it.",
+        f"Accuracy on the remaining {unit}s when the doubtful ones go to a person, with bands of 95 % CI; thin grey "
+        f"lines are the other models. The threshold is set on the same test {unit}s, so in use slightly more or fewer "
+        f"will pass it.{_further(evidence, models)}",
         f"Accuracy against share sent to a person: {'; '.join(accuracies)}.",
-        curves.draw([panel], across=1, height=2.5, width=0.85, legend=True),
+        curves.draw_each(panels, height=2.5, width=drawing.THIRD),
     )
+
+
+def _further(evidence: Evidence, drawn: list[str]) -> str:
+    """How many models are not drawn."""
+    hidden = evidence.calibration["model"].nunique() - len(drawn)
+    return f" Shown are the {len(drawn)} best models; the table has {hidden} more." if hidden else ""

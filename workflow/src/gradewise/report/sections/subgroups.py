@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from gradewise.evaluation.inference import SIGNIFICANT
-from gradewise.evaluation.subgroups import LEAST_IMAGES
-from gradewise.report import numbers
+from gradewise.evaluation.subgroups import LEAST_IMAGES, naming
+from gradewise.report import column_names, numbers
 from gradewise.report.blocks import LONG, Column, Figure, Section, Table
 from gradewise.report.evidence import Evidence, row_estimate, side_by_side
 from gradewise.report.figures import dots
@@ -37,7 +37,7 @@ def section(evidence: Evidence) -> Section | None:
         f"Accuracy on test {evidence.deciding_level}s in each subgroup, with 95 % intervals",
         data,
         (
-            Column.name("Column", "column", _words),
+            Column.name("Column", "column"),
             Column.name("Value", "value"),
             Column("Images", "images", numbers.count),
             Column("Groups", "groups", numbers.count),
@@ -49,7 +49,8 @@ def section(evidence: Evidence) -> Section | None:
         "subgroups",
         "Subgroups",
         contents={
-            "columns": numbers.listed([_words(column) for column in dict.fromkeys(chosen["column"])]),
+            "columns": numbers.listed(list(dict.fromkeys(chosen["column"]))),
+            "left_out": _left_out(evidence),
             "least": LEAST_IMAGES,
             "worst": worst_sentence(model, chosen, evidence.deciding_level),
             "shown": [_figure(evidence, model, chosen), table],
@@ -73,12 +74,12 @@ def worst_sentence(model: str, rows: pd.DataFrame, unit: str = "image") -> str:
     counted = numbers.basis(worst.images, worst.groups, "test image")
     of = f"of {counted}" if unit == "image" else f"of the samples of {counted}"
     text = (
-        f"{model} does worst where {_words(worst.column)} is {worst.value}: "
+        f"{model} does worst where {worst.column} is {worst.value}: "
         f"{numbers.percent_ci(row_estimate(worst, 'accuracy'))} correct, {of}, "
         f"{numbers.unsigned_points(abs(worst.difference))} percentage points below all other test {unit}s."
     )
     clear = [
-        f"{_words(row.column)} {row.value}"
+        f"{row.column} {row.value}"
         for row in rows.itertuples(index=False)
         if row.difference < 0 and row.p_value < SIGNIFICANT and row != worst
     ]
@@ -92,7 +93,7 @@ def worst_sentence(model: str, rows: pd.DataFrame, unit: str = "image") -> str:
     if clear:
         return f"{text} Chance may explain that, but not that it does worse at {numbers.listed(clear)}. {expected}"
     columns = rows.drop_duplicates("column")
-    tested = [f"{_words(row.column)} {numbers.p_value(row.p_column)}" for row in columns.itertuples(index=False)]
+    tested = [f"{row.column} {numbers.p_value(row.p_column)}" for row in columns.itertuples(index=False)]
     least = numbers.unsigned_points(worst.detectable)
     seen = (
         f" A difference of {least} points from all {unit}s would have been detected."
@@ -105,8 +106,18 @@ def worst_sentence(model: str, rows: pd.DataFrame, unit: str = "image") -> str:
     )
 
 
-def _words(column: str) -> str:
-    return column.replace("_", " ")
+def _left_out(evidence: Evidence) -> str:
+    """Columns that form no subgroups since they name images, in words; empty without any."""
+    named, labels = naming(evidence.manifest), evidence.settings.labels
+    parts = [
+        f"{numbers.listed([column_names.in_words(column, labels) for column in columns])}, {what}"
+        for columns, what in (
+            (named.groups, "the name of the group"),
+            (named.numbers, "the number of an image within its group"),
+        )
+        if columns
+    ]
+    return f"Not among them: {'; '.join(parts)}." if parts else ""
 
 
 def drawn_rows(rows: pd.DataFrame) -> pd.DataFrame:
@@ -124,7 +135,7 @@ def _figure(evidence: Evidence, model: str, rows: pd.DataFrame) -> Figure:
     starts = ~rows["column"].duplicated()
     for row, first in zip(rows.itertuples(index=False), starts, strict=True):
         mark = dots.tested_mark(row_estimate(row, "accuracy"), row.p_value)
-        lines.append(dots.Line(f"{_words(row.column)} {row.value}", (mark,), gap=1.6 if first else 1.0))
+        lines.append(dots.Line(f"{row.column} {row.value}", (mark,), gap=1.6 if first else 1.0))
     whole = evidence.estimate(model, "accuracy", evidence.deciding_level).value
     panels = [dots.Panel(lines, dashed=whole)]
     return Figure(

@@ -13,7 +13,7 @@ from gradewise.report.evidence import Evidence, bounded
 from gradewise.report.figures import curves
 from gradewise.report.palette import QUIET, Style
 
-ORDER = 83
+ORDER = 4
 
 SHOWN = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Thresholds in the table, beside those that the sentences speak of."""
@@ -144,7 +144,7 @@ def _figure(rows: pd.DataFrame, model: str, kinds: tuple[str, str], with_costs: 
     ]
     chosen = rows.loc[rows["least_cost"], "threshold"]
     dashed = float(chosen.iloc[0]) if len(chosen) else None
-    panels = [curves.Panel(drawn, threshold, curves.Axis("Share [%]", share=True), dashed=dashed, legend=True)]
+    panels = [curves.Panel(drawn, threshold, curves.Axis("Share [%]", share=True), dashed=dashed, direct=True)]
     if with_costs:
         cost = curves.Curve(
             rows["threshold"], rows["cost"], Style(QUIET, "o", "-"), "", rows["cost_low"], rows["cost_high"]
@@ -157,5 +157,5 @@ def _figure(rows: pd.DataFrame, model: str, kinds: tuple[str, str], with_costs: 
         f"bands.{' The dashed line is the threshold of least cost on validation.' if dashed else ''}",
         f"Curves against the threshold; at 0.5: {kinds[0]} {numbers.percent(middle.missed)}, "
         f"{kinds[1]} {numbers.percent(middle.false_alarms)}.",
-        curves.draw(panels, across=len(panels), height=2.5, width=1.0 if with_costs else 0.7),
+        curves.draw_each(panels, height=2.5),
     )

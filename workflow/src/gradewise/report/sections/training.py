@@ -74,7 +74,7 @@ def _figure(evidence: Evidence, tables: dict[str, pd.DataFrame]) -> Figure:
                 curves.Curve(kept[along], kept[f"validation_{what}"].astype(float), dots, size=3.5, width=0.0),
             ]
             first = what == "loss"
-            panels.append(curves.Panel(drawn, x, y, model if first else "", legend=first))
+            panels.append(curves.Panel(drawn, x, y, model, legend=first, model=model))
         losses.append(f"{model}: {_kept_losses(kept)}")
     return Figure(
         "training-curves",
@@ -82,7 +82,7 @@ def _figure(evidence: Evidence, tables: dict[str, pd.DataFrame]) -> Figure:
         "thick lines their mean as far as all repeats reach, dots the states that were kept. Both are measured on "
         "samples, not on whole images.",
         f"Line plots of loss and accuracy over training. {' '.join(losses)}",
-        curves.draw(panels, across=2, height=2.5),
+        curves.draw_each(panels, height=2.5),
     )
 
 

@@ -112,6 +112,36 @@
     });
   }
 
+  // models whose parts of all figures are shown
+  const figures = all("figure.drawing").filter((figure) => figure.querySelector("[data-model]"));
+  const off = new Set();
+  const boxes = [];
+  const drawn = () => {
+    for (const figure of figures) {
+      for (const part of all("[data-model]", figure)) part.classList.toggle("off", off.has(part.dataset.model));
+    }
+    for (const box of boxes) box.checked = !off.has(box.value);
+  };
+  for (const figure of figures) {
+    const models = [...new Set(all("[data-model]", figure).map((part) => part.dataset.model))];
+    if (models.length < 2) continue;
+    const choice = make("fieldset", { class: "models" });
+    choice.append(make("legend", {}, "Models in figures"));
+    for (const model of models) {
+      const box = make("input", { type: "checkbox", value: model });
+      box.checked = true;
+      box.addEventListener("change", () => {
+        off[box.checked ? "delete" : "add"](model);
+        drawn();
+      });
+      boxes.push(box);
+      const label = make("label");
+      label.append(box, model);
+      choice.append(label);
+    }
+    figure.prepend(choice);
+  }
+
   // what follows from a threshold and from the costs of mistakes, from the test verdicts embedded in the page
   for (const tool of all(".in-use")) {
     const { classes, truth, at_least: atLeast } = JSON.parse(tool.querySelector("script").textContent);

@@ -10,7 +10,7 @@ import pandas as pd
 
 from gradewise.command import UserError
 from gradewise.evaluation import estimates, intervals
-from gradewise.report import numbers
+from gradewise.report import column_names, numbers
 from gradewise.report.blocks import Block, Column, Table, Text
 from gradewise.report.evidence import Evidence
 from gradewise.studies.kinds.groups import Study
@@ -66,7 +66,7 @@ def _table(name: str, study: Study, base: Evidence) -> Table:
                 "high": estimate.high,
             }
         )
-    heading = column.replace("_", " ")
+    heading = column_names.in_words(column, base.settings.labels)
     return Table(
         name,
         f"Groups ({heading}), their images of each class, and accuracy on them",
