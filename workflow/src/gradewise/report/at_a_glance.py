@@ -38,14 +38,18 @@ SPOKEN_BY_CAUTION = {
 """Reasons of a state that the first caution says in full."""
 
 
-def glance(record: Recommendation, steps: Sequence[Step]) -> dict[str, Any]:
-    """All that the first screen says, as texts; also for the index of all reports."""
+def glance(record: Recommendation, steps: Sequence[Step], maps: str = "") -> dict[str, Any]:
+    """All that the first screen says, as texts; also for the index of all reports.
+
+    What is known of maps is said where verdicts cannot be judged.
+    """
+    why = state_sentence(record)
     return {
         "state": record.outcome.state,
         "state_in_words": STATES[record.outcome.state],
         "answer": answer(record),
         "score": score_sentence(record),
-        "why": state_sentence(record),
+        "why": f"{why} {maps}".strip() if record.outcome.reason == "one class tested" else why,
         "reservation": reservation(record),
         "cost": cost_sentence(record),
         "steps": [asdict(step) for step in steps],
@@ -57,7 +61,7 @@ def answer(record: Recommendation) -> str:
     if record.choice is None:
         return "No model has a score"
     if record.outcome.reason == "one class tested":
-        return f"Verdicts of {record.choice} cannot be judged: all that was tested is {record.baseline.predicted}"
+        return f"Verdicts cannot be judged: all that was tested is {record.baseline.predicted}"
     return {
         "ready": f"Use {record.choice}",
         "promising": f"{record.choice} is the best model, but not yet one to rely on",
@@ -81,7 +85,8 @@ def score_sentence(record: Recommendation) -> str:
         low, high = (metric_names.value(criterion.metric, bound) for bound in score.bounds)
         text += f" (95{numbers.SPACE}% CI {low.removesuffix(f'{numbers.SPACE}%')} to {high})"
     if record.outcome.reason == "one class tested":
-        return f"{text}."
+        # the headline names no model
+        return f"{record.choice}{text.removeprefix('It')}."
     return (
         f"{text}; always predicting {baseline.predicted} gets {metric_names.value(criterion.metric, baseline.value)}."
     )
