@@ -107,7 +107,6 @@ def state_sentence(record: Recommendation) -> str:
     return {
         "no score": "",
         "too few groups": "There are too few tested groups for an interval.",
-        "one class tested": "How often it takes an image of another class for one of these is unknown.",
         "guessing is better": f"Always predicting {record.baseline.predicted} is better.",
         "guessing may be as good": f"It is not shown to be better than that{_lead(record)}.",
         "a clue may be as good": "",
@@ -118,6 +117,7 @@ def state_sentence(record: Recommendation) -> str:
         "errors avoided": f"{whole}; from {least} on, a model counts as ready.",
         "errors remain": f"{whole}; a model counts as ready from {least} on.",
         "look-alikes": "",
+        "one class tested": "How often it takes an image of another class for one of these is unknown.",
     }[outcome.reason]
 
 

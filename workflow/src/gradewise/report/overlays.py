@@ -16,11 +16,11 @@ from gradewise.report import palette
 SIDE = 320
 """Longest side of a picture [px]."""
 
-LEAST = 1e-6
-"""What scores differ by at least from the threshold at the ends of a scale."""
-
 STRONGEST = 0.75
 """Share of the colour of a map in a picture where its score is highest."""
+
+LEAST = 1e-6
+"""What scores differ by at least from the threshold at the ends of a scale."""
 
 
 @dataclass(frozen=True)

@@ -113,8 +113,8 @@ def _overview(sections: Mapping[str, StudySection], evidence: StudyEvidence) -> 
     if _published(sections):
         purpose = (
             f"Each part reproduces a published table or figure on {data}, with intervals, next to the published values "
-            "as they were published."
-        ) + (" The parts stand in the order of the source." if len(sections) > 1 else "")
+            "as they were published. The parts stand in the order of the source."
+        )
         if not comparable:
             purpose += (
                 " Published values are of other images: they show what was claimed, and are not to be compared with "
