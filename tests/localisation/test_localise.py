@@ -18,7 +18,7 @@ from gradewise.images.schemas import MANIFEST
 from gradewise.localisation.frames import Frame
 from gradewise.localisation.localise import localise
 from gradewise.localisation.schemas import MAPS
-from gradewise.report.sections.localisation import section
+from gradewise.report.sections.localisation import in_short, section
 from gradewise.results import Results
 from gradewise.views.schemas import samples_schema
 from gradewise.views.stored import read_view
@@ -155,5 +155,9 @@ def test_the_report_shows_measures_and_maps_of_chosen_images(results, tmp_path):
     first = gallery.pictures[0]
     assert first.lines[1] == "defects covered best"
     assert first.image.size == first.detail.size
+    assert in_short(evidence).startswith("Maps of where bad shows were compared with masks: those of cnn have a pixel")
+    evidence.localisation = rows.assign(regions=0)
+    assert in_short(evidence) == ""
     evidence.localisation = None
     assert section(evidence) is None
+    assert in_short(evidence) == ""

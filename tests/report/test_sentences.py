@@ -448,10 +448,12 @@ def test_a_model_that_may_be_no_better_than_guessing_is_not_to_be_used_and_its_l
 def test_where_one_class_alone_was_tested_no_verdict_is_judged() -> None:
     outcome = judge_outcome(NET.score, 1.0, ACCURACY, 16, (), None, tested_classes=1)
     alone = record([NET, FOREST], [TIE], outcome=outcome, baseline=Baseline(predicted="faulty", value=1.0))
-    assert at_a_glance.answer(alone) == "Verdicts of net cannot be judged: all that was tested is faulty"
+    assert at_a_glance.answer(alone) == "Verdicts cannot be judged: all that was tested is faulty"
     assert plain(at_a_glance.score_sentence(alone)) == (
-        "It classifies 90.0 % of test images correctly (95 % CI 82.0 to 95.0 %)."
+        "net classifies 90.0 % of test images correctly (95 % CI 82.0 to 95.0 %)."
     )
+    assert at_a_glance.glance(alone, [], "Maps are good.")["why"].endswith("is unknown. Maps are good.")
+    assert "Maps" not in at_a_glance.glance(record([NET, FOREST], [TIE]), [], "Maps are good.")["why"]
     assert "an image of another class for one of these is unknown" in at_a_glance.state_sentence(alone)
     assert plain(sentences.headline(alone.model_copy(update={"warnings": ()}))) == (
         "Verdicts cannot be judged, since all test images are faulty: net gets 90.0 % of test images right, always "

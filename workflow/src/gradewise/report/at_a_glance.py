@@ -37,8 +37,12 @@ SPOKEN_BY_CAUTION = {
 """Reasons of a state that the first caution says in full."""
 
 
-def glance(record: Recommendation, steps: Sequence[Step]) -> dict[str, Any]:
-    """All that the first screen says, as texts; also for the index of all reports."""
+def glance(record: Recommendation, steps: Sequence[Step], maps: str = "") -> dict[str, Any]:
+    """All that the first screen says, as texts; also for the index of all reports.
+
+    What is known of maps is said where verdicts cannot be judged.
+    """
+    why = state_sentence(record)
     return {
         "state": record.outcome.state,
         "state_in_words": STATES[record.outcome.state],
@@ -49,7 +53,7 @@ def glance(record: Recommendation, steps: Sequence[Step]) -> dict[str, Any]:
         else metric_names.interval(record.criterion.metric, record.candidate(record.choice).score),
         "metric": metric_names.name(record.criterion.metric, overall=True),
         "score": score_sentence(record),
-        "why": state_sentence(record),
+        "why": f"{why} {maps}".strip() if record.outcome.reason == "one class tested" else why,
         "reservation": reservation(record),
         "cost": cost_sentence(record),
         "steps": [asdict(step) for step in steps],
@@ -61,7 +65,7 @@ def answer(record: Recommendation) -> str:
     if record.choice is None:
         return "No model has a score"
     if record.outcome.reason == "one class tested":
-        return f"Verdicts of {record.choice} cannot be judged: all that was tested is {record.baseline.predicted}"
+        return f"Verdicts cannot be judged: all that was tested is {record.baseline.predicted}"
     return {
         "ready": f"Use {record.choice}",
         "promising": f"{record.choice} is the best model, but not yet one to rely on",
@@ -85,7 +89,8 @@ def score_sentence(record: Recommendation) -> str:
         low, high = (metric_names.value(criterion.metric, bound) for bound in score.bounds)
         text += f" (95{numbers.SPACE}% CI {low.removesuffix(f'{numbers.SPACE}%')} to {high})"
     if record.outcome.reason == "one class tested":
-        return f"{text}."
+        # the headline names no model
+        return f"{record.choice}{text.removeprefix('It')}."
     return (
         f"{text}; the baseline, always predicting {baseline.predicted}, gets "
         f"{metric_names.value(criterion.metric, baseline.value)}."
@@ -106,7 +111,6 @@ def state_sentence(record: Recommendation) -> str:
     return {
         "no score": "",
         "too few groups": "There are too few tested groups for an interval.",
-        "one class tested": "How often it takes an image of another class for one of these is unknown.",
         "guessing is better": "The baseline is better.",
         "guessing may be as good": f"It is not shown to beat the baseline{_lead(record)}.",
         "a clue may be as good": "",
@@ -117,6 +121,7 @@ def state_sentence(record: Recommendation) -> str:
         "errors avoided": whole,
         "errors remain": whole,
         "look-alikes": "",
+        "one class tested": "How often it takes an image of another class for one of these is unknown.",
     }[outcome.reason]
 
 

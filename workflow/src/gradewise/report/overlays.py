@@ -16,9 +16,6 @@ from gradewise.report import palette
 SIDE = 320
 """Longest side of a picture [px]."""
 
-LEAST = 1e-6
-"""What scores differ by at least from the threshold at the ends of a scale."""
-
 DARKENED = 0.4
 """Factor of grey levels where nothing is known."""
 
@@ -26,6 +23,9 @@ TINY = np.finfo(np.float32).tiny
 
 STRONGEST = 0.75
 """Share of the colour of a map in a picture where its score is highest."""
+
+LEAST = 1e-6
+"""What scores differ by at least from the threshold at the ends of a scale."""
 
 
 @dataclass(frozen=True)

@@ -59,8 +59,7 @@ def section(evidence: Evidence) -> Section | None:
     if rows is None or located is None or rows.empty:
         return None
     models = list(dict.fromkeys(rows["model"]))
-    model = evidence.model_to_use if evidence.model_to_use in models else models[0]
-    assert model is not None
+    model = _shown(evidence, models)
     share = float(rows["false_alarm_share"].iloc[0])
     has_defects = bool((rows["regions"] > 0).any())
     blocks: list[Block] = [Text(_meaning(evidence.settings.positive or "", share, has_defects))]
@@ -68,6 +67,26 @@ def section(evidence: Evidence) -> Section | None:
         blocks += [*_of_models(rows, models, share), _by_size(rows.loc[rows["model"] == model], model, share)]
     blocks.append(_gallery(evidence, model, located.loc[located["model"] == model], has_defects))
     return Section("localisation", f"Where {evidence.settings.positive} shows", tuple(blocks))
+
+
+def _shown(evidence: Evidence, models: list[str]) -> str:
+    """The model to use where it has maps, else the first that has some."""
+    use = evidence.model_to_use
+    return use if use is not None and use in models else models[0]
+
+
+def in_short(evidence: Evidence) -> str:
+    """How well maps fit masks, in a sentence; empty where that is unknown."""
+    rows = evidence.localisation
+    if rows is None or not (rows["regions"] > 0).any():
+        return ""
+    model = _shown(evidence, list(dict.fromkeys(rows["model"])))
+    values = values_of(of_all_defects(rows, model), ["auroc"])
+    estimate = numbers.Estimate(*(values[f"auroc{ending}"] for ending in ("", "_low", "_high")))
+    return (
+        f"Maps of where {evidence.settings.positive} shows were compared with masks: those of {model} have a pixel "
+        f"AUROC of {numbers.score_interval(estimate)}."
+    )
 
 
 def _meaning(positive: str, share: float, has_defects: bool) -> str:

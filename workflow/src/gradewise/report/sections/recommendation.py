@@ -10,6 +10,7 @@ from gradewise.report.blocks import Figure, Section, Text
 from gradewise.report.evidence import Evidence
 from gradewise.report.figures import ranking
 from gradewise.report.next_steps import next_steps
+from gradewise.report.sections import localisation
 
 ORDER = 0
 
@@ -27,7 +28,7 @@ def section(evidence: Evidence) -> Section:
         "recommendation",
         "Recommendation",
         contents={
-            "glance": at_a_glance.glance(record, next_steps(evidence)),
+            "glance": at_a_glance.glance(record, next_steps(evidence), localisation.in_short(evidence)),
             "ranked": None if record.choice is None else ranking_figure(evidence),
             "reasons": [Text(reason) for reason in reasons],
             "rule": Text(sentences.rule(record), "small"),
