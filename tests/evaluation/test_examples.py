@@ -58,3 +58,14 @@ def test_of_many_classes_only_mistakes_are_chosen_and_never_more_than_a_page_can
 def test_without_mistakes_there_are_right_verdicts_alone():
     frame = verdicts(["A", "B"], 20).assign(predicted=lambda frame: frame["label"])
     assert set(choose_examples(frame, ["A", "B"])["kind"]) == {"typical", "borderline"}
+
+
+def test_of_samples_those_of_other_images_are_taken_where_an_image_has_been_chosen():
+    frame = verdicts(["A", "B"], 30)
+    # the same images have the most confident samples of all kinds
+    frame["image_id"] = [f"{place % 5}.png" for place in range(len(frame))]
+    frame["unit"] = [f"s{place}" for place in range(len(frame))]
+    chosen = choose_examples(frame, ["A", "B"])
+    assert chosen["image_id"].is_unique
+    assert len(chosen) == 5
+    assert list(chosen["kind"]) == ["typical", "borderline", "typical", "borderline", "wrong"]

@@ -44,18 +44,24 @@ def choose_examples(tested: pd.DataFrame, classes: Sequence[str]) -> pd.DataFram
     rated = tested.assign(
         probability=probabilities[np.arange(len(tested)), predicted], margin=ordered[:, -1] - ordered[:, -2]
     )
-    rated = rated.sort_values(["probability", "image_id"], ascending=[False, True]).drop_duplicates("image_id")
+    rated = rated.sort_values(["probability", "image_id"], ascending=[False, True])
     parts: list[pd.DataFrame] = []
+
+    def take(rows: pd.DataFrame, most: int, kind: str) -> None:
+        taken = {name for part in parts for name in part["image_id"]}
+        rows = rows.loc[~rows["image_id"].isin(taken)].drop_duplicates("image_id")
+        parts.append(rows.head(most).assign(kind=kind))
+
     few = len(classes) <= PICTURED
     for name in classes if few else ():
         right = rated.loc[(rated["label"] == name) & (rated["predicted"] == name)]
-        parts.append(right.head(1).assign(kind="typical"))
-        parts.append(right.iloc[1:].nsmallest(1, "margin").assign(kind="borderline"))
+        take(right, 1, "typical")
+        take(right.sort_values("margin", kind="stable"), 1, "borderline")
     each = EACH if few else 1
     room = (MOST - sum(map(len, parts)) if few else MOST // 2) // each
-    wrong = rated.loc[rated["label"] != rated["predicted"]].assign(kind="wrong")
+    wrong = rated.loc[rated["label"] != rated["predicted"]]
     kinds = wrong.groupby(["label", "predicted"], sort=False).size().sort_values(ascending=False, kind="stable")
     for true, taken_for in kinds.index[:room]:
-        parts.append(wrong.loc[(wrong["label"] == true) & (wrong["predicted"] == taken_for)].head(each))
+        take(wrong.loc[(wrong["label"] == true) & (wrong["predicted"] == taken_for)], each, "wrong")
     columns = ["unit", "image_id", "repeat", "label", "predicted", "probability", "kind"]
-    return pd.concat([wrong.head(0), *parts], ignore_index=True)[columns]
+    return pd.concat([rated.head(0).assign(kind=""), *parts], ignore_index=True)[columns]
