@@ -61,18 +61,18 @@ def test_pairs_are_shown_with_pictures_of_both_and_thirds_as_a_table(known):
 
 def test_the_gap_is_that_of_the_model_to_use_with_its_interval(known):
     text = text_of(section(known))
-    assert text.startswith(f"{known.models_by_rank[0]} classifies 90.0 % (80.0 to 95.0) of the third of test images")
-    assert "and 50.0 % (40.0 to 55.0) of the third that resemble training least" in text
-    assert "a gap of +40.0 (+20.0 to +60.0) points" in text
-    assert "Either images of one scene or specimen were trained on and tested" in text
+    assert text.startswith(f"{known.models_by_rank[0]} classifies 90.0 % (95 % CI 80.0 to 95.0 %) of the third of")
+    assert "and 50.0 % (95 % CI 40.0 to 55.0 %) of the least similar third" in text
+    assert "a difference of +40.0 points (95 % CI +20.0 to +60.0)." in text
+    assert "Either training and test show the same scenes" in text
 
 
 def test_a_gap_that_may_be_zero_accuses_nobody(known):
     text = text_of(section(replace(known, resemblance=known.resemblance.assign(gap_low=-0.1))))
     assert "Either" not in text
-    assert "does not show that look-alikes" in text
+    assert "does not show that look-alikes inflate" in text
     text = text_of(section(replace(known, resemblance=known.resemblance.assign(gap_low=None, gap_high=None))))
-    assert "too few groups to say how certain" in text
+    assert "too few groups for an interval" in text
 
 
 def test_without_features_or_pairs_there_is_no_section(known):

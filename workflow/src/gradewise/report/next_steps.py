@@ -164,8 +164,8 @@ def _look_alikes(evidence: Evidence) -> Iterator[Step]:
         yield Step(
             f"Look at {numbers.many(len(pairs), 'pair')} of look-alikes",
             "an accuracy that holds for new scenes",
-            f"The third of test images that resembles training most is classified better by "
-            f"{numbers.points_interval(gap)} points than the third that resembles it least. Where pairs show one scene "
+            f"Accuracy on the third of test images most similar to training images is "
+            f"{numbers.points_ci(gap)} above that on the least similar third. Where a pair shows one scene "
             "or specimen, name it in a column and set group to it.",
             rank=(2, 0.0),
         )

@@ -59,17 +59,17 @@ def _gap(evidence: Evidence) -> str:
     most, least = mine.loc[THIRDS[0]], mine.loc[THIRDS[-1]]
     gap = bounded(most, "gap")
     text = (
-        f"{most['model']} classifies {numbers.percent_interval(bounded(most, 'accuracy'))} of the third of test images "
-        f"that resemble an image of training most, and {numbers.percent_interval(bounded(least, 'accuracy'))} of the "
-        f"third that resemble training least"
+        f"{most['model']} classifies {numbers.percent_ci(bounded(most, 'accuracy'))} of the third of test images most "
+        f"similar to a training image correctly, and {numbers.percent_ci(bounded(least, 'accuracy'))} of the least "
+        f"similar third"
     )
     if not gap.bounds:
-        return f"{text}; there are too few groups to say how certain the difference is."
-    return f"{text}: a gap of {numbers.points_interval(gap)} points. " + (
-        "Either images of one scene or specimen were trained on and tested, which new images do not offer, or unusual "
-        "images are harder; the pairs below tell which."
+        return f"{text}. There are too few groups for an interval of the difference."
+    return f"{text}: a difference of {numbers.points_ci(gap)}. " + (
+        "Either training and test show the same scenes or specimens, which new images will not, or unusual images are "
+        "harder; the pairs below tell which."
         if gap.bounds[0] > 0
-        else "This does not show that look-alikes make the accuracy too good."
+        else "That does not show that look-alikes inflate the accuracy."
     )
 
 
@@ -114,16 +114,16 @@ def _pairs(pairs: pd.DataFrame, alone: bool) -> Table:
 
 def _thirds(rows: pd.DataFrame) -> Table:
     def write(third: Any) -> str:
-        return f"{third} alike"
+        return f"{third} similar"
 
     columns = (
         Column.name("Model", "model"),
         Column.name("Test images", "third", write),
         Column("Similarity, median", "similarity", "{:.2f}".format),
         Column.interval("Accuracy", "accuracy", numbers.percent_interval),
-        Column.interval("Most less least alike, points", "gap", numbers.points_interval),
+        Column.interval("Most minus least similar, points", "gap", numbers.points_interval),
         Column("Images", "images", numbers.count),
         Column("Groups", "groups", numbers.count),
     )
-    caption = "Accuracy on test images by similarity to the most similar image of training, with 95 % intervals"
+    caption = "Accuracy by similarity to the most similar training image, in thirds of the test images, with 95 % CI"
     return Table("resemblance", caption, rows.reset_index(drop=True), columns)
