@@ -65,6 +65,17 @@ def grow(kind: str, samples: int, side: int, trees: int, threads: int) -> None:
     print(json.dumps({"cpu": cpu, "clock": clock, "memory": memory, "accuracy": correct.mean(), "depth": depth}))
 
 
+def measure(samples: int, side: int, trees: int, threads: int, rounds: int) -> dict[str, list[dict[str, float]]]:
+    """Figures of each round of both sides."""
+    measured: dict[str, list[dict[str, float]]] = {"ours": [], "plain": []}
+    sizes = [f"--samples={samples}", f"--side={side}", f"--trees={trees}", f"--threads={threads}"]
+    for _ in range(rounds):
+        for kind, results in measured.items():
+            command = [sys.executable, __file__, "--kind", kind, *sizes]
+            results.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    return measured
+
+
 def main() -> None:
     """Print a line for each size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -83,12 +94,7 @@ def main() -> None:
         f"{VERSIONS * given.samples} rows of {given.side**2} pixels, {given.trees} trees, {given.threads} thread(s); "
         f"medians of {given.rounds} rounds, ranges in brackets\n"
     )
-    measured: dict[str, list[dict[str, float]]] = {"ours": [], "plain": []}
-    sizes = [f"--{name}={getattr(given, name)}" for name in ("samples", "side", "trees", "threads")]
-    for _ in range(given.rounds):
-        for kind, results in measured.items():
-            command = [sys.executable, __file__, "--kind", kind, *sizes]
-            results.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    measured = measure(given.samples, given.side, given.trees, given.threads, given.rounds)
     units = {
         "cpu": "processor time [s]",
         "clock": "wall time [s]",

@@ -11,6 +11,14 @@ from pathlib import Path
 from peak import in_process, run
 
 NAMES = ("cnn-small", "svm-plain", "forest-d4", "cnn-large", "svm-wide", "forest-deep")
+STAGES = {
+    "evaluate": "evaluation",
+    "compare": "evaluation",
+    "recommend": "evaluation",
+    "prediction_sets": "judgement",
+    "suspect_labels": "judgement",
+    "report": "report",
+}
 FAMILIES = {"cnn": "cnn", "svm": "pca_svm", "forest": "forest"}
 
 
@@ -85,17 +93,48 @@ def make(results: Path, classes: int, groups: int, images: int, repeats: int, mo
         "classes": names,
         "models": NAMES[:models],
         "deploy": False,
+        "unknown": False,
         "evaluation": {"folds": max(repeats, 5)},
     }
     (results / "plan/settings.json").write_text(to_json(Dataset.model_validate(settings)))
     (results / "plan/runs.json").write_text(json.dumps({"repeats": repeats, "models": {"": NAMES[:models]}}))
 
 
+def steps(root: Path, results: Path, names: list[str]) -> dict[str, dict[str, object]]:
+    """Flags of each step beside the dataset and its results."""
+    return {
+        "evaluate": {
+            "classes": names,
+            **{name: results / f"{name}.parquet" for name in ("metrics", "verdicts", "calibration", "subgroups")},
+        },
+        "compare": {
+            "classes": names,
+            "clues": results / "clues.parquet",
+            "seed": 0,
+            "output": results / "comparisons.parquet",
+            "standings": results / "standings.parquet",
+        },
+        "recommend": {"output": results / "recommendation.json"},
+        "prediction_sets": {"classes": names, "seed": 0, "output": results / "prediction_sets.parquet"},
+        "suspect_labels": {
+            "output": results / "suspect_labels.parquet",
+            "table": results / "suspect-labels.csv",
+            "relabel": results / "relabel.csv",
+        },
+        "report": {
+            "seed": 0,
+            "output": root / "reports/many.html",
+            "assets": root / "reports/many",
+            "summary": results / "summary.json",
+        },
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name, default in {"classes": 200, "groups": 1200, "images": 6000, "repeats": 5, "models": 3}.items():
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--steps", nargs="+", default=["evaluate", "compare", "recommend", "suspect_labels", "report"])
+    parser.add_argument("--steps", nargs="+", default=list(STAGES))
     parser.add_argument("--keep", type=Path, help="folder for the results")
     given = parser.parse_args()
     sizes = (given.classes, given.groups, given.images, given.repeats, given.models)
@@ -106,34 +145,9 @@ def main() -> None:
         if not results.exists():
             in_process(make, results, *sizes)
         names = json.loads((results / "plan/settings.json").read_text())["classes"]
-        steps = {
-            "evaluate": {
-                "classes": names,
-                **{name: results / f"{name}.parquet" for name in ("metrics", "verdicts", "calibration", "subgroups")},
-            },
-            "compare": {
-                "classes": names,
-                "clues": results / "clues.parquet",
-                "seed": 0,
-                "output": results / "comparisons.parquet",
-                "standings": results / "standings.parquet",
-            },
-            "recommend": {"output": results / "recommendation.json"},
-            "suspect_labels": {
-                "output": results / "suspect_labels.parquet",
-                "table": results / "suspect-labels.csv",
-                "relabel": results / "relabel.csv",
-            },
-            "report": {
-                "seed": 0,
-                "output": root / "reports/many.html",
-                "assets": root / "reports/many",
-                "summary": results / "summary.json",
-            },
-        }
+        of_steps = steps(root, results, names)
         for step in given.steps:
-            stage = {"report": "report", "suspect_labels": "judgement"}.get(step, "evaluation")
-            run(f"{stage}.{step}", dataset="many", results=results, **steps[step])
+            run(f"{STAGES[step]}.{step}", dataset="many", results=results, **of_steps[step])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -24,17 +25,26 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 `ru_maxrss` will not do: it includes that of the process which started this one."""
 
 
-def run(module: str, told: str = "", **flags: object) -> float:
-    """Run a step, print its peak and time of processors, and return the peak [MB]."""
+@dataclass(frozen=True)
+class Used:
+    """Highest resident memory of a process [MB] and time of processors [s]."""
+
+    megabytes: float
+    seconds: float
+
+
+def run(module: str, told: str = "", **flags: object) -> Used:
+    """Run a step, print its peak and time of processors, and return them."""
     command = [sys.executable, "-c", STEP, f"gradewise.{module}"]
     for name, value in flags.items():
         command += [f"--{name}", str(value) if isinstance(value, str | Path) else json.dumps(value)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     kilobytes, seconds = done.stdout.split()[-2:]
-    peak = int(kilobytes) * 1024 / 1e6
-    print(f"    {told or module.split('.')[-1]:12s} {peak:6.0f} MB {float(seconds):6.0f} s of processors", flush=True)
-    return peak
+    used = Used(int(kilobytes) * 1024 / 1e6, float(seconds))
+    name = told or module.split(".")[-1]
+    print(f"    {name:12s} {used.megabytes:6.0f} MB {used.seconds:6.0f} s of processors", flush=True)
+    return used
 
 
 def in_process(work: Callable[..., None], *arguments: object) -> None:

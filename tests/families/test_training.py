@@ -116,10 +116,10 @@ def test_a_checkpoint_of_other_pixels_is_not_gone_on_from(train, samples: Sample
 def test_patience_stops_and_keeps_the_weights_of_the_lowest_validation_loss(train, samples: Samples) -> None:
     trained = train(epochs=200, patience=2, optimiser={"name": "sgd", "lr": 0.2})
     losses = trained.curves["validation_loss"]
-    at = samples.of("validation")
-    with torch.autocast("cpu", torch.bfloat16, enabled=trained.precision == "bf16"):
+    at, device = samples.of("validation"), trained.classifier.device
+    with torch.autocast(device.type, torch.bfloat16, enabled=trained.precision == "bf16"):
         scores = torch.cat([part.float() for part in trained.classifier.predict_scores(samples.pixels, at)])
-    targets = torch.from_numpy(samples.targets(["A", "B", "C"])[at])
+    targets = torch.from_numpy(samples.targets(["A", "B", "C"])[at]).to(device)
     assert len(losses) < 200
     assert trained.kept == int(np.argmin(losses)) == len(losses) - 3
     assert torch.nn.functional.cross_entropy(scores, targets).item() == pytest.approx(min(losses), rel=1e-6)
