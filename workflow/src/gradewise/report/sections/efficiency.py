@@ -104,5 +104,5 @@ def _figure(evidence: Evidence, timed: pd.DataFrame) -> Figure:
         f"{what} with 95 % intervals, against training time: the best place is at the {best} left."
         + (" Models were trained on different numbers of threads, which their names tell." if differ else ""),
         f"{what} against training time: {'; '.join(costs)}.",
-        curves.draw([panel], across=1, height=max(2.9, 0.8 + 0.17 * len(timed))),
+        curves.draw([panel], height=max(2.9, 0.8 + 0.17 * len(timed))),
     )

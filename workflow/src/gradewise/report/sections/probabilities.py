@@ -227,7 +227,7 @@ def _reliability(evidence: Evidence, models: list[str]) -> Figure:
         "dashed line a model is right as often as it claims; below the line it claims too much. The grey columns are "
         f"the share of verdicts that each mark stands for.{_further(evidence, models)}",
         f"Reliability diagrams. {'; '.join(claimed_and_right)}.",
-        curves.draw_each(panels, height=2.5, width=drawing.THIRD),
+        curves.draw(panels, height=2.5, width=drawing.THIRD),
     )
 
 
@@ -266,7 +266,7 @@ def _coverage(evidence: Evidence, models: list[str]) -> Figure:
         f"intervals; thin grey lines are the other models. The threshold is set on the same test {unit}s, so in use "
         f"slightly more or fewer will pass it.{_further(evidence, models)}",
         f"Accuracy against share sent to a person: {'; '.join(accuracies)}.",
-        curves.draw_each(panels, height=2.5, width=drawing.THIRD),
+        curves.draw(panels, height=2.5, width=drawing.THIRD),
     )
 
 
