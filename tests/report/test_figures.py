@@ -153,7 +153,7 @@ def test_sizes_of_images_are_drawn_where_they_differ(make_grades):
 def test_numbers_of_threads_are_told_where_they_differ(make_fibres):
     made = make_fibres()
     evidence = read(**made.known)
-    assert "threads" not in efficiency.section(evidence).contents["shown"][0].caption
+    assert "training time on 2 threads" in efficiency.section(evidence).contents["shown"][0].caption
     for run in evidence.runs:
         run.record["threads"] = 1 if run.model == "cnn-small" else 4
     figure = efficiency.section(evidence).contents["shown"][0]

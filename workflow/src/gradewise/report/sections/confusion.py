@@ -83,7 +83,7 @@ def _matrix(evidence: Evidence, model: str, names: dict[tuple[str, str], str]) -
         for true in classes
     )
     return Matrix(
-        f"{model}: test verdicts, and shares of each true class; cells lead to pictures", tuple(classes), rows
+        f"{model}: test verdicts, and shares of each true class; click a cell for pictures", tuple(classes), rows
     )
 
 
@@ -169,7 +169,7 @@ def _figure(name: str, model: str, counts: pd.DataFrame) -> Figure:
     side = min(3.4, 1.1 + 0.55 * len(classes)) if beside else 1.0 + 0.3 * len(classes)
     cells = {
         "Counts": (counts / max(1, counts.to_numpy().max()), counts.map(str)),
-        "Per cent of the true class": (
+        "Percentage of the true class": (
             shares,
             shares.map(lambda share: "" if np.isnan(share) else f"{100 * share:.0f}"),
         ),
@@ -196,7 +196,7 @@ def _figure(name: str, model: str, counts: pd.DataFrame) -> Figure:
     diagonal = ", ".join(f"{label} {numbers.percent(shares.loc[label, label])}" for label in classes)
     return Figure(
         name,
-        f"{model}: counts, and the same in per cent of each true class (every row adds up to 100).{pooled}",
+        f"{model}: counts, and percentages of each true class (each row adds up to 100).{pooled}",
         f"Two confusion matrices of {model}. Share of each class that was recognised: {diagonal}.",
         tuple(drawings),
     )

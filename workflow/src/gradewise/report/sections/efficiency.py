@@ -62,11 +62,11 @@ def _row(evidence: Evidence, model: str) -> dict[str, object]:
 
 
 def _device(device: str, threads: str) -> str:
-    return f"{device}, {threads} {'thread' if threads == '1' else 'threads'}"
+    return f"{device}, {_threads(threads)}"
 
 
-def _threads(threads: str) -> str:
-    return f" ({threads} {'thread' if threads == '1' else 'threads'})"
+def _threads(number: str) -> str:
+    return f"{number} {'thread' if number == '1' else 'threads'}"
 
 
 def _figure(evidence: Evidence, timed: pd.DataFrame) -> Figure:
@@ -74,12 +74,12 @@ def _figure(evidence: Evidence, timed: pd.DataFrame) -> Figure:
     what = f"{criterion.level.capitalize()}-level {metric_names.in_words(criterion.metric)} on test"
     share = metric_names.is_share(criterion.metric)
     drawn, costs = [], []
-    differ = timed["threads"].nunique() > 1
-    threads_of = dict(zip(timed["model"], timed["threads"].map(_threads), strict=True)) if differ else {}
+    threads = "" if timed["threads"].nunique() > 1 else _threads(timed["threads"].iloc[0])
+    threads_of = {} if threads else {row.model: f" ({_threads(row.threads)})" for row in timed.itertuples()}
     for model, seconds, value in timed[["model", "seconds_fit", criterion.metric]].itertuples(index=False):
         low, high = evidence.estimate(model, criterion.metric, criterion.level).bounds or (math.nan, math.nan)
-        threads = threads_of.get(model, "")
-        told = f"{model}: {metric_names.value(criterion.metric, value)} in {numbers.time(seconds)}{threads}"
+        on = threads_of.get(model, "")
+        told = f"{model}: {metric_names.value(criterion.metric, value)} in {numbers.time(seconds)}{on}"
         drawn.append(
             curves.marks(
                 [seconds],
@@ -88,7 +88,7 @@ def _figure(evidence: Evidence, timed: pd.DataFrame) -> Figure:
                 [high],
                 evidence.styles[model],
                 size=7,
-                label=f"{model}{threads}",
+                label=f"{model}{on}",
                 model=model,
                 titles=[told],
             )
@@ -101,8 +101,8 @@ def _figure(evidence: Evidence, timed: pd.DataFrame) -> Figure:
     best = "bottom" if metric_names.lower_is_better(criterion.metric) else "top"
     return Figure(
         "efficiency",
-        f"{what} with 95 % intervals, against training time: the best place is at the {best} left."
-        + (" Models were trained on different numbers of threads, which their names tell." if differ else ""),
+        f"{what} with 95 % CI against training time on {threads or 'different numbers of threads, which names tell'}; "
+        f"the best models are at the {best} left.",
         f"{what} against training time: {'; '.join(costs)}.",
         curves.draw([panel], height=max(2.9, 0.8 + 0.17 * len(timed))),
     )

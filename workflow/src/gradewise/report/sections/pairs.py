@@ -100,13 +100,13 @@ def _figure(rows: pd.DataFrame, criterion: Criterion) -> Figure:
         lines.append(dots.Line(f"{row.first} − {row.second}", (mark,), gap=gap))
     panels = [dots.Panel(lines, solid=0.0, band=None if margin is None else (-margin, margin))]
     side = "left" if metric_names.lower_is_better(metric) else "right"
-    band = "" if margin is None else " In the grey band differences are too small to matter."
+    band = "" if margin is None else " In the grey band, differences are too small to matter."
     label = f"Difference in {metric_names.in_words(metric)}{' [percentage points]' if share else ''}"
     differences = dots.in_words(panels, partial(metric_names.difference_interval, metric))
     return Figure(
         "comparisons",
         f"Differences with simultaneous {numbers.whole_percent(LEVEL)} intervals. Filled dark marks: adjusted p below "
-        f"{SIGNIFICANT:.2f}; hollow grey marks: no difference shown. To the {side} of zero the first is better.{band}",
+        f"{SIGNIFICANT:.2f}; hollow grey marks: no difference shown. The first is better to the {side} of zero.{band}",
         f"Differences{' in percentage points' if share else ''}: {differences}.",
         dots.draw(panels, label, share=share, write=partial(metric_names.difference_interval, metric)),
     )
