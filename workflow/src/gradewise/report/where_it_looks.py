@@ -45,7 +45,8 @@ def shown(evidence: Evidence, model: str, rows: pd.DataFrame, cells: Mapping[tup
     cells : mapping of (str, str) to str
         Names of the cells of a matrix, by true and predicted class; empty where none links to pictures.
     """
-    blocks: list[Block] = [Text(sentence, "small") for sentence in _meaning(model, rows)]
+    is_blend = any(run.record["family"] == "blend" for run in evidence.runs_of(model))
+    blocks: list[Block] = [Text(sentence, "small") for sentence in _meaning(model, rows, is_blend)]
     files = evidence.manifest.set_index("image_id")[["path", "bits"]]
     gallery, seen = [], set()
     for row in rows.itertuples(index=False):
@@ -77,7 +78,7 @@ def shown(evidence: Evidence, model: str, rows: pd.DataFrame, cells: Mapping[tup
     return [*blocks, _table(marked)] if len(marked) else blocks
 
 
-def _meaning(model: str, rows: pd.DataFrame) -> list[str]:
+def _meaning(model: str, rows: pd.DataFrame, is_blend: bool) -> list[str]:
     """How to read the maps, and why there are none; empty where none was asked for."""
     known = rows.dropna(subset="method")
     sentences = []
@@ -86,8 +87,8 @@ def _meaning(model: str, rows: pd.DataFrame) -> list[str]:
         made = numbers.listed([METHODS[method] for method in methods])
         blended = " The map of a blend is the mean of those of its members, each divided by its largest value."
         sentences.append(
-            f"Maps show where {model} looks: orange supports the predicted class, purple opposes it, and the "
-            f"model does not see dark parts. They are made by {made}.{blended if len(methods) > 1 else ''}"
+            f"Maps show where {model} looks: orange supports the predicted class, purple opposes it; darkened parts "
+            f"lie outside its view. They are made by {made}.{blended if is_blend else ''}"
         )
     return sentences + [
         f"Where {model} looks cannot be shown on the images: {operation} of its view does not tell where it moves "
