@@ -57,6 +57,28 @@ def test_occlusion_finds_the_part_that_a_model_looks_at():
     assert np.allclose(occlude(Corner(), sample, 0), -weights, atol=1e-6)
 
 
+class Sure(Corner):
+    """The same, but never less sure than nine nines."""
+
+    def predict_proba(self, pixels: np.ndarray) -> np.ndarray:
+        doubt = 1e-9 * super().predict_proba(pixels)[:, 0]
+        return np.stack([doubt, 1 - doubt], axis=1)
+
+
+def test_occlusion_also_finds_it_where_a_model_is_all_but_certain():
+    sample = np.full((32, 40, 1), 60, np.uint8)
+    sample[:8, :8] = 200
+    weights = occlude(Sure(), sample, 1)
+    assert weights[:8, :8].min() > 0.01
+    assert np.abs(weights[13:, 13:]).max() < 1e-6
+
+
+def test_log_odds_are_finite_for_votes_and_exact_for_all_else():
+    given = np.array([[1.0, 0.0, 0.0], [0.5, 0.25, 0.25], [1 - 1e-12, 1e-12, 0.0]])
+    assert log_odds(given, 0) == pytest.approx([np.log(1e4), 0.0, 12 * np.log(10)])
+    assert log_odds(given, 2)[0] == pytest.approx(-np.log(1e4))
+
+
 def linear(corner: slice = slice(0, 8)) -> LinearClassifier:
     """Predicts bad the more surely the brighter the top left quarter of a sample of 16 x 16 px is."""
     weights = np.zeros((16, 16, 2))
@@ -201,7 +223,9 @@ def test_of_several_samples_each_has_what_is_predicted_for_it(results):
         said = tables.read(results / f"models/linear-tiles/{row.repeat}/predictions.parquet")
         said = said.loc[(said["image_id"] == row.image_id) & (said["row"] == 1) & (said["column"] == 2)]
         assert np.ptp(mapped[16:32, 32:48]) == 0
-        assert mapped[20, 40] == pytest.approx(log_odds(said[f"p_{row.predicted}"].to_numpy())[0], abs=1e-5)
+        assert mapped[20, 40] == pytest.approx(
+            log_odds(said[["p_good", "p_bad"]].to_numpy(), CLASSES.index(row.predicted))[0], abs=1e-5
+        )
 
 
 def test_a_network_is_explained_by_what_speaks_for_its_prediction(results):

@@ -75,3 +75,12 @@ def test_of_many_classes_mistakes_are_shown_without_a_matrix_that_links_to_them(
     gallery = next(block for block in blocks if isinstance(block, Gallery))
     assert all(picture.lines[1].startswith("true ") for picture in gallery.pictures)
     assert not any(isinstance(block, Matrix) for block in blocks)
+
+
+@pytest.mark.parametrize(("family", "told"), [("cnn", False), ("blend", True)])
+def test_how_the_map_of_a_blend_is_made_is_told(make_fibres: Callable, family: str, told: bool) -> None:
+    evidence = read(**make_fibres().known)
+    for run in evidence.runs_of("cnn-small"):
+        run.record["family"] = family
+    texts = [block.text for block in confusion.section(evidence).walk() if isinstance(block, Text)]
+    assert any("The map of a blend is the mean of those of its members" in text for text in texts) == told

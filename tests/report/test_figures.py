@@ -111,7 +111,7 @@ def test_names_at_the_right_edge_do_not_overlap():
         ],
         direct=True,
     )
-    text = curves.draw([panel], across=1, height=2.5).decode()
+    text = curves.draw([panel], height=2.5)[0].decode()
     heights = {}
     for place in range(len(ends)):
         part = re.search(
@@ -127,7 +127,7 @@ def test_panels_that_are_drawn_each_by_itself_have_one_axis():
         dots.Panel([dots.Line("net", (dots.Mark(Estimate(value, value - 0.1, value + 0.1), Style("#000", "o", "-")),))])
         for value in (0.3, 0.8)
     )
-    first, second = dots.draw_each([near, far], "Accuracy [%]")
+    first, second = dots.draw([near, far], "Accuracy [%]")
     ticks = [re.findall(rb"<!-- (\d+) -->", svg) for svg in (first, second)]
     assert ticks[0] == ticks[1]
     assert len(ticks[0]) > 2
@@ -153,7 +153,7 @@ def test_sizes_of_images_are_drawn_where_they_differ(make_grades):
 def test_numbers_of_threads_are_told_where_they_differ(make_fibres):
     made = make_fibres()
     evidence = read(**made.known)
-    assert "on 2 threads" in efficiency.section(evidence).contents["shown"][0].caption
+    assert "training time on 2 threads" in efficiency.section(evidence).contents["shown"][0].caption
     for run in evidence.runs:
         run.record["threads"] = 1 if run.model == "cnn-small" else 4
     figure = efficiency.section(evidence).contents["shown"][0]

@@ -9,14 +9,11 @@ import pandas as pd
 
 from gradewise.deployment.drift import STATISTICS
 from gradewise.deployment.martingale import ALARM
-from gradewise.report import numbers
+from gradewise.report import drawing, numbers
 from gradewise.report.blocks import Block, Column, Figure, Section, Table, Text
 from gradewise.report.figures import curves
 from gradewise.report.numbers import Estimate
 from gradewise.report.palette import INK, QUIET, Style, class_styles
-
-ACROSS = 3
-"""Panels in a row."""
 
 SMALLEST = 0.01
 """Evidence below this is drawn as this: it speaks for nothing."""
@@ -56,6 +53,7 @@ def _change(rows: pd.DataFrame, names: Sequence[str], tested: bool) -> Section:
         drawn,
         curves.Axis("Set of images", limits=ends, whole=True),
         curves.Axis("Evidence for a change", limits=(SMALLEST, highest), ticks=ticks, write="{:g}".format),
+        legend=True,
     )
     told = ", ".join(f"set {place} {value:.2g}" for place, value in by_set.items())
     blocks.append(
@@ -64,7 +62,7 @@ def _change(rows: pd.DataFrame, names: Sequence[str], tested: bool) -> Section:
             "The largest evidence so far that a score has changed, after each set of images, divided by the number of "
             f"scores. A line that reaches {ALARM:.0f} is an alarm.",
             f"Evidence for a change, the largest of all scores: {told}.",
-            curves.draw([panel], across=1, height=2.8, legend=True),
+            curves.draw([panel], height=2.8),
         )
     )
     blocks += [_sets(rows), _table(rows)]
@@ -179,7 +177,7 @@ def _panels(rows: pd.DataFrame, keys: list[tuple[str, str]], name: str, caption:
         panels.append(
             curves.Panel(
                 [marks],
-                curves.Axis(limits=(0.5, rows["place"].max() + 0.5), whole=True),
+                curves.Axis("Set of images", limits=(0.5, rows["place"].max() + 0.5), whole=True),
                 curves.Axis(_unit(*key), share=key[0] == "class", limits=limits),
                 _title(*key),
             )
@@ -188,7 +186,7 @@ def _panels(rows: pd.DataFrame, keys: list[tuple[str, str]], name: str, caption:
         name,
         f"{caption}, with 95 % intervals by group. Sets are numbered in the order of the configuration.",
         f"{len(panels)} panels of means over time; the table lists all numbers.",
-        curves.draw(panels, across=ACROSS, height=1.9, labels=("Set of images", "")),
+        curves.draw(panels, height=2.0, width=drawing.THIRD),
     )
 
 

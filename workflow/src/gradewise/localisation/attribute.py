@@ -163,8 +163,8 @@ def _of_pixels(explain: Callable[[np.ndarray, int], np.ndarray], classifier: Cla
 def _of_samples(predictions: pd.DataFrame, view: Path, predicted: str) -> list[np.ndarray]:
     """What is predicted for each sample as a whole: log odds of the class over those of a guess."""
     height, width, _ = tables.read_metadata(view)["shape"]
-    classes = sum(name.startswith("p_") for name in predictions)
-    odds = log_odds(predictions[f"p_{predicted}"].to_numpy()) + np.log(max(classes - 1, 1))
+    columns = [name for name in predictions if name.startswith("p_")]
+    odds = log_odds(predictions[columns].to_numpy(), columns.index(f"p_{predicted}")) + np.log(max(len(columns) - 1, 1))
     return [np.full((height, width), value, np.float32) for value in odds]
 
 

@@ -14,7 +14,7 @@ BATCH = 64
 """Samples predicted at once."""
 
 LEAST = 1e-4
-"""Probabilities are kept this far from 0 and 1, where the log odds of a model that counts votes have no limit."""
+"""What a probability of zero counts as."""
 
 
 def occlude(classifier: Classifier, pixels: np.ndarray, predicted: int) -> np.ndarray:
@@ -53,11 +53,16 @@ def occlude(classifier: Classifier, pixels: np.ndarray, predicted: int) -> np.nd
     return (total / shown).astype(np.float32)
 
 
-def log_odds(probability: np.ndarray) -> np.ndarray:
-    """Logarithm of a probability over that of all else, finite also for models that count votes."""
-    kept = np.clip(probability.astype(np.float64), LEAST, 1 - LEAST)
-    return np.asarray(np.log(kept / (1 - kept)))
+def log_odds(probabilities: np.ndarray, place: int) -> np.ndarray:
+    """Logarithm of the probability of a class over that of all others together, of probabilities (n, classes).
+
+    Others are added up rather than taken from one, where a sure model would lose all digits. Only probabilities of
+    exactly zero, which models give that count votes, are replaced, by `LEAST`.
+    """
+    probabilities = probabilities.astype(np.float64)
+    own, others = probabilities[:, place], np.delete(probabilities, place, axis=1).sum(axis=1)
+    return np.asarray(np.log(np.where(own > 0, own, LEAST)) - np.log(np.where(others > 0, others, LEAST)))
 
 
 def _predict(classifier: Classifier, samples: np.ndarray, predicted: int) -> np.ndarray:
-    return log_odds(classifier.predict_proba(samples)[:, predicted])
+    return log_odds(classifier.predict_proba(samples), predicted)

@@ -23,9 +23,6 @@ from gradewise.report.blocks import Block, Column, Figure, Section, Table, Text
 from gradewise.report.figures import dots
 from gradewise.report.numbers import Estimate
 
-ACROSS = 3
-"""Panels side by side in a figure; further pairs have a figure of their own."""
-
 _points_interval = partial(numbers.interval, write=numbers.points)
 
 
@@ -49,8 +46,12 @@ def section(datasets: Sequence[FamiliesOnDataset], simulated: Collection[str] = 
                 Text(f"With simulated images, which say nothing about real ones: {', '.join(made_up)}.", "notice")
             )
         blocks += [Text(sentence(pair, len(combined))) for pair in combined]
-        blocks += [_figure(combined[start : start + ACROSS], start) for start in range(0, len(combined), ACROSS)]
-        blocks += [_table(combined), _datasets(combined, datasets), Text(_method(datasets, combined), "small")]
+        blocks += [
+            _figure(combined),
+            _table(combined),
+            _datasets(combined, datasets),
+            Text(_method(datasets, combined), "small"),
+        ]
     else:
         blocks.append(Text(_nothing(pairs), "small"))
     blocks += [Text(left_out, "small") for left_out in (_other_metrics(datasets), _unknown(pairs)) if left_out]
@@ -133,7 +134,7 @@ def _method(datasets: Sequence[FamiliesOnDataset], pairs: Sequence[FamilyPair]) 
     )
 
 
-def _figure(pairs: Sequence[FamilyPair], start: int) -> Figure:
+def _figure(pairs: Sequence[FamilyPair]) -> Figure:
     names = list(dict.fromkeys(dataset for pair in pairs for dataset in pair.differences))
     panels = []
     for pair in pairs:
@@ -148,11 +149,11 @@ def _figure(pairs: Sequence[FamilyPair], start: int) -> Figure:
         mean = dots.tested_mark(pair.combined.mean, pair.p_adjusted)
         panels.append(dots.Panel([*lines, dots.Line("mean", (mean,), gap=1.6)], _title(pair), solid=0.0))
     return Figure(
-        "families" if start == 0 else f"families-{start // ACROSS + 1}",
+        "families",
         f"Differences between families on each dataset and their mean, with {numbers.whole_percent(LEVEL)} intervals. "
         f"A filled dark mean: adjusted p below {SIGNIFICANT:.2f}. To the right of zero the first family is better.",
         f"Differences in percentage points: {dots.in_words(panels, _points_interval)}.",
-        dots.draw(panels, "Percentage points"),
+        dots.draw(panels, "Percentage points", write=_points_interval),
     )
 
 

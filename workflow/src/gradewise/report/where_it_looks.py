@@ -17,8 +17,8 @@ from gradewise.report.overlays import weights_over
 METHODS = {
     "grad_cam": "Grad-CAM, which weights the maps of the last convolution by how they change the log odds of the "
     "prediction (it shows only what supports it)",
-    "occlusion": "occlusion, which covers one window after the other: a place supports the prediction if covering it "
-    "lowers the log odds",
+    "occlusion": "occlusion, which covers one window after the other with the mean colour: a place supports the "
+    "prediction if covering it lowers the log odds",
     "samples": "what is predicted for each sample of the image, compared with a guess",
 }
 
@@ -45,7 +45,8 @@ def shown(evidence: Evidence, model: str, rows: pd.DataFrame, cells: Mapping[tup
     cells : mapping of (str, str) to str
         Names of the cells of a matrix, by true and predicted class; empty where none links to pictures.
     """
-    blocks: list[Block] = [Text(sentence, "small") for sentence in _meaning(model, rows)]
+    is_blend = any(run.record["family"] == "blend" for run in evidence.runs_of(model))
+    blocks: list[Block] = [Text(sentence, "small") for sentence in _meaning(model, rows, is_blend)]
     files = evidence.manifest.set_index("image_id")[["path", "bits"]]
     gallery, seen = [], set()
     for row in rows.itertuples(index=False):
@@ -71,13 +72,13 @@ def shown(evidence: Evidence, model: str, rows: pd.DataFrame, cells: Mapping[tup
         seen.add(cell)
     if gallery:
         caption = f"{model}: typical and borderline images of each class, and the most confident mistakes of each kind"
-        caption += ", each beside a map of where it looks" if any(picture.detail for picture in gallery) else ""
+        caption += ", each next to a map of where it looks" if any(picture.detail for picture in gallery) else ""
         blocks.append(Gallery("cells", caption, tuple(gallery), even=True))
     marked = rows.dropna(subset="share") if "share" in rows else rows.head(0)
     return [*blocks, _table(marked)] if len(marked) else blocks
 
 
-def _meaning(model: str, rows: pd.DataFrame) -> list[str]:
+def _meaning(model: str, rows: pd.DataFrame, is_blend: bool) -> list[str]:
     """How to read the maps, and why there are none; empty where none was asked for."""
     known = rows.dropna(subset="method")
     sentences = []
@@ -86,8 +87,8 @@ def _meaning(model: str, rows: pd.DataFrame) -> list[str]:
         made = numbers.listed([METHODS[method] for method in methods])
         blended = " The map of a blend is the mean of those of its members, each divided by its largest value."
         sentences.append(
-            f"Maps show where {model} looks: orange supports the predicted class, purple opposes it, and dark parts "
-            f"it does not see. They are made by {made}.{blended if len(methods) > 1 else ''}"
+            f"Maps show where {model} looks: orange supports the predicted class, purple opposes it; darkened parts "
+            f"lie outside its view. They are made by {made}.{blended if is_blend else ''}"
         )
     return sentences + [
         f"Where {model} looks cannot be shown on the images: {operation} of its view does not tell where it moves "
@@ -99,14 +100,14 @@ def _meaning(model: str, rows: pd.DataFrame) -> list[str]:
 def _table(rows: pd.DataFrame) -> Table:
     return Table(
         "attributions",
-        "Share of the support for a prediction that lies on masked pixels, compared with their share of the area, "
-        "which randomly spread support would have",
+        "Share of the weight supporting a prediction that lies on masked pixels, compared with their share of the "
+        "area, which randomly spread weight would have",
         rows[["unit", "label", "predicted", "kind", "share", "area"]].reset_index(drop=True),
         (
             Column.text("Image", "unit"),
             Column.name("True class", "label"),
             Column.name("Predicted", "predicted"),
-            Column("On masked pixels", "share", numbers.percent),
+            Column("Share of the weight", "share", numbers.percent),
             Column("Share of the area", "area", numbers.percent),
         ),
         folded=True,

@@ -1,4 +1,4 @@
-"""Curves with bands or bars of intervals, in panels."""
+"""Curves with bands or bars of intervals, each panel a drawing of its own."""
 
 from __future__ import annotations
 
@@ -133,59 +133,20 @@ class Panel:
     model: str = ""
 
 
-def draw(
-    panels: Sequence[Panel],
-    *,
-    across: int,
-    height: float,
-    width: float = 1.0,
-    shared: bool = False,
-    legend: bool = False,
-    labels: tuple[str, str] | None = None,
-) -> bytes:
-    """Draw panels in rows.
+def draw(panels: Sequence[Panel], *, height: float, width: float = drawing.PANEL) -> tuple[bytes, ...]:
+    """Draw each panel by itself, so that a phone shows one below the other.
 
     Parameters
     ----------
     panels : sequence of Panel
-    across : int
-        Number of panels in a row.
-    height : float
-        Of a row [inch].
-    width : float
-        Share of the full width of figures.
-    shared : bool
-        Whether all panels have the same y axis, and the same x axis unless it is logarithmic.
-    legend : bool
-        Whether to name the curves at the right of the figure.
-    labels : (str, str), optional
-        Of the x and y axes of the whole figure.
+    height, width : float
+        Of a panel [inch].
 
     Returns
     -------
-    bytes
+    tuple of bytes
         SVG.
     """
-    down = -(-len(panels) // across)
-    with drawing.style():
-        inches = min(width * drawing.WIDTH, drawing.PANEL) if len(panels) == 1 else width * drawing.WIDTH
-        canvas = Canvas(figsize=(inches, height * down + 0.2))
-        same_x = shared and not any(panel.x.ticks for panel in panels)
-        grid = canvas.subplots(down, across, sharex=same_x, sharey=shared, squeeze=False).ravel()
-        for axes, panel in zip(grid, panels, strict=False):
-            _draw(axes, panel)
-        for axes in grid[len(panels) :]:
-            axes.set_axis_off()
-        if legend:
-            canvas.legend(loc="outside right upper")
-        if labels is not None:
-            canvas.supxlabel(labels[0], fontsize=8.5)
-            canvas.supylabel(labels[1], fontsize=8.5)
-        return drawing.to_svg(canvas)
-
-
-def draw_each(panels: Sequence[Panel], *, height: float, width: float = drawing.PANEL) -> tuple[bytes, ...]:
-    """Draw each panel by itself, so that a phone shows one below the other; height and width in inches."""
     drawings = []
     with drawing.style():
         for panel in panels:

@@ -63,9 +63,8 @@ def draw(
     height: float = 0.34,
     legend: Sequence[Line2D] = (),
     write: Callable[[Estimate], str] = numbers.percent_interval,
-    limits: tuple[float, float] | None = None,
-) -> bytes:
-    """Draw panels side by side, with the same lines in each.
+) -> tuple[bytes, ...]:
+    """Draw each panel by itself, all with the same x axis.
 
     Parameters
     ----------
@@ -80,53 +79,43 @@ def draw(
         Entries of a legend above; see `handle`.
     write : callable
         Writes the estimate of a mark that is pointed at.
-    limits : (float, float), optional
-        Of the x axis.
 
     Returns
     -------
-    bytes
+    tuple of bytes
         SVG.
     """
-    places = np.cumsum([line.gap for line in panels[0].lines])
-    top = 0.62 + (0.2 if legend else 0.0)
+    limits = _limits(panels) if len(panels) > 1 else None
+    drawings = []
     with drawing.style():
-        width = drawing.PANEL if len(panels) == 1 else drawing.WIDTH
-        canvas = Canvas(figsize=(width, top + height * (places[-1] - places[0] + 1)))
-        grid = canvas.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
-        for axes, panel in zip(grid, panels, strict=True):
+        for panel in panels:
+            places = np.cumsum([line.gap for line in panel.lines])
+            top = 0.62 + (0.2 if legend else 0.0)
+            canvas = Canvas(figsize=(drawing.PANEL, top + height * (places[-1] - places[0] + 1)))
+            axes = canvas.subplots()
             _draw(axes, panel, places, write)
-            axes.set(xlabel=label, xlim=limits)
+            axes.set(xlabel=label, xlim=limits, ylim=(places[-1] + 0.6, places[0] - 0.55))
             if share:
                 drawing.percent_axis(axes)
-        ticks = grid[0].set_yticks(places, [line.name for line in panels[0].lines])
-        for tick, line in zip(ticks, panels[0].lines, strict=True):
-            drawing.tag(tick.label1, model=line.model)
-        grid[0].set_ylim(places[-1] + 0.6, places[0] - 0.55)
-        if legend:
-            canvas.legend(handles=legend, loc="outside upper left", ncols=4 if len(panels) > 1 else 2)
-        return drawing.to_svg(canvas)
+            ticks = axes.set_yticks(places, [line.name for line in panel.lines])
+            for tick, line in zip(ticks, panel.lines, strict=True):
+                drawing.tag(tick.label1, model=line.model)
+            if legend:
+                canvas.legend(handles=legend, loc="outside upper left", ncols=2)
+            drawings.append(drawing.to_svg(canvas))
+    return tuple(drawings)
 
 
-def draw_each(
-    panels: Sequence[Panel],
-    label: str,
-    *,
-    share: bool = True,
-    height: float = 0.34,
-    write: Callable[[Estimate], str] = numbers.percent_interval,
-) -> tuple[bytes, ...]:
-    """Draw each panel by itself, with the same x axis; see `draw`."""
-    estimates = [mark.estimate for panel in panels for line in panel.lines for mark in line.marks]
-    drawn = [
-        value for estimate in estimates for value in (estimate.value, *(estimate.bounds or ())) if value is not None
-    ]
-    drawn += [value for panel in panels for line in panel.lines for value in line.repeats]
-    drawn += [place for panel in panels for place in (panel.dashed, panel.solid) if place is not None]
-    known = [value for value in drawn if np.isfinite(value)] or [0.0, 1.0]
+def _limits(panels: Sequence[Panel]) -> tuple[float, float]:
+    """Of an x axis on which all marks of all panels have room."""
+    lines = [line for panel in panels for line in panel.lines]
+    estimates = [mark.estimate for line in lines for mark in line.marks]
+    drawn = [end for estimate in estimates for end in (estimate.value, *(estimate.bounds or ()))]
+    drawn += [value for line in lines for value in line.repeats]
+    drawn += [place for panel in panels for place in (panel.dashed, panel.solid)]
+    known = [value for value in drawn if value is not None and np.isfinite(value)] or [0.0, 1.0]
     margin = 0.04 * (max(known) - min(known) or 1.0)
-    limits = (min(known) - margin, max(known) + margin)
-    return tuple(draw([panel], label, share=share, height=height, write=write, limits=limits) for panel in panels)
+    return min(known) - margin, max(known) + margin
 
 
 def in_words(panels: Sequence[Panel], write: Callable[[Estimate], str] = numbers.percent_interval) -> str:

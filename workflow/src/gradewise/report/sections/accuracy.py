@@ -145,7 +145,7 @@ def _figure(evidence: Evidence, name: str, criteria: list[Criterion]) -> Figure:
         f"{what} on test{where}: large marks are all repeats together, with 95 % CI; small marks are single repeats."
         f"{_dashed(guessed)}",
         f"Dot plot of {metric_names.in_words(metric)} on test. {values}.",
-        dots.draw_each(
+        dots.draw(
             panels,
             f"{what} on test{' [%]' if share else ''}",
             share=share,

@@ -189,8 +189,9 @@ def sizes_of_images(evidence: Evidence) -> list[Figure]:
     return [
         Figure(
             "sizes",
-            f"How many images of {'each class' if several else 'all classes'} have which {' and '.join(varied)}. "
-            "Classes whose sizes differ can be distinguished without looking at the content.",
+            f"{' and '.join(f'{side}s' for side in varied).capitalize()} of the images of "
+            f"{'each class' if several else 'all classes'}, with the number of images in the fullest bin. Classes "
+            "whose sizes differ can be distinguished without looking at the content.",
             f"Histograms. {'; '.join(told)}.",
             tuple(drawings),
         )

@@ -38,7 +38,7 @@ def section(evidence: Evidence) -> Section | None:
     )
     timed = rows.loc[rows[evidence.settings.deciding_metric].notna() & (rows["seconds_fit"] > 0)]
     threads = _threads(rows["threads"].iloc[0]) if rows["threads"].nunique() == 1 else ""
-    shown = [_figure(evidence, timed, threads) if len(timed) else None, table]
+    shown = [_figure(evidence, timed) if len(timed) else None, table]
     return Section("efficiency", "Efficiency", contents={"shown": shown, "threads": threads})
 
 
@@ -68,17 +68,17 @@ def _threads(number: str) -> str:
     return f"{number} {'thread' if number == '1' else 'threads'}"
 
 
-def _figure(evidence: Evidence, timed: pd.DataFrame, threads: str) -> Figure:
+def _figure(evidence: Evidence, timed: pd.DataFrame) -> Figure:
     criterion = evidence.recommendation.criterion
     what = f"{criterion.level.capitalize()}-level {metric_names.in_words(criterion.metric)} on test"
     share = metric_names.is_share(criterion.metric)
     drawn, costs = [], []
-    differ = timed["threads"].nunique() > 1
-    threads_of = dict(zip(timed["model"], timed["threads"].map(_threads), strict=True)) if differ else {}
+    threads = "" if timed["threads"].nunique() > 1 else _threads(timed["threads"].iloc[0])
+    threads_of = {} if threads else {row.model: f" ({_threads(row.threads)})" for row in timed.itertuples()}
     for model, seconds, value in timed[["model", "seconds_fit", criterion.metric]].itertuples(index=False):
         low, high = evidence.estimate(model, criterion.metric, criterion.level).bounds or (math.nan, math.nan)
-        name = f"{model} ({threads_of[model]})" if differ else model
-        told = f"{name}: {metric_names.value(criterion.metric, value)} in {numbers.time(seconds)}"
+        on = threads_of.get(model, "")
+        told = f"{model}: {metric_names.value(criterion.metric, value)} in {numbers.time(seconds)}{on}"
         drawn.append(
             curves.marks(
                 [seconds],
@@ -87,7 +87,7 @@ def _figure(evidence: Evidence, timed: pd.DataFrame, threads: str) -> Figure:
                 [high],
                 evidence.styles[model],
                 size=7,
-                label=name,
+                label=f"{model}{on}",
                 model=model,
                 titles=[told],
             )
@@ -100,8 +100,8 @@ def _figure(evidence: Evidence, timed: pd.DataFrame, threads: str) -> Figure:
     best = "bottom" if metric_names.lower_is_better(criterion.metric) else "top"
     return Figure(
         "efficiency",
-        f"{what} with 95 % CI against training time on {threads or 'different numbers of threads'}; the best models "
-        f"are at the {best} left." + (" Names tell the number of threads." if differ else ""),
+        f"{what} with 95 % CI against training time on {threads or 'different numbers of threads, which names tell'}; "
+        f"the best models are at the {best} left.",
         f"{what} against training time: {'; '.join(costs)}.",
-        curves.draw([panel], across=1, height=max(2.9, 0.8 + 0.17 * len(timed))),
+        curves.draw([panel], height=max(2.9, 0.8 + 0.17 * len(timed))),
     )

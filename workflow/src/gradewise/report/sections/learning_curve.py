@@ -141,5 +141,5 @@ def _figure(evidence: Evidence, curve: pd.DataFrame) -> Figure:
         "learning-curve",
         f"{caption}.",
         f"Learning curves. {'; '.join(accuracies)}.",
-        curves.draw_each(panels, height=2.8),
+        curves.draw(panels, height=2.8),
     )

@@ -191,14 +191,14 @@ def coverage_sentence(model: str, everything: Estimate, kept: Estimate) -> str:
 
 def _reliability(evidence: Evidence, models: list[str]) -> Figure:
     claimed = evidence.calibration.loc[evidence.calibration["part"] == "bin", "confidence"]
-    x = curves.Axis("Probability claimed [%]", share=True, limits=(max(0.0, float(claimed.min()) - 0.05), 1.02))
-    y = curves.Axis("Right [%]", share=True, limits=(0, 1.02))
-    panels, claimed_and_right = [], []
+    x = curves.Axis("Stated probability [%]", share=True, limits=(max(0.0, float(claimed.min()) - 0.05), 1.02))
+    y = curves.Axis("Correct [%]", share=True, limits=(0, 1.02))
+    panels, stated_and_correct = [], []
     for model in models:
         bins = _part(evidence, model, "bin").sort_values("confidence")
         told = [
-            f"{numbers.whole_percent(row.confidence)} claimed, "
-            f"{numbers.percent_interval(row_estimate(row, 'accuracy'))} right"
+            f"{numbers.whole_percent(row.confidence)} stated, "
+            f"{numbers.percent_interval(row_estimate(row, 'accuracy'))} correct"
             for row in bins.itertuples(index=False)
         ]
         drawn = curves.Curve(
@@ -216,10 +216,10 @@ def _reliability(evidence: Evidence, models: list[str]) -> Figure:
         columns = (bins["confidence"], bins["share"])
         panels.append(curves.Panel([drawn], x, y, model, diagonal=True, columns=columns, model=model))
         pairs = zip(bins["confidence"], bins["accuracy"], strict=True)
-        claimed_and_right.append(
+        stated_and_correct.append(
             f"{model}: "
             + ", ".join(
-                f"{numbers.whole_percent(c)} claimed, {numbers.whole_percent(share)} right" for c, share in pairs
+                f"{numbers.whole_percent(c)} stated, {numbers.whole_percent(share)} correct" for c, share in pairs
             )
         )
     return Figure(
@@ -227,8 +227,8 @@ def _reliability(evidence: Evidence, models: list[str]) -> Figure:
         "Reliability: how often verdicts are correct (with 95 % CI) against the stated probability. On the dashed line "
         "a model is correct as often as it states; below it, the model is overconfident. Grey columns are the share of "
         f"verdicts behind each mark.{_further(evidence, models)}",
-        f"Reliability diagrams. {'; '.join(claimed_and_right)}.",
-        curves.draw_each(panels, height=2.5, width=drawing.THIRD),
+        f"Reliability diagrams. {'; '.join(stated_and_correct)}.",
+        curves.draw(panels, height=2.5, width=drawing.THIRD),
     )
 
 
@@ -263,11 +263,11 @@ def _coverage(evidence: Evidence, models: list[str]) -> Figure:
         panels.append(curves.Panel([*others, own], x, y, model, model=model))
     return Figure(
         "coverage",
-        f"Accuracy on the remaining {unit}s when the doubtful ones go to a person, with bands of 95 % CI; thin grey "
-        f"lines are the other models. The threshold is set on the same test {unit}s, so in use slightly more or fewer "
-        f"will pass it.{_further(evidence, models)}",
+        f"Accuracy on the remaining {unit}s when the doubtful ones go to a person, with 95 % confidence bands; thin "
+        f"grey lines are the other models. The threshold is set on the same test {unit}s, so in use slightly more or "
+        f"fewer will pass it.{_further(evidence, models)}",
         f"Accuracy against share sent to a person: {'; '.join(accuracies)}.",
-        curves.draw_each(panels, height=2.5, width=drawing.THIRD),
+        curves.draw(panels, height=2.5, width=drawing.THIRD),
     )
 
 

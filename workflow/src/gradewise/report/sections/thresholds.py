@@ -157,5 +157,5 @@ def _figure(rows: pd.DataFrame, model: str, kinds: tuple[str, str], with_costs: 
         f"bands.{' The dashed line is the threshold of least cost on validation.' if dashed else ''}",
         f"Curves against the threshold; at 0.5: {kinds[0]} {numbers.percent(middle.missed)}, "
         f"{kinds[1]} {numbers.percent(middle.false_alarms)}.",
-        curves.draw_each(panels, height=2.5),
+        curves.draw(panels, height=2.5),
     )

@@ -82,7 +82,7 @@ def _figure(evidence: Evidence, tables: dict[str, pd.DataFrame]) -> Figure:
         "thick lines their mean as far as all repeats reach, dots the states that were kept. Both are measured on "
         "samples, not on whole images.",
         f"Line plots of loss and accuracy over training. {' '.join(losses)}",
-        curves.draw_each(panels, height=2.5),
+        curves.draw(panels, height=2.5),
     )
 
 

@@ -119,5 +119,5 @@ def _figure(name: str, study: Study, curve: pd.DataFrame, evidence: StudyEvidenc
         f"{name}-curves",
         "Accuracy against the number of training groups: measured, with 95 % intervals, and the fitted curves.",
         f"Learning curves. {'; '.join(described)}.",
-        curves.draw([panel], across=1, height=3.2),
+        curves.draw([panel], height=3.2),
     )

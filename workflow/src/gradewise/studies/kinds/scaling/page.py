@@ -101,7 +101,7 @@ def _figure(
         "power laws."
         + (" Accuracy on test is that of the same runs, with 95 % intervals." if accuracy is not None else ""),
         f"Growth on logarithmic axes. {described}.",
-        draw(panels, across=2, height=2.6),
+        draw(panels, height=2.6),
     )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.typing import LineStyleType
 
 from gradewise import tables
-from gradewise.report import numbers
+from gradewise.report import drawing, numbers
 from gradewise.report.blocks import Block, Figure
 from gradewise.report.figures.curves import Axis, Curve, Panel, draw, over_repeats
 from gradewise.report.palette import QUIET, Style, shades
@@ -17,9 +17,6 @@ from gradewise.report.sections.training import FEW_EPOCHS
 from gradewise.studies.kinds.settings import Study
 from gradewise.studies.kinds.settings.varied import Varied
 from gradewise.studies.pages.evidence import StudyEvidence
-
-ACROSS = 4
-"""Panels drawn side by side: loss and accuracy of two rows of a study."""
 
 TOGETHER = 6
 """With no more rows than this their validation curves are drawn in one panel, too."""
@@ -50,7 +47,7 @@ def _side_by_side(name: str, cells: dict[str, pd.DataFrame], table: pd.DataFrame
                 *over_repeats(part, along, f"train_{what}", Style(QUIET, "", "--"), "training"),
                 *over_repeats(part, along, f"validation_{what}", Style(colour, "", "-"), "validation"),
             ]
-            panels.append(Panel(drawn, x, y, textwrap.fill(cell, 36) if what == "loss" else "", legend=not panels))
+            panels.append(Panel(drawn, x, y, textwrap.fill(cell, 30), legend=not panels))
     ends = "; ".join(f"{cell}: {_end(part, along)}" for cell, part in cells.items())
     return Figure(
         f"{name}-curves",
@@ -58,7 +55,7 @@ def _side_by_side(name: str, cells: dict[str, pd.DataFrame], table: pd.DataFrame
         f"same scales{'; higher losses are cut off' if cut else ''}. Thin lines are single repeats, thick lines their "
         "mean. Both are of samples.",
         f"Training curves. At the end, {ends}.",
-        draw(panels, across=ACROSS, height=1.9),
+        draw(panels, height=2.0, width=drawing.THIRD),
     )
 
 
@@ -76,7 +73,7 @@ def _together(name: str, cells: dict[str, pd.DataFrame], table: pd.DataFrame, al
         f"{name}-curves-together",
         f"The validation curves of all rows, means over repeats{'; higher losses are cut off' if cut else ''}.",
         f"Line plots of loss and accuracy on validation of {numbers.listed(list(cells))}.",
-        draw(panels, across=2, height=2.7),
+        draw(panels, height=2.7),
     )
 
 
