@@ -5,8 +5,8 @@ from PIL import Image
 
 from gradewise import symmetry, tables
 from gradewise.images.decode import decode
-from gradewise.images.duplicates import find_duplicates
-from gradewise.images.fingerprints import SIDE, fingerprint
+from gradewise.images.duplicates import candidates, find_duplicates
+from gradewise.images.fingerprints import SIDE, fingerprint, square
 from gradewise.simulate.drawing import smooth_noise
 
 pytestmark = pytest.mark.slow
@@ -161,7 +161,22 @@ def test_lists_of_large_sets_lead_to_the_same_pairs(search, monkeypatch):
     of_all = search(*given, kinds=["near", "alike"])
     assert len(of_all) == 9
     monkeypatch.setattr("gradewise.images.duplicates.FEW", len(given) - 1)
+    monkeypatch.setattr("gradewise.images.duplicates.MANY", len(given))
     pd.testing.assert_frame_equal(search(*given, kinds=["near", "alike"]), of_all)
+
+
+def test_among_many_images_only_those_are_compared_that_look_alike(monkeypatch):
+    pictures = [picture(seed) for seed in range(60)]
+    copy = pictures[7].resize((100, 80))
+    thumbnails = np.stack([square(np.asarray(image), SIDE) for image in (*pictures, copy)])
+
+    def compared(many):
+        monkeypatch.setattr("gradewise.images.duplicates.MANY", many)
+        return [{match.image, match.other} for matches in candidates(thumbnails) for match in matches]
+
+    assert len(compared(62)) == 61 * 6
+    assert len(compared(61)) < 61 * 2
+    assert compared(61).count({7, 60}) == 2
 
 
 def test_one_image_alone_and_blank_images_are_no_copies(search):
