@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -65,13 +66,24 @@ def test_onnx_forms_are_told_with_what_is_missing():
 def test_the_section_says_where_the_model_is_and_what_it_was_fitted_on(make_fibres):
     fibres = make_fibres()
     text = _text(fibres)
-    assert text.startswith("cnn-small is ready to use in results/fibres/deployed and results/fibres/deployed.zip")
+    assert text.startswith("cnn-small can be tried out in results/fibres/deployed and results/fibres/deployed.zip")
     assert "trained again in the same way on all 48\u00a0images. No image is left to test it on" in text
     fibres.change(deploy={"fit_on": "training"})
     assert "as it was trained and tested in the first repeat" in _text(fibres)
     path = fibres.results.folder / "verification.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"other_class": ["a.png"]}))
     assert _text(fibres) == "No model is handed over: cnn-small failed the check below."
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [("ready", "is ready to use"), ("promising", "can be tried out"), ("not good enough", "can be tried out")],
+)
+def test_only_a_model_that_is_ready_is_called_ready(fibres, state, words):
+    known = evidence.read(**fibres.known)
+    outcome = known.recommendation.outcome.model_copy(update={"state": state})
+    judged = replace(known, recommendation=known.recommendation.model_copy(update={"outcome": outcome}))
+    assert section(judged).blocks[0].text.startswith(f"cnn-small {words} in results/fibres/deployed")
 
 
 def _text(world):

@@ -38,7 +38,7 @@ def handed_over(evidence: Evidence, deploy: Deploy, verification: Verification) 
         )
     else:
         fitted = "as it was trained and tested in the first repeat"
-    doubtful = evidence.recommendation.outcome.state in ("not good enough", "cannot be told")
+    doubtful = evidence.recommendation.outcome.state != "ready"
     ready = "can be tried out" if doubtful else "is ready to use"
     adjusts = (
         " Its probabilities are adjusted to the expected mix of classes, see Another mix of classes."
