@@ -45,6 +45,7 @@ def section(evidence: Evidence) -> Section | None:
     if evidence.calibration.empty:
         return None
     models = [model for model in evidence.models if model in set(evidence.calibration["model"])]
+    drawn = [model for model in models if model in evidence.models_in_detail] or models
     rows = pd.DataFrame([_row(evidence, model) for model in models])
     unit = evidence.deciding_level
     table = Table(
@@ -68,7 +69,7 @@ def section(evidence: Evidence) -> Section | None:
         "Probabilities",
         contents={
             "sentences": findings(evidence),
-            "shown": [_reliability(evidence, models), _coverage(evidence, models), table],
+            "shown": [_reliability(evidence, drawn), _coverage(evidence, drawn), table],
         },
     )
 
@@ -203,7 +204,7 @@ def _reliability(evidence: Evidence, models: list[str]) -> Figure:
         "reliability",
         "Reliability: how often verdicts are correct (with 95 % CI) against the stated probability. On the dashed line "
         "a model is correct as often as it states; below it, the model is overconfident. Grey columns are the share of "
-        "verdicts behind each mark.",
+        f"verdicts behind each mark.{evidence.left_out_in_words}",
         f"Reliability diagrams. {'; '.join(claimed_and_right)}.",
         curves.draw(
             panels,
