@@ -1,16 +1,20 @@
 """Peak memory and time of the steps after training, on made-up results of many classes and groups.
 
 python bench/many_classes.py [--classes 200] [--groups 1200] [--images 6000] [--repeats 5] [--models 3]
+
+Where Chromium and Playwright are installed, it also tells how large the page is and how long a browser takes to load
+it.
 """
 
 import argparse
+import importlib.util
 import json
+import shutil
 import tempfile
 from pathlib import Path
 
 from peak import in_process, run
 
-NAMES = ("cnn-small", "svm-plain", "forest-d4", "cnn-large", "svm-wide", "forest-deep")
 STAGES = {
     "evaluate": "evaluation",
     "compare": "evaluation",
@@ -20,6 +24,12 @@ STAGES = {
     "report": "report",
 }
 FAMILIES = {"cnn": "cnn", "svm": "pca_svm", "forest": "forest"}
+
+
+def names_of(models: int) -> list[str]:
+    """Names of so many models: cnn-1, svm-1, forest-1, cnn-2 .."""
+    kinds = list(FAMILIES)
+    return [f"{kinds[place % len(kinds)]}-{place // len(kinds) + 1}" for place in range(models)]
 
 
 def make(results: Path, classes: int, groups: int, images: int, repeats: int, models: int) -> None:
@@ -72,9 +82,9 @@ def make(results: Path, classes: int, groups: int, images: int, repeats: int, mo
     for repeat in range(repeats):
         role = np.where(fold == repeat, "test", np.where(fold == (repeat + 1) % max(repeats, 5), "validation", "train"))
         roles.append(pd.DataFrame({"repeat": repeat, "image_id": ids, "role": role}))
-        for place, model in enumerate(NAMES[:models]):
+        for place, model in enumerate(names_of(models)):
             logits = rng.normal(size=(images, classes)).astype(np.float32)
-            logits[np.arange(images), label] += 3.5 - 0.3 * place
+            logits[np.arange(images), label] += 3.5 - 0.9 * place / max(3, models)
             chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
             frame = samples.assign(group=manifest["group"], role=role, predicted=np.take(names, chances.argmax(axis=1)))
             frame = pd.concat([frame, pd.DataFrame(chances, columns=[f"p_{name}" for name in names])], axis=1)
@@ -91,13 +101,29 @@ def make(results: Path, classes: int, groups: int, images: int, repeats: int, mo
     settings = {
         "images": "photos",
         "classes": names,
-        "models": NAMES[:models],
+        "models": names_of(models),
         "deploy": False,
         "unknown": False,
         "evaluation": {"folds": max(repeats, 5)},
     }
     (results / "plan/settings.json").write_text(to_json(Dataset.model_validate(settings)))
-    (results / "plan/runs.json").write_text(json.dumps({"repeats": repeats, "models": {"": NAMES[:models]}}))
+    (results / "plan/runs.json").write_text(json.dumps({"repeats": repeats, "models": {"": names_of(models)}}))
+
+
+def load(page: Path) -> str:
+    """How long a browser takes to load a page, in words; empty without one."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None or importlib.util.find_spec("playwright") is None:
+        return ""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        opened = browser.new_page(viewport={"width": 375, "height": 800})
+        opened.goto(page.as_uri())
+        milliseconds = opened.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
+        browser.close()
+    return f", loaded in {milliseconds / 1000:.1f} s"
 
 
 def steps(root: Path, results: Path, names: list[str]) -> dict[str, dict[str, object]]:
@@ -148,6 +174,9 @@ def main() -> None:
         of_steps = steps(root, results, names)
         for step in given.steps:
             run(f"{STAGES[step]}.{step}", dataset="many", results=results, **of_steps[step])
+        page = root / "reports/many.html"
+        if page.exists():
+            print(f"    page         {page.stat().st_size / 1e6:6.1f} MB{load(page)}", flush=True)
 
 
 if __name__ == "__main__":

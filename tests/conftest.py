@@ -10,10 +10,15 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import settings
 
 # libraries read these as they are loaded; threads of tests that run side by side wait for each other busily
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
+
+# a machine that does much else is no failure
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 LONGEST = ("test_study_runs.py", "test_runs.py")
 """Files with a whole run of the workflow: started first, so that the other tests fill what remains of the cores."""

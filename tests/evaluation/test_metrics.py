@@ -27,7 +27,7 @@ def confusion_of(k: int, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray
     return confusions(truth, predicted, np.zeros(len(truth), dtype=np.int64), 1, k).dense()[0]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(verdicts())
 def test_metrics_of_verdicts_agree_with_scikit_learn(case: tuple[int, np.ndarray, np.ndarray]) -> None:
     k, truth, predicted = case
@@ -49,7 +49,7 @@ def test_metrics_of_verdicts_agree_with_scikit_learn(case: tuple[int, np.ndarray
     assert found == pytest.approx(expected)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(verdicts(), st.integers(0, 2**32 - 1), st.booleans())
 def test_metrics_of_probabilities_agree_with_scikit_learn(
     case: tuple[int, np.ndarray, np.ndarray], seed: int, tied: bool

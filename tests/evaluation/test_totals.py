@@ -18,7 +18,7 @@ def sampled(seed: int, n: int, groups: int) -> tuple[np.ndarray, np.ndarray, np.
     return rng.integers(3, size=n), chances, rng.integers(groups, size=n)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.integers(8, 60), st.integers(2, 8))
 def test_leaving_a_group_out_measures_the_rest(seed: int, n: int, groups: int) -> None:
     truth, chances, group = sampled(seed, n, groups)
@@ -35,7 +35,7 @@ def test_leaving_a_group_out_measures_the_rest(seed: int, n: int, groups: int) -
         assert changes == pytest.approx(expected, nan_ok=True)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60))
 def test_metrics_of_combined_parts_are_those_of_their_confusion_matrices(seed: int, n: int) -> None:
     truth, chances, part = sampled(seed, n, 5)

@@ -80,7 +80,7 @@ def test_grey_levels_and_white_pixels_are_told(tmp_path, make_manifest):
     source = small_images(tmp_path, deep=False)
     Image.new("L", (48, 40), 255).save(tmp_path / "data" / "b" / "white.png")
     text = finding("grey levels", World.check_source(tmp_path, make_manifest, source)).text
-    assert "201 different grey levels (median), the fewest 1; 14.3% of their pixels are white" in text
+    assert "a median of 201 grey levels, at least 1; on average 14.3 % of pixels are white" in text
 
 
 def test_images_that_lose_grey_levels_to_a_deeper_one_are_told(tmp_path, make_manifest):
@@ -107,7 +107,8 @@ def test_one_hot_pixel_loses_no_grey_levels(tmp_path, make_manifest):
 @pytest.mark.parametrize(
     ("marked", "check", "severity", "words"),
     [
-        ((8, 8, 8), "masks", "fact", "masks mark 3.33% of the pixels of class b on average; 0 of 3 mark nothing"),
+        ((8, 8, 8), "masks", "fact", "masks of class b mark 3.33 % of the pixels on average"),
+        ((8, 0, 0), "masks", "fact", "1.11 % of the pixels on average, and 2 of 3 mark nothing"),
         ((8, 0, 8), "empty masks", "notice", "1 of 3 masks of class b mark nothing, e.g. that of b/3.png"),
         ((0, 0, 0), "empty masks", "warning", "none of 3 masks marks anything"),
         ((38, 38, 38), "large masks", "warning", "are they inverted"),
@@ -149,7 +150,7 @@ def test_classes_are_out_of_balance_from_one_and_a_half_equal_shares_on(classes,
     if told:
         finding = found.loc["class imbalance"]
         assert (finding["severity"], finding["subject"], finding["value"]) == ("notice", "0", most / 100)
-        assert f"{most}.0% of images are 0" in finding["text"]
+        assert f"{most}.0 % of images are 0" in finding["text"]
 
 
 def test_copies_under_another_label_are_listed_and_not_dropped(world):

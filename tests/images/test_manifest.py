@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -229,7 +229,6 @@ def test_images_with_masks_that_cannot_be_understood_are_set_aside(run, folders,
     assert shares.isna().sum() == 6
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1))
 def test_joined_groups_are_the_finest_that_part_neither_groups_nor_twins(pairs):
     groups = pd.Series([f"g{group}" for group, _ in pairs])

@@ -35,7 +35,7 @@ holdout = draw_splits(many, Evaluation(holdout=0.3, validation=0.1, repeats=3), 
 rows = st.lists(st.tuples(st.integers(0, 12), st.sampled_from("AB")), min_size=12, max_size=60)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows, st.sampled_from([Evaluation(holdout=0.3, repeats=2), Evaluation(folds=3, repeats=2)]), st.integers(0, 99))
 def test_the_careless_split_keeps_how_many_images_of_each_class_every_role_has(drawn, evaluation, seed):
     images = made([group for group, _ in drawn], [label for _, label in drawn])
@@ -70,7 +70,7 @@ def test_careless_folds_still_test_each_image_once():
         assert sorted(of_draw) == sorted(many["image_id"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows, st.integers(0, 99))
 def test_shares_are_nested_and_keep_groups_whole_classes_present_and_other_roles_alone(drawn, seed):
     images = made([group for group, _ in drawn], [label for _, label in drawn])

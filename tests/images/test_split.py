@@ -31,7 +31,7 @@ evaluations = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
 @given(
     st.lists(st.tuples(st.integers(0, 12), st.sampled_from("AB")), min_size=12, max_size=60),
     evaluations,

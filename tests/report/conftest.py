@@ -64,6 +64,11 @@ CHANGED = {
 SKILL = {"cnn-small": 1.9, "svm-plain": 1.1, "forest-d4": 1.0}
 
 
+def kind(model: str) -> str:
+    """The model that one of many is like: cnn-small for cnn-small-7."""
+    return next(name for name in FAMILIES if model.startswith(name))
+
+
 @dataclass(frozen=True)
 class World:
     """What a made-up dataset is like."""
@@ -223,7 +228,7 @@ def make(folder: Path, world: World) -> Written:
         tables.write(frame, run / "predictions.parquet", predictions_schema(list(world.classes)))
         (run / "run.json").write_text(json.dumps(_record(world, model, repeat, view.stem, frame, rng)))
         verdicts.append(_verdicts(frame, world, model, repeat))
-    verdict = pd.concat(verdicts, ignore_index=True)
+    verdict = pd.concat(verdicts, ignore_index=True).copy()
     tables.write(verdict, results / "verdicts.parquet", verdicts_schema(list(world.classes)))
     measured = pd.concat([_metrics(verdict, world), _further(verdict, manifest, world, results)], ignore_index=True)
     tables.write(measured, results / "metrics.parquet", METRICS)
@@ -363,12 +368,11 @@ def _predictions(
     frame["role"] = frame["image_id"].map(roles)
     right = pd.Categorical(frame["label"], categories=world.classes).codes
     logits = rng.normal(size=(len(frame), len(world.classes)))
-    logits[np.arange(len(frame)), right] += SKILL[model] * (1.3 if world.tiles == 1 else 0.3)
+    logits[np.arange(len(frame)), right] += SKILL[kind(model)] * (1.3 if world.tiles == 1 else 0.3)
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     frame["predicted"] = np.take(world.classes, p.argmax(axis=1))
-    for place, name in enumerate(world.classes):
-        frame[f"p_{name}"] = p[:, place].astype(np.float32)
-    return frame
+    probabilities = pd.DataFrame(p.astype(np.float32), columns=[f"p_{name}" for name in world.classes])
+    return pd.concat([frame.reset_index(drop=True), probabilities], axis=1)
 
 
 def _verdicts(frame: pd.DataFrame, world: World, model: str, repeat: int) -> pd.DataFrame:
@@ -384,13 +388,13 @@ def _record(
     record: dict[str, Any] = {
         "dataset": world.dataset,
         "model": model,
-        "family": FAMILIES[model],
+        "family": FAMILIES[kind(model)],
         "view": view,
         "repeat": repeat,
         "classes": list(world.classes),
         "settings": {"trees": 300, "C": [1.5, 10.0][repeat % 2], "class_weight": None},
         "seed": 17 + repeat,
-        "seconds_fit": {"cnn": 65.0, "pca_svm": 9.1, "forest": 3.2}[FAMILIES[model]] * (1 + 0.1 * repeat),
+        "seconds_fit": {"cnn": 65.0, "pca_svm": 9.1, "forest": 3.2}[FAMILIES[kind(model)]] * (1 + 0.1 * repeat),
         "seconds_predict_per_sample": 0.0012,
         "samples_per_image": float(world.tiles),
         "peak_memory_mb": 420.5,
@@ -402,7 +406,7 @@ def _record(
         "view_hash": "ab" * 32,
         "versions": {"python": "3.11.2", "gradewise": "0.1.0"},
     }
-    if FAMILIES[model] == "cnn":
+    if FAMILIES[kind(model)] == "cnn":
         epochs = np.arange(1, 16)
         fall = np.exp(-epochs / (4 + repeat))
         record["curves"] = {
@@ -421,10 +425,10 @@ def _record(
             {"name": "conv1", "input": [32, 32], "output": [32, 32], **maps, "parameters": 160},
             {"name": "FC1", "input": [1024], "output": [2], **dense, "parameters": 2050},
         ]
-    if FAMILIES[model] == "forest":
+    if FAMILIES[kind(model)] == "forest":
         record |= {"oob_rows": 0.91 + 0.01 * repeat, "oob_groups": 0.74 + 0.01 * repeat, "oob_covered": {"rows": 1.0}}
         record["oob_hits"] = {"oob_groups": {"group": ["a", "b", "c"], "right": [3, 4, 2], "rows": [4, 4, 4]}}
-    if FAMILIES[model] == "pca_svm":
+    if FAMILIES[kind(model)] == "pca_svm":
         record["tried"] = [{"settings": record["settings"] | {"C": c}, "score": 0.7 + 0.01 * c} for c in (1.5, 10.0)]
         record["chosen_by"] = {"metric": "accuracy", "level": "image", "where": "validation"}
     return record
@@ -450,7 +454,7 @@ def _further(verdicts: pd.DataFrame, manifest: pd.DataFrame, world: World, resul
     """Write calibration and subgroups as `evaluate` does; the metrics that come with them."""
     curves, parts, rows = [], [], []
     for model in world.models:
-        mine = verdicts.loc[(verdicts["model"] == model) & (verdicts["role"] == "test")]
+        mine = verdicts.loc[(verdicts["model"] == model) & (verdicts["role"] == "test")].copy()
         found = calibrate(mine, list(world.classes))
         names = {"dataset": world.dataset, "model": model}
         curves.append(found.curves.assign(**names))
@@ -565,6 +569,18 @@ def fibres(tmp_path_factory: pytest.TempPathFactory) -> Written:
 def grades(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """The report on the ordered dataset, written."""
     results = make(tmp_path_factory.mktemp("grades"), GRADES)
+    results.report()
+    return results
+
+
+@pytest.fixture(scope="session")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """The report on forty models of two hundred classes, written."""
+    classes = tuple(f"class {number:03d}" for number in range(200))
+    models = tuple(f"{name}-{number}" for number in range(14) for name in FAMILIES)[:40]
+    settings = GRADES.settings | {"classes": list(classes), "ordered": False}
+    many = {"dataset": "crowded", "classes": classes, "models": models, "settings": settings}
+    results = make(tmp_path_factory.mktemp("crowded"), replace(GRADES, **many, images=600, repeats=1, duplicates=False))
     results.report()
     return results
 

@@ -238,3 +238,18 @@ def test_the_index_fits_a_phone_and_has_no_violations(opened, overview):
     assert found.violations_count == 0, found.generate_report()
     page.locator("thead button").first.click()
     assert page.locator("tbody th a").all_inner_texts() == ["fibres", "grades"]
+
+
+def test_two_hundred_classes_and_forty_models_stay_usable(opened, crowded):
+    assert crowded.page.stat().st_size < 8e6
+    page = opened(375)
+    page.goto(crowded.page.as_uri())
+    # what a reader waits for; a busy machine is slow, so that the limit is that of the browser's own work
+    busy = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
+    assert busy < 10_000
+    assert re.search(r"\d\.\d\s%", page.locator(".score").inner_text())
+    assert len(page.inner_text("main").split()) < 1800
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    best = page.locator("#confusion details.whole[open]").first
+    assert best.locator("img").count() == 1

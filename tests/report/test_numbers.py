@@ -77,3 +77,8 @@ def test_an_interval_in_a_sentence_is_named_and_has_its_unit_once():
     assert plain(numbers.percent_ci(share)) == "84.2 % (95 % CI 78.1 to 88.9 %)"
     assert plain(numbers.percent_ci(Estimate(0.842))) == "84.2 %"
     assert plain(numbers.points_ci(Estimate(0.031, -0.008, 0.07))) == "+3.1 points (95 % CI −0.8 to +7.0)"
+
+
+def test_of_many_names_the_first_ones_are_told():
+    assert numbers.few(["a", "b", "c"]) == "a, b and c"
+    assert numbers.few(["a", "b", "c", "d"]) == "a, b and 2 others"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -81,7 +82,7 @@ class Measured:
         """Classes in the order of the configuration."""
         return list(self.settings.classes)
 
-    @property
+    @cached_property
     def models(self) -> list[str]:
         """Models with results, in the order of the configuration, then any others."""
         present = dict.fromkeys(self.metrics["model"])

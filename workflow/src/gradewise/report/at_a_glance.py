@@ -160,17 +160,15 @@ def reservation(record: Recommendation) -> str:
     if record.tied and record.choice == record.leader:
         undecided = [model for model in record.tied if model not in record.equivalent]
         if undecided:
-            return f"{tested_in_words(record)} cannot separate it from {_few(undecided)}."
+            return f"{tested_in_words(record)} cannot separate it from {numbers.few(undecided)}."
     if len(record.ranking) == 1:
         return "It is the only model here, so nothing was compared."
     if record.weakest:
         recall = next(result.recall for result in record.classes if result.name == record.weakest[0])
-        return f"It recognises {numbers.percent(recall.value)} of {_few(list(record.weakest))}, its weakest class."
+        return (
+            f"It recognises {numbers.percent(recall.value)} of {numbers.few(list(record.weakest))}, its weakest class."
+        )
     return "This holds for images from the same source as these."
-
-
-def _few(names: list[str], most: int = 3) -> str:
-    return numbers.listed(names if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} others"])
 
 
 def _caution(record: Recommendation, code: str) -> str:
@@ -188,7 +186,7 @@ def _caution(record: Recommendation, code: str) -> str:
             f"too narrow and accuracy on new specimens lower."
         )
     if isinstance(warning, ClassNeverPredicted):
-        return f"It never predicts {_few(list(warning.classes))}."
+        return f"It never predicts {numbers.few(list(warning.classes))}."
     assert isinstance(warning, ValidationAboveTest)
     validation = metric_names.value(record.criterion.metric, warning.validation.value)
     return f"It does better on validation ({validation}) than on test: find out what differs, and plan with the test."

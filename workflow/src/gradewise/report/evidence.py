@@ -28,6 +28,9 @@ from gradewise.report.palette import Style, styles
 from gradewise.verdicts import Level
 from gradewise.views.stored import read_view
 
+DETAILED = 10
+"""Most models that figures and galleries show; tables have all. A page of forty would be too large to load."""
+
 
 @dataclass(frozen=True)
 class Evidence(Measured):
@@ -96,17 +99,29 @@ class Evidence(Measured):
         heights = self.manifest["height"] - self.manifest["bar_rows"] if view.cuts_data_bar else self.manifest["height"]
         return view, list(zip(heights.tolist(), self.manifest["width"].tolist(), strict=True))
 
-    @property
+    @cached_property
     def models_by_rank(self) -> list[str]:
         """All models: the recommended one, then the others by their score."""
         return self.recommendation.ranked(self.models)
+
+    @cached_property
+    def models_in_detail(self) -> list[str]:
+        """The models that figures and galleries show, the best first: all, or the best of many."""
+        return self.models_by_rank[:DETAILED]
+
+    @property
+    def left_out_in_words(self) -> str:
+        """What captions of figures say where they do not show all models, led by a space."""
+        if len(self.models) <= DETAILED:
+            return ""
+        return f" Shown are the {DETAILED} best of {len(self.models)} models; tables list all."
 
     @property
     def model_to_use(self) -> str | None:
         """The model that is handed over, or would be; None where none can be recommended."""
         return self.verification.model if self.verification is not None else self.recommendation.choice
 
-    @property
+    @cached_property
     def styles(self) -> dict[str, Style]:
         """How each model is drawn, by the family that its runs record."""
         families = {run.model: str(run.record["family"]) for run in self.runs}

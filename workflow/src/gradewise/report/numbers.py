@@ -161,3 +161,8 @@ def rounds(repeats: int, folds: int | None = None) -> str:
 def listed(names: list[str]) -> str:
     """'a', 'a and b', 'a, b and c'."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def few(names: list[str], most: int = 3) -> str:
+    """Some names, of many the first ones: 'a, b and 7 others'."""
+    return listed(names if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} others"])

@@ -46,6 +46,8 @@ def draw(
     """
     axes.imshow(shades, cmap=colours, vmin=0, vmax=1, aspect="equal" if square else "auto")
     for row, column in np.ndindex(*shades.shape):
+        if not texts[row][column]:
+            continue
         shade = shades[row, column]
         colour = QUIET if np.isnan(shade) else "white" if shade > DARK else INK
         axes.text(column, row, texts[row][column], ha="center", va="center", fontsize=fontsize, color=colour)

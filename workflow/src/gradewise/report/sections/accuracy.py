@@ -16,6 +16,9 @@ from gradewise.report.numbers import Estimate
 
 ORDER = 30
 
+MOST_ROWS, NAMED = 60, 12
+"""Most rows of metrics of classes on the page, and most names of classes in a sentence."""
+
 
 def section(evidence: Evidence) -> Section:
     """Figures of accuracy and of what models are ranked by, tables of all metrics, overall and of each class."""
@@ -35,7 +38,7 @@ def section(evidence: Evidence) -> Section:
             "unit": evidence.deciding_level,
             "pretrained": pretraining.warning(evidence.runs),
             "left_out": list(evidence.results.left_out().items()),
-            "absent": numbers.listed(absent) if absent else "",
+            "absent": numbers.few(absent, NAMED) if absent else "",
             "figures": figures,
             "tables": [table for table in tables if len(table.data)],
             "undefined": any(evidence.estimates(level)["value"].isna().any() for level in evidence.levels),
@@ -104,6 +107,7 @@ def _table(evidence: Evidence, level: str, by_class: bool) -> Table:
         f"Metrics {'of each class ' if by_class else ''}on test {level}s, with 95 % intervals",
         data,
         tuple(columns),
+        limit=MOST_ROWS,
         folded=True,
     )
 
@@ -127,7 +131,7 @@ def _figure(evidence: Evidence, name: str, criteria: list[Criterion]) -> Figure:
     for criterion in criteria:
         lines = []
         own = _models_with(evidence, criterion.level)
-        for model in evidence.models_by_rank:
+        for model in evidence.models_in_detail:
             estimate = evidence.estimate(model, metric, criterion.level) if model in own else Estimate(None)
             mark = dots.Mark(estimate, evidence.styles[model])
             repeats = evidence.per_repeat(model, metric, criterion.level) if model in own else ()
@@ -143,7 +147,7 @@ def _figure(evidence: Evidence, name: str, criteria: list[Criterion]) -> Figure:
     return Figure(
         name,
         f"{what} on test{where}: large marks are all repeats together, with 95 % CI; small marks are single repeats."
-        f"{_dashed(guessed)}",
+        f"{_dashed(guessed)}{evidence.left_out_in_words}",
         f"Dot plot of {metric_names.in_words(metric)} on test. {values}.",
         dots.draw(
             panels,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
@@ -19,13 +20,13 @@ from gradewise.report.palette import SEQUENTIAL
 ORDER = 3
 
 SIDE_BY_SIDE = 8
-"""With more classes than this the two matrices are drawn one below the other."""
+"""With more classes than this the matrix is drawn once, as percentages, instead of twice."""
 
 DRAWN = 30
 """With more classes than this the figure shows those with the most mistakes, and the others as if they were one."""
 
-SHOWN = 100
-"""Most cells of a matrix that the table on the page lists."""
+SHOWN, TOP = 100, 10
+"""Most cells of a matrix that the table on the page lists; and of models that are not shown in detail."""
 
 
 def section(evidence: Evidence) -> Section:
@@ -43,7 +44,7 @@ def section(evidence: Evidence) -> Section:
             Section(
                 f"confusion-of-{model}",
                 f"Confusion matrix of {model}",
-                matrices(evidence, model, f"confusion-{model}"),
+                _of_model(evidence, model),
                 folded=model != best or len(evidence.classes) <= PICTURED,
             )
             for model in evidence.models_by_rank
@@ -87,13 +88,26 @@ def _matrix(evidence: Evidence, model: str, names: dict[tuple[str, str], str]) -
     )
 
 
+def _of_model(evidence: Evidence, model: str) -> tuple[Block, ...]:
+    """The figure and the table of a model; of one of many models that is not among the best, the top of the table."""
+    name = f"confusion-{model}"
+    if model in evidence.models_in_detail:
+        return matrices(evidence, model, name)
+    return (replace(_table(name, model, *_counted(evidence, model)), limit=TOP, folded=False),)
+
+
 def matrices(evidence: Evidence, model: str, name: str) -> tuple[Figure, Table]:
     """The confusion matrix of a model on test over all repeats, as figure and table of this name."""
+    counts, counted = _counted(evidence, model)
+    return draw_matrix(counts, model, name, counted)
+
+
+def _counted(evidence: Evidence, model: str) -> tuple[pd.DataFrame, str]:
+    """Test verdicts of a model by true and predicted class, and what they are called."""
     mine, classes = evidence.tested(model, evidence.deciding_level), evidence.classes
     counts = pd.crosstab(mine["label"], mine["predicted"]).reindex(index=classes, columns=classes, fill_value=0)
     once = evidence.test["repeat"].nunique() == 1
-    counted = f"{evidence.deciding_level.capitalize()}s" if once else "Verdicts"
-    return draw_matrix(counts, model, name, counted)
+    return counts, f"{evidence.deciding_level.capitalize()}s" if once else "Verdicts"
 
 
 def draw_matrix(counts: pd.DataFrame, model: str, name: str, counted: str) -> tuple[Figure, Table]:
@@ -174,6 +188,9 @@ def _figure(name: str, model: str, counts: pd.DataFrame) -> Figure:
             shares.map(lambda share: "" if np.isnan(share) else f"{100 * share:.0f}"),
         ),
     }
+    if not beside:
+        # the table has counts; a second matrix of this size would double the page
+        del cells["Counts"]
     drawings = []
     with drawing.style():
         for title, (shade, texts) in cells.items():
@@ -182,7 +199,7 @@ def _figure(name: str, model: str, counts: pd.DataFrame) -> Figure:
             grid.draw(
                 axes,
                 shade.to_numpy(),
-                texts.to_numpy() if beside else texts.replace("0", "·").to_numpy(),
+                texts.to_numpy() if beside else texts.replace("0", "").to_numpy(),
                 columns=classes,
                 rows=classes,
                 colours=mpl.colormaps[SEQUENTIAL],
@@ -196,8 +213,8 @@ def _figure(name: str, model: str, counts: pd.DataFrame) -> Figure:
     diagonal = ", ".join(f"{label} {numbers.percent(shares.loc[label, label])}" for label in classes)
     return Figure(
         name,
-        f"{model}: counts, and percentages of each true class (each row adds up to 100).{pooled}",
-        f"Two confusion matrices of {model}. Share of each class that was recognised: {diagonal}.",
+        f"{model}: {'counts, and ' if beside else ''}percentages of each true class (each row adds up to 100).{pooled}",
+        f"Confusion matrix of {model}. Share of each class that was recognised: {diagonal}.",
         tuple(drawings),
     )
 

@@ -12,7 +12,7 @@ from gradewise.config.datasets import Dataset
 from gradewise.config.evaluation import Evaluation
 from gradewise.provenance import derive_seed
 from gradewise.report import numbers, pictures
-from gradewise.report.blocks import Block, Column, Figure, Gallery, Picture, Section, Table, Text
+from gradewise.report.blocks import LONG, Block, Column, Figure, Gallery, Picture, Section, Table, Text
 from gradewise.report.evidence import Evidence
 from gradewise.report.figures import histograms
 from gradewise.report.palette import QUIET, Style, class_styles
@@ -66,7 +66,9 @@ def section(evidence: Evidence) -> Section:
             "basis": numbers.basis(len(manifest), manifest["group"].nunique(), "image"),
             "same": "all" if len(sizes) == 1 else f"{numbers.percent(sizes.iloc[0] / len(manifest))} of them",
             "size": "{} x {}".format(*sizes.index[0]),
-            "classes": numbers.listed(evidence.classes),
+            "classes": numbers.listed(evidence.classes)
+            if len(evidence.classes) <= LONG
+            else numbers.count(len(evidence.classes)),
             "simulated": evidence.settings.simulate is not None,
             "ordered": evidence.settings.ordered,
             "groups": groups_in_words(evidence.settings),
@@ -158,6 +160,7 @@ def _classes(evidence: Evidence, samples: dict[str, pd.DataFrame]) -> Table:
             Column("Groups", "groups", numbers.count),
             *(Column(f"Samples in {view}", f"samples in {view}", numbers.count) for view in samples),
         ),
+        folded=len(rows) > LONG,
     )
 
 
@@ -275,7 +278,7 @@ def _splits(evidence: Evidence, samples: dict[str, pd.DataFrame]) -> Section:
     roles = Table(
         "roles",
         "Images of each role" + (", least to most over the repeats" if several else ""),
-        of_role.min().add_suffix(" least").join(of_role.max().add_suffix(" most")).reset_index(),
+        of_role.min().add_suffix(" least").join(of_role.max().add_suffix(" most")).copy().reset_index(),
         (Column.name("Role", "role"), *ranges),
     )
     by_repeat = Table(
@@ -310,9 +313,10 @@ def _count_roles(evidence: Evidence, samples: dict[str, pd.DataFrame]) -> pd.Dat
     rows = evidence.splits.join(evidence.manifest.set_index("image_id")[["group", "label"]], on="image_id")
     for view, table in samples.items():
         rows[f"samples in {view}"] = rows["image_id"].map(table["image_id"].value_counts()).fillna(0).astype(int)
-    for label in evidence.classes:
-        rows[f"class {label}"] = (rows["label"] == label).astype(int)
+    of_class = {f"class {label}": (rows["label"] == label).astype(int) for label in evidence.classes}
+    rows = pd.concat([rows, pd.DataFrame(of_class)], axis=1)
     sums = [*(f"samples in {view}" for view in samples), *(f"class {label}" for label in evidence.classes)]
     by_role = rows.assign(role=pd.Categorical(rows["role"], ROLES)).groupby(["repeat", "role"], observed=True)
     counts = by_role.agg(images=("image_id", "nunique"), groups=("group", "nunique")).join(by_role[sums].sum())
-    return counts.reset_index().astype({"role": str})
+    # sums of many classes lie in as many pieces, which a copy brings together
+    return counts.copy().reset_index().astype({"role": str})

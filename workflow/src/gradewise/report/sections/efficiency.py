@@ -37,6 +37,7 @@ def section(evidence: Evidence) -> Section | None:
         ),
     )
     timed = rows.loc[rows[evidence.settings.deciding_metric].notna() & (rows["seconds_fit"] > 0)]
+    timed = timed.loc[timed["model"].isin(evidence.models_in_detail)]
     threads = _threads(rows["threads"].iloc[0]) if rows["threads"].nunique() == 1 else ""
     shown = [_figure(evidence, timed) if len(timed) else None, table]
     return Section("efficiency", "Efficiency", contents={"shown": shown, "threads": threads})
@@ -101,7 +102,7 @@ def _figure(evidence: Evidence, timed: pd.DataFrame) -> Figure:
     return Figure(
         "efficiency",
         f"{what} with 95 % CI against training time on {threads or 'different numbers of threads, which names tell'}; "
-        f"the best models are at the {best} left.",
+        f"the best models are at the {best} left.{evidence.left_out_in_words}",
         f"{what} against training time: {'; '.join(costs)}.",
         curves.draw([panel], height=max(2.9, 0.8 + 0.17 * len(timed))),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,9 @@ def section(evidence: Evidence) -> Section:
                 Column("Probability", "probability", numbers.percent),
                 Column("Repeat", "repeat", numbers.count),
             )
-            table = Table(f"mistakes-{model}", f"{model}: the mistakes shown above", worst, columns, folded=True)
-            blocks = (_gallery(evidence, model, worst), table)
+            table = Table(f"mistakes-{model}", f"{model}: its most confident mistakes", worst, columns, folded=True)
+            pictured = model in evidence.models_in_detail
+            blocks = (_gallery(evidence, model, worst), table) if pictured else (replace(table, folded=False),)
         folded = model != evidence.models_by_rank[0]
         parts.append(Section(f"mistakes-of-{model}", f"Mistakes of {model}", blocks, folded=folded))
     contents = {"most": MOST, "unit": unit, "tiled": evidence.tiled}

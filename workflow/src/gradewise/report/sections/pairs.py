@@ -20,6 +20,9 @@ ORDER = 50
 
 FOLDED = True
 
+MOST_ROWS = 100
+"""Most pairs of the table on the page; of more, those with the leader come first."""
+
 
 def section(evidence: Evidence) -> Section | None:
     """Figure and table of differences; None where nothing was compared."""
@@ -28,6 +31,13 @@ def section(evidence: Evidence) -> Section | None:
         return None
     criterion, margin = evidence.recommendation.criterion, evidence.recommendation.criterion.margin
     drawn = rows.loc[rows["difference"].notna()]
+    leader = evidence.models_by_rank[0]
+    left_out = ""
+    if len(evidence.models) > len(evidence.models_in_detail):
+        left_out = f" Shown are the pairs with {leader}."
+        of_leader = (rows["first"] == leader) | (rows["second"] == leader)
+        rows = rows.assign(leads=of_leader).sort_values("leads", ascending=False, kind="stable", ignore_index=True)
+        rows, drawn = rows.drop(columns="leads"), drawn.loc[of_leader.reindex(drawn.index)]
     return Section(
         "pairs",
         "Comparison of pairs",
@@ -42,7 +52,7 @@ def section(evidence: Evidence) -> Section | None:
             "other_metric": "" if criterion.metric == "accuracy" else metric_names.in_words(criterion.metric),
             "margin": "" if margin is None else metric_names.gap(criterion.metric, margin),
             "least": "" if margin is None else numbers.count(groups_for_equivalence(margin, rows["scale"].max())),
-            "shown": [_figure(drawn, criterion) if len(drawn) else None, _table(rows, criterion)],
+            "shown": [_figure(drawn, criterion, left_out) if len(drawn) else None, _table(rows, criterion)],
         },
     )
 
@@ -87,10 +97,11 @@ def _table(rows: pd.DataFrame, criterion: Criterion) -> Table:
             ),
             Column("Errors correlate", "error_correlation", numbers.score),
         ),
+        limit=MOST_ROWS,
     )
 
 
-def _figure(rows: pd.DataFrame, criterion: Criterion) -> Figure:
+def _figure(rows: pd.DataFrame, criterion: Criterion, left_out: str) -> Figure:
     metric, margin, share = criterion.metric, criterion.margin, metric_names.is_share(criterion.metric)
     lines: list[dots.Line] = []
     pairs = int((~rows["baseline"]).sum())
@@ -106,7 +117,8 @@ def _figure(rows: pd.DataFrame, criterion: Criterion) -> Figure:
     return Figure(
         "comparisons",
         f"Differences with simultaneous {numbers.whole_percent(LEVEL)} intervals. Filled dark marks: adjusted p below "
-        f"{SIGNIFICANT:.2f}; hollow grey marks: no difference shown. The first is better to the {side} of zero.{band}",
+        f"{SIGNIFICANT:.2f}; hollow grey marks: no difference shown. The first is better to the {side} of zero.{band}"
+        f"{left_out}",
         f"Differences{' in percentage points' if share else ''}: {differences}.",
         dots.draw(panels, label, share=share, write=partial(metric_names.difference_interval, metric)),
     )

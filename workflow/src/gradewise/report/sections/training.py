@@ -29,6 +29,7 @@ def section(evidence: Evidence) -> Section | None:
     tables = {model: table for model, table in tables.items() if len(table)}
     if not tables:
         return None
+    drawn = {model: table for model, table in tables.items() if model in evidence.models_in_detail} or tables
     kept = [table.loc[table["kept"]].assign(model=model) for model, table in tables.items()]
     measured = ["train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
     kept_table = Table(
@@ -47,7 +48,7 @@ def section(evidence: Evidence) -> Section | None:
         ),
         folded=True,
     )
-    return Section("training", "Training curves", contents={"shown": [_figure(evidence, tables), kept_table]})
+    return Section("training", "Training curves", contents={"shown": [_figure(evidence, drawn), kept_table]})
 
 
 def _curves(evidence: Evidence, model: str) -> pd.DataFrame:
@@ -80,7 +81,7 @@ def _figure(evidence: Evidence, tables: dict[str, pd.DataFrame]) -> Figure:
         "training-curves",
         "Loss and accuracy on training (dashed grey) and validation images (solid). Thin lines are single repeats, "
         "thick lines their mean as far as all repeats reach, dots the states that were kept. Both are measured on "
-        "samples, not on whole images.",
+        f"samples, not on whole images.{evidence.left_out_in_words}",
         f"Line plots of loss and accuracy over training. {' '.join(losses)}",
         curves.draw(panels, height=2.5),
     )
