@@ -83,7 +83,7 @@ def test_published_values_stand_beside_and_those_that_nobody_verified_are_marked
     figure, _, reported = page.blocks("maps", study(published=published), evidence)
     assert reported.rows == [["Smith 2018", "0.974 (not verified)", "from memory"], ["Jones 2020", "0.96", "–"]]
     assert "Smith 2018 0.974" in figure.alt
-    assert any(b"Published, not verified" in drawing for drawing in figure.drawings)
+    assert any(b"Published, not verified" in drawing for drawing in figure.drawings.values())
     told = page.short("maps", study(published=published), evidence)
     assert told == (
         "Pixel AUROC 0.974 (not verified): Smith 2018",
