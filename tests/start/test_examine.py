@@ -122,7 +122,7 @@ def test_a_class_needs_as_many_images_as_its_models_need_for_training(photos, mo
 
 def test_a_design_that_can_show_little_is_told_with_one_that_shows_more(photos):
     (warning,) = examine(config(evaluation={"holdout": 0.1, "repeats": 1})).warnings
-    assert warning.startswith("datasets.d.evaluation: 40 tested images show a difference of 10 points in")
+    assert warning.startswith("datasets.d.evaluation: 40 tested images detect a difference of 10 points with")
     assert "{folds: 5, repeats: 1} would test all 400" in warning
     assert examine(config(evaluation={"holdout": 0.1, "repeats": 20})).warnings == []
 
@@ -146,7 +146,7 @@ def test_where_all_groups_are_tested_their_number_is_what_would_do(photos):
             path.unlink()
     (warning,) = examine(config()).warnings
     assert "40 tested images" in warning
-    assert "about 191 would show it in four of five" in warning
+    assert "about 191 would detect it with 80 % power" in warning
 
 
 def test_more_images_of_the_same_groups_are_no_cure(photos):

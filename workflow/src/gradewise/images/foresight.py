@@ -81,10 +81,10 @@ def outlook(groups: int, images: int) -> str:
     per_group = images / groups
     return (
         f"{groups} groups are tested, with {per_group:.1f} images on average: accuracy will be known to about "
-        f"±{100 * half_width(groups, per_group):.0f} percentage points, and of two models that differ by "
-        f"{100 * FOUND:.0f} the better one will be found in about {100 * power(FOUND, groups, per_group):.0f} % of "
-        f"cases; {100 * POWER:.0f} % take about {groups_needed(FOUND, per_group)} groups (if one of two "
-        f"models is right where the other is wrong on {100 * DISAGREE:.0f} % of images)"
+        f"±{100 * half_width(groups, per_group):.0f} percentage points, and a difference of {100 * FOUND:.0f} between "
+        f"two models will be detected with about {100 * power(FOUND, groups, per_group):.0f} % power; "
+        f"{100 * POWER:.0f} % power takes about {groups_needed(FOUND, per_group)} groups (if one of two models is "
+        f"right where the other is wrong on {100 * DISAGREE:.0f} % of images)"
     )
 
 

@@ -172,5 +172,5 @@ def _shown(groups: pd.Series) -> str:
     what = "images" if count == len(groups) else "groups"
     return (
         f"{count} tested {what} tell accuracy to ±{100 * half_width(count, per_group):.0f} points, and a difference of "
-        f"{100 * FOUND:.0f} points is found in {100 * power(FOUND, count, per_group):.0f} % of cases"
+        f"{100 * FOUND:.0f} points is detected with {100 * power(FOUND, count, per_group):.0f} % power"
     )

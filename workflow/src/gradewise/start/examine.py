@@ -19,7 +19,7 @@ from gradewise.config.section import suggestion
 from gradewise.config.sources import Source
 from gradewise.families import registry
 from gradewise.images.counts import check_counts, expect_tested
-from gradewise.images.foresight import FOUND, LEAST_GROUPS, groups_needed, power
+from gradewise.images.foresight import FOUND, LEAST_GROUPS, POWER, groups_needed, power
 from gradewise.images.listing import list_images
 from gradewise.provenance import hash_file
 
@@ -182,15 +182,15 @@ def _weak(images: pd.DataFrame, dataset: Dataset) -> str | None:
     if groups < LEAST_GROUPS:
         weak = f"{groups} {what} are tested, and fewer than {LEAST_GROUPS} are not compared"
     else:
-        weak = f"{groups} tested {what} show a difference of {100 * FOUND:.0f} points in {100 * chance:.0f} % of cases"
+        weak = f"{groups} tested {what} detect a difference of {100 * FOUND:.0f} points with {100 * chance:.0f} % power"
     if dataset.evaluation.predefined or groups == all_groups:
         needed = max(groups_needed(FOUND, max(tested, 1) / max(groups, 1)), LEAST_GROUPS)
         more = "" if what == "images" else ". More images of the same groups help little"
-        return f"{weak}; about {needed} would show it in four of five{more}"
+        return f"{weak}; about {needed} would detect it with {100 * POWER:.0f} % power{more}"
     better = _chance(all_groups, len(images))
     normal = dataset.evaluation.train_only
     folds = "{folds: 5, repeats: 1}" if normal is None else f"{{train_only: {normal}, folds: 5, repeats: 1}}"
-    return f"{weak}; {folds} would test all {all_groups} and show it in {100 * better:.0f} %"
+    return f"{weak}; {folds} would test all {all_groups} and detect it with {100 * better:.0f} %"
 
 
 def _chance(groups: int, images: int) -> float:
