@@ -67,7 +67,7 @@ PRODUCT = 1024
 """Side of the matrices whose product tells how fast the processor can be."""
 
 
-def plain(settings: CnnSettings, samples: Samples, iterations: int) -> None:
+def train_plainly(settings: CnnSettings, samples: Samples, iterations: int) -> None:
     """The network as it is usually trained."""
     torch.manual_seed(0)
     network = ConvNet(settings, samples.pixels.shape[1:], len(CLASSES))
@@ -87,7 +87,7 @@ def plain(settings: CnnSettings, samples: Samples, iterations: int) -> None:
         optimiser.step()
 
 
-def ours(settings: CnnSettings, samples: Samples, iterations: int) -> None:
+def train_ours(settings: CnnSettings, samples: Samples, iterations: int) -> None:
     settings = settings.model_copy(update={"iterations": iterations})
     with tempfile.TemporaryDirectory() as folder:
         train_network(samples, CLASSES, settings, 1, Path(folder) / "checkpoint.safetensors")
@@ -130,16 +130,24 @@ def measure(side: str, name: str, batch: int, iterations: int) -> dict[str, floa
     labels = np.array(CLASSES)[np.arange(count) % len(CLASSES)]
     rows = {"sample_id": [f"{row}#0" for row in range(count)], "role": "train", "label": labels}
     samples = Samples(table=pd.DataFrame(rows), pixels=pixels)
-    call = {"plain": plain, "gradewise": ours}[side]
+    call = {"plain": train_plainly, "gradewise": train_ours}[side]
     call(settings, samples, 1)
     seconds = seconds_of(partial(call, settings, samples, iterations))
     return {"rate": batch * iterations / seconds, "peak": peak(), "memory": peak_memory_mb()}
 
 
-def in_process(side: str, name: str, options: argparse.Namespace) -> dict[str, float]:
-    flags = [f"--{flag}={getattr(options, flag)}" for flag in ("batch", "iterations", "threads")]
-    command = [sys.executable, __file__, "--side", side, "--network", name, *flags]
-    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+def alternate(name: str, batch: int, iterations: int, rounds: int, threads: int) -> list[dict[str, dict[str, float]]]:
+    """What `measure` says of both sides, each in a process of its own, round by round."""
+    flags = [f"--batch={batch}", f"--iterations={iterations}", f"--threads={threads}", "--network", name]
+    measured = []
+    for _ in range(rounds):
+        commands = {side: [sys.executable, __file__, "--side", side, *flags] for side in ("plain", "gradewise")}
+        printed = {
+            side: subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+            for side, command in commands.items()
+        }
+        measured.append({side: json.loads(text) for side, text in printed.items()})
+    return measured
 
 
 def spread(values: list[float]) -> str:
@@ -161,18 +169,19 @@ def main() -> None:
         f"batches of {options.batch}, {options.iterations} a round, threads: {options.threads}, median and range of "
         f"{options.rounds} rounds; load {os.getloadavg()[0]:.0f}"
     )
+    sizes = (options.batch, options.iterations, options.rounds, options.threads)
     for name, (shape, section) in NETWORKS.items():
-        rounds = [[in_process(side, name, options) for side in ("plain", "gradewise")] for _ in range(options.rounds)]
+        rounds = alternate(name, *sizes)
+        plain, ours = ([of_round[side] for of_round in rounds] for side in ("plain", "gradewise"))
         needed = operations(CnnSettings.model_validate(section | {"iterations": 1}), shape)
         print(f"{name}: images per second of processor time")
-        print(f"  plain      {spread([plain['rate'] for plain, _ in rounds])}")
-        print(f"  gradewise  {spread([ours['rate'] for _, ours in rounds])}")
-        print(f"  ratio      {spread([ours['rate'] / plain['rate'] for plain, ours in rounds])}")
-        print(f"  % of peak  {spread([100 * needed * ours['rate'] / ours['peak'] for _, ours in rounds])}")
-        print(
-            f"  memory MB  {spread([ours['memory'] for _, ours in rounds])}, plain "
-            f"{spread([plain['memory'] for plain, _ in rounds])}"
-        )
+        print(f"  plain      {spread([side['rate'] for side in plain])}")
+        print(f"  gradewise  {spread([side['rate'] for side in ours])}")
+        ratios = [mine["rate"] / other["rate"] for mine, other in zip(ours, plain, strict=True)]
+        print(f"  ratio      {spread(ratios)}")
+        print(f"  % of peak  {spread([100 * needed * side['rate'] / side['peak'] for side in ours])}")
+        memory = spread([side["memory"] for side in plain])
+        print(f"  memory MB  {spread([side['memory'] for side in ours])}, plain {memory}")
 
 
 if __name__ == "__main__":
