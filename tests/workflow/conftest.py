@@ -43,8 +43,12 @@ def run_in(snakemake):
     def run(folder, configuration):
         file = shutil.copy(configuration, folder / "mine.yaml")
         # a file of the user's that is called as a library
-        (folder / "cv2.py").write_text("raise ImportError('jobs import from the folder they run in')")
-        return snakemake("--cores", 2, "--directory", folder, "--configfile", file).stdout
+        shadow = folder / "cv2.py"
+        shadow.write_text("raise ImportError('jobs import from the folder they run in')")
+        try:
+            return snakemake("--cores", 2, "--directory", folder, "--configfile", file).stdout
+        finally:
+            shadow.unlink()
 
     return run
 
