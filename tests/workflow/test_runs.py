@@ -248,7 +248,7 @@ def test_a_folder_of_new_images_gets_a_table_and_a_page(finished, monkeypatch, t
     page = paths["page"].read_text()
     assert "Most doubtful" in page
     assert "broken.png" in page
-    assert "which tiles speak for NHNF" in page
+    assert "tiles that indicate NHNF are bright" in page
     assert (tmp_path / "may/classes.csv").is_file()
     with pytest.raises(UserError, match="was not written with this model, "):
         write_page(paths["table"], load_predictor(Path("results/fruit/deployed")), tmp_path / "other.html", "Other")
