@@ -1,7 +1,7 @@
 """PReLU with a gradient that is quick on processors.
 
-PyTorch computes that of PReLU in 16 bits number by number, which takes a fifth of the training of a network that uses
-it (`bench/cnn_training.txt`). Here it is put together from operations that PyTorch has vectorised.
+PyTorch computes that of PReLU in 16 bits number by number. Here it is put together from operations that PyTorch has
+vectorised.
 """
 
 from __future__ import annotations
