@@ -13,6 +13,7 @@ from gradewise.judgement.look_alikes import (
     nearest,
     of_images,
     parted_in,
+    similarities,
 )
 
 IMAGES = pd.Index([f"{number:03d}.png" for number in range(120)])
@@ -38,7 +39,7 @@ def splits(test, repeats=1, images=IMAGES):
 
 
 def found(vectors, groups=GROUPS, test=range(60)):
-    pairs = most_alike(vectors, groups, parted_in(splits(test), IMAGES))
+    pairs = most_alike(similarities(vectors, groups), *parted_in(splits(test), IMAGES))
     return [(row.first, row.other) for row in pairs.itertuples()], pairs["similarity"].to_numpy()
 
 
@@ -66,7 +67,7 @@ def test_no_image_is_in_two_pairs_and_the_list_ends(scenes):
 
 def test_a_pair_that_one_repeat_parts_counts(scenes):
     apart = pd.concat([splits([]), splits(range(60)).assign(repeat=1)])
-    pairs = most_alike(scenes, GROUPS, parted_in(apart, IMAGES))
+    pairs = most_alike(similarities(scenes, GROUPS), *parted_in(apart, IMAGES))
     assert set(zip(pairs["first"][:3], pairs["other"][:3], strict=True)) == {(0, 60), (1, 61), (2, 62)}
 
 
@@ -80,12 +81,12 @@ def test_samples_of_an_image_count_together():
 
 
 def test_resemblance_is_to_the_most_similar_image_of_another_group_that_is_fitted_on(scenes):
-    near = nearest(scenes, GROUPS, splits(range(60)), IMAGES).set_index("image_id")["similarity"]
+    near = nearest(similarities(scenes, GROUPS), splits(range(60)), IMAGES).set_index("image_id")["similarity"]
     assert list(near.index) == list(IMAGES[:60])
     assert near["000.png"] == pytest.approx(float(scenes[0] @ scenes[60]), abs=1e-6)
     groups = GROUPS.copy()
     groups[60] = groups[0]
-    without = nearest(scenes, groups, splits(range(60)), IMAGES).set_index("image_id")["similarity"]
+    without = nearest(similarities(scenes, groups), splits(range(60)), IMAGES).set_index("image_id")["similarity"]
     assert without["000.png"] < 0.7
     pd.testing.assert_series_equal(without.iloc[1:], near.iloc[1:])
 

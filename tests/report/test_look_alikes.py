@@ -54,7 +54,8 @@ def test_pairs_are_shown_with_pictures_of_both_and_thirds_as_a_table(known):
     assert isinstance(thirds, Table)
     first = known.look_alikes.iloc[0]
     assert gallery.pictures[0].lines[0] == f"{first.image_id} and {first.other_image_id}"
-    assert gallery.pictures[0].image.width > gallery.pictures[0].image.height
+    assert gallery.pictures[0].detail is not None
+    assert gallery.pictures[0].detail_alt == f"Image {first.other_image_id}"
     assert len(pairs.data) == 3
     assert len(thirds.data) == 3 * len(known.models)
 

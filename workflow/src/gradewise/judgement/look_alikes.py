@@ -8,7 +8,6 @@ models do better on test images that resemble an image which they were fitted on
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +33,6 @@ NEIGHBOURS = 5
 
 MOST_PAIRS = 50
 
-BLOCK = 2**24
-"""Similarities held in memory at a time."""
-
 log = logging.getLogger(__name__)
 
 
@@ -61,15 +57,15 @@ def look_alikes(*, dataset: str, results: Path, features: str, seed: int, output
     splits = tables.read(files.table("splits"))
     images = drawn(manifest.index, seed)
     vectors = of_images(read_described(files.view(features), images), images)
-    groups = manifest.loc[images, "group"].to_numpy()
+    similar = similarities(vectors, manifest.loc[images, "group"].to_numpy())
     known = splits.loc[splits["image_id"].isin(images)]
-    pairs = most_alike(vectors, groups, parted_in(known, images))
+    pairs = most_alike(similar, *parted_in(known, images))
     chosen = manifest.loc[images].reset_index()[["image_id", "path", "group", "label"]]
     first, other = (chosen.iloc[pairs[side]].reset_index(drop=True) for side in ("first", "other"))
     frame = pd.concat([first, other.add_prefix("other_"), pairs["similarity"].reset_index(drop=True)], axis=1)
     tables.write(frame, output, LOOK_ALIKES)
     verdicts = tables.read(files.table("verdicts"), role="test")
-    near = nearest(vectors, groups, known, images)
+    near = nearest(similar, known, images)
     rows = [
         {"dataset": dataset, "model": model, "features": features} | row
         for model, of_model in verdicts.groupby("model", sort=False)
@@ -104,7 +100,27 @@ def of_images(described: Described, images: pd.Index) -> np.ndarray:
     return np.asarray(np.divide(standard, length, out=np.zeros_like(standard), where=length > 0))
 
 
-def parted_in(splits: pd.DataFrame, images: pd.Index) -> np.ndarray:
+def similarities(vectors: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Similarities of all pairs of images, minus infinity within a group.
+
+    Parameters
+    ----------
+    vectors : ndarray of float32, shape (n, f)
+        As `of_images` returns them.
+    groups : ndarray of str, shape (n,)
+
+    Returns
+    -------
+    ndarray of float32, shape (n, n)
+        For the most images that are compared, `described.MOST_IMAGES`, 100 MB.
+    """
+    similar = vectors @ vectors.T
+    code = pd.factorize(groups)[0]
+    similar[code[:, None] == code] = -np.inf
+    return np.asarray(similar)
+
+
+def parted_in(splits: pd.DataFrame, images: pd.Index) -> tuple[np.ndarray, np.ndarray]:
     """Which images are tested in each repeat, and which are fitted on.
 
     Parameters
@@ -115,23 +131,21 @@ def parted_in(splits: pd.DataFrame, images: pd.Index) -> np.ndarray:
 
     Returns
     -------
-    ndarray of bool, shape (2, len(images), repeats)
-        Tested; in another role.
+    tested, fitted : ndarray of bool, shape (len(images), repeats)
     """
     roles = splits.pivot_table("role", "image_id", "repeat", aggfunc="first").reindex(images)
     tested = (roles == "test").to_numpy()
-    return np.stack([tested, roles.notna().to_numpy() & ~tested])
+    return tested, roles.notna().to_numpy() & ~tested
 
 
-def most_alike(vectors: np.ndarray, groups: np.ndarray, parted: np.ndarray) -> pd.DataFrame:
-    """The pairs of different groups that are most alike and parted by a split; no image is in two pairs.
+def most_alike(similar: np.ndarray, tested: np.ndarray, fitted: np.ndarray) -> pd.DataFrame:
+    """The pairs that are most alike and parted by a split; no image is in two pairs.
 
     Parameters
     ----------
-    vectors : ndarray of float32, shape (n, f)
-        As `of_images` returns them.
-    groups : ndarray of str, shape (n,)
-    parted : ndarray of bool, shape (2, n, repeats)
+    similar : ndarray of float32, shape (n, n)
+        As `similarities` returns them.
+    tested, fitted : ndarray of bool, shape (n, repeats)
         As `parted_in` returns them.
 
     Returns
@@ -139,18 +153,16 @@ def most_alike(vectors: np.ndarray, groups: np.ndarray, parted: np.ndarray) -> p
     DataFrame
         first and other (positions), similarity; at most `MOST_PAIRS` rows, the most similar first.
     """
-    tested, fitted = parted.astype(np.float32)
-    code = pd.factorize(groups)[0]
-    found = []
-    for block, similar in _blocks(vectors):
-        apart = tested[block] @ fitted.T + fitted[block] @ tested.T > 0
-        similar[~apart | (code[block, None] == code)] = -np.inf
-        count = min(NEIGHBOURS, len(vectors))
-        others = np.argpartition(-similar, count - 1, axis=1)[:, :count]
-        first = np.repeat(np.arange(len(vectors))[block], count)
-        values = np.take_along_axis(similar, others, axis=1).ravel()
-        found.append(pd.DataFrame({"first": first, "other": others.ravel(), "similarity": values}))
-    pairs = pd.concat(found)
+    count = min(NEIGHBOURS, len(similar))
+    others = np.empty((len(similar), count), np.int64)
+    values = np.empty((len(similar), count), np.float32)
+    for image, row in enumerate(similar):
+        apart = fitted[:, tested[image]].any(axis=1) | tested[:, fitted[image]].any(axis=1)
+        of_image = np.where(apart, row, -np.inf)
+        others[image] = np.argpartition(-of_image, count - 1)[:count]
+        values[image] = of_image[others[image]]
+    first = np.repeat(np.arange(len(similar)), count)
+    pairs = pd.DataFrame({"first": first, "other": others.ravel(), "similarity": values.ravel()})
     pairs = pairs.loc[np.isfinite(pairs["similarity"])].sort_values("similarity", ascending=False, kind="stable")
     kept: list[Any] = []
     taken: set[int] = set()
@@ -165,38 +177,30 @@ def most_alike(vectors: np.ndarray, groups: np.ndarray, parted: np.ndarray) -> p
     return frame.assign(first=ordered[:, 0], other=ordered[:, 1])
 
 
-def nearest(vectors: np.ndarray, groups: np.ndarray, splits: pd.DataFrame, images: pd.Index) -> pd.DataFrame:
+def nearest(similar: np.ndarray, splits: pd.DataFrame, images: pd.Index) -> pd.DataFrame:
     """How similar test images are to the most similar image of another group that is fitted on.
+
+    Parameters
+    ----------
+    similar : ndarray of float32, shape (len(images), len(images))
+        As `similarities` returns them.
+    splits : DataFrame
+        repeat, image_id and role.
+    images : Index of str
 
     Returns
     -------
     DataFrame
         repeat, image_id and similarity.
     """
-    tested, fitted = parted_in(splits, images)
-    repeats = sorted(splits["repeat"].unique())
-    code = pd.factorize(groups)[0]
-    most = np.full(tested.shape, -np.inf, np.float32)
-    for block, similar in _blocks(vectors):
-        similar[code[block, None] == code] = -np.inf
-        for repeat in range(len(repeats)):
-            most[block, repeat] = similar[:, fitted[:, repeat]].max(axis=1, initial=-np.inf)
-    parts = [
-        pd.DataFrame(
-            {"repeat": repeat, "image_id": images[tested[:, place]], "similarity": most[tested[:, place], place]}
-        )
-        for place, repeat in enumerate(repeats)
-    ]
+    parts = []
+    for repeat, roles in splits.groupby("repeat"):
+        is_test = roles["role"] == "test"
+        test, others = (images.get_indexer(roles.loc[chosen, "image_id"]) for chosen in (is_test, ~is_test))
+        most = similar[np.ix_(test, others)].max(axis=1, initial=-np.inf)
+        parts.append(pd.DataFrame({"repeat": repeat, "image_id": images[test], "similarity": most}))
     frame = pd.concat(parts, ignore_index=True)
     return frame.loc[np.isfinite(frame["similarity"])]
-
-
-def _blocks(vectors: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Similarities of a few images at a time to all."""
-    size = max(1, BLOCK // len(vectors))
-    for start in range(0, len(vectors), size):
-        block = slice(start, min(start + size, len(vectors)))
-        yield block, vectors[block] @ vectors.T
 
 
 def measure(tested: pd.DataFrame) -> list[dict[str, Any]]:

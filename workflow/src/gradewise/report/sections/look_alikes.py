@@ -20,9 +20,6 @@ FOLDED = True
 MOST, MOST_ROWS = 8, 50
 """Pairs that are shown as pictures, and rows of their table."""
 
-SPACE = 4
-"""Between the two pictures of a pair [px]."""
-
 
 def section(evidence: Evidence) -> Section | None:
     """The most similar pairs as pictures and as a table, and accuracy by thirds; None without such features."""
@@ -79,23 +76,21 @@ def _gallery(evidence: Evidence, pairs: pd.DataFrame) -> Gallery:
     def picture(path: str, image_id: str) -> Image.Image:
         return pictures.thumbnail(Path(path), int(bits[image_id]), evidence.settings)
 
-    shown = []
-    for row in pairs.head(MOST).itertuples(index=False):
-        both = picture(row.path, row.image_id), picture(row.other_path, row.other_image_id)
-        lines = (
-            f"{row.image_id} and {row.other_image_id}",
-            row.label if row.label == row.other_label else f"labelled {row.label} and {row.other_label}",
-            f"similarity {row.similarity:.2f}",
+    shown = [
+        Picture(
+            picture(row.path, row.image_id),
+            f"Image {row.image_id}",
+            (
+                f"{row.image_id} and {row.other_image_id}",
+                row.label if row.label == row.other_label else f"labelled {row.label} and {row.other_label}",
+                f"similarity {row.similarity:.2f}",
+            ),
+            picture(row.other_path, row.other_image_id),
+            f"Image {row.other_image_id}",
         )
-        shown.append(Picture(_beside(*both), f"Images {row.image_id} and {row.other_image_id}", lines))
-    return Gallery("look-alikes", "The most similar pairs of different groups", tuple(shown))
-
-
-def _beside(first: Image.Image, second: Image.Image) -> Image.Image:
-    sheet = Image.new("RGB", (first.width + SPACE + second.width, max(first.height, second.height)), "white")
-    sheet.paste(first.convert("RGB"), (0, 0))
-    sheet.paste(second.convert("RGB"), (first.width + SPACE, 0))
-    return sheet
+        for row in pairs.head(MOST).itertuples(index=False)
+    ]
+    return Gallery("look-alikes", "The most similar pairs of different groups", tuple(shown), even=True)
 
 
 def _pairs(pairs: pd.DataFrame, alone: bool) -> Table:
