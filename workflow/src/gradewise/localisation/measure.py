@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gradewise.evaluation.estimates import hit_rate
 from gradewise.evaluation.intervals import Deletions, cells, delete_each, effective, interval, spread
 from gradewise.localisation import curves
 from gradewise.localisation.counted import MISSED, Counted
@@ -124,7 +125,7 @@ def mean_auroc(located: pd.DataFrame) -> dict[str, float]:
         return dict.fromkeys(("value", "low", "high"), np.nan)
     repeat, group = pd.factorize(known["repeat"])[0], pd.factorize(known["group"])[0]
     by_cell = cells(repeat, group, np.stack([known["auroc"].to_numpy(float), np.ones(len(known))], axis=1))
-    deletions = delete_each(by_cell, _mean)
+    deletions = delete_each(by_cell, hit_rate)
     return _ends(deletions, effective(by_cell[..., 1].sum(axis=0)), SHARE)
 
 
@@ -135,11 +136,6 @@ def _regions(images: list[Compared], bins: int) -> np.ndarray:
         for defect in image.counted.defects:
             row += defect.scores / defect.scores.sum()
     return shares
-
-
-def _mean(sums: np.ndarray) -> np.ndarray:
-    """Sums of values over their numbers, the two columns of sums; NaN of none."""
-    return np.asarray(sums[:, 0] / np.where(sums[:, 1] > 0, sums[:, 1], np.nan))
 
 
 def _ratio(sums: np.ndarray, numerator: int, denominator: int) -> np.ndarray:
@@ -179,7 +175,7 @@ def _coverage(defects: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
     for name, values in (("coverage", covered), ("missed", (covered < MISSED).astype(float))):
         by_cell = cells(repeat, group, np.stack([values, np.ones(len(values))], axis=1))
-        deletions = delete_each(by_cell, _mean)
+        deletions = delete_each(by_cell, hit_rate)
         rows.append({"metric": name, **_ends(deletions, effective(by_cell[..., 1].sum(axis=0)), SHARE), **common})
     alone = {"low": np.nan, "high": np.nan}
     rows.append({"metric": "coverage_median", "value": float(np.median(covered)), **alone, **common})

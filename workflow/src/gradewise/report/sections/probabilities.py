@@ -26,9 +26,6 @@ SURE = 0.9
 LEAST = 5
 """Verdicts in the doubtful part from which something is said of it."""
 
-DRAWN = 9
-"""Most models in the figures."""
-
 SCORES = {
     "slope": "calibration_slope",
     "error": "calibration_error",
@@ -47,7 +44,7 @@ def section(evidence: Evidence) -> Section | None:
     if evidence.calibration.empty:
         return None
     models = [model for model in evidence.models_by_rank if model in set(evidence.calibration["model"])]
-    drawn = models[:DRAWN]
+    drawn = [model for model in evidence.models_in_detail if model in models] or models
     rows = pd.DataFrame([_row(evidence, model) for model in models])
     unit = evidence.deciding_level
     table = Table(
@@ -226,7 +223,7 @@ def _reliability(evidence: Evidence, models: list[str]) -> Figure:
         "reliability",
         "Reliability: how often verdicts are correct (with 95 % CI) against the stated probability. On the dashed line "
         "a model is correct as often as it states; below it, the model is overconfident. Grey columns are the share of "
-        f"verdicts behind each mark.{_further(evidence, models)}",
+        f"verdicts behind each mark.{evidence.left_out_in_words}",
         f"Reliability diagrams. {'; '.join(stated_and_correct)}.",
         curves.draw(panels, height=2.5, width=drawing.THIRD),
     )
@@ -265,13 +262,7 @@ def _coverage(evidence: Evidence, models: list[str]) -> Figure:
         "coverage",
         f"Accuracy on the remaining {unit}s when the doubtful ones go to a person, with 95 % confidence bands; thin "
         f"grey lines are the other models. The threshold is set on the same test {unit}s, so in use slightly more or "
-        f"fewer will pass it.{_further(evidence, models)}",
+        f"fewer will pass it.{evidence.left_out_in_words}",
         f"Accuracy against share sent to a person: {'; '.join(accuracies)}.",
         curves.draw(panels, height=2.5, width=drawing.THIRD),
     )
-
-
-def _further(evidence: Evidence, drawn: list[str]) -> str:
-    """How many models are not drawn."""
-    hidden = evidence.calibration["model"].nunique() - len(drawn)
-    return f" Shown are the {len(drawn)} best models; the table has {hidden} more." if hidden else ""
