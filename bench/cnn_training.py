@@ -2,7 +2,8 @@
 
     python bench/cnn_training.py [--batch 32] [--iterations 6] [--rounds 3] [--threads 2]
 
-The plain loop has the same layers, augmentation, loss and optimiser, in 32 bits, with PyTorch's own layout and PReLU.
+The plain loop has the same layers, augmentation (kornia's), loss and optimiser, in 32 bits, with PyTorch's own layout
+and PReLU.
 The other side is `train_network` as the workflow calls it. Sides alternate, each time in a process of its own, since
 they treat memory differently. A large product of matrices in 16 bits tells how fast the processor can be: the last line
 is the share of that which convolutions and dense layers reach. All is given by processor time, which depends less on
@@ -25,11 +26,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from augmentation import kornia_changes
 from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from gradewise.families.cnn.augment import build_augmentation
 from gradewise.families.cnn.convnet import ConvNet
 from gradewise.families.cnn.prelu import PReLU
 from gradewise.families.cnn.settings import CnnSettings
@@ -76,7 +77,7 @@ def train_plainly(settings: CnnSettings, samples: Samples, iterations: int) -> N
             if isinstance(layer, PReLU):
                 setattr(parent, name, nn.PReLU(layer.num_parameters))
     optimiser = torch.optim.SGD(network.parameters(), settings.optimiser.lr, settings.optimiser.momentum)
-    augment = build_augmentation(settings.augment, samples.pixels.shape[1:])
+    augment = kornia_changes(settings)
     targets = torch.from_numpy(samples.targets(CLASSES))
     for _ in range(iterations):
         rows = np.random.default_rng().permutation(len(targets))[: settings.batch_size]

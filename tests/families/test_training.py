@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -73,7 +74,7 @@ def test_the_callers_random_numbers_are_left_alone(train) -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"epochs": 4, "dropout": 0.5, "augment": ["d4", {"rotate": 20}], "patience": 3},
+        {"epochs": 4, "dropout": 0.5, "augment": ["d4", {"rotate": 20}, "perspective"], "mixup": 0.2, "patience": 3},
         {"iterations": 25, "optimiser": {"name": "sgd", "lr": 0.05, "schedule": "cosine"}},
     ],
     ids=["epochs", "iterations"],
@@ -81,6 +82,7 @@ def test_the_callers_random_numbers_are_left_alone(train) -> None:
 def test_a_killed_training_ends_as_an_undisturbed_one(
     settings: dict, train, samples: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(training, "CHECKPOINT_SHARE", math.inf)
     undisturbed = train(**settings, checkpoint="undisturbed")
     written = training.write_checkpoint
 
@@ -101,6 +103,16 @@ def test_a_killed_training_ends_as_an_undisturbed_one(
     for name in set(resumed.curves) - {"seconds"}:
         assert resumed.curves[name] == undisturbed.curves[name]
     assert np.array_equal(*(each.classifier.predict_proba(samples.pixels) for each in (undisturbed, resumed)))
+
+
+@pytest.mark.parametrize(("share", "expected"), [(math.inf, [1, 2, 3, 4]), (1e-9, [1, 4])])
+def test_checkpoints_take_a_share_of_the_time_at_most(share: float, expected: list, train, monkeypatch) -> None:
+    """The first and the last one are always written."""
+    written = []
+    monkeypatch.setattr(training, "CHECKPOINT_SHARE", share)
+    monkeypatch.setattr(training, "write_checkpoint", lambda *given: written.append(len(given[3]["curves"]["epoch"])))
+    train(epochs=4)
+    assert written == expected
 
 
 def test_a_checkpoint_of_other_settings_is_not_gone_on_from(train) -> None:

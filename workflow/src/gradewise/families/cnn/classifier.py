@@ -6,9 +6,10 @@ short formats nor, beyond rounding, on which samples are predicted together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ from gradewise import tables
 from gradewise.config.section import Section
 from gradewise.families.classifier import check_larger, check_pixels, position_of
 from gradewise.families.cnn.convnet import ConvNet
+from gradewise.families.cnn.device import choose_device
 from gradewise.families.cnn.settings import CnnSettings, TrainingSettings
 from gradewise.families.stored import (
     Classes,
@@ -75,10 +77,22 @@ class NetworkClassifier:
         """The network's device."""
         return next(self.network.parameters()).device
 
+    @property
+    def batch_size(self) -> int:
+        """Samples that are predicted at once."""
+        return max(1, BATCH_PIXELS[self.device.type] // (self.shape[0] * self.shape[1]))
+
     def normalise(self, batch: Tensor) -> Tensor:
         """Normalise floats 0..1, shape (n, channels, height, width), by `mean` and `std`."""
-        mean, std = (torch.tensor(values, device=batch.device).view(1, -1, 1, 1) for values in (self.mean, self.std))
+        mean, std = self._normalisation
         return (batch - mean) / std
+
+    @cached_property
+    def _normalisation(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation on the device, to which each copy would wait for what it still has to do."""
+        with torch.inference_mode(False):
+            mean, std = (torch.tensor(values, device=self.device) for values in (self.mean, self.std))
+            return mean.view(1, -1, 1, 1), std.view(1, -1, 1, 1)
 
     def predict_scores(self, pixels: np.ndarray, positions: np.ndarray | None = None) -> Iterator[Tensor]:
         """Class scores before temperature and softmax, batch by batch; in 32-bit arithmetic but under `torch.autocast`.
@@ -94,15 +108,18 @@ class NetworkClassifier:
         Tensor, shape (batch, classes)
         """
         check_pixels(pixels, self.shape)
-        size = max(1, BATCH_PIXELS[self.device.type] // (self.shape[0] * self.shape[1]))
+        starts = range(0, len(pixels) if positions is None else len(positions), self.batch_size)
+        parts = (slice(start, start + self.batch_size) for start in starts)
+        chosen = (pixels[part] if positions is None else pixels[positions[part]] for part in parts)
+        yield from self.score(torch.from_numpy(np.array(batch)).to(self.device) for batch in chosen)
+
+    def score(self, batches: Iterable[Tensor]) -> Iterator[Tensor]:
+        """As `predict_scores`, of batches of uint8 (n, height, width, channels) that are on the network's device."""
         self.network.eval()
-        with torch.inference_mode():
-            for start in range(0, len(pixels) if positions is None else len(positions), size):
-                batch = slice(start, start + size)
-                part = pixels[batch] if positions is None else pixels[positions[batch]]
-                with _all_bits():
-                    scores = self.network(self.normalise(to_floats(part, self.device)))
-                yield scores
+        for batch in batches:
+            with torch.inference_mode(), _all_bits():
+                scores = self.network(self.normalise(floats(batch)))
+            yield scores
 
     def predict_proba(self, pixels: np.ndarray) -> np.ndarray:
         """Class probabilities, float32 (n, classes), of uint8 samples (n, height, width, channels)."""
@@ -254,8 +271,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 def place(network: Network) -> Network:
     """Move a network to CUDA if available, with the weight layout of the fastest convolutions."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network.to(device)
+    network.to(choose_device())
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
 
@@ -272,5 +288,9 @@ def to_floats(pixels: np.ndarray, device: torch.device) -> Tensor:
     Tensor of float32, shape (n, channels, height, width), channels last in memory
         Values in 0..1.
     """
-    batch = torch.from_numpy(np.array(pixels)).to(device)
+    return floats(torch.from_numpy(np.array(pixels)).to(device))
+
+
+def floats(batch: Tensor) -> Tensor:
+    """As `to_floats`, of pixels that are on the device."""
     return batch.permute(0, 3, 1, 2).float().div_(255)

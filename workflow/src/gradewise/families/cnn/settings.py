@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, FiniteFloat, Tag, model_validator
 
 from gradewise.config.section import Section, branch_of
 from gradewise.families.settings import ClassWeight
@@ -22,7 +22,14 @@ class Rotate(Section):
 class ColourJitter(Section):
     """Multiply brightness, contrast and saturation by factors drawn from this interval."""
 
-    colour_jitter: tuple[float, float]
+    colour_jitter: tuple[FiniteFloat, FiniteFloat]
+
+    @model_validator(mode="after")
+    def _check_order(self) -> ColourJitter:
+        lowest, highest = self.colour_jitter
+        if not 0 <= lowest <= highest:
+            raise ValueError(f"colour_jitter: [{lowest}, {highest}] is no interval from 0 up; give e.g. [0.8, 1.2]")
+        return self
 
 
 Augmentation = Annotated[

@@ -1,8 +1,11 @@
 """Trains a network on the training samples of one repeat and monitors it on the validation samples.
 
-Training is divided into stretches. After each stretch the network is evaluated, a point is added to the curves and a
-checkpoint is written. All randomness derives from the seed and the iteration at which a stretch begins, so interrupted
-and resumed training gives the same result as uninterrupted training.
+Training is divided into stretches. After each stretch the network is evaluated, a point is added to the curves and,
+unless that takes too much of the time, a checkpoint is written. All randomness derives from the seed and the iteration
+at which a stretch begins, so interrupted and resumed training gives the same result as uninterrupted training.
+
+What a stretch needs is drawn and sent to the device before it begins. Within it nothing waits for the device, which on
+a GPU would cost more time than the computation.
 """
 
 from __future__ import annotations
@@ -25,11 +28,12 @@ from torch.nn import functional
 
 from gradewise.command import UserError
 from gradewise.families.cnn.allocator import keep_freed_memory
-from gradewise.families.cnn.augment import Change, build_augmentation
-from gradewise.families.cnn.batches import batches_per_epoch, pixel_statistics, prefetch, shuffled_batches
+from gradewise.families.cnn.augment import Augmenter
+from gradewise.families.cnn.batches import batches_per_epoch, pixel_statistics, shuffled_batches
 from gradewise.families.cnn.checkpoint import optimiser_tensors, read_checkpoint, restore_optimiser, write_checkpoint
-from gradewise.families.cnn.classifier import CnnClassifier, NetworkClassifier, place, to_floats
+from gradewise.families.cnn.classifier import CnnClassifier, NetworkClassifier, floats, place
 from gradewise.families.cnn.convnet import ConvNet
+from gradewise.families.cnn.pixels import PixelSource
 from gradewise.families.cnn.settings import CnnSettings, Optimiser
 from gradewise.families.targets import training_targets
 from gradewise.progress import duration
@@ -42,6 +46,9 @@ EVALUATIONS = 10
 """Minimum number of evaluations if `iterations` are set."""
 
 SECONDS_BETWEEN_LINES = 15.0
+
+CHECKPOINT_SHARE = 0.05
+"""Share of the time that checkpoints may take. On a GPU, writing one can take as long as the epoch before it."""
 
 CURVES = (
     "epoch",
@@ -137,7 +144,8 @@ def train_further(
     seed : int
         The run's own seed.
     checkpoint : Path
-        Written after each evaluation; the caller removes it once the results are stored.
+        Written after evaluations, as long as this takes little of the time; the caller removes it once the results are
+        stored.
     start : str
         Identifies the initial weights where they do not follow from the seed.
 
@@ -156,13 +164,13 @@ def train_further(
             "increase evaluation.validation, or set patience: null"
         )
     try:
-        augment = build_augmentation(settings.augment, classifier.shape)
+        augmenter = Augmenter(settings.augment, classifier.shape)
     except ValueError as error:
         raise UserError(str(error)) from error
     if classifier.device.type == "cpu":
         keep_freed_memory()
     with _deterministic():
-        return _Training(classifier, groups, augment, samples, positions, seed, checkpoint, start).run()
+        return _Training(classifier, groups, augmenter, samples, positions, seed, checkpoint, start).run()
 
 
 class _Training(Generic[Kind]):
@@ -172,7 +180,7 @@ class _Training(Generic[Kind]):
         self,
         classifier: Kind,
         groups: Sequence[Group],
-        augment: Change,
+        augmenter: Augmenter,
         samples: Samples,
         positions: np.ndarray,
         seed: int,
@@ -183,16 +191,16 @@ class _Training(Generic[Kind]):
         self.network = classifier.network
         self.settings = classifier.settings
         self.device = classifier.device
-        self.augment = augment
-        self.pixels = samples.pixels
+        self.augmenter = augmenter
         self.positions = positions
         self.validation = samples.of("validation")
         self.seed = seed
         self.checkpoint = checkpoint
-        self.targets = torch.from_numpy(samples.targets(classifier.classes))
+        targets = torch.from_numpy(samples.targets(classifier.classes))
         self.weights = class_weights(
-            self.targets[positions], len(classifier.classes), self.settings.class_weight is not None
+            targets[positions], len(classifier.classes), self.settings.class_weight is not None
         ).to(self.device)
+        self.targets = targets.to(self.device)
         self.precision = choose_precision(self.settings.precision, self.device)
         self.per_epoch = batches_per_epoch(len(positions), self.settings.batch_size)
         self.total = self.settings.iterations or (self.settings.epochs or 0) * self.per_epoch
@@ -201,11 +209,13 @@ class _Training(Generic[Kind]):
         )
         self.optimiser = build_optimiser(groups, self.settings.optimiser)
         self.fingerprint = _fingerprint(classifier, samples, seed, self.precision, start)
+        self.source = PixelSource(samples.pixels, self.device)
         self.state = _State()
         self.best: dict[str, Tensor] = {}
         self.first_iteration = 0
         self.seconds_before = 0.0
-        self.start = self.last_line = time.perf_counter()
+        self.start = self.last_line = self.saved = time.perf_counter()
+        self.seconds_to_save = 0.0
 
     def run(self) -> Trained[Kind]:
         self._resume()
@@ -242,21 +252,27 @@ class _Training(Generic[Kind]):
         self.network.train()
         loss_sum, weight_sum, right = torch.zeros(3, device=self.device, dtype=torch.float64)
         samples = 0
-        order = shuffled_batches(self.positions, self.settings.batch_size, self.seed, self.state.iteration, stop)
-        for pixels, targets in prefetch((self.pixels[rows], self.targets[rows]) for rows in order):
+        order = list(shuffled_batches(self.positions, self.settings.batch_size, self.seed, self.state.iteration, stop))
+        sizes = [len(rows) for rows in order]
+        changes = self.augmenter.draw(sizes, self.device)
+        mixtures = (
+            draw_mixtures(sizes, self.settings.mixup, self.device) if self.settings.mixup else [None] * len(sizes)
+        )
+        targets_of = torch.split(self.targets[torch.from_numpy(np.concatenate(order)).to(self.device)], sizes)
+        for pixels, targets, change, mixture in zip(
+            self.source.batches(order), targets_of, changes, mixtures, strict=True
+        ):
             self._set_rate()
-            targets = targets.to(self.device)
-            batch = self.classifier.normalise(self.augment(to_floats(pixels, self.device)))
-            partners, share = None, 1.0
-            if self.settings.mixup:
-                batch, partners, share = mixed(batch, self.settings.mixup)
+            batch = self.classifier.normalise(change(floats(pixels)))
+            if mixture is not None:
+                batch = mixture.mix(batch)
             with self._autocast():
                 scores = self.network(batch).float()
             total, weight = self._loss(scores, targets)
-            if partners is not None:
-                other_total, other_weight = self._loss(scores, targets[partners])
-                total = share * total + (1 - share) * other_total
-                weight = share * weight + (1 - share) * other_weight
+            if mixture is not None:
+                other_total, other_weight = self._loss(scores, targets[mixture.partners])
+                total = mixture.share * total + (1 - mixture.share) * other_total
+                weight = mixture.share * weight + (1 - mixture.share) * other_weight
             self.optimiser.zero_grad()
             torch.autograd.backward(total / weight)
             self.optimiser.step()
@@ -268,7 +284,8 @@ class _Training(Generic[Kind]):
             if self.state.iteration < stop:
                 self._log_if_due()
         loss = (loss_sum / weight_sum).item()
-        if not math.isfinite(loss) or not all(value.isfinite().all() for value in self.network.parameters()):
+        finite = torch.stack([value.isfinite().all() for value in self.network.parameters()])
+        if not math.isfinite(loss) or not finite.all():
             raise UserError(
                 f"the training loss is no longer finite before iteration {self.state.iteration}; "
                 f"lower optimiser.lr ({self.settings.optimiser.lr})"
@@ -287,10 +304,11 @@ class _Training(Generic[Kind]):
         """Loss and accuracy on the validation samples; None if there are none."""
         if not len(self.validation):
             return None, None
+        size = self.classifier.batch_size
+        parts = [self.validation[start : start + size] for start in range(0, len(self.validation), size)]
         with self._autocast():
-            parts = [part.float() for part in self.classifier.predict_scores(self.pixels, self.validation)]
-        scores = torch.cat(parts)
-        targets = self.targets[self.validation].to(self.device)
+            scores = torch.cat([scores.float() for scores in self.classifier.score(self.source.batches(parts))])
+        targets = self.targets[torch.from_numpy(self.validation).to(self.device)]
         loss = functional.cross_entropy(scores, targets, self.weights).item()
         if not math.isfinite(loss):
             raise UserError(
@@ -318,12 +336,18 @@ class _Training(Generic[Kind]):
             self.best = {name: value.clone() for name, value in self.network.state_dict().items()}
 
     def _save(self) -> None:
+        """Write a checkpoint, unless it would come so soon after the last one that both take too much of the time."""
+        start = time.perf_counter()
+        if start - self.saved < self.seconds_to_save / CHECKPOINT_SHARE and self.state.iteration < self.total:
+            return
         tensors = {
             "network": self.network.state_dict(),
             "best": self.best,
             "optimiser": optimiser_tensors(self.optimiser),
         }
         write_checkpoint(self.checkpoint, self.fingerprint, tensors, asdict(self.state))
+        self.saved = time.perf_counter()
+        self.seconds_to_save = self.saved - start
 
     def _resume(self) -> None:
         checkpoint = read_checkpoint(self.checkpoint, self.fingerprint)
@@ -367,10 +391,12 @@ class _Training(Generic[Kind]):
 def build_optimiser(groups: Sequence[Group], optimiser: Optimiser) -> torch.optim.Optimizer:
     """The configured optimiser of groups of parameters, each with its `share` of the learning rate."""
     parameters = [{"params": values, "share": share} for values, share in groups]
+    # on a GPU, one kernel for many parameters
+    fused = True if any(value.is_cuda for values, _ in groups for value in values) else None
     if optimiser.name == "adam":
-        return torch.optim.Adam(parameters, lr=optimiser.lr, weight_decay=optimiser.weight_decay)
+        return torch.optim.Adam(parameters, lr=optimiser.lr, weight_decay=optimiser.weight_decay, fused=fused)
     return torch.optim.SGD(
-        parameters, lr=optimiser.lr, momentum=optimiser.momentum, weight_decay=optimiser.weight_decay
+        parameters, lr=optimiser.lr, momentum=optimiser.momentum, weight_decay=optimiser.weight_decay, fused=fused
     )
 
 
@@ -387,27 +413,35 @@ def learning_rate(optimiser: Optimiser, iteration: int, total: int) -> float:
     return optimiser.lr * (1 + math.cos(math.pi * (iteration - rising) / (total - rising))) / 2
 
 
-def mixed(batch: Tensor, parameter: float) -> tuple[Tensor, Tensor, float]:
-    """Mix each sample with another one of its batch (Zhang et al. 2018, mixup, ICLR).
+@dataclass(frozen=True)
+class Mixture:
+    """How the samples of a batch are mixed with each other (Zhang et al. 2018, mixup, ICLR).
 
-    Parameters
+    Attributes
     ----------
-    batch : Tensor, shape (n, channels, height, width)
-    parameter : float
-        Of the symmetric beta distribution from which the share is drawn, once for the batch.
-
-    Returns
-    -------
-    batch : Tensor of the same shape
     partners : Tensor of int64, shape (n,)
         Position of the sample that each one is mixed with.
     share : float
         Of each sample in its mixture, at least a half.
     """
-    drawn = float(torch.distributions.Beta(parameter, parameter).sample())
-    share = max(drawn, 1 - drawn)
-    partners = torch.randperm(len(batch)).to(batch.device)
-    return share * batch + (1 - share) * batch[partners], partners, share
+
+    partners: Tensor
+    share: float
+
+    def mix(self, batch: Tensor) -> Tensor:
+        """Mix the samples of a batch (n, channels, height, width)."""
+        return self.share * batch + (1 - self.share) * batch[self.partners]
+
+
+def draw_mixtures(sizes: Sequence[int], parameter: float, device: torch.device) -> list[Mixture]:
+    """Draw mixtures of batches of these sizes.
+
+    `parameter` is that of the symmetric beta distribution from which the share of a batch is drawn.
+    """
+    drawn = torch.distributions.Beta(parameter, parameter).sample((len(sizes),))
+    shares = torch.maximum(drawn, 1 - drawn).tolist()
+    partners = torch.split(torch.cat([torch.randperm(size) for size in sizes]).to(device), list(sizes))
+    return [Mixture(*mixture) for mixture in zip(partners, shares, strict=True)]
 
 
 def class_weights(targets: Tensor, classes: int, balanced: bool) -> Tensor:
