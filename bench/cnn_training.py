@@ -1,6 +1,7 @@
 """Images per second of training the networks of both studies, next to a plain loop of PyTorch in 32 bits.
 
     python bench/cnn_training.py [--batch 32] [--iterations 6] [--rounds 3] [--threads 2]
+    python bench/cnn_training.py --device cuda       (on a GPU, see gpu_training.py for what it measures)
 
 The plain loop has the same layers, augmentation (kornia's), loss and optimiser, in 32 bits, with PyTorch's own layout
 and PReLU.
@@ -156,6 +157,11 @@ def spread(values: list[float]) -> str:
 
 
 def main() -> None:
+    if "--device" in sys.argv:
+        import gpu_training  # which imports this module
+
+        gpu_training.main()
+        return
     parser = argparse.ArgumentParser()
     for flag, default in (("batch", 32), ("iterations", 6), ("rounds", 3), ("threads", 2)):
         parser.add_argument(f"--{flag}", type=int, default=default)

@@ -26,18 +26,24 @@ from gradewise.families.backbones.embedding import Embedding, read_published
 from gradewise.families.backbones.network import convolutions
 
 BATCH = 32
+PROCESSOR = torch.device("cpu")
 
 
 def loop(
-    embedding: Embedding, memory: torch.memory_format, precision: torch.dtype
+    embedding: Embedding,
+    memory: torch.memory_format,
+    precision: torch.dtype,
+    device: torch.device = PROCESSOR,
 ) -> Callable[[np.ndarray], np.ndarray]:
     """The network as a loop over batches in PyTorch."""
     layers = convolutions(embedding.backbone.architecture)
     weights = [
-        torch.from_numpy(embedding.tensors[f"{number}.weight"]).to(precision, memory_format=memory)
+        torch.from_numpy(embedding.tensors[f"{number}.weight"]).to(device, precision, memory_format=memory)
         for number in range(len(layers))
     ]
-    biases = [torch.from_numpy(embedding.tensors[f"{number}.bias"]).to(precision) for number in range(len(layers))]
+    biases = [
+        torch.from_numpy(embedding.tensors[f"{number}.bias"]).to(device, precision) for number in range(len(layers))
+    ]
 
     def network(images: Tensor) -> Tensor:
         values = shortcut = images
@@ -53,15 +59,16 @@ def loop(
             values = values + shortcut if layer.closes else values
         return torch.cat([values.mean((2, 3)), values.amax((2, 3))], dim=1)
 
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (embedding.backbone.mean, embedding.backbone.std))
+    backbone = embedding.backbone
+    mean, std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (backbone.mean, backbone.std))
 
     def embed(samples: np.ndarray) -> np.ndarray:
         parts = []
         for start in range(0, len(samples), BATCH):
-            images = torch.from_numpy(samples[start : start + BATCH]).permute(0, 3, 1, 2).float() / 255
+            images = torch.from_numpy(samples[start : start + BATCH]).to(device).permute(0, 3, 1, 2).float() / 255
             images = ((images.expand(-1, 3, -1, -1) - mean) / std).to(precision, memory_format=memory)
             with torch.inference_mode():
-                parts.append(network(images).float().numpy())
+                parts.append(network(images).float().cpu().numpy())
         return np.concatenate(parts)
 
     return embed

@@ -209,3 +209,12 @@ def test_no_augmentation_returns_the_batch() -> None:
 def test_factors_of_colour_jitter_are_an_interval_from_zero_up(interval: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="colour_jitter"):
         ColourJitter(colour_jitter=interval)
+
+
+def test_changes_never_wait_for_the_device() -> None:
+    """Tensors of the device `meta` have no values: asking for one, as waiting for a GPU does, is an error."""
+    device = torch.device("meta")
+    entries = ["d4", ColourJitter(colour_jitter=(0.8, 1.2)), Rotate(rotate=30), "perspective"]
+    batch = torch.empty(5, 3, 16, 16, device=device)
+    for change in Augmenter(entries, (16, 16, 3)).draw([5, 5], device):
+        assert change(batch).shape == batch.shape

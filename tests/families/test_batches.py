@@ -62,6 +62,14 @@ def test_statistics_are_those_of_the_chosen_samples(monkeypatch: pytest.MonkeyPa
     np.testing.assert_allclose(std, pixels[chosen].std(axis=(0, 1, 2)) / 255, rtol=1e-10)
 
 
+def test_statistics_of_many_bright_pixels_do_not_overflow() -> None:
+    pixels = np.full((2**17, 1, 1, 1), 254, dtype=np.uint8)
+    pixels[::2] = 255
+    mean, std = pixel_statistics(pixels, np.arange(len(pixels)))
+    assert mean == pytest.approx([254.5 / 255])
+    assert std == pytest.approx([0.5 / 255])
+
+
 def test_a_channel_without_variation_is_left_at_its_scale() -> None:
     mean, std = pixel_statistics(np.full((3, 4, 4, 1), 51, dtype=np.uint8), np.arange(3))
     assert mean == pytest.approx([0.2])

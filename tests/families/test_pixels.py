@@ -25,6 +25,15 @@ def test_batches_are_the_samples_at_their_positions(resident: bool, monkeypatch:
     assert list(source.batches([])) == []
 
 
+@pytest.mark.parametrize("resident", [True, False])
+def test_batches_are_made_without_waiting_for_the_device(resident: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tensors of the device `meta` have no values to wait for."""
+    monkeypatch.setattr(pixels, "fits", lambda size, device: resident)
+    batches = list(PixelSource(PIXELS, torch.device("meta")).batches(POSITIONS))
+    assert [batch.shape for batch in batches] == [(len(rows), 4, 3, 2) for rows in POSITIONS]
+    assert {batch.device.type for batch in batches} == {"meta"}
+
+
 @pytest.mark.parametrize(("size", "expected"), [(500, True), (501, False)])
 def test_a_gpu_keeps_pixels_that_take_at_most_half_of_what_is_free(size, expected, monkeypatch) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 8000))

@@ -72,12 +72,15 @@ def pixel_statistics(pixels: np.ndarray, positions: np.ndarray) -> tuple[list[fl
     mean, std : list of float
         One value per channel; the standard deviation of a constant channel is set to 1.
     """
-    sums, squares = np.zeros((2, pixels.shape[3]), dtype=np.uint64)
-    block = max(1, BLOCK_BYTES // pixels[0].size)
+    _, height, width, channels = pixels.shape
+    sums, squares = np.zeros((2, width * channels), dtype=np.uint64)
+    # so few rows that sums of squares of bytes fit 32 bits
+    block = max(1, min(BLOCK_BYTES // pixels[0].size, 2**16 // height))
     for start in range(0, len(positions), block):
-        values = pixels[positions[start : start + block]].reshape(-1, pixels.shape[3])
-        sums += values.sum(axis=0, dtype=np.uint64)
-        squares += np.square(values, dtype=np.uint16).sum(axis=0, dtype=np.uint64)
+        rows = pixels[positions[start : start + block]].reshape(-1, width * channels)
+        sums += rows.sum(axis=0, dtype=np.uint32)
+        squares += np.square(rows, dtype=np.uint16).sum(axis=0, dtype=np.uint32)
+    sums, squares = (values.reshape(width, channels).sum(axis=0) for values in (sums, squares))
     count = len(positions) * pixels.shape[1] * pixels.shape[2]
     mean = sums / count
     std = np.sqrt(np.maximum(squares / count - mean**2, 0))
