@@ -34,8 +34,8 @@ def test_batches_are_made_without_waiting_for_the_device(resident: bool, monkeyp
     assert {batch.device.type for batch in batches} == {"meta"}
 
 
-@pytest.mark.parametrize(("size", "expected"), [(500, True), (501, False)])
-def test_a_gpu_keeps_pixels_that_take_at_most_half_of_what_is_free(size, expected, monkeypatch) -> None:
+@pytest.mark.parametrize(("size", "expected"), [(250, True), (251, False)])
+def test_a_gpu_keeps_pixels_that_take_at_most_a_quarter_of_what_is_free(size, expected, monkeypatch) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 8000))
     assert fits(size, torch.device("cuda")) is expected
 

@@ -33,8 +33,9 @@ def choose_device() -> torch.device:
 @cache
 def _choose_gpu() -> None:
     """Make one of several GPUs that of this process."""
-    names = [str(torch.cuda.get_device_properties(number).uuid) for number in range(torch.cuda.device_count())]
-    if len(names) > 1:
+    gpus = torch.cuda.device_count()
+    if gpus > 1:
+        names = [str(torch.cuda.get_device_properties(number).uuid) for number in range(gpus)]
         torch.cuda.set_device(take_place(names, Path(tempfile.gettempdir()) / f"gradewise-gpus-{os.getuid()}"))
 
 

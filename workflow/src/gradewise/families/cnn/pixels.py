@@ -10,8 +10,8 @@ from torch import Tensor
 
 from gradewise.families.cnn.batches import prefetch
 
-SHARE = 0.5
-"""Most of a GPU's free memory that pixels may take; the network and other jobs need the rest."""
+SHARE = 0.25
+"""Most of a GPU's free memory that pixels may take; the network, and others that start now, need the rest."""
 
 BLOCK_BYTES = 2**28
 

@@ -47,7 +47,7 @@ EVALUATIONS = 10
 
 SECONDS_BETWEEN_LINES = 15.0
 
-CHECKPOINT_SHARE = 0.05
+CHECKPOINT_SHARE = 0.02
 """Share of the time that checkpoints may take. On a GPU, writing one can take as long as the epoch before it."""
 
 CURVES = (
