@@ -6,7 +6,7 @@ Writing checks columns and types and is atomic: no partial file ever appears.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -35,6 +35,19 @@ def read(
     """Read a table, or only its rows with a `role` or `cell`."""
     filters = [(name, "==", value) for name, value in (("role", role), ("cell", cell)) if value is not None]
     return pq.read_table(path, columns=columns, filters=filters or None).to_pandas()
+
+
+def batches(
+    path: Path, columns: list[str], categories: Sequence[str] = (), rows: int = 65536
+) -> Iterator[pa.RecordBatch]:
+    """Read a table some rows at a time; columns named in `categories` come as dictionary arrays."""
+    with pq.ParquetFile(path, read_dictionary=list(categories)) as file:
+        yield from file.iter_batches(rows, columns=columns, use_threads=False)
+
+
+def length(path: Path) -> int:
+    """Number of rows of a table."""
+    return int(pq.read_metadata(path).num_rows)
 
 
 def names(path: Path) -> list[str]:

@@ -92,26 +92,7 @@ def gather(
         Where `max` or `top` lack two classes of which one is positive, or votes meet costs.
     """
     codes, images = pd.factorize(predictions["image_id"])
-    probabilities = _probabilities(predictions, classes)
-    samples = np.bincount(codes)
-    means = _sums(codes, probabilities, len(images)) / samples[:, None]
-    if aggregate == "mean":
-        gathered, chosen = means, classify(means, costs)
-    elif aggregate == "vote":
-        if costs is not None:
-            raise UserError("aggregate: vote gives shares of samples, no probabilities, so expected costs are unknown")
-        votes = _sums(codes, np.eye(len(classes))[probabilities.argmax(axis=1)], len(images))
-        # Votes differ by whole numbers and means by at most one: half a mean decides ties and nothing else.
-        gathered, chosen = votes / samples[:, None], (votes + means / 2).argmax(axis=1)
-    else:
-        if positive is None or len(classes) != 2:
-            raise UserError("aggregate: max and {top: k} need two classes and positive")
-        at = classes.index(positive)
-        highest = _mean_of_highest(codes, probabilities[:, at], samples, 1 if aggregate == "max" else aggregate.top)
-        order = [at, 1 - at]  # ties go to the first
-        positive_first = np.stack([highest, 1 - highest], axis=1)
-        gathered = positive_first[:, order]
-        chosen = np.take(order, classify(positive_first, None if costs is None else costs[np.ix_(order, order)]))
+    gathered, chosen = combine(codes, _probabilities(predictions, classes), classes, positive, aggregate, costs)
     first = np.full(len(images), -1)
     first[codes[::-1]] = np.arange(len(codes))[::-1]
     verdicts = predictions[["image_id", "group", "role"]].iloc[first].reset_index(drop=True)
@@ -120,6 +101,55 @@ def gather(
     for position, name in enumerate(classes):
         verdicts[f"p_{name}"] = gathered[:, position].astype(np.float32)
     return verdicts
+
+
+def combine(
+    image: np.ndarray,
+    probabilities: np.ndarray,
+    classes: list[str],
+    positive: str | None,
+    aggregate: Aggregate,
+    costs: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities and predicted classes of images from the probabilities of their samples; see `gather`.
+
+    Parameters
+    ----------
+    image : ndarray of int, shape (n,)
+        Position of each sample's image; every one below the highest occurs.
+    probabilities : ndarray of float64, shape (n, k)
+    classes, positive, aggregate, costs
+        As in `gather`.
+
+    Returns
+    -------
+    gathered : ndarray of float64, shape (images, k)
+    chosen : ndarray of int64, shape (images,)
+        Positions of the classes.
+
+    Raises
+    ------
+    UserError
+        As `gather`.
+    """
+    samples = np.bincount(image)
+    means = _sums(image, probabilities, len(samples)) / samples[:, None]
+    if aggregate == "mean":
+        return means, classify(means, costs)
+    if aggregate == "vote":
+        if costs is not None:
+            raise UserError("aggregate: vote gives shares of samples, no probabilities, so expected costs are unknown")
+        votes = _sums(image, np.eye(len(classes))[probabilities.argmax(axis=1)], len(samples))
+        # Votes differ by whole numbers and means by at most one: half a mean decides ties and nothing else.
+        return votes / samples[:, None], (votes + means / 2).argmax(axis=1)
+    if positive is None or len(classes) != 2:
+        raise UserError("aggregate: max and {top: k} need two classes and positive")
+    at = classes.index(positive)
+    highest = _mean_of_highest(image, probabilities[:, at], samples, 1 if aggregate == "max" else aggregate.top)
+    order = [at, 1 - at]  # ties go to the first
+    positive_first = np.stack([highest, 1 - highest], axis=1)
+    chosen = np.take(order, classify(positive_first, None if costs is None else costs[np.ix_(order, order)]))
+    return positive_first[:, order], chosen
 
 
 def _probabilities(predictions: pd.DataFrame, classes: list[str]) -> np.ndarray:
@@ -150,8 +180,12 @@ def check_labels(predictions: Path, labels: pd.Series, images: pd.Series, classe
     found = images.map(labels)
     wrong = ~found.isin(classes)
     if wrong.any():
-        image, label = images[wrong].iloc[0], found[wrong].iloc[0]
-        raise UserError(
-            f"{predictions}: image {image!r} has the label {label!r} in the manifest, not one of {classes}; "
-            "make manifest and predictions from the same configuration"
-        )
+        raise wrong_label(predictions, images[wrong].iloc[0], found[wrong].iloc[0], classes)
+
+
+def wrong_label(predictions: Path, image: str, label: object, classes: list[str]) -> UserError:
+    """The error of a prediction file with an image that has no known class in the manifest."""
+    return UserError(
+        f"{predictions}: image {image!r} has the label {label!r} in the manifest, not one of {classes}; "
+        "make manifest and predictions from the same configuration"
+    )

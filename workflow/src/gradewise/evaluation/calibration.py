@@ -6,6 +6,7 @@ confidence 0.9 are right nine times in ten. Everything here speaks of verdicts o
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,22 +66,24 @@ def calibrate(verdicts: pd.DataFrame, classes: list[str]) -> Calibration:
     """
     repeat, group = pd.factorize(verdicts["repeat"])[0], pd.factorize(verdicts["group"])[0]
     called = pd.Categorical(verdicts["predicted"], categories=classes).codes
-    chances = verdicts[[f"p_{name}" for name in classes]].to_numpy(dtype=np.float64)
-    confidence = chances[np.arange(len(chances)), called]
-    right = (verdicts["label"] == verdicts["predicted"]).to_numpy(dtype=np.float64)
+    confidence = np.empty(len(verdicts))
+    for place, name in enumerate(classes):
+        np.copyto(confidence, verdicts[f"p_{name}"].to_numpy(), where=called == place)
+    right = (verdicts["label"] == verdicts["predicted"]).to_numpy(dtype=bool)
     unit = "sample_id" if "sample_id" in verdicts else "image_id"
     which = equal_mass(confidence, min(BINS, verdicts[unit].nunique() // IMAGES_IN_A_BIN))
     rows = []
     for place in range(which.max() + 1):
         inside = which == place
-        found = share(cells(repeat, group, np.stack([right * inside, inside], axis=1)))
+        found = share(cells(repeat, group, (right & inside, inside)))
         rows.append(_row("bin", inside, confidence[inside].mean(), found))
+    levels = _Levels.of(confidence)
     for coverage in COVERAGES:
-        weight = most_confident(confidence, float(coverage))
-        found = share(cells(repeat, group, np.stack([right * weight, weight], axis=1)))
+        weight = levels.most_confident(float(coverage))
+        found = share(cells(repeat, group, (right * weight, weight)))
         rows.append(_row("coverage", weight, confidence[weight > 0].min(), found))
-    weight = most_confident(confidence, KEPT)
-    kept = share(cells(repeat, group, np.stack([right * weight, weight], axis=1)))
+    weight = levels.most_confident(KEPT)
+    kept = share(cells(repeat, group, (right * weight, weight)))
     error, by_chance = _calibration_error(repeat, group, confidence - right, which)
     return Calibration(error, by_chance, kept, pd.DataFrame(rows))
 
@@ -94,18 +97,33 @@ def equal_mass(confidence: np.ndarray, bins: int) -> np.ndarray:
 def most_confident(confidence: np.ndarray, coverage: float) -> np.ndarray:
     """Weight 0 to 1 of each verdict, adding up to the share `coverage`; verdicts as confident as each other weigh
     the same."""
-    wanted = coverage * len(confidence)
-    levels, at, counts = np.unique(-confidence, return_inverse=True, return_counts=True)
-    before = np.cumsum(counts) - counts
-    return np.clip((wanted - before) / counts, 0.0, 1.0)[at] if len(levels) else np.zeros(0)
+    return _Levels.of(confidence).most_confident(coverage)
+
+
+@dataclass(frozen=True)
+class _Levels:
+    """Different confidences in falling order: how many verdicts have each, and which one each verdict has."""
+
+    counts: np.ndarray
+    place: np.ndarray
+
+    @staticmethod
+    def of(confidence: np.ndarray) -> _Levels:
+        _, place, counts = np.unique(-confidence, return_inverse=True, return_counts=True)
+        return _Levels(counts, place.astype(np.int32))
+
+    def most_confident(self, coverage: float) -> np.ndarray:
+        """See the function of this name."""
+        before = np.cumsum(self.counts) - self.counts
+        weights = np.clip((coverage * len(self.place) - before) / self.counts, 0.0, 1.0)
+        return np.asarray(weights[self.place])
 
 
 def _calibration_error(
     repeat: np.ndarray, group: np.ndarray, gap: np.ndarray, which: np.ndarray
 ) -> tuple[Estimate, float]:
     bins = which.max() + 1
-    columns = np.column_stack([np.ones(len(gap)), gap[:, None] * np.eye(bins)[which]])
-    by_cell = cells(repeat, group, columns)
+    by_cell = cells(repeat, group, _columns_of_bins(gap, which, bins))
     groups = effective(by_cell[..., 0].sum(axis=0))
     deletions = delete_each(by_cell, lambda sums: np.abs(sums[:, 1:]).sum(axis=1) / _positive(sums[:, 0]))
     ends = interval(deletions.value, spread(deletions, groups), (0.0, 1.0), groups)
@@ -114,6 +132,12 @@ def _calibration_error(
         for place in range(1, bins + 1)
     ]
     return Estimate(deletions.value, *ends), float(np.sqrt(2 / np.pi) * np.sum(errors))
+
+
+def _columns_of_bins(gap: np.ndarray, which: np.ndarray, bins: int) -> Iterator[np.ndarray]:
+    """Ones, then the gaps of each bin and zeros elsewhere."""
+    yield np.ones(len(gap))
+    yield from (gap * (which == place) for place in range(bins))
 
 
 def _positive(counts: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import log_softmax, stdtrit
 
+from gradewise.evaluation.counting import blocks
 from gradewise.evaluation.estimates import Estimate
 from gradewise.images.foresight import LEVEL
 
@@ -49,19 +50,20 @@ def calibration_slope(verdicts: pd.DataFrame, classes: list[str]) -> Estimate:
     groups = int(group.max()) + 1
     if groups < 2:
         return Estimate(np.nan, np.nan, np.nan)
-    rows = np.arange(len(verdicts))
     truth = pd.Categorical(verdicts["label"], categories=classes).codes
-    stated = verdicts[[f"p_{name}" for name in classes]].to_numpy(dtype=np.float64)
-    logs = np.log(np.maximum(stated, LEAST_PROBABILITY))
+    stated = verdicts[[f"p_{name}" for name in classes]].to_numpy()
     scores, t_values = np.empty(len(SLOPES)), np.empty(len(SLOPES))
     for place, slope in enumerate(SLOPES):
-        chances = np.exp(log_softmax(slope * logs, axis=1))
-        expected = (chances * logs).sum(axis=1)
-        by_group = np.bincount(group, weights=logs[rows, truth] - expected)
+        by_group, by_unit = np.zeros(groups), np.zeros(int(unit.max()) + 1)
+        for rows in blocks(len(stated), len(classes)):
+            logs = np.log(np.maximum(stated[rows].astype(np.float64), LEAST_PROBABILITY))
+            chances = np.exp(log_softmax(slope * logs, axis=1))
+            expected = (chances * logs).sum(axis=1)
+            np.add.at(by_group, group[rows], logs[np.arange(len(logs)), truth[rows]] - expected)
+            np.add.at(by_unit, unit[rows], np.sqrt((chances * (logs - expected[:, None]) ** 2).sum(axis=1)))
         between = groups / (groups - 1) * float(np.sum((by_group - by_group.mean()) ** 2))
-        deviation = np.sqrt((chances * (logs - expected[:, None]) ** 2).sum(axis=1))
         # Verdicts on one image in several repeats stand and fall with the same truth.
-        binomial = float(np.sum(np.bincount(unit, weights=deviation) ** 2))
+        binomial = float(np.sum(by_unit**2))
         scores[place] = by_group.sum()
         t_values[place] = scores[place] / np.sqrt(max(between, binomial, np.finfo(float).tiny))
     # Scores fall with the slope; where they never reach zero, every verdict names the most probable class and is right.

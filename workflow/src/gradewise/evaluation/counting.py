@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -139,7 +140,7 @@ def confusions(truth: np.ndarray, predicted: np.ndarray, part: np.ndarray, parts
     parts, classes : int
         How many there are.
     """
-    cells, samples = np.unique((part * classes + truth) * classes + predicted, return_counts=True)
+    cells, samples = np.unique((part.astype(np.int64) * classes + truth) * classes + predicted, return_counts=True)
     of_part, inside = np.divmod(cells, classes**2)
     return Confusions(of_part, *np.divmod(inside, classes), samples.astype(np.float64), parts, classes)
 
@@ -163,6 +164,12 @@ def hits_and_trials(test: pd.DataFrame, groups: pd.Index) -> np.ndarray:
     right = (test["label"] == test["predicted"]).to_numpy(dtype=np.float64)
     sums = [np.bincount(cell, weights, minlength=len(repeats) * len(groups)) for weights in (right, None)]
     return np.stack(sums, axis=-1).astype(np.float64).reshape(len(repeats), len(groups), 2)
+
+
+def blocks(rows: int, columns: int) -> Iterator[slice]:
+    """Parts of so many rows in which a table of float64 with so many columns stays in the caches of a processor."""
+    length = max(1, 2**16 // columns)
+    return (slice(start, min(start + length, rows)) for start in range(0, rows, length))
 
 
 def losses(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -208,14 +215,14 @@ def pairs_won(
     won, pairs : ndarray, shape (1 + groups,)
         Position 0 holds all groups, position 1 + g what is left without group g.
     """
-    order = np.unique(scores, return_inverse=True)[1].astype(np.int64)
+    order = _ranks(scores)
     of_positive, of_negative = group[positive], group[~positive]
     positives = np.bincount(of_positive, minlength=groups).astype(np.float64)
     negatives = np.bincount(of_negative, minlength=groups).astype(np.float64)
     below = _marked_below(order, ~positive)[positive]
     above = positives.sum() - _marked_below(order, positive)[~positive]
     # ordered by group first, so that what is below and in an earlier group can be taken away
-    by_group = np.unique(group * (order.max(initial=0) + 1) + order, return_inverse=True)[1]
+    by_group = _ranks(group * (int(order.max(initial=0)) + 1) + order.astype(np.int64))
     earlier = np.cumsum(negatives) - negatives
     inside = _marked_below(by_group, ~positive)[positive] - earlier[of_positive]
     lost = np.bincount(of_positive, weights=below - inside, minlength=groups) + np.bincount(
@@ -225,6 +232,15 @@ def pairs_won(
     left_positive = positives.sum() - np.concatenate([[0.0], positives])
     left_negative = negatives.sum() - np.concatenate([[0.0], negatives])
     return won, left_positive * left_negative
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks 0, 1, .. of values, int32; equal values have the same."""
+    order = np.argsort(values)
+    ordered = values[order]
+    ranks = np.empty(len(values), np.int32)
+    ranks[order] = np.cumsum(np.append(False, ordered[1:] != ordered[:-1])[: len(values)], dtype=np.int32)
+    return ranks
 
 
 def _marked_below(ranks: np.ndarray, marked: np.ndarray) -> np.ndarray:

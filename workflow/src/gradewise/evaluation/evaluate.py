@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -22,15 +23,14 @@ from gradewise.config.aggregation import Aggregate
 from gradewise.evaluation.calibration import calibrate
 from gradewise.evaluation.calibration_slope import calibration_slope
 from gradewise.evaluation.estimates import Estimate, estimate
+from gradewise.evaluation.positions import ROLES, Gathering, Images, read_images, read_predictions
 from gradewise.evaluation.schemas import CALIBRATION, METRICS, SUBGROUPS, verdicts_schema
-from gradewise.evaluation.subgroups import describe, measure_subgroups
+from gradewise.evaluation.subgroups import measure_subgroups
 from gradewise.evaluation.totals import Totals, add_up
-from gradewise.images.schemas import MANIFEST
 from gradewise.progress import track
-from gradewise.results import Results
-from gradewise.verdicts import Level, check_labels, gather, reclassify
+from gradewise.results import Results, RunFolder
+from gradewise.verdicts import Level
 
-ROLES = ("train", "validation", "test")
 LEVELS: tuple[Level, Level] = ("sample", "image")
 log = logging.getLogger(__name__)
 
@@ -91,17 +91,11 @@ def evaluate(
         raise UserError("--least_cost needs --costs; give the cost of each prediction")
     files = Results(results)
     runs = list(files.runs())
-    manifest = Results(files.dataset).table("manifest")
-    further = [name for name in tables.names(manifest) if name not in MANIFEST.names]
-    images = tables.read(manifest, ["image_id", "label", "group", *further])
+    known = read_images(Results(files.dataset).table("manifest"), classes)
     matrix = None if costs is None else np.array(costs)
     decisive = matrix if least_cost else None
-    labels = images.set_index("image_id")["label"]
-    groups = pd.Index(images["group"].unique())
     targets = target_classes(classes, positive or None)
-    described = describe(images)
-    columns = ["image_id", "group", "role", "label", "predicted", *(f"p_{name}" for name in classes)]
-    columns += ["sample_id"] if level == "sample" else []
+    rules = Gathering(classes, positive or None, aggregate, decisive)
     measured: list[dict[str, Any]] = []
     curves: list[pd.DataFrame] = []
     shares: list[dict[str, Any]] = []
@@ -111,26 +105,28 @@ def evaluate(
             parts: dict[tuple[str, str], list[_Part]] = defaultdict(list)
             for run in of_model:
                 _check_classes(run.record, classes)
-                samples = reclassify(tables.read(run.predictions, columns), classes, decisive)
-                check_labels(run.predictions, labels, samples["image_id"], classes)
-                by_image = gather(samples, labels, classes, positive or None, aggregate, decisive)
-                append(by_image.assign(model=model, repeat=run.repeat))
-                for each, table in zip(LEVELS, (samples, by_image), strict=True):
-                    if each == level:
+                table = read_predictions(run.predictions, known, classes, decisive, level == "sample")
+                for where in LEVELS:
+                    if where == "image":
+                        table = _gathered(table, known, rules, run, append)
+                    if where == level:
                         tested.append(table.loc[table["role"] == "test"].assign(repeat=run.repeat))
-                    for role, chosen in table.groupby("role"):
-                        part = _part(chosen, classes, labels.index, groups, targets)
+                    for role in table["role"].unique():
+                        part = _part(table.loc[table["role"] == role], classes, known, targets)
                         measured += _rows(
-                            [part], run.repeat, classes, ordered, matrix, (dataset, model, str(role), each)
+                            [part], run.repeat, classes, ordered, matrix, (dataset, model, str(role), where)
                         )
-                        parts[str(role), each].append(part)
-            for (role, where), repeats in parts.items():
-                measured += _rows(repeats, None, classes, ordered, matrix, (dataset, model, role, where))
+                        parts[str(role), where].append(part)
+            for (role, at_level), repeats in parts.items():
+                measured += _rows(repeats, None, classes, ordered, matrix, (dataset, model, role, at_level))
             of_test = pd.concat(tested, ignore_index=True)
             curve, figures = _calibration(of_test, classes, {"dataset": dataset, "model": model, "level": level})
             curves.append(curve)
             measured += figures
-            shares += [{"dataset": dataset, "model": model, **row} for row in measure_subgroups(of_test, described)]
+            of_test["group"] = known.rank[of_test["group"]]
+            shares += [
+                {"dataset": dataset, "model": model, **row} for row in measure_subgroups(of_test, known.described)
+            ]
     tables.write(pd.concat(curves), calibration, CALIBRATION)
     tables.write(pd.DataFrame(shares, columns=SUBGROUPS.names), subgroups, SUBGROUPS)
     frame = pd.DataFrame(measured)
@@ -150,18 +146,43 @@ def evaluate(
 
 @dataclass(frozen=True)
 class _Part:
-    """Totals of one run in one role at one level, with the positions of the images and groups they come from."""
+    """Totals of one run in one role at one level, and a bit for each image of the dataset that they come from."""
 
     totals: Totals
     images: np.ndarray
-    groups: np.ndarray
 
 
-def _part(table: pd.DataFrame, classes: list[str], images: pd.Index, groups: pd.Index, targets: list[int]) -> _Part:
-    of_images, of_groups = (
-        np.unique(known.get_indexer(table[name])) for known, name in ((images, "image_id"), (groups, "group"))
+def _part(table: pd.DataFrame, classes: list[str], known: Images, targets: list[int]) -> _Part:
+    present = np.zeros(len(known.names), dtype=bool)
+    present[table["image_id"]] = True
+    totals = add_up(
+        truth=table["label"].array.codes,
+        predicted=table["predicted"].array.codes,
+        probabilities=table[[f"p_{name}" for name in classes]].to_numpy(),
+        group=table["group"].to_numpy(),
+        groups=len(known.groups),
+        targets=targets,
     )
-    return _Part(add_up_verdicts(table, classes, groups, targets), of_images, of_groups)
+    return _Part(totals, np.packbits(present))
+
+
+def _gathered(
+    samples: pd.DataFrame, known: Images, rules: Gathering, run: RunFolder, append: Callable[[pd.DataFrame], None]
+) -> pd.DataFrame:
+    """Verdicts on the images of a run, which are also appended to a file, under the names of their images."""
+    parts = []
+    for part in rules.in_parts(samples, known):
+        append(_named(part, known).assign(model=run.model, repeat=run.repeat))
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _named(verdicts: pd.DataFrame, known: Images) -> pd.DataFrame:
+    """Verdicts with the names of their images and groups."""
+    names = {"image_id": known.names, "group": known.groups}
+    return verdicts.assign(
+        **{column: pd.array(of_column.take(verdicts[column].to_numpy()), "str") for column, of_column in names.items()}
+    )
 
 
 def add_up_verdicts(table: pd.DataFrame, classes: list[str], groups: pd.Index, targets: list[int]) -> Totals:
@@ -222,8 +243,8 @@ def _rows(
         "repeat": repeat,
         "role": role,
         "level": level,
-        "images": len(np.unique(np.concatenate([part.images for part in parts]))),
-        "groups": len(np.unique(np.concatenate([part.groups for part in parts]))),
+        "images": int(np.bitwise_count(np.bitwise_or.reduce([part.images for part in parts])).sum()),
+        "groups": len(np.unique(np.concatenate([part.totals.present for part in parts]))),
     }
     return [
         {**known, "metric": name, "class": which, "value": found.value, "low": found.low, "high": found.high}

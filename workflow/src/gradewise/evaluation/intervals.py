@@ -11,7 +11,7 @@ Machine Learning Research 5:1089).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,14 +56,14 @@ class Deletions:
         )
 
 
-def cells(repeat: np.ndarray, group: np.ndarray, values: np.ndarray) -> np.ndarray:
+def cells(repeat: np.ndarray, group: np.ndarray, values: np.ndarray | Iterable[np.ndarray]) -> np.ndarray:
     """Sums of each repeat and group.
 
     Parameters
     ----------
     repeat, group : ndarray of int, shape (n,)
         Positions; every one below the highest occurs.
-    values : ndarray, shape (n, m)
+    values : ndarray, shape (n, m), or its m columns
 
     Returns
     -------
@@ -71,7 +71,8 @@ def cells(repeat: np.ndarray, group: np.ndarray, values: np.ndarray) -> np.ndarr
     """
     shape = (int(repeat.max()) + 1, int(group.max()) + 1)
     at = repeat * shape[1] + group
-    sums = [np.bincount(at, weights=column, minlength=shape[0] * shape[1]) for column in values.T]
+    columns = values.T if isinstance(values, np.ndarray) else values
+    sums = [np.bincount(at, weights=column, minlength=shape[0] * shape[1]) for column in columns]
     return np.stack(sums, axis=1).reshape(*shape, -1)
 
 

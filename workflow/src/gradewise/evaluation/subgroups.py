@@ -36,24 +36,29 @@ def describe(manifest: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index image_id; a column for each description that has 2 to `MOST_VALUES` values.
+        Index image_id; a categorical column for each description that has 2 to `MOST_VALUES` values.
     """
-    found = {}
+    described = {}
     names = naming(manifest)
     for name in manifest.columns.difference(MANIFEST.names, sort=False):
         if name in (*names.groups, *names.numbers):
             continue
-        values = _values(manifest, name)
+        column = _Column.of(manifest, name)
+        values = column.different
         numbers = pd.to_numeric(values, errors="coerce")
-        if numbers.notna().any() and numbers.notna().equals(values.notna()):
+        if len(values) and numbers.notna().all():
             if numbers.nunique() > MOST_VALUES:
-                values = pd.qcut(numbers, QUARTILES, duplicates="drop").map(_quarter, na_action="ignore")
+                quarters = pd.qcut(column.spread(numbers), QUARTILES, duplicates="drop")
+                column = _Column(quarters.codes, pd.Series(map(_quarter, quarters.categories)))
+                values = column.different
             elif values.astype("string").str.contains(".", regex=False).any():
                 # decimals are quantities; 1 and 01 may be names
-                values = numbers.map("{:g}".format, na_action="ignore")
-        if 2 <= values.nunique() <= MOST_VALUES:
-            found[name] = values.astype("string")
-    return pd.DataFrame(found, index=pd.Index(manifest["image_id"], name="image_id"))
+                values = numbers.map("{:g}".format)
+        texts = pd.Categorical(values.astype("string"))
+        codes = np.append(texts.codes, -1)[column.codes]
+        if 2 <= len(np.unique(codes[codes >= 0])) <= MOST_VALUES:
+            described[name] = pd.Categorical.from_codes(codes, texts.categories)
+    return pd.DataFrame(described, index=pd.Index(manifest["image_id"], name="image_id"))
 
 
 @dataclass(frozen=True)
@@ -74,34 +79,55 @@ class Naming:
 
 def naming(manifest: pd.DataFrame) -> Naming:
     """Columns of the manifest that name groups or number their images."""
-    columns = list(manifest.columns.difference(MANIFEST.names, sort=False))
-    groups = manifest.set_index("image_id")["group"]
-    several = groups.duplicated(keep=False).any()
+    names = list(manifest.columns.difference(MANIFEST.names, sort=False))
+    group = pd.factorize(manifest["group"])[0]
+    if not names or len(np.unique(group)) == len(group):
+        return Naming((), ())
+    columns = {name: _Column.of(manifest, name) for name in names}
     return Naming(
-        tuple(name for name in columns if several and _names_groups(_values(manifest, name), groups)),
-        tuple(name for name in columns if several and _numbers_images(_values(manifest, name), groups)),
+        tuple(name for name, column in columns.items() if _names_groups(column, group)),
+        tuple(name for name, column in columns.items() if _numbers_images(column, group)),
     )
 
 
-def _names_groups(values: pd.Series, groups: pd.Series) -> bool:
+@dataclass(frozen=True)
+class _Column:
+    """A column of the manifest: its different values, and the position of each image's among them, -1 where blank."""
+
+    codes: np.ndarray
+    different: pd.Series
+
+    @staticmethod
+    def of(manifest: pd.DataFrame, name: str) -> _Column:
+        codes, values = pd.factorize(manifest[name])
+        texts = pd.Series(values)
+        filled = (texts.astype("string").str.strip() != "").to_numpy(dtype=bool)
+        # the last entry is that of missing values
+        positions = np.append(np.where(filled, np.cumsum(filled) - 1, -1), -1)
+        return _Column(positions[codes], texts[filled].reset_index(drop=True))
+
+    def spread(self, values: pd.Series) -> np.ndarray:
+        """A number for each image, from those of the different values; NaN where it is blank."""
+        return np.asarray(np.append(values.to_numpy(dtype=np.float64), np.nan)[self.codes])
+
+
+def _names_groups(column: _Column, group: np.ndarray) -> bool:
     # copies may have joined groups, which then have several values
-    return bool(values.notna().all() and groups.groupby(values).nunique().max() == 1) and (
-        values.nunique() >= groups.nunique()
-    )
-
-
-def _numbers_images(values: pd.Series, groups: pd.Series) -> bool:
-    numbers = pd.to_numeric(values, errors="coerce")
-    if numbers.isna().any() or pd.DataFrame({"group": groups, "number": numbers}).duplicated().any():
+    groups, values = int(group.max()) + 1, len(column.different)
+    if (column.codes < 0).any() or values < groups:
         return False
-    used = np.sort(numbers.unique())
-    return bool(used[0] in (0, 1) and np.array_equal(used, used[0] + np.arange(len(used))))
+    return bool(len(np.unique(column.codes.astype(np.int64) * groups + group)) == values)
 
 
-def _values(manifest: pd.DataFrame, name: str) -> pd.Series:
-    """A column by image_id, missing where it is blank."""
-    values = manifest.set_index("image_id")[name]
-    return values.mask(values.astype("string").str.strip() == "")
+def _numbers_images(column: _Column, group: np.ndarray) -> bool:
+    numbers = pd.to_numeric(column.different, errors="coerce")
+    if (column.codes < 0).any() or numbers.isna().any():
+        return False
+    used, number = np.unique(numbers, return_inverse=True)
+    if used[0] not in (0, 1) or not np.array_equal(used, used[0] + np.arange(len(used))):
+        return False
+    pairs = group * len(used) + number[column.codes]
+    return len(np.unique(pairs)) == len(pairs)
 
 
 def _quarter(interval: pd.Interval) -> str:
@@ -130,14 +156,18 @@ def measure_subgroups(verdicts: pd.DataFrame, described: pd.DataFrame) -> list[d
         Rows of `subgroups.parquet`, without dataset and model.
     """
     columns: list[tuple[str, list[str], pd.DataFrame]] = []
+    image = described.index.get_indexer(verdicts["image_id"])
+    tested_images = np.unique(image)
+    right = verdicts["label"] == verdicts["predicted"]
     for name in described.columns:
-        belongs = verdicts["image_id"].map(described[name])
-        images = verdicts.groupby(belongs)["image_id"].nunique()
-        kept = [value for value in images.index if images[value] >= LEAST_IMAGES]
+        of_image = described[name].array
+        images = np.bincount(of_image.codes[tested_images] + 1, minlength=len(of_image.categories) + 1)[1:]
+        kept = [value for value, count in zip(of_image.categories, images, strict=True) if count >= LEAST_IMAGES]
         if len(kept) >= 2:
             values = sorted(kept, key=lambda value: (_leading_number(value), value))
-            part = pd.Index(values).get_indexer(belongs)
-            table = verdicts.assign(part=part, right=verdicts["label"] == verdicts["predicted"])
+            place = np.append(pd.Index(values).get_indexer(of_image.categories), -1)
+            part = place[of_image.codes[image]]
+            table = verdicts[["repeat", "image_id", "group"]].assign(part=part, right=right)
             columns.append((str(name), values, table.loc[part >= 0]))
     tested = []
     for _, _, table in columns:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from gradewise import metrics
-from gradewise.evaluation.counting import Confusions, confusions, losses, pairs_won
+from gradewise.evaluation.counting import Confusions, blocks, confusions, losses, pairs_won
 from gradewise.evaluation.intervals import Combine, Deletions
 from gradewise.metrics import Counts
 
@@ -85,9 +85,15 @@ def add_up(
     targets : list of int
         Positions of the classes whose ROC curve is wanted.
     """
-    present, place = np.unique(group, return_inverse=True)
-    by_sample = losses(probabilities, truth)
-    lost = np.stack([np.bincount(place, weights=column) for column in by_sample.T], axis=1)
+    present = np.flatnonzero(np.bincount(group, minlength=groups))
+    place = np.zeros(groups, dtype=np.int32)
+    place[present] = np.arange(len(present))
+    place = place[group]
+    sums = np.zeros((2, len(present)))
+    for rows in blocks(len(truth), probabilities.shape[1]):
+        for of_loss, column in zip(sums, losses(probabilities[rows].astype(np.float64), truth[rows]).T, strict=True):
+            np.add.at(of_loss, place[rows], column)
+    lost = np.ascontiguousarray(sums.T)
     total = lost.sum(axis=0, keepdims=True)
     ranked = [pairs_won(probabilities[:, target], truth == target, place, len(present)) for target in targets]
     scores = Scores(

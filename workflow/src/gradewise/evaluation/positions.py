@@ -1,0 +1,284 @@
+"""Predictions as `evaluate` holds them in memory: positions in place of the names of images, groups and classes.
+
+A name takes tens of bytes, and a table of them has one per sample; a position takes four or fewer. Files are read some
+rows at a time, so that the names of a whole file are never in memory together.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gradewise import tables
+from gradewise.config.aggregation import Aggregate
+from gradewise.evaluation.subgroups import describe
+from gradewise.images.schemas import MANIFEST
+from gradewise.verdicts import classify, combine, wrong_label
+
+ROLES = ["train", "validation", "test"]
+BATCH = 32768
+"""Most rows that are in memory with their names."""
+
+
+class Names:
+    """Names in a fixed order, and the positions of others among them.
+
+    Names are looked up by 64-bit hashes in sorted order, which take 12 bytes each; pandas would hold every name as a
+    Python object beside a hash table. What a hash leads to is compared with the name itself.
+
+    Parameters
+    ----------
+    names : StringArray
+        Different from each other.
+    """
+
+    def __init__(self, names: pa.Array) -> None:
+        self.names = names
+        hashes = np.concatenate([np.zeros(0, np.uint64), *(_hashes(part) for part in _slices(names))])
+        self._order = np.argsort(hashes).astype(np.int32)
+        self._hashes = hashes[self._order]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def positions(self, wanted: pa.Array) -> np.ndarray:
+        """Position of each name, int32; -1 where it is unknown."""
+        if not len(self) or not len(wanted):
+            return np.full(len(wanted), -1, np.int32)
+        nearest = np.minimum(np.searchsorted(self._hashes, _hashes(wanted)), len(self) - 1)
+        positions = self._order[nearest]
+        same = pc.equal(self.take(positions), wanted).to_numpy(zero_copy_only=False)
+        if not same.all():
+            # unknown, or the hash of two names
+            rest = pc.index_in(wanted.filter(pa.array(~same)), value_set=self.names)
+            positions[~same] = rest.fill_null(-1).to_numpy()
+        return positions
+
+    def take(self, positions: np.ndarray) -> pa.Array:
+        """Names at positions."""
+        return self.names.take(pa.array(positions))
+
+
+def _slices(names: pa.Array) -> Iterator[pa.Array]:
+    return (names.slice(start, BATCH) for start in range(0, len(names), BATCH))
+
+
+def hash_names(names: pa.Array) -> np.ndarray:
+    """A number for each name, uint64, the same for equal names."""
+    return np.concatenate([np.zeros(0, np.uint64), *(_hashes(part) for part in _slices(names))])
+
+
+def _hashes(names: pa.Array) -> np.ndarray:
+    hashes: np.ndarray = pd.util.hash_array(names.to_numpy(zero_copy_only=False), categorize=False)
+    return hashes
+
+
+@dataclass(frozen=True)
+class Images:
+    """What the manifest says of the images of a dataset.
+
+    Attributes
+    ----------
+    names : Names
+        Their names in alphabetical order.
+    label : Categorical
+        Of each image, by its position.
+    truth : ndarray of int16
+        Position of its class; -1 where the label is none of the classes.
+    groups : Names
+        In the order of the manifest.
+    rank : ndarray of int32
+        Place of each group in alphabetical order.
+    described : DataFrame
+        Subgroups that each image belongs to, by its position; see `subgroups.describe`.
+    """
+
+    names: Names
+    label: pd.Categorical
+    truth: np.ndarray
+    groups: Names
+    rank: np.ndarray
+    described: pd.DataFrame
+
+
+def read_images(manifest: Path, classes: list[str]) -> Images:
+    """Read what evaluation needs to know about images, one column after the other.
+
+    Parameters
+    ----------
+    manifest : Path
+    classes : list of str
+    """
+    names = _column(manifest, "image_id")
+    order = np.arange(len(names), dtype=np.int32)
+    if not pc.all(pc.less(names[:-1], names[1:])).as_py():
+        order = pc.sort_indices(names).to_numpy().astype(np.int32)
+        names = names.take(pa.array(order))
+    group = _column(manifest, "group", category=True)
+    label = _column(manifest, "label", category=True)
+    known = pd.DataFrame({"image_id": np.arange(len(order), dtype=np.int32), "group": group.indices.to_numpy()[order]})
+    described = [
+        describe(known.assign(**{name: _column(manifest, name).take(pa.array(order)).to_pandas()}))
+        for name in tables.names(manifest)
+        if name not in MANIFEST.names
+    ]
+    rank = np.empty(len(group.dictionary), np.int32)
+    rank[pc.sort_indices(group.dictionary).to_numpy()] = np.arange(len(rank))
+    return Images(
+        names=Names(names),
+        label=pd.Categorical.from_codes(label.indices.to_numpy()[order], label.dictionary.to_pylist()),
+        truth=_codes(label, classes)[order],
+        groups=Names(group.dictionary),
+        rank=rank,
+        described=pd.concat([pd.DataFrame(index=known["image_id"]), *described], axis=1),
+    )
+
+
+def _column(path: Path, name: str, category: bool = False) -> pa.Array:
+    """A column as one array, or as one dictionary array with its different values in order of appearance."""
+    parts = [batch[name] for batch in tables.batches(path, [name], [name] if category else [])]
+    column = pa.chunked_array(parts)
+    return (column.unify_dictionaries() if category else column).combine_chunks()
+
+
+def _places(names: list[str], wanted: pa.Array) -> np.ndarray:
+    """Places of names among a few, int16; -1 where it is none of them, which is also the last entry."""
+    places = pc.index_in(wanted.cast(pa.string()), value_set=pa.array(names, pa.string())).fill_null(-1)
+    return np.append(places.to_numpy(), -1).astype(np.int16)
+
+
+def _codes(column: pa.DictionaryArray, names: list[str]) -> np.ndarray:
+    return np.asarray(_places(names, column.dictionary)[column.indices.to_numpy()])
+
+
+def read_predictions(
+    predictions: Path, known: Images, classes: list[str], costs: np.ndarray | None, samples: bool
+) -> pd.DataFrame:
+    """Predictions of samples, with positions in place of names.
+
+    Parameters
+    ----------
+    predictions : Path
+        Of one run.
+    known : Images
+    classes : list of str
+    costs : ndarray, shape (k, k), optional
+        Where given, `predicted` is the class of least expected cost.
+    samples : bool
+        Whether samples are told apart, by a number in the column sample_id.
+
+    Returns
+    -------
+    DataFrame
+        image_id, group (positions), role, label, predicted (categorical), ``p_<class>``.
+
+    Raises
+    ------
+    UserError
+        Where an image has no known class in the manifest.
+    """
+    rows, chances = tables.length(predictions), [f"p_{name}" for name in classes]
+    kinds = {"image_id": np.int32, "group": np.int32, "role": np.int8, "label": np.int16, "predicted": np.int16}
+    kinds |= {"sample_id": np.uint64} if samples else {}
+    columns = {name: np.empty(rows, kind) for name, kind in kinds.items()}
+    probabilities = np.empty((len(classes), rows), np.float32)
+    start = 0
+    named = ["group", "role", "label", "predicted"]
+    for batch in tables.batches(predictions, [*columns, *chances], named, batch_rows(len(classes))):
+        part = slice(start, start + len(batch))
+        image = known.names.positions(batch["image_id"])
+        columns["image_id"][part] = image
+        wrong = np.flatnonzero((image < 0) | (known.truth[image] < 0))
+        if len(wrong):
+            place = int(wrong[0])
+            label = known.label[image[place]] if image[place] >= 0 else np.nan
+            raise wrong_label(predictions, batch["image_id"][place].as_py(), label, classes)
+        columns["group"][part] = known.groups.positions(batch["group"].dictionary)[batch["group"].indices.to_numpy()]
+        columns["role"][part] = _codes(batch["role"], ROLES)
+        columns["label"][part] = _codes(batch["label"], classes)
+        for place, name in enumerate(chances):
+            probabilities[place, part] = batch[name].to_numpy()
+        if costs is None:
+            columns["predicted"][part] = _codes(batch["predicted"], classes)
+        else:
+            columns["predicted"][part] = classify(probabilities[:, part].T.astype(np.float64), costs)
+        if samples:
+            columns["sample_id"][part] = hash_names(batch["sample_id"])
+        start = part.stop
+    return _frame(columns, classes, probabilities)
+
+
+def _frame(columns: dict[str, np.ndarray], classes: list[str], probabilities: np.ndarray) -> pd.DataFrame:
+    """A table of columns; probabilities have shape (k, n)."""
+    categories = {"role": ROLES, "label": classes, "predicted": classes}
+    named = {
+        name: pd.Categorical.from_codes(values, categories[name]) if name in categories else values
+        for name, values in columns.items()
+    }
+    frame = pd.DataFrame(named, copy=False)
+    return pd.concat(
+        [frame, pd.DataFrame(probabilities.T, columns=[f"p_{name}" for name in classes], copy=False)], axis=1
+    )
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """From samples to verdicts on images; the attributes are arguments of `verdicts.gather`, which has the rules."""
+
+    classes: list[str]
+    positive: str | None
+    aggregate: Aggregate
+    costs: np.ndarray | None
+
+    def in_parts(self, samples: pd.DataFrame, known: Images) -> Iterator[pd.DataFrame]:
+        """Verdicts on images, some images at a time, with positions in place of names.
+
+        Parameters
+        ----------
+        samples : DataFrame
+            As `read_predictions` has them.
+        known : Images
+        """
+        samples = _by_image(samples, len(known.names))
+        image = samples["image_id"].to_numpy()
+        starts, rows = _starts(image), batch_rows(len(self.classes))
+        # the first image that begins at or after so many rows begins a part
+        later = np.searchsorted(starts, np.arange(rows, len(image), rows))
+        cuts = [0, *np.unique(starts[later[later < len(starts)]]), len(image)]
+        for start, stop in itertools.pairwise(cuts):
+            part = samples.iloc[start:stop]
+            first = _starts(image[start:stop])
+            place = np.repeat(np.arange(len(first)), np.diff(np.append(first, stop - start)))
+            chances = part[[f"p_{name}" for name in self.classes]].to_numpy(dtype=np.float64)
+            gathered, chosen = combine(place, chances, self.classes, self.positive, self.aggregate, self.costs)
+            columns = {name: part[name].to_numpy()[first] for name in ("image_id", "group")}
+            columns["role"] = part["role"].array.codes[first]
+            columns |= {"label": known.truth[columns["image_id"]], "predicted": chosen}
+            yield _frame(columns, self.classes, gathered.T.astype(np.float32))
+
+
+def _by_image(samples: pd.DataFrame, images: int) -> pd.DataFrame:
+    """Samples with those of each image in a row, images in order of first appearance."""
+    image = samples["image_id"].to_numpy()
+    if np.bincount(image[_starts(image)], minlength=1).max() <= 1:
+        return samples
+    first = np.full(images, len(image))
+    first[image[::-1]] = np.arange(len(image))[::-1]
+    return samples.iloc[np.argsort(first[image], kind="stable")]
+
+
+def batch_rows(columns: int) -> int:
+    """How many rows of so many numbers are worked on at a time, so that these stay in the caches of a processor."""
+    return max(1, min(BATCH, 2**18 // columns))
+
+
+def _starts(image: np.ndarray) -> np.ndarray:
+    """Where the samples of each image begin."""
+    return np.flatnonzero(np.append(True, image[1:] != image[:-1])[: len(image)])
