@@ -3,7 +3,9 @@
     python bench/augmentation.py [--batch 32] [--side 224] [--batches 8] [--runs 5] [--threads 1] [--device cuda]
 
 Both sides change the same batches, floats with channels last. Ours draws for all batches at once, as it does for an
-epoch. Time is that of processors or, on a GPU, that which passes until all is done.
+epoch. Time is that of processors or, on a GPU, that which passes until all is done. How many operations of PyTorch a
+batch takes, views not counted, is told as well: on a GPU each is at least one kernel to launch, which at small batches
+takes longer than the kernel.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Callable, Sequence
 import torch
 from sides import Sides, show
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gradewise.families.cnn.augment import Augmenter
 from gradewise.families.cnn.settings import CnnSettings, ColourJitter, Rotate
@@ -60,6 +63,31 @@ def kornia_changes(settings: CnnSettings) -> Callable[[Tensor], Tensor]:
     return change
 
 
+class Operations(TorchDispatchMode):
+    """Counts operations that compute or copy something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        self.count += not operation.is_view
+        return operation(*args, **(kwargs or {}))
+
+
+def count_operations(name: str, batch: Tensor) -> tuple[int, int]:
+    """How many operations kornia and ours take for a batch, once all is drawn that ours draws ahead."""
+    settings = CnnSettings.model_validate({"augment": LISTS[name], "epochs": 1})
+    height, width, channels = batch.shape[2], batch.shape[3], batch.shape[1]
+    (change,) = Augmenter(settings.augment, (height, width, channels)).draw([len(batch)], batch.device)
+    counts = []
+    for call in (kornia_changes(settings), change):
+        with Operations() as operations:
+            call(batch)
+        counts.append(operations.count)
+    return counts[0], counts[1]
+
+
 def compare(name: str, batches: Sequence[Tensor], runs: int) -> Sides:
     """Time of a batch with kornia and ours, each measured `runs` times in turn after one run that does not count."""
     device, count = batches[0].device, len(batches)
@@ -100,6 +128,10 @@ def main() -> None:
     shape = (options.batch, 3, options.side, options.side)
     batches = [torch.rand(shape, device=options.device).contiguous(memory_format=torch.channels_last)]
     show([compare(name, batches * options.batches, options.runs) for name in LISTS])
+    print()
+    for name in LISTS:
+        kornia, ours = count_operations(name, batches[0])
+        print(f"{name}: {kornia} operations a batch with kornia, {ours} with ours")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 import torch
 
 from gradewise.command import UserError
-from gradewise.families.cnn import training
+from gradewise.families.cnn import classifier, training
+from gradewise.families.cnn.classifier import floats
 from gradewise.families.cnn.settings import CnnSettings
 from gradewise.families.cnn.training import choose_precision, class_weights, learning_rate, train_network
 from gradewise.views.samples import Samples, read_samples
@@ -58,6 +60,17 @@ def test_the_same_seed_gives_the_same_network(train, samples: Samples) -> None:
     second = train(epochs=2, dropout=0.5, augment=["d4"], checkpoint="b")
     assert first.curves["train_loss"] == second.curves["train_loss"]
     assert np.array_equal(*(each.classifier.predict_proba(samples.pixels) for each in (first, second)))
+
+
+def test_nothing_waits_for_the_device_before_an_epoch_is_over(train, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tensors of the device `meta` have no values: asking for one, as waiting for a GPU does, is an error."""
+    batches = []
+    monkeypatch.setattr(classifier, "choose_device", lambda: torch.device("meta"))
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # unknown on this device
+    monkeypatch.setattr(training, "floats", lambda batch: batches.append(len(batch)) or floats(batch))
+    with pytest.raises(RuntimeError, match=r"item\(\) cannot be called on meta tensors"):
+        train(epochs=1, dropout=0.5, augment=["d4", {"rotate": 20}, {"colour_jitter": [0.8, 1.2]}], mixup=0.2)
+    assert batches == [8, 8, 8, 8, 4]
 
 
 def test_another_seed_gives_another_network(train) -> None:
@@ -228,12 +241,10 @@ def test_both_precisions_learn(precision: str, train) -> None:
 
 
 def test_prediction_lets_cuda_convolve_in_32_bits_and_training_in_its_own_format(train, samples: Samples) -> None:
-    classifier = train(epochs=1).classifier
+    trained = train(epochs=1).classifier
     shortened = []
-    classifier.network.features.conv1.register_forward_hook(
-        lambda *_: shortened.append(torch.backends.cudnn.allow_tf32)
-    )
+    trained.network.features.conv1.register_forward_hook(lambda *_: shortened.append(torch.backends.cudnn.allow_tf32))
     before = torch.backends.cudnn.allow_tf32
-    classifier.predict_proba(samples.pixels)
+    trained.predict_proba(samples.pixels)
     assert set(shortened) == {False}
     assert torch.backends.cudnn.allow_tf32 == before
