@@ -67,6 +67,7 @@ def make_runs(
             "bar_rows": 0,
             "mask": None,
             "mask_hash": None,
+            "file_hash": None,
         }
     ).astype({"width": "int32", "height": "int32", "bits": "int8", "bar_rows": "int32"})
     tables.write(manifest, folder / "manifest.parquet", MANIFEST)

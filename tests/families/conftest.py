@@ -94,7 +94,7 @@ def write_cache(
                 )
     cache = Cache(folder / "view.parquet", folder / "splits.parquet", folder / "manifest.parquet", list(classes))
     constants = {"role": None, "width": 64, "height": 64, "mode": "L", "bits": 8, "pixel_hash": "0", "mask": None}
-    constants |= {"pixel_size_nm": None, "bar_rows": 0, "mask_hash": None}
+    constants |= {"pixel_size_nm": None, "bar_rows": 0, "mask_hash": None, "file_hash": None}
     tables.write(pd.DataFrame(manifest).assign(**constants), cache.manifest, MANIFEST)
     tables.write(pd.DataFrame(splits), cache.splits, SPLITS)
     schema = samples_schema(int(np.prod(shape)), {"shape": list(shape), "view": ["grey"]})

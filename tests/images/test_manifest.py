@@ -127,6 +127,12 @@ def test_images_too_small_for_a_view_are_set_aside_with_all_that_is_known_of_the
     assert list(tables.read(tmp_path / "fingerprints.parquet")["image_id"]) == list(images["image_id"])
 
 
+def test_a_file_below_min_side_keeps_its_reason_where_views_need_more(run, folders):
+    Image.new("L", (10, 12)).save(folders / "good" / "tiny.png")
+    _, aside = run(views_need=20)
+    assert aside == [{"path": str(folders / "good" / "tiny.png"), "reason": "10 x 12 pixels; min_side is 16"}]
+
+
 def test_the_scale_and_the_data_bar_of_an_image_are_kept_and_only_rows_above_the_bar_count_as_its_size(
     run, folders, tmp_path
 ):

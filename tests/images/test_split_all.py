@@ -13,7 +13,7 @@ def write_manifest(folder, of_a, groups_of_b):
         label, group = ("A", f"a{number // 2}") if number < of_a else ("B", f"b{number}")
         rows.append({"image_id": f"{number}.png", "path": f"{number}.png", "label": label, "group": group})
     frame = pd.DataFrame(rows).assign(role=None, width=8, height=8, mode="L", bits=8, pixel_hash="x", bar_rows=0)
-    frame = frame.assign(pixel_size_nm=None, mask=None, mask_hash=None)
+    frame = frame.assign(pixel_size_nm=None, mask=None, mask_hash=None, file_hash=None)
     tables.write(frame, folder / "m.parquet", MANIFEST)
     return frame.set_index("image_id")
 

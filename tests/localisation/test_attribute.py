@@ -114,7 +114,7 @@ def results(tmp_path):
         image[:24, :32] += 120
     images = pd.DataFrame({"image_id": list(pixels), "path": "", "label": CLASSES * 4, "group": list(pixels)})
     images = images.assign(mode="L", bits=8, bar_rows=0, height=SIZE[0], width=SIZE[1], pixel_hash="0")
-    images = images.assign(mask=str(tmp_path / "mask.png"), mask_hash="0")
+    images = images.assign(mask=str(tmp_path / "mask.png"), mask_hash="0", file_hash=None)
     absent = dict.fromkeys(set(MANIFEST.names) - set(images))
     tables.write(images.assign(**absent), folder / "manifest.parquet", MANIFEST)
     samples = {name: _cache(folder, name, pixels, images) for name in VIEWS}

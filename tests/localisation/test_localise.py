@@ -55,6 +55,7 @@ def results(tmp_path):
             }
         )
     constants = {"role": None, "width": 64, "height": 48, "mode": "L", "bits": 8, "pixel_hash": "0", "bar_rows": 0}
+    constants["file_hash"] = None
     tables.write(pd.DataFrame(manifest).assign(pixel_size_nm=None, **constants), folder / "manifest.parquet", MANIFEST)
     view = samples_schema(64, {"shape": [8, 8, 1], "view": ["grey", {"tile": 8}]})
     tables.write(pd.DataFrame(columns=view.names), folder / "views/tiles.parquet", view)

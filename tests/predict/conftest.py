@@ -46,7 +46,7 @@ def make_run(tmp_path):
         results, photos = tmp_path / "results/made-up", tmp_path / "photos"
         photos.mkdir()
         images = pd.DataFrame(write_images(photos, bits)).assign(
-            role=None, width=48, height=32, mode="L", mask=None, mask_hash=None
+            role=None, width=48, height=32, mode="L", mask=None, mask_hash=None, file_hash=None
         )
         images["group"] = images["image_id"]
         tables.write(images, results / "manifest.parquet", MANIFEST)

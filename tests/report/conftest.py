@@ -297,6 +297,7 @@ def _manifest(folder: Path, world: World, rng: np.random.Generator) -> pd.DataFr
                 "bar_rows": 0,
                 "mask": None,
                 "mask_hash": None,
+                "file_hash": None,
                 "camera": ("old", "new", "phone")[number % 7 % 3],
             }
         )

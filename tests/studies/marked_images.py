@@ -65,6 +65,7 @@ def write(folder: Path, groups: int = 20, photos: int = 2) -> Data:
                     "pixel_hash": decode(folder / "images" / image_id).pixel_hash(),
                     "mask": str(spots) if photo == 0 else None,
                     "mask_hash": hash_mask(read_mask(spots)) if photo == 0 else None,
+                    "file_hash": None,
                 }
             )
             splits.append({"repeat": 0, "image_id": image_id, "role": role})

@@ -36,9 +36,10 @@ def folder(tmp_path):
             "bar_rows": 0,
             "mask": None,
             "mask_hash": None,
+            "file_hash": None,
         }
     ).astype({"width": "int32", "height": "int32", "bits": "int8", "bar_rows": "int32"})
-    manifest = manifest.astype(dict.fromkeys(("role", "mask", "mask_hash"), "string"))
+    manifest = manifest.astype(dict.fromkeys(("role", "mask", "mask_hash", "file_hash"), "string"))
     tables.write(manifest, tmp_path / "manifest.parquet", MANIFEST)
     return tmp_path
 

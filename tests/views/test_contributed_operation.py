@@ -52,7 +52,8 @@ def test_the_step_makes_samples_with_it(run, tmp_path):
     Image.fromarray(picture).save(tmp_path / "a.png")
     images = pd.DataFrame([{"image_id": "a", "path": str(tmp_path / "a.png"), "label": "A", "group": "a"}])
     images = images.assign(width=48, height=40, mode="L", bits=8, pixel_size_nm=None, bar_rows=0, mask=None)
-    images = images.assign(role=None, mask_hash=None, pixel_hash=decode(tmp_path / "a.png").pixel_hash())
+    images = images.assign(role=None, mask_hash=None, file_hash=None)
+    images = images.assign(pixel_hash=decode(tmp_path / "a.png").pixel_hash())
     tables.write(images, tmp_path / "manifest.parquet", MANIFEST)
     flags = {"--manifest": tmp_path / "manifest.parquet", "--output": tmp_path / "soft.parquet", "--name": "soft"}
     flags |= {"--operations": '{"operations": ["grey", {"blur": 1.5}, {"tile": 16}]}', "--classes": '["A", "B"]'}

@@ -1,5 +1,6 @@
 import errno
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +15,7 @@ from gradewise.config.views import View
 from gradewise.images.decode import decode
 from gradewise.images.masks import hash_mask, read_mask
 from gradewise.images.schemas import MANIFEST, SPLITS
+from gradewise.provenance import hash_file
 from gradewise.views.samples import read_samples
 from gradewise.views.view import view
 
@@ -33,6 +35,7 @@ def dataset(tmp_path):
         facts = {"image_id": f"{number}", "path": str(path), "label": "AB"[number % 2], "mask": str(mask)}
         rows.append(facts | hashes)
     frame = pd.DataFrame(rows).assign(role=None, width=48, height=40, mode="L", bits=8, pixel_size_nm=None, bar_rows=0)
+    frame["file_hash"] = [hash_file(Path(path)) for path in frame["path"]]
     frame["group"] = frame["image_id"]
     tables.write(frame, tmp_path / "manifest.parquet", MANIFEST)
     splits = pd.DataFrame({"repeat": 0, "image_id": frame["image_id"], "role": ["train"] * 6 + ["test"] * 5 + [None]})
@@ -105,6 +108,13 @@ def test_a_file_that_was_saved_anew_with_the_same_pixels_is_used(dataset):
     for path in dataset.glob("3*.png"):
         Image.open(path).save(path, compress_level=0)
     assert len(tables.read(cache(dataset, "grey", {"tile": 16}))) == 12 * 2 * 3
+
+
+def test_files_of_known_bytes_make_the_same_cache_as_those_whose_pixels_are_compared(dataset):
+    first = tables.read(cache(dataset, "grey", {"tile": 16}))
+    frame = tables.read(dataset / "manifest.parquet")
+    tables.write(frame.assign(file_hash=None), dataset / "manifest.parquet", MANIFEST)
+    assert tables.read(cache(dataset, "grey", {"tile": 16})).equals(first)
 
 
 def set_bar_rows(dataset, rows):

@@ -59,7 +59,7 @@ def manifest(
     listed = tables.read(read / "images.parquet")
     # a view may cut the data bar off
     listed["usable_height"] = listed["height"] - listed["bar_rows"].fillna(0)
-    small = (listed[["width", "usable_height"]].min(axis=1) < min_side).fillna(False)
+    small = (listed[["width", "usable_height"]].min(axis=1) < min_side).fillna(False) & listed["reason"].isna()
     listed.loc[small, "reason"] = [
         f"{row.width:.0f} x {row.usable_height:.0f} pixels{' above the data bar' if row.bar_rows > 0 else ''}; "
         f"the views need at least {min_side} a side"

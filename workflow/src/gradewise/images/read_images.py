@@ -26,6 +26,7 @@ from gradewise.images.microscopes import read_micrograph
 from gradewise.images.reasons import none_usable, not_examined
 from gradewise.images.schemas import DUPLICATES, FINGERPRINTS, IMAGES
 from gradewise.progress import track
+from gradewise.provenance import hash_file
 from gradewise.records import write_json
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ FACTS = {
     "pixel_size_nm": "float64",
     "bar_rows": "Int32",
     "mask_hash": "str",
+    "file_hash": "str",
     "reason": "str",
 }
 
@@ -160,7 +162,10 @@ def _examine(path: Path, mask: str | None, source: Source) -> dict[str, str | fl
     facts |= {"pixel_size_nm": micrograph.pixel_size_nm, "bar_rows": micrograph.bar_rows}
     facts |= {"mask_hash": None if marked is None else hash_mask(marked)}
     small = fingerprint(decoded, path) | {"masked_share": None if marked is None else float((marked > 0).mean())}
-    return {**facts, "pixel_hash": decoded.pixel_hash(), "fingerprint": small}
+    # the file of one page of many is longer than the page
+    is_short = path.stat().st_size <= decoded.pixels.nbytes
+    facts |= {"pixel_hash": decoded.pixel_hash(), "file_hash": hash_file(path) if is_short else None}
+    return {**facts, "fingerprint": small}
 
 
 def _read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:

@@ -22,11 +22,13 @@ MANIFEST = pa.schema(
         filled("bar_rows", pa.int32()),
         nullable("mask", pa.string()),
         nullable("mask_hash", pa.string()),
+        nullable("file_hash", pa.string()),
     ]
 )
 """One row per image; further columns of the label table follow. `bits` is the number of bits its grey levels use,
 `pixel_size_nm` the width of a pixel where the microscope stored it, `bar_rows` the height of the data bar at the
-bottom, 0 without one. The hashes are of decoded pixels and of what the mask marks."""
+bottom, 0 without one. The hashes are of decoded pixels, of what the mask marks and of the bytes of the file, unless
+these are more than its pixels take."""
 
 IMAGES = pa.schema([*(nullable(field.name, field.type) for field in MANIFEST), nullable("reason", pa.string())])
 """One row per listed file: the columns of the manifest, as far as the file can be read, and the `reason` if it cannot

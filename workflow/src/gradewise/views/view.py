@@ -40,6 +40,7 @@ class Image(Protocol):
     path: str
     label: str
     pixel_hash: str
+    file_hash: str | None
     bar_rows: int
     mask: str | None
     mask_hash: str | None
@@ -113,7 +114,7 @@ def view(
         rng = np.random.default_rng(derive_seed(seed, name, image.pixel_hash))
         with read_before(f"{image.path} or its mask"):
             decoded = decode(Path(image.path), reading)
-            if decoded.pixel_hash() != image.pixel_hash:
+            if not _is_same_file(image) and decoded.pixel_hash() != image.pixel_hash:
                 raise _changed(image.path)
             samples, positions = make_samples(to_uint8(decoded.pixels, bits), operations, rng, image.bar_rows)
             masked = _masked(image, operations, positions)
@@ -192,6 +193,11 @@ def _masked(image: Image, operations: View, positions: Positions) -> np.ndarray 
     if hash_mask(mask) != image.mask_hash:
         raise _changed(image.mask)
     return masked_fractions(mask, operations, positions, image.bar_rows)
+
+
+def _is_same_file(image: Image) -> bool:
+    """Whether a file has the bytes it had; where not, a program may have rewritten its EXIF alone."""
+    return isinstance(image.file_hash, str) and hash_file(Path(image.path)) == image.file_hash
 
 
 def _changed(path: str) -> command.UserError:
