@@ -18,6 +18,9 @@ import pyarrow.parquet as pq
 
 from gradewise.processes import partial_file, remove_abandoned
 
+# other pools keep what they were given, so that a step would hold the largest column it read until its end
+pa.set_memory_pool(pa.system_memory_pool())
+
 
 def filled(name: str, kind: pa.DataType) -> pa.Field:
     """A column that has a value in every row."""

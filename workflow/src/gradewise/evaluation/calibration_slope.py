@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.special import log_softmax, stdtrit
+from scipy.special import softmax, stdtrit
 
 from gradewise.evaluation.counting import blocks
 from gradewise.evaluation.estimates import Estimate
@@ -51,16 +51,18 @@ def calibration_slope(verdicts: pd.DataFrame, classes: list[str]) -> Estimate:
     if groups < 2:
         return Estimate(np.nan, np.nan, np.nan)
     truth = pd.Categorical(verdicts["label"], categories=classes).codes
-    stated = verdicts[[f"p_{name}" for name in classes]].to_numpy()
+    # a row for each class, since numpy sums long rows fastest
+    stated = np.stack([verdicts[f"p_{name}"].to_numpy() for name in classes])
+    parts = list(blocks(len(verdicts), len(classes)))
     scores, t_values = np.empty(len(SLOPES)), np.empty(len(SLOPES))
     for place, slope in enumerate(SLOPES):
         by_group, by_unit = np.zeros(groups), np.zeros(int(unit.max()) + 1)
-        for rows in blocks(len(stated), len(classes)):
-            logs = np.log(np.maximum(stated[rows].astype(np.float64), LEAST_PROBABILITY))
-            chances = np.exp(log_softmax(slope * logs, axis=1))
-            expected = (chances * logs).sum(axis=1)
-            np.add.at(by_group, group[rows], logs[np.arange(len(logs)), truth[rows]] - expected)
-            np.add.at(by_unit, unit[rows], np.sqrt((chances * (logs - expected[:, None]) ** 2).sum(axis=1)))
+        for rows in parts:
+            logs = np.log(np.maximum(stated[:, rows].astype(np.float64), LEAST_PROBABILITY))
+            chances = softmax(slope * logs, axis=0)
+            expected = (chances * logs).sum(axis=0)
+            np.add.at(by_group, group[rows], logs[truth[rows], np.arange(len(expected))] - expected)
+            np.add.at(by_unit, unit[rows], np.sqrt((chances * (logs - expected) ** 2).sum(axis=0)))
         between = groups / (groups - 1) * float(np.sum((by_group - by_group.mean()) ** 2))
         # Verdicts on one image in several repeats stand and fall with the same truth.
         binomial = float(np.sum(by_unit**2))

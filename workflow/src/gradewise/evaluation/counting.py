@@ -219,12 +219,12 @@ def pairs_won(
     of_positive, of_negative = group[positive], group[~positive]
     positives = np.bincount(of_positive, minlength=groups).astype(np.float64)
     negatives = np.bincount(of_negative, minlength=groups).astype(np.float64)
-    below = _marked_below(order, ~positive)[positive]
-    above = positives.sum() - _marked_below(order, positive)[~positive]
+    below = _marked_below(order, ~positive, positive)
+    above = positives.sum() - _marked_below(order, positive, ~positive)
     # ordered by group first, so that what is below and in an earlier group can be taken away
-    by_group = _ranks(group * (int(order.max(initial=0)) + 1) + order.astype(np.int64))
+    order = _ranks(group.astype(np.int64) * (int(order.max(initial=0)) + 1) + order)
     earlier = np.cumsum(negatives) - negatives
-    inside = _marked_below(by_group, ~positive)[positive] - earlier[of_positive]
+    inside = _marked_below(order, ~positive, positive) - earlier[of_positive]
     lost = np.bincount(of_positive, weights=below - inside, minlength=groups) + np.bincount(
         of_negative, weights=above, minlength=groups
     )
@@ -243,7 +243,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return ranks
 
 
-def _marked_below(ranks: np.ndarray, marked: np.ndarray) -> np.ndarray:
-    """For each sample, how many marked ones have a lower rank, those of equal rank half; ranks are 0, 1, .."""
-    at_rank = np.bincount(ranks, weights=marked)
-    return np.asarray((np.cumsum(at_rank) - at_rank / 2)[ranks])
+def _marked_below(ranks: np.ndarray, marked: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """For each sample asked for, how many marked ones have a lower rank, those of equal rank half."""
+    at_rank = np.bincount(ranks[marked], minlength=int(ranks.max(initial=0)) + 1)
+    return np.asarray((np.cumsum(at_rank) - at_rank / 2)[ranks[asked]])

@@ -112,11 +112,12 @@ def evaluate(
                     if where == level:
                         tested.append(table.loc[table["role"] == "test"].assign(repeat=run.repeat))
                     for role in table["role"].unique():
-                        part = _part(table.loc[table["role"] == role], classes, known, targets)
+                        part = _part(table, table["role"] == role, classes, known, targets)
                         measured += _rows(
                             [part], run.repeat, classes, ordered, matrix, (dataset, model, str(role), where)
                         )
                         parts[str(role), where].append(part)
+                del table  # before that of the next run is read
             for (role, at_level), repeats in parts.items():
                 measured += _rows(repeats, None, classes, ordered, matrix, (dataset, model, role, at_level))
             of_test = pd.concat(tested, ignore_index=True)
@@ -152,14 +153,14 @@ class _Part:
     images: np.ndarray
 
 
-def _part(table: pd.DataFrame, classes: list[str], known: Images, targets: list[int]) -> _Part:
+def _part(table: pd.DataFrame, chosen: pd.Series, classes: list[str], known: Images, targets: list[int]) -> _Part:
     present = np.zeros(len(known.names), dtype=bool)
-    present[table["image_id"]] = True
+    present[table["image_id"].to_numpy()[chosen]] = True
     totals = add_up(
-        truth=table["label"].array.codes,
-        predicted=table["predicted"].array.codes,
-        probabilities=table[[f"p_{name}" for name in classes]].to_numpy(),
-        group=table["group"].to_numpy(),
+        truth=table["label"].array.codes[chosen],
+        predicted=table["predicted"].array.codes[chosen],
+        probabilities=table.loc[chosen, [f"p_{name}" for name in classes]].to_numpy(),
+        group=table["group"].to_numpy()[chosen],
         groups=len(known.groups),
         targets=targets,
     )

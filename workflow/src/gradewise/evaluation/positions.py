@@ -123,7 +123,7 @@ def read_images(manifest: Path, classes: list[str]) -> Images:
         names = names.take(pa.array(order))
     group = _column(manifest, "group", category=True)
     label = _column(manifest, "label", category=True)
-    known = pd.DataFrame({"image_id": np.arange(len(order), dtype=np.int32), "group": group.indices.to_numpy()[order]})
+    known = pd.DataFrame({"image_id": range(len(order)), "group": group.indices.to_numpy()[order]})
     described = [
         describe(known.assign(**{name: _column(manifest, name).take(pa.array(order)).to_pandas()}))
         for name in tables.names(manifest)
@@ -137,7 +137,9 @@ def read_images(manifest: Path, classes: list[str]) -> Images:
         truth=_codes(label, classes)[order],
         groups=Names(group.dictionary),
         rank=rank,
-        described=pd.concat([pd.DataFrame(index=known["image_id"]), *described], axis=1),
+        described=pd.concat(
+            [pd.DataFrame(index=known.index), *(part.set_axis(known.index) for part in described)], axis=1
+        ),
     )
 
 
