@@ -3,8 +3,7 @@
     python bench/cnn_training.py [--batch 32] [--iterations 6] [--rounds 3] [--threads 2]
     python bench/cnn_training.py --device cuda       (on a GPU, see gpu_training.py for what it measures)
 
-The plain loop has the same layers, augmentation (kornia's), loss and optimiser, in 32 bits, with PyTorch's own layout
-and PReLU.
+The plain loop has the same layers, augmentation (kornia's), loss and optimiser, in 32 bits, all of them PyTorch's own.
 The other side is `train_network` as the workflow calls it. Sides alternate, each time in a process of its own, since
 they treat memory differently. A large product of matrices in 16 bits tells how fast the processor can be: the last line
 is the share of that which convolutions and dense layers reach. All is given by processor time, which depends less on
@@ -73,6 +72,7 @@ def train_plainly(settings: CnnSettings, samples: Samples, iterations: int) -> N
     """The network as it is usually trained."""
     torch.manual_seed(0)
     network = ConvNet(settings, samples.pixels.shape[1:], len(CLASSES))
+    network.features = nn.Sequential(*network.features)
     for parent in list(network.modules()):
         for name, layer in parent.named_children():
             if isinstance(layer, PReLU):

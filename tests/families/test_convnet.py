@@ -116,6 +116,7 @@ def test_pooling_first_gives_what_the_usual_order_gives(activation: str) -> None
         *(layers[f"{kind}{block}"] for block in (1, 2) for kind in ("conv", "norm", activation, "pool"))
     )
     batch = torch.rand(3, 1, 16, 16)
+    network.eval()
     torch.testing.assert_close(network.features(batch), usual(batch), rtol=0, atol=0)
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gradewise.families.cnn.fused import Blocks
 from gradewise.families.cnn.prelu import PReLU
 from gradewise.families.cnn.settings import CnnSettings
 
@@ -113,7 +114,7 @@ def _blocks(settings: CnnSettings, channels: int) -> nn.Sequential:
         monotonic = settings.norm != "after" and settings.activation != "prelu" and settings.pool == "max"
         pool_at = len(tail) - 1 if monotonic else len(tail)
         layers.update([*tail[:pool_at], (f"pool{block}", pool), *tail[pool_at:]])
-    return nn.Sequential(layers)
+    return Blocks(layers)
 
 
 def _dense_layers(settings: CnnSettings, inputs: int, classes: int) -> nn.Sequential:
