@@ -104,6 +104,7 @@ def make(results: Path, classes: int, groups: int, images: int, repeats: int, mo
         "models": names_of(models),
         "deploy": False,
         "unknown": False,
+        "attributions": False,
         "evaluation": {"folds": max(repeats, 5)},
     }
     (results / "plan/settings.json").write_text(to_json(Dataset.model_validate(settings)))

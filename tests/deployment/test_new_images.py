@@ -8,9 +8,10 @@ import pytest
 from gradewise import tables
 from gradewise.config.sources import Source
 from gradewise.deployment.new_images import read_new_images
+from gradewise.images.fingerprints import write_fingerprints
 from gradewise.images.listing import list_images
 from gradewise.images.read_images import inspect_images
-from gradewise.images.schemas import FINGERPRINTS, MANIFEST
+from gradewise.images.schemas import MANIFEST
 from gradewise.results import Results
 
 CLASSES = ["good", "bad"]
@@ -34,10 +35,10 @@ def results(tmp_path):
     for number in range(8):
         write(tmp_path / f"photos/{CLASSES[number % 2]}/{number}.png", draw(number))
     source = Source(images=str(tmp_path / "photos"), classes=CLASSES)
-    listed, prints = inspect_images(list_images(source), source, threads=1)
+    listed, prints, thumbnails = inspect_images(list_images(source), source, threads=1)
     files = Results(tmp_path / "results")
     tables.write(listed.drop(columns="reason").astype({"bits": "int8"}), files.table("manifest"), MANIFEST)
-    tables.write(prints, files.table("fingerprints"), FINGERPRINTS)
+    write_fingerprints(prints, thumbnails, files.table("fingerprints"))
     return files
 
 

@@ -18,6 +18,7 @@ from gradewise.deployment.monitor_page import sections_of
 from gradewise.deployment.verdict_page import ranked
 from gradewise.evaluation.estimates import Estimate, share
 from gradewise.evaluation.intervals import cells, delete_each, difference_interval, effective, spread
+from gradewise.images.schemas import PRINTS
 from gradewise.predict.artefact import Artefact, read_artefact
 from gradewise.provenance import derive_seed
 from gradewise.report import page as pages
@@ -137,7 +138,8 @@ def _known_verdicts(files: Results, artefact: Artefact) -> pd.DataFrame | None:
 
 def _known_statistics(files: Results) -> pd.DataFrame:
     manifest = tables.read(files.table("manifest"))[["image_id", "group", "width", "height", "pixel_size_nm"]]
-    return _statistic_scores(manifest.merge(tables.read(files.table("fingerprints")), on="image_id"))
+    prints = tables.read(files.table("fingerprints"), columns=PRINTS.names)
+    return _statistic_scores(manifest.merge(prints, on="image_id"))
 
 
 def _read_verdicts(files: Results, name: str) -> pd.DataFrame:

@@ -12,10 +12,11 @@ import pyarrow as pa
 from gradewise import tables
 from gradewise.config.sources import Source
 from gradewise.images.duplicates import find_duplicates
+from gradewise.images.fingerprints import read_thumbnails
 from gradewise.images.listing import list_images
 from gradewise.images.manifest import find_twins, join_groups
-from gradewise.images.read_images import inspect_images, thumbnails_of
-from gradewise.images.schemas import FINGERPRINTS, IMAGES
+from gradewise.images.read_images import inspect_images
+from gradewise.images.schemas import FINGERPRINTS, IMAGES, PRINTS
 from gradewise.predict.description import Description
 from gradewise.provenance import derive_seed
 from gradewise.results import Results
@@ -66,8 +67,9 @@ def read_new_images(source: Source, files: Results, threads: int) -> NewImages:
     UserError
         If folders or tables contradict the configuration, or no image can be used.
     """
-    listed, prints = inspect_images(list_images(source, every_class=False), source, threads)
-    manifest, known_prints = (tables.read(files.table(name)) for name in ("manifest", "fingerprints"))
+    listed, prints, thumbnails = inspect_images(list_images(source, every_class=False), source, threads)
+    manifest = tables.read(files.table("manifest"))
+    known_prints = tables.read(files.table("fingerprints"), columns=PRINTS.names)
     usable = listed.loc[listed["reason"].isna()].copy()
     # names may be the same on both sides
     both = pd.concat(
@@ -77,7 +79,8 @@ def read_new_images(source: Source, files: Results, threads: int) -> NewImages:
         ],
         ignore_index=True,
     )
-    pairs = find_duplicates(both, thumbnails_of(pd.concat([known_prints, prints])), threads, source)
+    pictures = np.concatenate([read_thumbnails(files.table("fingerprints")), thumbnails])
+    pairs = find_duplicates(both, pictures, threads, source)
     twins = find_twins(both["image_id"], pairs, True)
     of_dataset = both["image_id"].str.startswith("dataset:")
     known = both.loc[of_dataset, "image_id"].str.removeprefix("dataset:").groupby(twins[of_dataset]).first()
@@ -95,7 +98,7 @@ def _in_order_of(manifest: pd.DataFrame, prints: pd.DataFrame) -> pd.DataFrame:
 def _with_facts(images: pd.DataFrame, prints: pd.DataFrame) -> pd.DataFrame:
     """Images with their fingerprints; further columns of label tables may have any name, so they stay behind."""
     own = [name for name in (*IMAGES.names, "copy_of") if name in images]
-    return images[own].merge(prints.drop(columns="thumbnail"), on="image_id", validate="one_to_one")
+    return images[own].merge(prints, on="image_id", validate="one_to_one")
 
 
 def measure_some(paths: pd.Series, description: Description, seed: int, threads: int) -> pd.DataFrame:
@@ -106,7 +109,7 @@ def measure_some(paths: pd.Series, description: Description, seed: int, threads:
         drawn = paths.iloc[np.sort(rng.choice(len(paths), MEASURED, replace=False))]
     listed = pd.DataFrame({"image_id": drawn, "path": drawn, "group": drawn, "mask": None}).reset_index(drop=True)
     own = {name: getattr(description, name) for name in ("classes", "page", "grey_range", "max_megapixels", "min_side")}
-    images, prints = inspect_images(listed, Source(**own), threads)
+    images, prints, _ = inspect_images(listed, Source(**own), threads)
     return _with_facts(images.loc[images["reason"].isna()], prints)
 
 

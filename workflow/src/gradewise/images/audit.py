@@ -16,7 +16,7 @@ import pandas as pd
 
 from gradewise import command, tables
 from gradewise.images.clues import TOGETHER, WITHOUT_CONTENT, Guess, as_numbers, clues, guess
-from gradewise.images.schemas import AUDIT, CLUE_PREDICTIONS, MANIFEST
+from gradewise.images.schemas import AUDIT, CLUE_PREDICTIONS, MANIFEST, PRINTS
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def audit(
         has too few groups.
     """
     images = tables.read(manifest)
-    prints = tables.read(fingerprints)
+    prints = tables.read(fingerprints, columns=PRINTS.names)
     copies = tables.read(duplicates)
     with quarantine.open(newline="", encoding="utf-8") as stream:
         unusable = sum(1 for _ in csv.DictReader(stream))

@@ -78,7 +78,7 @@ def clues(images: pd.DataFrame, prints: pd.DataFrame) -> dict[str, pd.DataFrame]
     images : DataFrame
         The manifest.
     prints : DataFrame
-        The fingerprints, in the same order.
+        The fingerprints without the small pictures, in the same order.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def clues(images: pd.DataFrame, prints: pd.DataFrame) -> dict[str, pd.DataFrame]
         Clues whose facts differ between images.
     """
     known = images[["width", "height", "mode", "bits", "pixel_size_nm", "bar_rows"]]
-    facts = known.join(prints.drop(columns=["image_id", "thumbnail"]))
+    facts = known.join(prints.drop(columns="image_id"))
     facts["aspect"] = facts["width"] / facts["height"]
     facts["bytes_per_pixel"] = facts["file_bytes"] / (facts["width"] * facts["height"])
     parts = {name: as_numbers(facts[list(columns)]) for name, columns in CLUES.items()}

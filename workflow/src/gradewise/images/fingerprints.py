@@ -8,11 +8,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 from PIL import ExifTags, Image
 
+from gradewise import tables
 from gradewise.images import tiff
 from gradewise.images.decode import Decoded, to_uint8
 from gradewise.images.files import FORMATS, explained
+from gradewise.images.schemas import FINGERPRINTS, ROWS
 
 SIDE = 64
 """Side of the small grey picture [px]."""
@@ -62,6 +65,31 @@ def fingerprint(decoded: Decoded, path: Path) -> Facts:
         "pages": decoded.pages,
         **_file_facts(path),
     }
+
+
+def write_fingerprints(prints: pd.DataFrame, thumbnails: np.ndarray, path: Path) -> None:
+    """Write `fingerprints.parquet`.
+
+    Parameters
+    ----------
+    prints : DataFrame
+        Its columns other than `thumbnail`.
+    thumbnails : ndarray of uint8, shape (len(prints), SIDE, SIDE)
+    path : Path
+    """
+    with tables.appending(path, FINGERPRINTS) as append:
+        for start in range(0, len(prints), ROWS):
+            pictures = [picture.tobytes() for picture in thumbnails[start : start + ROWS]]
+            append(prints.iloc[start : start + ROWS].assign(thumbnail=pictures))
+
+
+def read_thumbnails(path: Path) -> np.ndarray:
+    """The small grey pictures of `fingerprints.parquet`: uint8, shape (n, SIDE, SIDE)."""
+    parts = [
+        np.frombuffer(b"".join(batch["thumbnail"].to_pylist()), np.uint8).reshape(-1, SIDE, SIDE)
+        for batch in tables.batches(path, ["thumbnail"], rows=ROWS)
+    ]
+    return np.concatenate(parts)
 
 
 def square(grey: np.ndarray, side: int) -> np.ndarray:

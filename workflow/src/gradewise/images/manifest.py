@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 
 from gradewise import command, tables
 from gradewise.images.reasons import none_usable
-from gradewise.images.schemas import DUPLICATES, FINGERPRINTS, MANIFEST
+from gradewise.images.schemas import DUPLICATES, FINGERPRINTS, MANIFEST, ROWS
 
 log = logging.getLogger(__name__)
 
@@ -74,12 +74,15 @@ def manifest(
     usable = listed.loc[~aside].drop(columns=["reason", "usable_height"]).reset_index(drop=True)
     # These columns are empty only for files that cannot be read.
     usable = usable.astype({"width": "int32", "height": "int32", "bits": "int8", "bar_rows": "int32"})
-    prints, pairs = tables.read(read / "fingerprints.parquet"), tables.read(read / "duplicates.parquet")
+    pairs = tables.read(read / "duplicates.parquet")
     names = set(usable["image_id"])
     copies = pairs.loc[pairs["image_id"].isin(names) & pairs["other_image_id"].isin(names)]
     log.info("%d images of %d classes, %d pairs of similar images", len(usable), usable["label"].nunique(), len(copies))
     usable["group"] = join_groups(usable["group"], find_twins(usable["image_id"], copies, join_duplicates))
-    tables.write(prints.loc[prints["image_id"].isin(names)], fingerprints, FINGERPRINTS)
+    with tables.appending(fingerprints, FINGERPRINTS) as append:
+        for batch in tables.batches(read / "fingerprints.parquet", FINGERPRINTS.names, rows=ROWS):
+            prints = batch.to_pandas()
+            append(prints.loc[prints["image_id"].isin(names)])
     tables.write(copies, duplicates, DUPLICATES)
     tables.write(usable, output, MANIFEST)
 

@@ -7,11 +7,14 @@ split, so that they can share a group.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from gradewise import command, tables
 from gradewise.config.sources import Source
@@ -19,17 +22,20 @@ from gradewise.images.budget import PixelBudget
 from gradewise.images.decode import count_pixels, decode, header_size
 from gradewise.images.duplicates import find_duplicates
 from gradewise.images.files import UnreadableError
-from gradewise.images.fingerprints import SIDE, Facts, fingerprint
+from gradewise.images.fingerprints import SIDE, Facts, fingerprint, write_fingerprints
 from gradewise.images.listing import list_images, read_corrections
 from gradewise.images.masks import hash_mask, read_mask
 from gradewise.images.microscopes import read_micrograph
 from gradewise.images.reasons import none_usable, not_examined
-from gradewise.images.schemas import DUPLICATES, FINGERPRINTS, IMAGES
+from gradewise.images.schemas import DUPLICATES, FINGERPRINTS, IMAGES, PRINTS
 from gradewise.progress import track
 from gradewise.provenance import hash_file
 from gradewise.records import write_json
 
 log = logging.getLogger(__name__)
+
+ROWS = 1024
+"""Number of images whose facts are held as Python objects, which take many times the memory of a table."""
 
 FACTS = {
     "width": "Int32",
@@ -69,12 +75,12 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
     log.info("%d images of %d classes listed", len(listed), listed["label"].nunique())
     if corrections.file is not None:
         log.info("%s: %d labels corrected", corrections.file, len(corrections.changed))
-    images, prints = inspect_images(listed, source, threads)
+    images, prints, thumbnails = inspect_images(listed, source, threads)
     usable = images.loc[images["reason"].isna()].reset_index(drop=True)
-    copies = find_duplicates(usable, thumbnails_of(prints), threads, source)
+    copies = find_duplicates(usable, thumbnails, threads, source)
     log.info("%d pairs of images: %s", len(copies), copies["kind"].value_counts().to_dict())
     tables.write(images, output / "images.parquet", IMAGES)
-    tables.write(prints, output / "fingerprints.parquet", FINGERPRINTS)
+    write_fingerprints(prints, thumbnails, output / "fingerprints.parquet")
     tables.write(copies, output / "duplicates.parquet", DUPLICATES)
     smallest = min(usable["width"].min(), (usable["height"] - usable["bar_rows"]).min())
     largest = float((usable["width"].astype("int64") * usable["height"]).max() / 1e6)
@@ -82,7 +88,7 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
     write_json(output / "corrections.json", corrections)
 
 
-def inspect_images(listed: pd.DataFrame, source: Source, threads: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def inspect_images(listed: pd.DataFrame, source: Source, threads: int) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
     """Read images.
 
     Parameters
@@ -98,66 +104,66 @@ def inspect_images(listed: pd.DataFrame, source: Source, threads: int) -> tuple[
     images : DataFrame
         The same with the columns `FACTS`; `reason` is null where an image can be used.
     prints : DataFrame
-        Rows of `fingerprints.parquet`, for the images that can be used, in the same order.
+        Rows of `fingerprints.parquet` without the small pictures, for the images that can be used, in the same order.
+    thumbnails : ndarray of uint8, shape (n, SIDE, SIDE)
+        Their small pictures.
 
     Raises
     ------
     UserError
         If no image can be used.
     """
-    budget = PixelBudget()
-    with ThreadPoolExecutor(threads) as pool:
-        inspected = pool.map(
-            lambda path, mask: _inspect(Path(path), mask, source, budget), listed["path"], listed["mask"]
-        )
-        facts = list(track(inspected, len(listed), "images read"))
-    prints = pd.DataFrame([fact.pop("fingerprint", {}) for fact in facts], index=listed.index)
-    images = listed.join(pd.DataFrame(facts, index=listed.index, columns=list(FACTS)).astype(FACTS))
+    thumbnails = np.empty((len(listed), SIDE, SIDE), np.uint8)
+    parts, measured, usable = [], [], 0
+    inspected = track(_inspect_all(listed, source, threads), len(listed), "images read")
+    while part := list(islice(inspected, ROWS)):
+        parts.append(pd.DataFrame([facts for facts, _ in part], columns=list(FACTS)).astype(FACTS))
+        prints = pa.Table.from_pylist([small for _, small in part if small is not None], FINGERPRINTS)
+        pictures = np.frombuffer(b"".join(prints["thumbnail"].to_pylist()), np.uint8).reshape(-1, SIDE, SIDE)
+        thumbnails[usable : usable + len(pictures)] = pictures
+        usable += len(pictures)
+        measured.append(prints.select(PRINTS.names))
+    images = listed.join(pd.concat(parts).set_axis(listed.index))
     readable = images["reason"].isna()
     if not readable.any():
         raise command.UserError(none_usable(images))
-    prints = (
-        prints.loc[readable]
-        .assign(image_id=images["image_id"])
-        .reset_index(drop=True)
-        .astype({"file_bytes": "int64", "levels": "int32", "pages": "int32", "masked_share": "float64"})
-    )
-    return images, prints
+    return images, pa.concat_tables(measured).to_pandas(), thumbnails[:usable]
 
 
-def thumbnails_of(prints: pd.DataFrame) -> np.ndarray:
-    """The small grey pictures in a table of fingerprints: uint8, shape (n, SIDE, SIDE)."""
-    return np.frombuffer(b"".join(prints["thumbnail"]), dtype=np.uint8).reshape(-1, SIDE, SIDE)
+def _inspect_all(listed: pd.DataFrame, source: Source, threads: int) -> Iterator[tuple[Facts, Facts | None]]:
+    """What `_inspect` returns of each image, in order; fingerprints with the name of their image."""
+    budget = PixelBudget()
+    with ThreadPoolExecutor(threads) as pool:
+        for start in range(0, len(listed), ROWS):
+            rows = listed.iloc[start : start + ROWS]
+            inspected = pool.map(
+                lambda path, mask: _inspect(Path(path), mask, source, budget), rows["path"], rows["mask"]
+            )
+            for image_id, (facts, small) in zip(rows["image_id"], inspected, strict=True):
+                yield facts, None if small is None else small | {"image_id": image_id}
 
 
-def _inspect(
-    path: Path, mask: str | None, source: Source, budget: PixelBudget
-) -> dict[str, str | float | Facts | None]:
-    """Facts of an image, its fingerprint, and the reason if it cannot be used, whatever it is."""
+def _inspect(path: Path, mask: str | None, source: Source, budget: PixelBudget) -> tuple[Facts, Facts | None]:
+    """Facts of an image with the reason if it cannot be used, whatever it is, and its fingerprint if it can."""
     try:
         with budget.hold(count_pixels(path, source)):
             return _examine(path, mask, source)
     except UnreadableError as error:
-        return {"reason": str(error)}
+        return {"reason": str(error)}, None
     except Exception as error:
-        return {"reason": not_examined(path, error)}
+        return {"reason": not_examined(path, error)}, None
 
 
-def _examine(path: Path, mask: str | None, source: Source) -> dict[str, str | float | Facts | None]:
+def _examine(path: Path, mask: str | None, source: Source) -> tuple[Facts, Facts | None]:
     decoded = decode(path, source, source.max_megapixels)
     height, width = decoded.pixels.shape[:2]
-    facts: dict[str, str | float | Facts | None] = {
-        "width": width,
-        "height": height,
-        "mode": decoded.mode,
-        "bits": decoded.bits,
-    }
+    facts: Facts = {"width": width, "height": height, "mode": decoded.mode, "bits": decoded.bits}
     if min(height, width) < source.min_side:
-        return {**facts, "reason": f"{width} x {height} pixels; min_side is {source.min_side}"}
+        return {**facts, "reason": f"{width} x {height} pixels; min_side is {source.min_side}"}, None
     try:
         marked = _read_mask(Path(mask), (width, height)) if isinstance(mask, str) else None
     except UnreadableError as error:
-        return {**facts, "reason": f"its mask {mask}: {error}"}
+        return {**facts, "reason": f"its mask {mask}: {error}"}, None
     micrograph = read_micrograph(path, decoded)
     facts |= {"pixel_size_nm": micrograph.pixel_size_nm, "bar_rows": micrograph.bar_rows}
     facts |= {"mask_hash": None if marked is None else hash_mask(marked)}
@@ -165,7 +171,7 @@ def _examine(path: Path, mask: str | None, source: Source) -> dict[str, str | fl
     # the file of one page of many is longer than the page
     is_short = path.stat().st_size <= decoded.pixels.nbytes
     facts |= {"pixel_hash": decoded.pixel_hash(), "file_hash": hash_file(path) if is_short else None}
-    return {**facts, "fingerprint": small}
+    return facts, small
 
 
 def _read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:

@@ -56,6 +56,12 @@ FINGERPRINTS = pa.schema(
 """One row per image of the manifest: a small grey picture (`thumbnail`, rows of a square) and facts that do not depend
 on its content; `masked_share` is that of its mask."""
 
+PRINTS = pa.schema([field for field in FINGERPRINTS if field.name != "thumbnail"])
+"""The columns of fingerprints beside the small picture, which takes far more memory than all of them."""
+
+ROWS = 1024
+"""Number of small pictures that are read or written at a time."""
+
 DUPLICATES = pa.schema(
     [
         filled("image_id", pa.string()),
