@@ -34,3 +34,20 @@ def test_a_failed_write_keeps_the_file_there_was(tmp_path):
         partial.write_text(str(1 // 0))
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_rows_with_certain_values_are_read_whichever_columns_are_asked_for(tmp_path):
+    frame = pd.DataFrame({"model": ["b", "a", "b", "a"], "role": ["test", "test", "train", "test"], "n": [1, 2, 3, 4]})
+    schema = pa.schema([("model", pa.string()), ("role", pa.string()), ("n", pa.int64())])
+    tables.write(frame, tmp_path / "t.parquet", schema)
+    assert tables.read(tmp_path / "t.parquet", ["n"], role="test", model="a")["n"].tolist() == [2, 4]
+    assert tables.read(tmp_path / "t.parquet", role="test", model=None)["n"].tolist() == [1, 2, 4]
+    assert len(tables.read(tmp_path / "t.parquet", [], model="b")) == 2
+
+
+def test_different_values_are_told_in_order_of_appearance(tmp_path):
+    schema = pa.schema([("model", pa.string())])
+    with tables.appending(tmp_path / "t.parquet", schema) as append:
+        for models in (["b", "b"], ["a", "b"]):
+            append(pd.DataFrame({"model": models}))
+    assert tables.different(tmp_path / "t.parquet", "model") == ["b", "a"]

@@ -177,7 +177,7 @@ def measured(families, *, decide_by="accuracy", differences=None):
         metrics=pd.DataFrame({"model": names}),
         comparisons=comparisons,
         standings=nothing,
-        verdicts=nothing,
+        test=nothing,
         audit=nothing,
         runs=tuple(Run({"model": model, "family": family}, "results") for model, family in families.items()),
     )

@@ -119,7 +119,7 @@ def evidence(folder: Path) -> Evidence:
         metrics=pd.DataFrame({"model": models}),
         comparisons=nothing,
         standings=nothing,
-        verdicts=nothing,
+        test=nothing,
         calibration=nothing,
         subgroups=nothing,
         audit=nothing,

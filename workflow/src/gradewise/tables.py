@@ -5,7 +5,9 @@ Writing checks columns and types and is atomic: no partial file ever appears.
 
 from __future__ import annotations
 
+import functools
 import json
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -14,6 +16,8 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from gradewise.processes import partial_file, remove_abandoned
@@ -32,12 +36,16 @@ def nullable(name: str, kind: pa.DataType) -> pa.Field:
     return pa.field(name, kind)
 
 
-def read(
-    path: Path, columns: list[str] | None = None, role: str | None = None, cell: str | None = None
-) -> pd.DataFrame:
-    """Read a table, or only its rows with a `role` or `cell`."""
-    filters = [(name, "==", value) for name, value in (("role", role), ("cell", cell)) if value is not None]
-    return pq.read_table(path, columns=columns, filters=filters or None).to_pandas()
+def read(path: Path, columns: list[str] | None = None, **values: str | int | None) -> pd.DataFrame:
+    """Read a table, or only its rows with certain values in columns (`role="test"`); None asks for any value."""
+    wanted = [pc.field(name) == value for name, value in values.items() if value is not None]
+    if not wanted:
+        return pq.read_table(path, columns=columns).to_pandas()
+    condition = functools.reduce(operator.and_, wanted)
+    # without reading ahead, which would hold all rows of a file at once
+    options = {"batch_readahead": 1, "fragment_readahead": 1, "batch_size": 65536, "use_threads": False}
+    scanned = ds.dataset(path).scanner(columns=columns, filter=condition, **options)
+    return scanned.to_table().to_pandas(self_destruct=True)
 
 
 def batches(
@@ -46,6 +54,15 @@ def batches(
     """Read a table some rows at a time; columns named in `categories` come as dictionary arrays."""
     with pq.ParquetFile(path, read_dictionary=list(categories)) as file:
         yield from file.iter_batches(rows, columns=columns, use_threads=False)
+
+
+def different(path: Path, column: str) -> list[str]:
+    """The values of a column of texts, in order of their first appearance."""
+    values: dict[str, None] = {}
+    for batch in batches(path, [column], [column]):
+        # a dictionary may hold values that the rows of its batch lack
+        values |= dict.fromkeys(batch[column].dictionary.take(batch[column].indices.unique()).to_pylist())
+    return list(values)
 
 
 def length(path: Path) -> int:

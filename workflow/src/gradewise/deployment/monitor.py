@@ -125,10 +125,8 @@ def _known_verdicts(files: Results, artefact: Artefact) -> pd.DataFrame | None:
     """
     if artefact.fitted_on is None or artefact.fitted_on.what == "all":
         return None
-    tested = tables.read(files.table("verdicts"))
     repeat = 0 if artefact.verification is None else artefact.verification.repeat
-    mine = (tested["model"] == artefact.name) & (tested["role"] == "test") & (tested["repeat"] == repeat)
-    tested = tested.loc[mine]
+    tested = tables.read(files.table("verdicts"), model=artefact.name, role="test", repeat=repeat)
     if artefact.judgement is not None and artefact.judgement.shares is not None:
         facts = artefact.description
         costs = None if facts.costs is None else np.array(facts.costs)

@@ -267,8 +267,8 @@ def _of_images(results: Results) -> tuple[pd.DataFrame, pd.Series]:
     """Test verdicts with a column `unit` (the image's name), and how many images each model was trained on."""
     path = results.table("verdicts")
     table = tables.read(path, columns=["model", "repeat", "image_id", "group", "label", "predicted"], role="test")
-    trained = tables.read(path, columns=["model"], role="train")["model"].value_counts()
-    return table.assign(unit=table["image_id"]), trained
+    trained = pd.Series({model: len(tables.read(path, [], role="train", model=model)) for model in results.models()})
+    return table.assign(unit=table["image_id"]), trained[trained > 0]
 
 
 def _of_samples(results: Results, classes: list[str], costs: np.ndarray | None) -> tuple[pd.DataFrame, pd.Series]:

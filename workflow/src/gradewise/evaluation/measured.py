@@ -60,8 +60,10 @@ class Measured:
     results : Results
         Where the files lie.
     settings : Dataset
-    metrics, comparisons, standings, verdicts, audit : DataFrame
+    metrics, comparisons, standings, audit : DataFrame
         The tables of that name.
+    test : DataFrame
+        The verdicts on test images.
     runs : tuple of Run
         By model, in the order of the configuration, then by repeat.
     """
@@ -72,7 +74,7 @@ class Measured:
     metrics: pd.DataFrame
     comparisons: pd.DataFrame
     standings: pd.DataFrame
-    verdicts: pd.DataFrame
+    test: pd.DataFrame
     audit: pd.DataFrame
     runs: tuple[Run, ...]
     _samples: dict[str, pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -94,11 +96,6 @@ class Measured:
     def tiled(self) -> bool:
         """Whether any model sees more than one sample of an image."""
         return any(float(run.record.get("samples_per_image") or 1) > 1 for run in self.runs)
-
-    @property
-    def test(self) -> pd.DataFrame:
-        """Verdicts on test images."""
-        return self.verdicts.loc[self.verdicts["role"] == "test"]
 
     @property
     def deciding_level(self) -> Level:
@@ -174,7 +171,7 @@ def read(results: Path, dataset: str) -> Measured:
         metrics=metrics,
         comparisons=tables.read(files.table("comparisons")),
         standings=tables.read(files.table("standings")),
-        verdicts=tables.read(files.table("verdicts")),
+        test=tables.read(files.table("verdicts"), role="test"),
         audit=tables.read(files.table("audit")),
         runs=tuple(Run(json.loads(run.record.read_text()), run.folder) for run in files.runs()),
     )

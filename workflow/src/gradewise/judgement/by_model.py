@@ -40,8 +40,12 @@ def measure_models(
     role : str, optional
         Only verdicts on images in this role are measured.
     """
-    verdicts = tables.read(Results(results).table("verdicts"), role=role)
-    by_model = verdicts.groupby("model", sort=False)
-    frame = pd.concat([measure(of_model).assign(model=model) for model, of_model in by_model])
+    verdicts = Results(results).table("verdicts")
+    frame = pd.concat(
+        [
+            measure(tables.read(verdicts, role=role, model=model)).assign(model=model)
+            for model in tables.different(verdicts, "model")
+        ]
+    )
     tables.write(frame.assign(dataset=dataset), output, schema)
     log.info("%s: %d models, %d groups", output, frame["model"].nunique(), frame["groups"].max())

@@ -42,7 +42,7 @@ def suspect_labels(*, dataset: str, results: Path, output: Path, table: Path, re
     corrections = Corrections.model_validate_json((results / "read/corrections.json").read_text())
     decided = [row.model_dump() for row in corrections.decided]
     classes = list(settings.classes)
-    verdicts = tables.read(files.table("verdicts"))
+    verdicts = tables.read(files.table("verdicts"), role="test")
     choice = json.loads((results / "recommendation.json").read_text())["choice"]
     tested = pool_tests(verdicts, judges(choice, settings.models), classes)
     suspects = find_suspects(tested, classes)

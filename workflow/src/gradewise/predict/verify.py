@@ -90,10 +90,7 @@ def verify(
     run = files.run(model, 0)
     parts = read_parts(run.folder)
     manifest = tables.read(files.table("manifest"), columns=["image_id", "path"]).set_index("image_id")["path"]
-    expected = tables.read(files.table("verdicts"))
-    expected = expected.loc[
-        (expected["model"] == model) & (expected["repeat"] == run.repeat) & (expected["role"] == "test")
-    ].set_index("image_id")
+    expected = tables.read(files.table("verdicts"), model=model, repeat=run.repeat, role="test").set_index("image_id")
     images = _drawn(expected.index, seed)
     of_members = [_by_image(tables.read(folder / "predictions.parquet"), images) for folder in parts.folders]
     paths, tested = manifest.loc[images], expected.loc[images]

@@ -24,7 +24,7 @@ MOST, MOST_ROWS, MOST_GROUPS = 12, 50, 5
 def section(evidence: Evidence) -> Section | None:
     """Suspects as pictures and as a table, and what was corrected; None where no image was tested."""
     models = judges(evidence.recommendation.choice, evidence.settings.models)
-    tested = pool_tests(evidence.verdicts, models, evidence.classes)
+    tested = pool_tests(evidence.test, models, evidence.classes)
     if tested.empty:
         return None
     suspects, untested = evidence.suspect_labels, len(evidence.manifest) - len(tested)

@@ -61,8 +61,7 @@ def section(evidence: Evidence) -> Section | None:
 
 def _try_out(evidence: Evidence, model: str, scale: Sequence[str], kinds: tuple[str, str]) -> list[Block]:
     """A slider of the threshold; none for more verdicts than a page should carry."""
-    verdicts = evidence.verdicts
-    test = verdicts.loc[(verdicts["model"] == model) & (verdicts["role"] == "test")]
+    test = evidence.test.loc[evidence.test["model"] == model]
     if not 0 < len(test) <= MOST_VERDICTS:
         return []
     probabilities = test[[f"p_{name}" for name in scale]].to_numpy(dtype=np.float64)
