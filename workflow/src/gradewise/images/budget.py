@@ -5,6 +5,7 @@ Imports nothing heavy, because the workflow asks it for the memory of jobs.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Condition, Lock
@@ -19,6 +20,14 @@ BYTES_PER_PIXEL = 16
 def megapixels_in_flight(threads: int, largest: float) -> float:
     """Most megapixels decoded at a time by so many threads if no image has more than `largest` megapixels."""
     return min(threads * largest, max(largest, MOST))
+
+
+def give_back_memory() -> None:
+    """Give freed memory back to the operating system, where the C library can: temporary arrays of many sizes leave
+    holes that it would keep."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 class PixelBudget:

@@ -25,7 +25,7 @@ from torch.nn.functional import normalize
 
 from gradewise import symmetry
 from gradewise.config.sources import Reading
-from gradewise.images.budget import PixelBudget
+from gradewise.images.budget import PixelBudget, give_back_memory
 from gradewise.images.decode import PLAIN, count_pixels, decode, to_uint8
 from gradewise.images.fingerprints import SIDE, square
 from gradewise.images.nearest import FEW, AllPairs, Lists
@@ -55,6 +55,9 @@ KEYS = 6
 
 BLOCK = 32
 """Number of images of which all variants are held in memory at a time."""
+
+TRIMMED = 20
+"""Number of blocks after which freed memory is given back, which takes far less time than they do."""
 
 SCALES = (1 / 64, 1 / 16)
 """Structure is what differs between these two blurs [standard deviation as a share of the side]."""
@@ -168,7 +171,9 @@ def _find_near(files: pd.DataFrame, thumbnails: np.ndarray, threads: int, readin
     compared: list[pd.DataFrame] = []
     alike: dict[Pair, tuple[Match, Fit]] = {}
     with ThreadPoolExecutor(threads) as pool:
-        for matches in candidates(thumbnails):
+        for number, matches in enumerate(candidates(thumbnails)):
+            if number % TRIMMED == 0:
+                give_back_memory()
             fits = list(pool.map(compare, matches))
             compared.append(_table(matches, fits))
             for match, fit in zip(matches, fits, strict=True):
