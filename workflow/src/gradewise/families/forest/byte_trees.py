@@ -11,8 +11,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-FEW = 24
+FEW = 16
 """Rows of a node up to which values are sorted instead of counted."""
+
+BLOCK = 4096
+"""Values that are read from memory together, of as many features as that makes."""
 
 FIELDS = (
     "left_child",
@@ -81,7 +84,16 @@ def grow_tree(
         Shares of the classes.
     """
     versions, features = turns.shape
-    order = np.flatnonzero(weights > 0).astype(np.int32)
+    samples = columns.shape[1]
+    flat = columns.reshape(-1)
+    # by version, then by sample, so that a pixel of many rows is read from one end of its column to the other
+    order = np.empty(np.count_nonzero(weights > 0), np.int32)
+    filled = 0
+    for turn in range(versions):
+        for row in range(turn, len(weights), versions):
+            if weights[row] > 0:
+                order[filled] = row
+                filled += 1
     most = 2 * len(order) + 1
     left, right = np.full(most, -1, np.int32), np.full(most, -1, np.int32)
     feature, threshold = np.full(most, -2, np.int32), np.full(most, -2.0)
@@ -90,12 +102,18 @@ def grow_tree(
     state = np.array([np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15)])
     drawn = np.arange(features).astype(np.int32)
     # of the rows of a node, next to each other
-    sample, version = np.empty(len(order), np.int32), np.empty(len(order), np.int32)
-    code_of, weight_of, found = np.empty(len(order), np.int32), np.empty(len(order)), np.empty(len(order), np.uint8)
-    pixel = np.empty(versions, np.int32)
+    # unsigned, since numba looks whether others are negative
+    sample, version = np.empty(len(order), np.uint32), np.empty(len(order), np.uint32)
+    code_of, weight_of = np.empty(len(order), np.uint32), np.empty(len(order))
+    found = np.empty(len(order) + BLOCK, np.uint8)
+    starts = np.empty(versions, np.uint64)
+    aside = np.empty(len(order), np.int32)
     counted, number_of = np.zeros((256, classes)), np.zeros(256, np.int64)
+    # values that occur, also eight at a time; they and their counts are cleared while they are looked through
+    present = np.zeros(256, np.uint8)
+    eights = present.view(np.uint64)
     total, below = np.empty(classes), np.empty(classes)
-    sorted_rows = np.empty(FEW, np.int32)
+    sorted_rows = np.empty(FEW, np.uint32)
     waiting = [(0, len(order), 0, -1, False)]
     nodes = 0
     while len(waiting):
@@ -121,31 +139,37 @@ def grow_tree(
         impurity[node], weight[node], rows[node] = gini, whole, count
         if depth >= max_depth or count < min_samples_split or count < 2 * min_samples_leaf or gini <= EPSILON:
             continue
-        best, best_feature, best_low, best_high = -np.inf, -1, 0, 0
-        tried, varied = 0, False
+        best, best_feature, best_low, best_high = -np.inf, -1, np.int64(0), np.int64(0)
+        tried, read, begin, varied = 0, 0, 0, False
         while tried < features and (tried < max_features or not varied):
-            other = tried + np.int64(_random(state) % np.uint64(features - tried))
-            drawn[tried], drawn[other] = drawn[other], drawn[tried]
+            if tried == read:
+                # pixels of several features are read together, so that waiting for memory overlaps
+                ahead = max(1, min(BLOCK // count, max_features - tried, features - tried))
+                for place in range(ahead):
+                    other = read + np.int64(_random(state) % np.uint64(features - read))
+                    drawn[read], drawn[other] = drawn[other], drawn[read]
+                    for turn in range(versions):
+                        starts[turn] = np.uint64(turns[turn, drawn[read]]) * np.uint64(samples)
+                    first = np.uint64(place * count)
+                    for i in range(np.uint64(count)):
+                        found[first + i] = flat[starts[version[i]] + sample[i]]
+                    read += 1
+                begin = 0
+            else:
+                begin += count
             candidate = drawn[tried]
             tried += 1
-            pixel[:] = turns[:, candidate]
-            lowest, highest = 255, 0
-            for i in range(count):
-                value = columns[pixel[version[i]], sample[i]]
-                found[i] = value
-                lowest, highest = min(lowest, value), max(highest, value)
-            if lowest == highest:
-                continue
-            varied = True
+            values_of = found[begin : begin + count]
             below[:] = 0
             of_below, squares_below, squares_above = 0.0, 0.0, 0.0
             if count <= FEW:
                 for i in range(count):
-                    place, value = i, found[i]
-                    while place > 0 and found[sorted_rows[place - 1]] > value:
+                    place, value = i, values_of[i]
+                    while place > 0 and values_of[sorted_rows[place - 1]] > value:
                         sorted_rows[place] = sorted_rows[place - 1]
                         place -= 1
                     sorted_rows[place] = i
+                varied = varied or values_of[sorted_rows[0]] != values_of[sorted_rows[count - 1]]
                 for code in range(classes):
                     squares_above += total[code] ** 2
                 for i in range(count - 1):
@@ -155,53 +179,61 @@ def grow_tree(
                     squares_above -= amount * (2 * above - amount)
                     below[code] += amount
                     of_below += amount
-                    value, after = found[sorted_rows[i]], found[sorted_rows[i + 1]]
+                    value, after = values_of[sorted_rows[i]], values_of[sorted_rows[i + 1]]
                     if value == after or i + 1 < min_samples_leaf or count - i - 1 < min_samples_leaf:
                         continue
                     score = squares_below / of_below + squares_above / (whole - of_below)
                     if score > best:
                         best, best_feature, best_low, best_high = score, candidate, value, after
             else:
-                counted[lowest : highest + 1] = 0
-                for i in range(count):
-                    counted[found[i], code_of[i]] += weight_of[i]
+                for i in range(np.uint64(count)):
+                    value = values_of[i]
+                    present[value] = 1
+                    counted[value, code_of[i]] += weight_of[i]
                 if min_samples_leaf > 1:
-                    number_of[lowest : highest + 1] = 0
                     for i in range(count):
-                        number_of[found[i]] += 1
-                low, number = -1, 0
-                for value in range(lowest, highest + 1):
-                    amount = 0.0
-                    for code in range(classes):
-                        amount += counted[value, code]
-                    if amount == 0:
+                        number_of[values_of[i]] += 1
+                low, number = np.int64(-1), 0
+                for eight in range(np.uint64(32)):
+                    if eights[eight] == 0:
                         continue
-                    enough = number >= min_samples_leaf and count - number >= min_samples_leaf
-                    if low >= 0 and (enough or min_samples_leaf == 1):
-                        squares_below, squares_above = 0.0, 0.0
+                    for value in range(eight * np.uint64(8), eight * np.uint64(8) + np.uint64(8)):
+                        if present[value] == 0:
+                            continue
+                        present[value] = 0
+                        if low >= 0:
+                            varied = True
+                            enough = number >= min_samples_leaf and count - number >= min_samples_leaf
+                            if enough or min_samples_leaf == 1:
+                                squares_below, squares_above = 0.0, 0.0
+                                for code in range(classes):
+                                    squares_below += below[code] ** 2
+                                    squares_above += (total[code] - below[code]) ** 2
+                                score = squares_below / of_below + squares_above / (whole - of_below)
+                                if score > best:
+                                    best, best_feature, best_low, best_high = score, candidate, low, np.int64(value)
                         for code in range(classes):
-                            squares_below += below[code] ** 2
-                            squares_above += (total[code] - below[code]) ** 2
-                        score = squares_below / of_below + squares_above / (whole - of_below)
-                        if score > best:
-                            best, best_feature, best_low, best_high = score, candidate, low, value
-                    for code in range(classes):
-                        below[code] += counted[value, code]
-                    of_below += amount
-                    number += number_of[value]
-                    low = value
+                            below[code] += counted[value, code]
+                            of_below += counted[value, code]
+                            counted[value, code] = 0
+                        number += number_of[value]
+                        number_of[value] = 0
+                        low = np.int64(value)
         if best_feature < 0:
             continue
         feature[node] = best_feature
         threshold[node] = (best_low + best_high) / 2
-        middle, end = start, stop
-        while middle < end:
-            row = order[middle]
+        # rows stay in their order
+        middle, others = start, 0
+        for place in range(start, stop):
+            row = order[place]
             if columns[turns[row % versions, best_feature], row // versions] <= best_low:
+                order[middle] = row
                 middle += 1
             else:
-                end -= 1
-                order[middle], order[end] = order[end], row
+                aside[others] = row
+                others += 1
+        order[middle:stop] = aside[:others]
         waiting.append((middle, stop, depth + 1, node, False))
         waiting.append((start, middle, depth + 1, node, True))
     return (
