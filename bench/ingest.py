@@ -3,7 +3,7 @@
     python bench/ingest.py [--images 12] [--runs 5]
 
 The plain script decodes each photo with Pillow, shrinks it and turns it into polar coordinates with scikit-image. Ours
-decodes it twice, once for the manifest (facts, hash of the pixels, fingerprint) and once for the view, where the hash
+decodes it twice, once for the manifest (facts, hashes, fingerprint) and once for the view, where the hash of its bytes
 shows whether the file is still the same. Photos are 2048 x 1536 JPEG, with colours or grey stored as colour.
 """
 
@@ -52,20 +52,21 @@ def plain(files: list[Path], output: Path) -> None:
 
 
 def measure(images: int, runs: int) -> list[Sides]:
-    """Both sides for photos with colours and grey ones."""
+    """Both sides for photos with colours and grey ones, at their size and at a quarter of their width and height."""
     cv2.setNumThreads(1)
     sides = []
-    for kind in ("with colours", "grey"):
+    for kind, shrink in (("with colours", None), ("grey", None), ("with colours", 4), ("grey", 4)):
         with tempfile.TemporaryDirectory() as scratch:
             root = Path(scratch)
             write(root / "photos", images, grey=kind == "grey")
-            source = Source(images=str(root / "photos"), classes=CLASSES)
+            source = Source(images=str(root / "photos"), classes=CLASSES, shrink=shrink)
             read_images(source=source, threads=1, output=root / "read")
             tables = {name: root / f"{name}.parquet" for name in ("fingerprints", "duplicates")}
             where = {"output": root / "manifest.parquet", "quarantine": root / "quarantine.csv", **tables}
             manifest(read=root / "read", min_side=1, join_duplicates=True, **where)
             operations = View.model_validate({"operations": ["rgb", {"resize": SIDE}, "polar"]})
             make_view = partial(view, manifest=root / "manifest.parquet", operations=operations, name="polar")
+            make_view = partial(make_view, reading=source.reading)
             listed = list_images(source)
 
             def ours(source=source, listed=listed, make_view=make_view, root=root) -> None:
@@ -73,6 +74,7 @@ def measure(images: int, runs: int) -> list[Sides]:
                 make_view(classes=CLASSES, seed=0, threads=1, output=root / "view.parquet")
 
             work = f"{images} JPEG of 2048 x 1536 px, {kind}: manifest and polar view"
+            work += f", shrink: {shrink}" if shrink else ""
             files = sorted((root / "photos").rglob("*.jpg"))
             sides.append(compare(work, partial(plain, files, root / "plain.npy"), ours, runs))
     return sides

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gradewise.config.sources import Reading, Source
 from gradewise.images.decode import Decoded, decode, to_uint8
 from gradewise.images.files import UnreadableError
 
@@ -303,3 +304,49 @@ def test_the_size_limit_is_the_one_given(tmp_path):
     assert decode(tmp_path / "a.png", max_megapixels=0.0006).pixels.shape == (20, 30)
     with pytest.raises(UnreadableError, match="max_megapixels"):
         decode(tmp_path / "a.png", max_megapixels=0.0005)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "jpg"])
+@pytest.mark.parametrize("shrink", [2, 4, 8])
+def test_a_shrunk_image_shows_means_of_blocks(tmp_path, suffix, shrink):
+    """70 x 50 pixels do not divide by 4 or 8; the last block repeats the margin."""
+    smooth = cv2.GaussianBlur(RNG.integers(0, 256, (50, 70, 3), dtype=np.uint8), (0, 0), 6)
+    options = {"quality": 98, "subsampling": 0} if suffix == "jpg" else {}
+    Image.fromarray(smooth).save(tmp_path / f"a.{suffix}", **options)
+    decoded = decode(tmp_path / f"a.{suffix}", Reading(shrink=shrink))
+    assert decoded.shrink == shrink
+    assert decoded.pixels.shape == (-(-50 // shrink), -(-70 // shrink), 3)
+    rows, columns = 50 // shrink, 70 // shrink
+    blocks = smooth[: rows * shrink, : columns * shrink].reshape(rows, shrink, columns, shrink, 3)
+    assert abs(decoded.pixels[:rows, :columns] - blocks.mean(axis=(1, 3))).mean() < 1
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_a_shrunk_image_is_upright(tmp_path, suffix):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(COLOUR).save(tmp_path / f"a.{suffix}", exif=exif)
+    assert decode(tmp_path / f"a.{suffix}", Reading(shrink=4)).pixels.shape == (8, 5, 3)
+
+
+def test_16_bits_are_shrunk_at_their_depth_and_a_jpeg_smaller_than_a_block_becomes_one_pixel(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), DEEP_GREY)
+    expected = DEEP_GREY.reshape(10, 2, 15, 2).mean(axis=(1, 3))
+    pixels = decode(tmp_path / "a.png", Reading(shrink=2)).pixels
+    assert pixels.dtype == np.uint16
+    assert abs(pixels - expected).max() <= 0.5
+    Image.fromarray(GREY[:5, :7]).save(tmp_path / "b.jpg")
+    assert decode(tmp_path / "b.jpg", Reading(shrink=8)).pixels.shape == (1, 1)
+
+
+def test_a_truncated_jpeg_is_noticed_though_it_is_decoded_at_part_of_its_size(tmp_path):
+    Image.fromarray(RNG.integers(0, 256, (400, 400, 3), dtype=np.uint8)).save(tmp_path / "a.jpg")
+    content = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(content[: len(content) // 2])
+    with pytest.raises(UnreadableError, match="truncated or damaged"):
+        decode(tmp_path / "a.jpg", Reading(shrink=4))
+
+
+def test_masks_are_not_shrunk():
+    with pytest.raises(ValueError, match="shrink: 2 does not go with masks"):
+        Source(images="a", classes=("a", "b"), masks="m", shrink=2)

@@ -5,6 +5,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from gradewise.config.sources import Reading
 from gradewise.images.decode import decode
 from gradewise.images.microscopes import read_micrograph
 
@@ -178,3 +179,12 @@ def test_a_folder_of_the_name_of_the_text_is_no_text(tmp_path, draw):
     path = tmp_path / "a.tif"
     Image.fromarray(draw.with_bar()).save(path)
     assert read(path).bar_rows == 48
+
+
+def test_a_shrunk_image_has_wider_pixels_and_a_lower_bar(tmp_path):
+    path = tmp_path / "a.tif"
+    stored = "[Scan]\nPixelWidth=4e-9\n[Image]\nResolutionX=64\nResolutionY=50\n"
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 64), dtype=np.uint8)
+    tifffile.imwrite(path, pixels, extratags=[(34682, 2, 0, stored, True)])
+    known = read_micrograph(path, decode(path, Reading(shrink=4)))
+    assert (known.pixel_size_nm, known.bar_rows) == (pytest.approx(16), 3)

@@ -68,5 +68,5 @@ class LabelledImages(Section):
         return [self.images] if self.images is not None else sorted({table.images for table in self.tables or ()})
 
 
-_SHARED = ("classes", "merge", "positive", "page", "grey_range", "max_megapixels", "min_side")
+_SHARED = ("classes", "merge", "positive", "page", "grey_range", "shrink", "max_megapixels", "min_side")
 """What new images have in common with those of their dataset."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, FiniteFloat, field_validator, model_validator
 
@@ -77,12 +77,23 @@ class Reading(Section):
         "floating-point numbers, and files with other values are set aside",
     )
 
+    shrink: Literal[2, 4, 8] | None = Field(
+        None,
+        description="images are read at 1/n of their width and height, and all sizes and places are in those larger "
+        "pixels; JPEG files are decoded at this size, which takes less time; null: at their size",
+    )
+
     @field_validator("grey_range")
     @classmethod
     def _check_range(cls, grey_range: tuple[float, float] | None) -> tuple[float, float] | None:
         if grey_range is not None and grey_range[0] >= grey_range[1]:
             raise ValueError(f"{list(grey_range)}: black must be below white")
         return grey_range
+
+    @property
+    def factor(self) -> int:
+        """Number of pixels of a file that become one, along both axes."""
+        return self.shrink or 1
 
 
 class Source(Reading):
@@ -113,6 +124,12 @@ class Source(Reading):
 
     _check_paths = field_validator("images", "masks", "corrections")(check_path)
 
+    @model_validator(mode="after")
+    def _check_shrink(self) -> Self:
+        if self.shrink and self.masks is not None:
+            raise ValueError(f"shrink: {self.shrink} does not go with masks, which are not shrunk; leave one out")
+        return self
+
     @field_validator("corrections")
     @classmethod
     def _check_corrections(cls, corrections: str | None) -> str | None:
@@ -125,4 +142,4 @@ class Source(Reading):
     @property
     def reading(self) -> Reading:
         """The part that decoding depends on."""
-        return Reading(page=self.page, grey_range=self.grey_range)
+        return Reading(page=self.page, grey_range=self.grey_range, shrink=self.shrink)

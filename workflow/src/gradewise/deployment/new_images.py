@@ -108,7 +108,8 @@ def measure_some(paths: pd.Series, description: Description, seed: int, threads:
         rng = np.random.default_rng(derive_seed(seed, "statistics"))
         drawn = paths.iloc[np.sort(rng.choice(len(paths), MEASURED, replace=False))]
     listed = pd.DataFrame({"image_id": drawn, "path": drawn, "group": drawn, "mask": None}).reset_index(drop=True)
-    own = {name: getattr(description, name) for name in ("classes", "page", "grey_range", "max_megapixels", "min_side")}
+    shared = ("classes", "page", "grey_range", "shrink", "max_megapixels", "min_side")
+    own = {name: getattr(description, name) for name in shared}
     images, prints, _ = inspect_images(listed, Source(**own), threads)
     return _with_facts(images.loc[images["reason"].isna()], prints)
 

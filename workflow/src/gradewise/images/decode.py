@@ -7,7 +7,7 @@ Pillow would give the upper 8.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -28,7 +28,7 @@ from gradewise.images.upright import orientation_of, turned
 PNG_SIGNATURE, PNG_BITS = b"\x89PNG\r\n\x1a\n", 24
 """How a PNG file begins, and the place in it of the number of bits per channel."""
 
-PLAIN = Reading(page=None, grey_range=None)
+PLAIN = Reading(page=None, grey_range=None, shrink=None)
 """How a file is read of which a dataset says nothing."""
 
 GLANCED = 64
@@ -52,11 +52,14 @@ class Decoded:
         longer integers and floating-point numbers; colour of more than 8 bits has them behind, e.g. ``RGB;16``.
     pages : int
         Number of pages of the file.
+    shrink : int
+        How many pixels of the file are one of these, along both axes.
     """
 
     pixels: np.ndarray
     mode: str
     pages: int = 1
+    shrink: int = 1
 
     @cached_property
     def bits(self) -> int:
@@ -89,7 +92,7 @@ def decode(path: Path, reading: Reading = PLAIN, max_megapixels: float = np.inf)
     ----------
     path : Path
     reading : Reading
-        Which page to read, and what numbers are black and white.
+        Which page to read, what numbers are black and white, and at what part of its size.
     max_megapixels : float
         Larger images are rejected by their header, without decoding; pages that are combined count together.
 
@@ -103,6 +106,15 @@ def decode(path: Path, reading: Reading = PLAIN, max_megapixels: float = np.inf)
         If the file is missing, empty, truncated, damaged or not an image, may not be read, has several pages or frames
         of which none is chosen, has pixels that are not known as grey levels, or is too large.
     """
+    decoded = _decode(path, reading, max_megapixels)
+    if decoded.shrink == reading.factor:
+        return decoded
+    pixels = _averaged(decoded.pixels, reading.factor // decoded.shrink)
+    return replace(decoded, pixels=pixels, shrink=reading.factor)
+
+
+def _decode(path: Path, reading: Reading, max_megapixels: float) -> Decoded:
+    """Read an image at its size, or smaller where its decoder can do that."""
     with explained(path) as stream:
         if tiff.is_tiff(stream):
             return _decode_tiff(stream, reading, max_megapixels)
@@ -113,7 +125,18 @@ def decode(path: Path, reading: Reading = PLAIN, max_megapixels: float = np.inf)
                 raise UnreadableError(f"has one page, and page: {reading.page} is to be read")
             if is_deep_png(stream):
                 return _decode_deep_png(stream, image)
-            return Decoded(_pixels(image), image.mode)
+            width = image.width
+            if image.format in ("JPEG", "MPO") and reading.shrink:
+                image.draft(None, (max(1, width // reading.shrink), max(1, image.height // reading.shrink)))
+            return Decoded(_pixels(image), image.mode, shrink=-(-width // image.width))
+
+
+def _averaged(pixels: np.ndarray, factor: int) -> np.ndarray:
+    """Means of blocks; those beyond the right and lower margin repeat it."""
+    height, width = pixels.shape[:2]
+    whole = cv2.copyMakeBorder(pixels, 0, -height % factor, 0, -width % factor, cv2.BORDER_REPLICATE)
+    size = (whole.shape[1] // factor, whole.shape[0] // factor)
+    return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA))
 
 
 def header_size(path: Path, reading: Reading = PLAIN) -> tuple[int, int] | None:

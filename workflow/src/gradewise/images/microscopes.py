@@ -82,12 +82,25 @@ def read_micrograph(path: Path, decoded: Decoded) -> Micrograph:
         Its pixels.
     """
     height, width = decoded.pixels.shape[:2]
-    records = [record for record in _records(path) if record.width in (None, width)]
+    records = [_shrunk(record, decoded.shrink) for record in _records(path)]
+    records = [record for record in records if record.width in (None, width)]
     sizes = [record.pixel_size for record in records if record.pixel_size is not None]
     bars = [record.bar if record.height is None else height - record.height for record in records]
     rows = [int(bar) for bar in bars if bar is not None and 1 <= bar <= MOST_SHARE * height]
     bar_rows = rows[0] if rows else find_bar(decoded.pixels, decoded.bits)
     return Micrograph(sizes[0] if sizes else None, bar_rows)
+
+
+def _shrunk(record: _Record, factor: int) -> _Record:
+    """What a source tells, in pixels so many times as wide; a row that the bar covers in part counts as its own."""
+    if factor == 1:
+        return record
+    return _Record(
+        record.pixel_size and record.pixel_size * factor,
+        record.width and math.ceil(record.width / factor),
+        record.height and record.height // factor,
+        record.bar and math.ceil(record.bar / factor),
+    )
 
 
 def _records(path: Path) -> list[_Record]:

@@ -83,7 +83,8 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
     write_fingerprints(prints, thumbnails, output / "fingerprints.parquet")
     tables.write(copies, output / "duplicates.parquet", DUPLICATES)
     smallest = min(usable["width"].min(), (usable["height"] - usable["bar_rows"]).min())
-    largest = float((usable["width"].astype("int64") * usable["height"]).max() / 1e6)
+    # of files, since most are decoded at their size before they are shrunk
+    largest = float((usable["width"].astype("int64") * usable["height"]).max() * source.factor**2 / 1e6)
     write_json(output / "sides.json", {"smallest": int(smallest), "megapixels": largest})
     write_json(output / "corrections.json", corrections)
 
@@ -159,7 +160,8 @@ def _examine(path: Path, mask: str | None, source: Source) -> tuple[Facts, Facts
     height, width = decoded.pixels.shape[:2]
     facts: Facts = {"width": width, "height": height, "mode": decoded.mode, "bits": decoded.bits}
     if min(height, width) < source.min_side:
-        return {**facts, "reason": f"{width} x {height} pixels; min_side is {source.min_side}"}, None
+        shrunk = f" at shrink: {source.shrink}" if source.shrink else ""
+        return {**facts, "reason": f"{width} x {height} pixels{shrunk}; min_side is {source.min_side}"}, None
     try:
         marked = _read_mask(Path(mask), (width, height)) if isinstance(mask, str) else None
     except UnreadableError as error:

@@ -52,6 +52,7 @@ def describe(*, dataset: str, results: Path, seed: int, output: Path) -> None:
         max_megapixels=settings.max_megapixels,
         page=settings.page,
         grey_range=settings.grey_range,
+        shrink=settings.shrink,
         seed=seed,
         views={
             name: DescribedView(operations=read_view(files.view(name)), view_hash=found)

@@ -110,7 +110,9 @@ def estimate(config: Config, dataset: str, work: Workload, machine: Machine) -> 
     """What the runs of a dataset take on a machine."""
     section, models = config.datasets[dataset], config.trained(dataset)
     views = {model.view for model in models.values()}
-    reading = work.images * work.megapixels * (READING + VIEWING * len(views)) / machine.cores
+    # files are decoded at their size, or in hardly less time
+    megapixels = work.megapixels * section.factor**2
+    reading = work.images * megapixels * (READING + VIEWING * len(views)) / machine.cores
     # the leak test fits models once more, the learning curve on shares
     runs = section.evaluation.runs
     training = {name: _fit_seconds(config, model, work, machine) for name, model in models.items()}

@@ -84,7 +84,8 @@ def view(
     mask_fraction : float, optional
         Masked share from which a sample is positive; without it, samples have the label of their image.
     reading : Reading
-        Which page of files with several is read and what numbers are black and white, as JSON.
+        Which page of files with several is read, what numbers are black and white, and at what part of their size
+        images are read, as JSON.
 
     Raises
     ------
@@ -147,7 +148,7 @@ def view(
         pq.ParquetWriter(partial, schema, compression="none", use_dictionary=False) as writer,
         writing_pixels(partial_array, shape) as append_pixels,
     ):
-        batches = track(_in_order(pool, samples_of, images, 2 * threads), len(images), "images")
+        batches = track(_in_order(pool, samples_of, images, 2 * threads, reading.factor), len(images), "images")
         for table in _row_groups(batches, schema):
             writer.write_table(table, row_group_size=table.num_rows)
             for chunk in table["pixels"].chunks:
@@ -155,14 +156,14 @@ def view(
 
 
 def _in_order(
-    pool: ThreadPoolExecutor, work: Callable[[Image], pa.RecordBatch], images: pd.DataFrame, most: int
+    pool: ThreadPoolExecutor, work: Callable[[Image], pa.RecordBatch], images: pd.DataFrame, most: int, shrink: int
 ) -> Iterator[pa.RecordBatch]:
     """Map in order. So many images are in hand at a time at most, with no more pixels than memory allows unless one
     image has them."""
     waiting: deque[tuple[Future[pa.RecordBatch], int]] = deque()
     held = 0
     for image in images.itertuples():
-        pixels = image.width * image.height
+        pixels = image.width * image.height * shrink**2
         while waiting and (len(waiting) == most or held + pixels > MOST * 1e6):
             first, freed = waiting.popleft()
             yield first.result()
