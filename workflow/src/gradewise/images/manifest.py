@@ -82,7 +82,8 @@ def manifest(
     with tables.appending(fingerprints, FINGERPRINTS) as append:
         for batch in tables.batches(read / "fingerprints.parquet", FINGERPRINTS.names, rows=ROWS):
             prints = batch.to_pandas()
-            append(prints.loc[prints["image_id"].isin(names)])
+            # isin would look at all names for each batch
+            append(prints.loc[[name in names for name in prints["image_id"]]])
     tables.write(copies, duplicates, DUPLICATES)
     tables.write(usable, output, MANIFEST)
 
