@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from gradewise.config.config import Config
-from gradewise.planning import Plan
+from gradewise.planning import IMAGES_OF_VIEW, Plan
 
 RAW = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())
 
@@ -34,6 +34,32 @@ def planned(**section):
 OWN = SimpleNamespace(dataset="own")
 
 
+class Input(SimpleNamespace):
+    """What a job reads: how much, and the files of a name."""
+
+    def get(self, name, default):
+        return getattr(self, name, default)
+
+
+@pytest.mark.parametrize(
+    ("section", "images", "count"),
+    [({}, 1, 0), ({}, 20_000, 0), ({}, 20_001, 2), ({}, 100_000, 5), ({"shards": 3}, 1, 3), ({"shards": 1}, 10**6, 0)],
+)
+def test_more_than_20000_images_are_shards_unless_the_dataset_says_how_many(section, images, count):
+    names = planned(**section).shards_of(OWN, IMAGES_OF_VIEW, lambda: images)
+    assert names == [f"{number}-of-{count}" for number in range(1, count + 1)]
+
+
+def test_a_shard_requests_its_share_of_the_time_and_putting_shards_together_little():
+    plan, whole = planned(), Input(size_mb=8000)
+    features, shard = ({"view": "v", "backbone": "b", "shard": name} for name in ("", "3-of-8"))
+    del features["shard"]
+    assert plan.minutes_to_extract(features, whole, 1) == 20 + 8 * 240
+    assert plan.minutes_to_extract(shard, whole, 1) == 20 + 240
+    assert plan.minutes_to_extract(features, Input(size_mb=8000, shards=["a", "b"]), 2) == 40
+    assert plan.memory_to_view(OWN, Input(size_mb=10**6, shards=["a", "b"]), 2, 1) == 500
+
+
 def test_reading_requests_memory_for_the_largest_image_allowed_for_threads_and_for_the_number_of_files(tmp_path):
     (tmp_path / "A").mkdir()
     requested = {}
@@ -53,7 +79,7 @@ def test_reading_requests_memory_for_the_largest_image_allowed_for_threads_and_f
 
 def test_a_view_requests_memory_for_the_largest_image_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    plan, manifest = planned(max_megapixels=400), SimpleNamespace(size_mb=1)
+    plan, manifest = planned(max_megapixels=400), Input(size_mb=1)
     unread = plan.memory_to_view(OWN, manifest, 2, 1)
     (tmp_path / "results/own/read").mkdir(parents=True)
     (tmp_path / "results/own/read/sides.json").write_text('{"smallest": 500, "megapixels": 3.0}')

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import onnx
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.numpy import load_file
@@ -23,6 +24,7 @@ from gradewise.predict.export import export_onnx
 from gradewise.provenance import hash_file
 from gradewise.symmetry import orbit
 from gradewise.views.samples import read_samples
+from gradewise.views.shards import shard_names
 
 ARCHITECTURE = "efficientnet_lite0"
 SHAPE = (33, 32, 1)
@@ -51,6 +53,23 @@ def extracted(write, weights, tmp_path_factory):
     features = folder / "whole@lite0.parquet"
     extract(samples=made.samples, name="lite0", backbone=section(weights), weights=weights, threads=2, output=features)
     return made, features
+
+
+def test_shards_of_features_put_together_are_the_whole(extracted, weights, tmp_path):
+    made, whole = extracted
+    step = {"samples": made.samples, "name": "lite0", "backbone": section(weights), "weights": weights, "threads": 1}
+    files = [tmp_path / f"{name}.parquet" for name in shard_names(2)]
+    for name, path in zip(shard_names(2), files, strict=True):
+        extract(**step, shard=name, output=path)
+        assert not path.with_suffix(".safetensors").exists()
+    extract(**step, shards=files, output=tmp_path / "joined.parquet")
+    joined, expected = (pq.read_table(path) for path in (tmp_path / "joined.parquet", whole))
+    assert joined.drop(["features"]).equals(expected.drop(["features"]))
+    features = [np.stack(table["features"].to_numpy(zero_copy_only=False)) for table in (joined, expected)]
+    np.testing.assert_allclose(*features, rtol=1e-5, atol=1e-6)
+    assert (tmp_path / "joined.safetensors").read_bytes() == whole.with_suffix(".safetensors").read_bytes()
+    seconds = [float(pq.read_metadata(path).metadata[b"seconds"]) for path in (*files, tmp_path / "joined.parquet")]
+    assert seconds[2] == pytest.approx(seconds[0] + seconds[1])
 
 
 @pytest.fixture

@@ -181,7 +181,11 @@ def test_the_smallest_side_and_the_largest_size_of_usable_images_are_told(run, f
     Image.new("L", (17, 50)).save(folders / "bad" / "narrow.png")
     Image.new("L", (1000, 300)).save(folders / "bad" / "large.png")
     run()
-    assert json.loads((tmp_path / "read/sides.json").read_text()) == {"smallest": 17, "megapixels": 0.3}
+    assert json.loads((tmp_path / "read/sides.json").read_text()) == {
+        "smallest": 17,
+        "megapixels": 0.3,
+        "images": 14,
+    }
 
 
 def test_files_are_not_touched(run, folders, tmp_path):

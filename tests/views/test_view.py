@@ -17,6 +17,7 @@ from gradewise.images.masks import hash_mask, read_mask
 from gradewise.images.schemas import MANIFEST, SPLITS
 from gradewise.provenance import hash_file
 from gradewise.views.samples import read_samples
+from gradewise.views.shards import rows_of, shard_names
 from gradewise.views.view import view
 
 
@@ -50,10 +51,9 @@ def cache(dataset, *operations, **more):
         name="v",
         classes=["A", "B"],
         seed=1,
-        output=dataset / "v.parquet",
-        **{"threads": 2, **more},
+        **{"threads": 2, "output": dataset / "v.parquet", **more},
     )
-    return dataset / "v.parquet"
+    return more.get("output", dataset / "v.parquet")
 
 
 def test_a_cache_holds_every_tile_with_its_place_and_pixels(dataset):
@@ -234,3 +234,32 @@ def test_row_groups_are_small_so_that_caches_stream(dataset, monkeypatch):
     samples = read_samples(path, dataset / "splits.parquet", dataset / "manifest.parquet", 0)
     expected = [row.pixels for row in tables.read(path).itertuples() if row.image_id in set(samples.table["image_id"])]
     assert [pixels.tobytes() for pixels in samples.pixels] == expected
+
+
+def test_shards_put_together_are_the_whole(dataset):
+    operations = ["grey", {"tile": 16}]
+    whole = cache(dataset, *operations, output=dataset / "whole.parquet")
+    files = [cache(dataset, *operations, shard=name, output=dataset / f"{name}.parquet") for name in shard_names(5)]
+    assert not any(path.with_suffix(".npy").exists() for path in files)
+    assert [pq.read_metadata(path).num_rows for path in files] == [12, 12, 18, 12, 18]
+    joined = cache(dataset, *operations, shards=files)
+    assert pq.read_table(joined).equals(pq.read_table(whole), check_metadata=True)
+    assert joined.with_suffix(".npy").read_bytes() == whole.with_suffix(".npy").read_bytes()
+
+
+def test_shards_of_other_settings_are_not_put_together(dataset):
+    first = cache(dataset, "grey", {"tile": 16}, shard="1-of-2", output=dataset / "1.parquet")
+    second = cache(dataset, "grey", {"tile": 8}, shard="2-of-2", output=dataset / "2.parquet")
+    third = cache(dataset, "grey", {"tile": 16, "stride": 8}, shard="2-of-2", output=dataset / "3.parquet")
+    for wrong in (second, third):
+        with pytest.raises(UserError, match=f"{wrong}: was made with other settings"):
+            cache(dataset, "grey", {"tile": 16}, shards=[first, wrong])
+    assert not (dataset / "v.parquet").exists()
+
+
+def test_shards_are_named_in_order_and_cover_all_rows():
+    assert list(rows_of("", 5)) == list(range(5))
+    assert [list(rows_of(name, 5)) for name in shard_names(3)] == [[0], [1, 2], [3, 4]]
+    for wrong in ("0-of-3", "4-of-3", "2", "a-of-3"):
+        with pytest.raises(UserError, match="2-of-3"):
+            rows_of(wrong, 5)

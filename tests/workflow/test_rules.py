@@ -53,6 +53,7 @@ def jobs(snakemake, tmp_path_factory):
     (folder / "labelled/A/1.png").touch()
     new = {"new": "photos", "labelled": {"images": "labelled"}}
     studies["datasets"]["fruit"] |= {"leak_test": ["svm"], "apply": new}
+    studies["datasets"]["fruit"]["shards"] = 2
     studies["models"]["tuned"] = {"family": "cnn", "view": "photos", "backbone": "lite0", "epochs": 1}
     studies["datasets"]["fruit"]["models"].append("tuned")
     studies["models"]["patches"] = {"family": "patches", "view": "photos"}
@@ -105,13 +106,13 @@ def test_a_rule_has_log_benchmark_and_resources_of_its_own(jobs):
         assert re.search(r"^    resources: .*\bruntime=", job.description, flags=re.M), job.rule
 
 
-def test_a_rule_runs_the_step_of_its_name_and_a_rule_of_training_that_of_its_family(jobs):
+def test_a_rule_runs_the_step_of_its_name_one_of_shards_that_of_the_whole_and_one_of_training_that_of_its_family(jobs):
     for job in jobs:
         assert job.words[:2] == ["python", "-m"]
         if job.rule.startswith("train_"):
             assert job.words[2:5] == ["gradewise.families.train", "--family", job.rule.removeprefix("train_")]
         else:
-            assert job.module.endswith(f".{job.rule}")
+            assert job.module.endswith(f".{job.rule.removesuffix('_shard')}")
         assert callable(step_of(job))
 
 

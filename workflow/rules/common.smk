@@ -17,6 +17,8 @@ from gradewise.plan import planned_runs
 from gradewise.planning import (
     CARELESS,
     DEPLOYED,
+    IMAGES_OF_FEATURES,
+    IMAGES_OF_VIEW,
     RESULTS,
     RUN,
     VARIANT,
@@ -77,20 +79,53 @@ wildcard_constraints:
     of_study=f"(/({any_of(CONFIG.studies)}))?",
     repeat=r"\d+",
     variant=r"(/variants/[a-z0-9-]+)?",
+    shard=r"\d+-of-\d+",
 
 
 def classes_of(wildcards):
     return to_json(dataset_of(wildcards).classes)
 
 
-def side_needed(wildcards):
-    """Smallest side of images that the views of a dataset need, see `Plan.side_needed`."""
+def read_of(wildcards):
+    """What `read_images` tells of the images of a dataset."""
     sides = Path(f"results/{wildcards.dataset}/read/sides.json")
     if not sides.exists():
         # tells Snakemake to ask again once the images are read
         checkpoints.read_images.get(dataset=wildcards.dataset)
-    smallest = json.loads(sides.read_text())["smallest"]
-    return PLAN.side_needed(wildcards, smallest)
+    return json.loads(sides.read_text())
+
+
+def side_needed(wildcards):
+    """Smallest side of images that the views of a dataset need, see `Plan.side_needed`."""
+    return PLAN.side_needed(wildcards, read_of(wildcards)["smallest"])
+
+
+def shards_of(cache, images_of_job):
+    """Input function: the shards of a cache, none where one job makes it all."""
+
+    def paths(wildcards):
+        names = PLAN.shards_of(
+            wildcards, images_of_job, lambda: read_of(wildcards).get("images", 1)
+        )
+        return [f"{cache}.{name}.parquet" for name in names]
+
+    return paths
+
+
+def threads_of_cache(mb_per_thread):
+    """Threads by the size of the input; one thread puts shards together."""
+    by_size = threads_by_size(mb_per_thread)
+    return lambda wildcards, input: (
+        1 if input.get("shards") else by_size(wildcards, input)
+    )
+
+
+def shard_flags(wildcards, input):
+    """Which shard a job makes, or of which ones it makes the whole."""
+    shard, shards = wildcards.get("shard"), input.get("shards")
+    if shard:
+        return ["--shard", shard]
+    return ["--shards", to_json(list(shards))] if shards else []
 
 
 def named_images(labelled):

@@ -7,6 +7,7 @@ rule extract:
     input:
         samples=f"{RESULTS}/views/{{view}}.parquet",
         weights=lambda wildcards: str(CONFIG.backbones[wildcards.backbone].file()),
+        shards=shards_of(f"{RESULTS}/views/{{view}}@{{backbone}}", IMAGES_OF_FEATURES),
     output:
         features=f"{RESULTS}/views/{{view}}@{{backbone}}.parquet",
         backbone=f"{RESULTS}/views/{{view}}@{{backbone}}.safetensors",
@@ -18,14 +19,15 @@ rule extract:
         backbone=any_of(CONFIG.backbones),
     conda:
         "../../envs/gradewise.yaml"
-    threads: threads_by_size(5)
+    threads: threads_of_cache(5)
     resources:
         mem_mb=PLAN.memory_to_extract,
-        runtime=minutes(20, 240),
+        runtime=PLAN.minutes_to_extract,
     params:
         backbone=lambda wildcards: CONFIG.backbones[
             wildcards.backbone
         ].model_dump_json(exclude={"optional"}),
+        shard=shard_flags,
         code=code_version("gradewise.families.extract"),
     shell:
         "python -m gradewise.families.extract"
@@ -35,7 +37,20 @@ rule extract:
         " --weights {input.weights}"
         " --threads {threads}"
         " --output {output.features}"
+        " {params.shard:q}"
         " 2>&1 | tee {log}"
+
+
+use rule extract as extract_shard with:
+    input:
+        samples=f"{RESULTS}/views/{{view}}.parquet",
+        weights=lambda wildcards: str(CONFIG.backbones[wildcards.backbone].file()),
+    output:
+        features=temp(f"{RESULTS}/views/{{view}}@{{backbone}}.{{shard}}.parquet"),
+    log:
+        "logs/extract_shard/{dataset}/{view}@{backbone}/{shard}.log",
+    benchmark:
+        "benchmarks/extract_shard/{dataset}/{view}@{backbone}/{shard}.jsonl"
 
 
 rule fit_pca:

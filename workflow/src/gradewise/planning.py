@@ -23,6 +23,7 @@ from gradewise.images.budget import BYTES_PER_PIXEL, megapixels_in_flight
 from gradewise.images.state import count_files, files_state
 from gradewise.resources import InputFiles, Requests, Resources
 from gradewise.results import features_name
+from gradewise.views.shards import shard_names
 
 RESULTS = "results/{dataset}"
 VARIANT = "results/{dataset}{variant}"
@@ -42,11 +43,17 @@ READING_MB, READING_KB_PER_IMAGE = 1300, 30
 EXTRACT_MB, EXTRACT_MB_PER_MB = 1500, 8
 """Memory for computing features: in any case, and per MB of the backbone's weights."""
 
+EXTRACT_MINUTES, EXTRACT_MINUTES_PER_GB = 20, 240
+"""Time for computing features: in any case, and per GB of samples."""
+
 LOCATING_MB = 2000
 """Memory for drawing maps beside decoding: mostly the layers of a network for a large part of an image."""
 
 VIEW_MB, VIEW_MB_PER_MB = 500, 20
 """Memory for cutting samples beside decoding: in any case, and per MB of the manifest."""
+
+IMAGES_OF_VIEW, IMAGES_OF_FEATURES = 20_000, 2_000
+"""Images of one job that cuts samples, and of one that computes features; both take some minutes."""
 
 
 class Wildcards(Protocol):
@@ -172,8 +179,24 @@ class Plan:
         new = READING_KB_PER_IMAGE / 1000 * count_files(self.new_images_of(wildcards).folders)
         return self.memory_to_read(wildcards, threads, attempt) + int(new * attempt)
 
+    def shards_of(self, wildcards: Wildcards, images_of_job: int, images: Callable[[], int]) -> list[str]:
+        """Shards of a dataset, which jobs work on side by side; none where one job does all.
+
+        Parameters
+        ----------
+        wildcards : Wildcards
+        images_of_job : int
+            For how many images there is a job, unless the configuration says how many jobs there are.
+        images : callable
+            Tells how many images the dataset has; asked only where this matters.
+        """
+        shards = self.dataset_of(wildcards).shards or -(-images() // images_of_job)
+        return shard_names(shards) if shards > 1 else []
+
     def memory_to_view(self, wildcards: Wildcards, input: InputFiles, threads: int, attempt: int) -> int:
         """Memory for cutting samples [MB]: by the largest image, of which a thread may hold two."""
+        if input.get("shards", ()):
+            return VIEW_MB * attempt
         sides = Path(f"results/{wildcards.dataset}/read/sides.json")
         # in a dry run the images may not have been read
         read = json.loads(sides.read_text()) if sides.exists() else {}
@@ -250,6 +273,12 @@ class Plan:
         """Memory for computing features [MB]: by the size of the backbone's file."""
         weights = self.config.backbones[wildcards.backbone].file().stat().st_size / 1e6
         return int((EXTRACT_MB + EXTRACT_MB_PER_MB * weights) * attempt)
+
+    def minutes_to_extract(self, wildcards: Wildcards, input: InputFiles, attempt: int) -> int:
+        """Time for computing features of all samples of a view, or of a shard of them [min]."""
+        shards = int(wildcards.get("shard", "1-of-1").rpartition("-")[2])
+        work = 0.0 if input.get("shards", ()) else input.size_mb / 1000 / shards
+        return int((EXTRACT_MINUTES + EXTRACT_MINUTES_PER_GB * work) * attempt)
 
     def caches(self) -> list[str]:
         """Names of all caches that models may learn from: views, and views with backbones."""

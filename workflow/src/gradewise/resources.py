@@ -7,7 +7,7 @@ minutes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +20,10 @@ class InputFiles(Protocol):
 
     def __iter__(self) -> Iterator[str]:
         """Paths of the files."""
+        ...
+
+    def get(self, name: str, default: Sequence[str]) -> Sequence[str]:
+        """The files of a name."""
         ...
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from gradewise.command import UserError
 from gradewise.processes import partial_file, remove_abandoned
 
 # other pools keep what they were given, so that a step would hold the largest column it read until its end
@@ -79,6 +80,23 @@ def read_metadata(path: Path) -> dict[str, Any]:
     """The metadata of a view's or feature cache, see `samples_schema` and `features_schema`."""
     metadata: dict[str, Any] = json.loads(pq.read_schema(path).metadata[b"gradewise"])
     return metadata
+
+
+def row_groups(shards: Iterable[Path], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The row groups of the shards of a view's or feature cache, one after the other.
+
+    Raises
+    ------
+    UserError
+        If a shard has other columns, or was made with other settings or of other images, as its metadata tell.
+    """
+    for path in shards:
+        with pq.ParquetFile(path) as file:
+            made = file.schema_arrow
+            if not (made.equals(schema) and made.metadata[b"gradewise"] == schema.metadata[b"gradewise"]):
+                raise UserError(f"{path}: was made with other settings or of other images; delete it and run again")
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group)
 
 
 def write(frame: pd.DataFrame, path: Path, schema: pa.Schema) -> None:

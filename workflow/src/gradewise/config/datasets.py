@@ -103,6 +103,13 @@ class Dataset(Source):
         description="maps of where the recommended model looks in typical, borderline and wrong test images of each "
         "class, in the report",
     )
+    shards: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="jobs that cut the samples of a view, and that compute features of them, side by side; null: one "
+        "for 20,000 images, for features one for 2,000",
+    )
     labels: dict[str, Annotated[str, Field(min_length=1)]] = Field(
         default_factory=dict,
         description="what columns of the label table are called in the report, with their units: {flow_rate: flow rate "

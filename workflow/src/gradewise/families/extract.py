@@ -6,6 +6,7 @@ The file has the columns of the view's cache, with features in place of pixels, 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,9 +19,20 @@ from gradewise.progress import track
 from gradewise.provenance import hash_file
 from gradewise.views.samples import pixels_of
 from gradewise.views.schemas import extracted_schema
+from gradewise.views.shards import rows_of
 
 
-def extract(*, samples: Path, name: str, backbone: Backbone, weights: Path, threads: int, output: Path) -> None:
+def extract(
+    *,
+    samples: Path,
+    name: str,
+    backbone: Backbone,
+    weights: Path,
+    threads: int,
+    output: Path,
+    shard: str = "",
+    shards: Sequence[Path] = (),
+) -> None:
     """Write the features of a view's samples, and a copy of the backbone.
 
     Memory holds one row group of the cache.
@@ -39,18 +51,23 @@ def extract(*, samples: Path, name: str, backbone: Backbone, weights: Path, thre
         Samples that are worked on at a time.
     output : Path
         `views/{view}@{backbone}.parquet`; the backbone is written next to it, with the suffix `.safetensors`.
+    shard : str
+        Write a shard of the features alone, e.g. ``2-of-3``, and no backbone.
+    shards : sequence of Path
+        All shards, in order, which are put together instead of computed.
 
     Raises
     ------
     UserError
-        If the weights have another hash or belong to another architecture, or the backbone cannot work with such
-        samples.
+        If shards were made with other settings, the weights have another hash or belong to another architecture, or
+        the backbone cannot work with such samples.
     """
     cache = pq.ParquetFile(samples)
     height, width, channels = tables.read_metadata(samples)["shape"]
     shape = (height, width, channels)
     embedding = read_published(weights, backbone, shape)
-    embedding.write(output.with_suffix(".safetensors"))
+    if not shard:
+        embedding.write(output.with_suffix(".safetensors"))
     length = embedding.features
     metadata = {
         "shape": [1, 1, length],
@@ -59,20 +76,31 @@ def extract(*, samples: Path, name: str, backbone: Backbone, weights: Path, thre
         "backbone": {"name": name, **backbone.model_dump(mode="json")},
     }
     schema = extracted_schema(length, metadata)
+
+    def computed() -> Iterator[pa.Table]:
+        groups = rows_of(shard, cache.num_row_groups)
+        for group in track(groups, len(groups), "parts of the cache"):
+            rows = cache.read_row_group(group)
+            features = embedding.embed(pixels_of(rows, shape), threads)
+            column = pa.FixedSizeListArray.from_arrays(pa.array(features.ravel()), length)
+            yield pa.table([*(rows[field] for field in schema.names[:-1]), column], schema=schema)
+
     start = time.perf_counter()
     with (
         tables.replacing(output) as partial,
         pq.ParquetWriter(partial, schema, compression="none", use_dictionary=False) as writer,
     ):
-        groups = range(cache.num_row_groups)
-        for group in track(groups, len(groups), "parts of the cache"):
-            rows = cache.read_row_group(group)
-            features = embedding.embed(pixels_of(rows, shape), threads)
-            column = pa.FixedSizeListArray.from_arrays(pa.array(features.ravel()), length)
-            columns = [rows[field] for field in schema.names[:-1]]
-            writer.write_table(pa.table([*columns, column], schema=schema), row_group_size=len(rows))
-        seconds = (time.perf_counter() - start) / cache.metadata.num_rows
-        writer.add_key_value_metadata({"seconds_per_sample": repr(seconds)})
+        rows = 0
+        for table in tables.row_groups(shards, schema) if shards else computed():
+            writer.write_table(table, row_group_size=len(table))
+            rows += len(table)
+        seconds = sum(map(_seconds, shards)) if shards else time.perf_counter() - start
+        writer.add_key_value_metadata({"seconds": repr(seconds), "seconds_per_sample": repr(seconds / max(rows, 1))})
+
+
+def _seconds(shard: Path) -> float:
+    """How long a shard took [s]."""
+    return float(pq.read_metadata(shard).metadata[b"seconds"])
 
 
 if __name__ == "__main__":

@@ -62,8 +62,8 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
         How many images are read at a time.
     output : Path
         Folder for `images.parquet` (every listed file, with the reason if it cannot be used), `fingerprints.parquet`
-        and `duplicates.parquet` (for usable images), and `sides.json` (their smallest side, and how many megapixels
-        the largest has), and `corrections.json` (the labels that a person decided about).
+        and `duplicates.parquet` (for usable images), and `sides.json` (their number, their smallest side, and how many
+        megapixels the largest has), and `corrections.json` (the labels that a person decided about).
 
     Raises
     ------
@@ -85,7 +85,7 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
     smallest = min(usable["width"].min(), (usable["height"] - usable["bar_rows"]).min())
     # of files, since most are decoded at their size before they are shrunk
     largest = float((usable["width"].astype("int64") * usable["height"]).max() * source.factor**2 / 1e6)
-    write_json(output / "sides.json", {"smallest": int(smallest), "megapixels": largest})
+    write_json(output / "sides.json", {"smallest": int(smallest), "megapixels": largest, "images": len(usable)})
     write_json(output / "corrections.json", corrections)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
@@ -27,6 +28,7 @@ from gradewise.provenance import derive_seed, hash_file
 from gradewise.views.apply import make_samples, masked_fractions
 from gradewise.views.samples import pixels_file, writing_pixels
 from gradewise.views.schemas import samples_schema
+from gradewise.views.shards import rows_of
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +60,10 @@ def view(
     positive: str = "",
     mask_fraction: float | None = None,
     reading: Reading = PLAIN,
+    shard: str = "",
+    shards: Sequence[Path] = (),
 ) -> None:
-    """Write a view's cache.
+    """Write a view's cache, or a shard of it.
 
     Memory is bounded: at most two images per thread, `budget.MOST` megapixels and one row group of samples are held.
 
@@ -86,10 +90,15 @@ def view(
     reading : Reading
         Which page of files with several is read, what numbers are black and white, and at what part of their size
         images are read, as JSON.
+    shard : str
+        Write the samples of a shard of the images alone, e.g. ``2-of-3``, and no array.
+    shards : sequence of Path
+        The samples of all shards, in order, which are put together instead of cut.
 
     Raises
     ------
     UserError
+        If shards were made with other settings.
         Where an image or a mask is gone, can no longer be read, or shows something else than when the manifest was
         made.
     """
@@ -139,20 +148,32 @@ def view(
             schema=schema,
         )
 
+    if shards:
+        _write(tables.row_groups(track(shards, len(shards), "shards"), schema), schema, shape, output, with_array=True)
+        return
     cv2.setNumThreads(1)
+    chosen = rows_of(shard, len(images))
+    with ThreadPoolExecutor(threads) as pool:
+        some = images.iloc[chosen.start : chosen.stop]
+        batches = track(_in_order(pool, samples_of, some, 2 * threads, reading.factor), len(some), "images")
+        _write(_row_groups(batches, schema), schema, shape, output, with_array=not shard)
+
+
+def _write(
+    samples: Iterator[pa.Table], schema: pa.Schema, shape: tuple[int, int, int], output: Path, *, with_array: bool
+) -> None:
+    """Write samples to a cache, and their pixels to the array next to it."""
     # Pixels of photographs hardly compress; uncompressed storage is read at the speed of the disk.
-    with (
-        ThreadPoolExecutor(threads) as pool,
-        tables.replacing(output) as partial,
-        tables.replacing(pixels_file(output)) as partial_array,
-        pq.ParquetWriter(partial, schema, compression="none", use_dictionary=False) as writer,
-        writing_pixels(partial_array, shape) as append_pixels,
-    ):
-        batches = track(_in_order(pool, samples_of, images, 2 * threads, reading.factor), len(images), "images")
-        for table in _row_groups(batches, schema):
+    with ExitStack() as stack:
+        partial = stack.enter_context(tables.replacing(output))
+        partial_array = stack.enter_context(tables.replacing(pixels_file(output))) if with_array else None
+        writer = stack.enter_context(pq.ParquetWriter(partial, schema, compression="none", use_dictionary=False))
+        append_pixels = stack.enter_context(writing_pixels(partial_array, shape)) if partial_array else None
+        for table in samples:
             writer.write_table(table, row_group_size=table.num_rows)
-            for chunk in table["pixels"].chunks:
-                append_pixels(chunk)
+            if append_pixels is not None:
+                for chunk in table["pixels"].chunks:
+                    append_pixels(chunk)
 
 
 def _in_order(
