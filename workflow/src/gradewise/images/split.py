@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold
 
 from gradewise import command, tables
 from gradewise.command import UserError
@@ -195,6 +194,9 @@ def _predefined(images: pd.DataFrame, validation: float, rng: np.random.Generato
 
 
 def _folds(images: pd.DataFrame, folds: int, rng: np.random.Generator) -> list[np.ndarray]:
+    # takes longer to import than all else here, and jobs that vary splits make no folds
+    from sklearn.model_selection import StratifiedGroupKFold
+
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=int(rng.integers(2**31)))
     with warnings.catch_warnings():
         # Classes with fewer images than folds were rejected earlier if they matter.

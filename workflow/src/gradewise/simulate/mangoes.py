@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import cv2
@@ -162,10 +163,7 @@ def draw(settings: MangoSimulation, seed: int, index: int) -> Drawing:
         ``objects`` the visible part of the main fruit.
     """
     number, photo = divmod(index, settings.photos)
-    fruit_rng = np.random.default_rng(provenance.derive_seed(seed, "mangoes", "fruit", number))
-    fruit = grow(wanted_grades(settings, seed)[number], settings.thumb, fruit_rng)
-    skin = _paint_skin(fruit, fruit_rng)
-    outline = _Outline.grow(CULTIVARS[fruit.cultivar][2], fruit_rng)
+    fruit, skin, outline = _grow_whole(settings, seed, number)
     rng = np.random.default_rng(provenance.derive_seed(seed, "mangoes", "photo", index))
     pixels, blemished, visible = _photograph(skin, outline, settings, rng)
     name = f"M{number + 1:04d}"
@@ -176,6 +174,16 @@ def draw(settings: MangoSimulation, seed: int, index: int) -> Drawing:
         pixels=pixels,
         masks={"masks": blemished, "objects": visible},
     )
+
+
+# the photos of a fruit follow each other
+@lru_cache(maxsize=1)
+def _grow_whole(settings: MangoSimulation, seed: int, number: int) -> tuple[Fruit, _Skin, _Outline]:
+    """A fruit of the dataset with its skin and shape."""
+    rng = np.random.default_rng(provenance.derive_seed(seed, "mangoes", "fruit", number))
+    fruit = grow(wanted_grades(settings, seed)[number], settings.thumb, rng)
+    skin = _paint_skin(fruit, rng)
+    return fruit, skin, _Outline.grow(CULTIVARS[fruit.cultivar][2], rng)
 
 
 @dataclass(frozen=True)

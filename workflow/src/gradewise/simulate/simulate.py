@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from gradewise import command, tables
 from gradewise.config.simulations import MangoSimulation, NanofibreSimulation
@@ -25,6 +26,10 @@ from gradewise.simulate import mangoes, nanofibres
 from gradewise.simulate.drawing import Drawing
 
 LABELS, IMAGES = "labels.csv", "images"
+
+CHUNK = 12
+"""Number of images that a process draws in a row, most often all photos of some fruits."""
+
 Row = dict[str, str | int | float]
 
 
@@ -59,13 +64,15 @@ def _each(function: Callable[[int], Row], numbers: Iterable[int], processes: int
         return
     # Forked processes can hang on locks that OpenCV's threads held at that moment.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_prepare_worker) as pool:
-        yield from pool.map(function, numbers, chunksize=4)
+        yield from pool.map(function, numbers, chunksize=CHUNK)
 
 
 def _prepare_worker() -> None:
     # idle workers would wait for ever for a parent that was killed, and whoever reads their output would wait for them
     end_with_parent()
+    # there is a process for each core, and threads of libraries that wait for work would keep the cores busy
     cv2.setNumThreads(1)
+    threadpool_limits(1)
 
 
 def draw(simulation: NanofibreSimulation | MangoSimulation, seed: int, index: int) -> Drawing:
