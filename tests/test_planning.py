@@ -43,7 +43,15 @@ class Input(SimpleNamespace):
 
 @pytest.mark.parametrize(
     ("section", "images", "count"),
-    [({}, 1, 0), ({}, 20_000, 0), ({}, 20_001, 2), ({}, 100_000, 5), ({"shards": 3}, 1, 3), ({"shards": 1}, 10**6, 0)],
+    [
+        ({}, 1, 0),
+        ({}, 20_000, 0),
+        ({}, 20_001, 2),
+        ({}, 100_000, 5),
+        ({"shards": 3}, 1, 3),
+        ({}, 10**8, 500),
+        ({"shards": 1}, 10**6, 0),
+    ],
 )
 def test_more_than_20000_images_are_shards_unless_the_dataset_says_how_many(section, images, count):
     names = planned(**section).shards_of(OWN, IMAGES_OF_VIEW, lambda: images)

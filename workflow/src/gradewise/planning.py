@@ -55,6 +55,9 @@ VIEW_MB, VIEW_MB_PER_MB = 500, 20
 IMAGES_OF_VIEW, IMAGES_OF_FEATURES = 20_000, 2_000
 """Images of one job that cuts samples, and of one that computes features; both take some minutes."""
 
+MOST_SHARDS = 500
+"""So that jobs are planned in seconds, and the names of all shards fit into a command."""
+
 
 class Wildcards(Protocol):
     """The wildcards of a job."""
@@ -190,7 +193,7 @@ class Plan:
         images : callable
             Tells how many images the dataset has; asked only where this matters.
         """
-        shards = self.dataset_of(wildcards).shards or -(-images() // images_of_job)
+        shards = self.dataset_of(wildcards).shards or min(MOST_SHARDS, -(-images() // images_of_job))
         return shard_names(shards) if shards > 1 else []
 
     def memory_to_view(self, wildcards: Wildcards, input: InputFiles, threads: int, attempt: int) -> int:

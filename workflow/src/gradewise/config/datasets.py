@@ -106,9 +106,9 @@ class Dataset(Source):
     shards: int | None = Field(
         None,
         ge=1,
-        le=1000,
+        le=500,
         description="jobs that cut the samples of a view, and that compute features of them, side by side; null: one "
-        "for 20,000 images, for features one for 2,000",
+        "for 20,000 images, for features one for 2,000; another number makes both again",
     )
     labels: dict[str, Annotated[str, Field(min_length=1)]] = Field(
         default_factory=dict,

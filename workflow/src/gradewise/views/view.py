@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -149,7 +149,9 @@ def view(
         )
 
     if shards:
-        _write(tables.row_groups(track(shards, len(shards), "shards"), schema), schema, shape, output, with_array=True)
+        groups = tables.row_groups(track(shards, len(shards), "shards"), schema)
+        batches: Iterator[pa.RecordBatch] = (batch for group in groups for batch in group.to_batches())
+        _write(_row_groups(batches, schema), schema, shape, output, with_array=True)
         return
     cv2.setNumThreads(1)
     chosen = rows_of(shard, len(images))
@@ -195,17 +197,17 @@ def _in_order(
         yield last.result()
 
 
-def _row_groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    waiting: list[pa.RecordBatch] = []
-    size = 0
+def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The same row groups, however rows come: the file has the same bytes whether one job made it or several did."""
+    rows = max(1, ROW_GROUP_BYTES // schema.field("pixels").type.byte_width)
+    waiting = pa.Table.from_batches([], schema)
     for batch in batches:
-        waiting.append(batch)
-        size += batch.nbytes
-        if size >= ROW_GROUP_BYTES:
-            yield pa.Table.from_batches(waiting, schema)
-            waiting, size = [], 0
-    if waiting:
-        yield pa.Table.from_batches(waiting, schema)
+        waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch], schema)])
+        while len(waiting) >= rows:
+            yield waiting.slice(0, rows).combine_chunks()
+            waiting = waiting.slice(rows)
+    if len(waiting):
+        yield waiting.combine_chunks()
 
 
 def _masked(image: Image, operations: View, positions: Positions) -> np.ndarray | None:
