@@ -61,7 +61,7 @@ def write_mangoes(folder: Path, fruits: int, side: int, threads: int) -> Mangoes
     frame["group"] = [f"fruit {number // PHOTOS}" for number in numbers]
     frame["role"] = ["validation" if number // PHOTOS % 10 >= 7 else "train" for number in numbers]
     facts = {"path": "", "width": side, "height": side, "mode": "RGB", "bits": 8, "pixel_hash": "", "mask": None}
-    facts |= {"pixel_size_nm": None, "bar_rows": 0, "mask_hash": None}
+    facts |= {"pixel_size_nm": None, "bar_rows": 0, "mask_hash": None, "file_hash": None}
     mangoes = Mangoes(
         folder / "mangoes.parquet",
         folder / "splits.parquet",

@@ -34,7 +34,7 @@ from gradewise.views.schemas import samples_schema
 
 SIDES = ("copied", "mapped")
 
-UNKNOWN = {"pixel_size_nm": None, "bar_rows": 0, "mask_hash": None}
+UNKNOWN = {"pixel_size_nm": None, "bar_rows": 0, "mask_hash": None, "file_hash": None}
 
 
 def write_tables(folder: Path, number: int, side: int) -> None:

@@ -102,7 +102,7 @@ def plant(data: Kind, errors: str, rng: np.random.Generator) -> np.ndarray:
 def probabilities(data: Kind, labels: np.ndarray, seed: int, folder: Path) -> dict[str, np.ndarray]:
     """Of each model the probabilities of all images, tested on five folds, shape (n, k)."""
     facts = {"path": "", "role": None, "width": 0, "height": 0, "mode": "L", "bits": 8, "pixel_hash": ""}
-    facts |= {"mask": None, "pixel_size_nm": None, "bar_rows": 0, "mask_hash": None}
+    facts |= {"mask": None, "pixel_size_nm": None, "bar_rows": 0, "mask_hash": None, "file_hash": None}
     manifest = data.table[["image_id", "group"]].assign(label=labels, **facts)
     cache = manifest[["image_id", "label"]].assign(sample_id=manifest["image_id"], row=0, column=0)
     cache = cache.assign(masked_fraction=None, pixels=[image.tobytes() for image in data.pixels])

@@ -137,7 +137,7 @@ def test_the_report_shows_measures_and_maps_of_chosen_images(results, tmp_path):
         localisation=rows,
         located=images,
         model_to_use="cnn",
-        settings=SimpleNamespace(positive="bad", page=None, grey_range=None),
+        settings=SimpleNamespace(positive="bad", page=None, grey_range=None, factor=1),
         results=Results(results),
         view=lambda name: (read_view(Results(results).view(name)), []),
         runs_of=lambda model: [SimpleNamespace(record={"view": "tiles"})],

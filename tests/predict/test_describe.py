@@ -23,6 +23,7 @@ def test_the_description_holds_what_verdicts_depend_on(make_run):
         "max_megapixels": 200.0,
         "page": None,
         "grey_range": None,
+        "shrink": None,
         "seed": 1,
     }
     assert description.views["seen"].operations.in_words() == "grey, tiles of 16 x 16 px, all kept"
