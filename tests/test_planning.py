@@ -81,7 +81,7 @@ def test_reading_requests_memory_for_the_largest_image_allowed_for_threads_and_f
     assert requested[0, 10, 2] - requested[0, 10, 1] == 10 * 16
     assert requested[0, 200, 1] == requested[0, 200, 2] == requested[0, 10, 1] + 190 * 16
     assert requested[0, 400, 1] == requested[0, 400, 2] == requested[0, 200, 1] + 200 * 16
-    assert requested[100, 10, 1] - requested[0, 10, 1] == 100 * 30 // 1000
+    assert requested[100, 10, 1] - requested[0, 10, 1] == 100 * 12 // 1000
     assert plan.memory_to_read(OWN, 1, 2) == 2 * requested[100, 400, 1]
 
 

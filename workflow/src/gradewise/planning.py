@@ -37,7 +37,7 @@ DEPLOYED = "deployed"
 """The variant whose models are handed over: they learn from all images."""
 
 
-READING_MB, READING_KB_PER_IMAGE = 1300, 30
+READING_MB, READING_KB_PER_IMAGE = 1300, 12
 """Memory for reading images beside decoding, most of which the search for copies takes: in any case, and per image."""
 
 EXTRACT_MB, EXTRACT_MB_PER_MB = 1500, 8
