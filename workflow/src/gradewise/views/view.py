@@ -98,9 +98,8 @@ def view(
     Raises
     ------
     UserError
-        If shards were made with other settings.
         Where an image or a mask is gone, can no longer be read, or shows something else than when the manifest was
-        made.
+        made, or shards were made with other settings.
     """
     shape = operations.shape
     images = tables.read(manifest)
@@ -200,14 +199,19 @@ def _in_order(
 def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
     """The same row groups, however rows come: the file has the same bytes whether one job made it or several did."""
     rows = max(1, ROW_GROUP_BYTES // schema.field("pixels").type.byte_width)
-    waiting = pa.Table.from_batches([], schema)
+    waiting: list[pa.RecordBatch] = []
+    count = 0
     for batch in batches:
-        waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch], schema)])
-        while len(waiting) >= rows:
-            yield waiting.slice(0, rows).combine_chunks()
-            waiting = waiting.slice(rows)
-    if len(waiting):
-        yield waiting.combine_chunks()
+        waiting.append(batch)
+        count += len(batch)
+        if count >= rows:
+            table = pa.Table.from_batches(waiting, schema)
+            whole = count - count % rows
+            for start in range(0, whole, rows):
+                yield table.slice(start, rows).combine_chunks()
+            waiting, count = table.slice(whole).to_batches(), count - whole
+    if count:
+        yield pa.Table.from_batches(waiting, schema).combine_chunks()
 
 
 def _masked(image: Image, operations: View, positions: Positions) -> np.ndarray | None:
