@@ -26,15 +26,14 @@ class Blocks(nn.Sequential):
 
     def forward(self, input: Tensor) -> Tensor:
         """What the layers make of maps (n, channels, height, width)."""
-        if not self.training or input.device.type != "cpu" or input.dtype != torch.float32:
-            return super().forward(input)  # type: ignore[no-any-return, no-untyped-call]
-        if input.shape[1] == 1:
+        fusing = self.training and input.device.type == "cpu" and input.dtype == torch.float32
+        if fusing and input.shape[1] == 1:
             # strides of a single channel count for nothing but the layout that PyTorch takes it for
             input = input.contiguous()
             input = input.as_strided(input.shape, (input[0].numel(), 1, input.shape[3], 1))
         layers = list(self)
         while layers:
-            count = _fusible(layers)
+            count = _fusible(layers) if fusing else 0
             input = _fused(input, layers[:count]) if count else layers[0](input)
             layers = layers[count or 1 :]
         return input

@@ -13,6 +13,9 @@ depend on the number of threads.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numba import njit, types
 from numba.extending import overload
@@ -27,11 +30,15 @@ def _number(value: np.generic) -> np.float32:
 
 
 @overload(_number)
-def _compile_number(value):  # type: ignore[no-untyped-def]
-    if value == types.uint16:
+def _compile_number(value: Any) -> Callable[[Any], Any]:
+    def widened(value: Any) -> Any:
         # a shift of 32 bits has 64, of which half as many are computed at a time
-        return lambda value: np.uint32(np.uint32(value) << np.uint32(16)).view(np.float32)
-    return lambda value: value
+        return np.uint32(np.uint32(value) << np.uint32(16)).view(np.float32)
+
+    def unchanged(value: Any) -> Any:
+        return value
+
+    return widened if value == types.uint16 else unchanged
 
 
 def _put(row: np.ndarray, place: int, value: np.float32) -> None:
@@ -40,16 +47,21 @@ def _put(row: np.ndarray, place: int, value: np.float32) -> None:
 
 
 @overload(_put)
-def _compile_put(row, place, value):  # type: ignore[no-untyped-def]
-    def put_rounded(row, place, value):  # type: ignore[no-untyped-def]
+def _compile_put(row: Any, place: Any, value: Any) -> Callable[[Any, Any, Any], None]:
+    def put_rounded(row: Any, place: Any, value: Any) -> None:
         bits = np.float32(value).view(np.uint32)
         odd = np.uint32(np.uint32(bits >> np.uint32(16)) & np.uint32(1))
         row[place] = np.uint16(np.uint32(bits + np.uint32(0x7FFF) + odd) >> np.uint32(16))
 
-    def put(row, place, value):  # type: ignore[no-untyped-def]
+    def put(row: Any, place: Any, value: Any) -> None:
         row[place] = value
 
     return put_rounded if row.dtype == types.uint16 else put
+
+
+@njit(cache=True, nogil=True, fastmath=ARITHMETIC)
+def _activated(value: np.float32, slope: np.float32) -> np.float32:
+    return value * slope if value <= 0 else value
 
 
 @njit(cache=True, nogil=True)
@@ -80,8 +92,7 @@ def moments(first: int, last: int, maps: np.ndarray, slopes: np.ndarray, sums: n
         for row, part in np.ndindex(height, parts):
             values = maps[image, row, part]
             for place in range(length):
-                value = _number(values[place])
-                value = value * slopes[place] if value <= 0 else value
+                value = _activated(_number(values[place]), slopes[place])
                 total[place] += value
                 squares[place] += value * value
         sums[image] = 0
@@ -105,8 +116,7 @@ def normalise(
         for row, part in np.ndindex(height, parts):
             values, into = maps[image, row, part], result[image, row, part]
             for place in range(length):
-                value = _number(values[place])
-                value = value * slopes[place] if value <= 0 else value
+                value = _activated(_number(values[place]), slopes[place])
                 _put(into, place, value * scale[place] + shift[place])
 
 
@@ -150,9 +160,8 @@ def normalise_and_pool(
             above, below = maps[image, 2 * row, part], maps[image, 2 * row + 1, part]
             is_lower, is_right = lower[image, row, part], right[image, row, part]
             for place in range(len(larger)):
-                upper_value, lower_value = _number(above[place]), _number(below[place])
-                upper_value = (upper_value * slopes[place] if upper_value <= 0 else upper_value) * sign[place]
-                lower_value = (lower_value * slopes[place] if lower_value <= 0 else lower_value) * sign[place]
+                upper_value = _activated(_number(above[place]), slopes[place]) * sign[place]
+                lower_value = _activated(_number(below[place]), slopes[place]) * sign[place]
                 # the negation lets values that are no numbers through, so that training notices them
                 is_lower[place] = not lower_value <= upper_value
                 larger[place] = upper_value if lower_value <= upper_value else lower_value
@@ -193,8 +202,7 @@ def gradient_sums(
         for row, part in np.ndindex(height, parts):
             values, by_values = maps[image, row, part], gradient[image, row, part]
             for place in range(length):
-                value, by_value = _number(values[place]), _number(by_values[place])
-                value = value * slopes[place] if value <= 0 else value
+                value, by_value = _activated(_number(values[place]), slopes[place]), _number(by_values[place])
                 total[place] += by_value
                 products[place] += by_value * (value - mean[place])
         sums[image] = 0
