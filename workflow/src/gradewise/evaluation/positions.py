@@ -41,7 +41,7 @@ class Names:
 
     def __init__(self, names: pa.Array) -> None:
         self.names = names
-        hashes = np.concatenate([np.zeros(0, np.uint64), *(_hashes(part) for part in _slices(names))])
+        hashes = hash_names(names)
         self._order = np.argsort(hashes).astype(np.int32)
         self._hashes = hashes[self._order]
 
@@ -66,13 +66,10 @@ class Names:
         return self.names.take(pa.array(positions))
 
 
-def _slices(names: pa.Array) -> Iterator[pa.Array]:
-    return (names.slice(start, BATCH) for start in range(0, len(names), BATCH))
-
-
 def hash_names(names: pa.Array) -> np.ndarray:
     """A number for each name, uint64, the same for equal names."""
-    return np.concatenate([np.zeros(0, np.uint64), *(_hashes(part) for part in _slices(names))])
+    parts = (names.slice(start, BATCH) for start in range(0, len(names), BATCH))
+    return np.concatenate([np.zeros(0, np.uint64), *map(_hashes, parts)])
 
 
 def _hashes(names: pa.Array) -> np.ndarray:

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from PIL import ExifTags, Image
 
 from gradewise import tables
@@ -88,11 +89,14 @@ def write_fingerprints(prints: pd.DataFrame, thumbnails: np.ndarray, path: Path)
 
 def read_thumbnails(path: Path) -> np.ndarray:
     """The small grey pictures of `fingerprints.parquet`: uint8, shape (n, SIDE, SIDE)."""
-    parts = [
-        np.frombuffer(b"".join(batch["thumbnail"].to_pylist()), np.uint8).reshape(-1, SIDE, SIDE)
-        for batch in tables.batches(path, ["thumbnail"], rows=ROWS)
-    ]
-    return np.concatenate(parts)
+    return np.concatenate(
+        [thumbnails_of(batch["thumbnail"]) for batch in tables.batches(path, ["thumbnail"], rows=ROWS)]
+    )
+
+
+def thumbnails_of(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """The small grey pictures of a column of fingerprints: uint8, shape (n, SIDE, SIDE)."""
+    return np.frombuffer(b"".join(column.to_pylist()), np.uint8).reshape(-1, SIDE, SIDE)
 
 
 def square(grey: np.ndarray, side: int) -> np.ndarray:

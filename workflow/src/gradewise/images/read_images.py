@@ -22,20 +22,17 @@ from gradewise.images.budget import PixelBudget
 from gradewise.images.decode import count_pixels, decode, header_size
 from gradewise.images.duplicates import find_duplicates
 from gradewise.images.files import UnreadableError
-from gradewise.images.fingerprints import SIDE, Facts, fingerprint, write_fingerprints
+from gradewise.images.fingerprints import SIDE, Facts, fingerprint, thumbnails_of, write_fingerprints
 from gradewise.images.listing import list_images, read_corrections
 from gradewise.images.masks import hash_mask, read_mask
 from gradewise.images.microscopes import read_micrograph
 from gradewise.images.reasons import none_usable, not_examined
-from gradewise.images.schemas import DUPLICATES, FINGERPRINTS, IMAGES, PRINTS
+from gradewise.images.schemas import DUPLICATES, FINGERPRINTS, IMAGES, PRINTS, ROWS
 from gradewise.progress import track
 from gradewise.provenance import hash_file
 from gradewise.records import write_json
 
 log = logging.getLogger(__name__)
-
-ROWS = 1024
-"""Number of images whose facts are held as Python objects, which take many times the memory of a table."""
 
 FACTS = {
     "width": "Int32",
@@ -120,7 +117,7 @@ def inspect_images(listed: pd.DataFrame, source: Source, threads: int) -> tuple[
     while part := list(islice(inspected, ROWS)):
         parts.append(pd.DataFrame([facts for facts, _ in part], columns=list(FACTS)).astype(FACTS))
         prints = pa.Table.from_pylist([small for _, small in part if small is not None], FINGERPRINTS)
-        pictures = np.frombuffer(b"".join(prints["thumbnail"].to_pylist()), np.uint8).reshape(-1, SIDE, SIDE)
+        pictures = thumbnails_of(prints["thumbnail"])
         thumbnails[usable : usable + len(pictures)] = pictures
         usable += len(pictures)
         measured.append(prints.select(PRINTS.names))

@@ -60,7 +60,8 @@ PRINTS = pa.schema([field for field in FINGERPRINTS if field.name != "thumbnail"
 """The columns of fingerprints beside the small picture, which takes far more memory than all of them."""
 
 ROWS = 1024
-"""Number of small pictures that are read or written at a time."""
+"""Number of images whose facts and small pictures are Python objects at a time, which take many times the memory of a
+table."""
 
 DUPLICATES = pa.schema(
     [
