@@ -172,8 +172,13 @@ def job_of(rule, folder, with_step=True):
 
 
 def state(job):
-    """State of a job, such as RUNNING or NODE_FAIL."""
-    return re.search(r"JobState=(\w+)", slurm("scontrol", "show", "job", job))[1]
+    """State of a job, such as RUNNING or NODE_FAIL; a job whose processes are just being ended is waited for."""
+
+    def settled():
+        name = re.search(r"JobState=(\w+)", slurm("scontrol", "show", "job", job))[1]
+        return name if name != "COMPLETING" else None
+
+    return wait_until(settled, f"state of job {job}")
 
 
 def processes_of(family, folder):

@@ -390,6 +390,7 @@ class _Training(Generic[Kind]):
 
 def build_optimiser(groups: Sequence[Group], optimiser: Optimiser) -> torch.optim.Optimizer:
     """The configured optimiser of groups of parameters, each with its `share` of the learning rate."""
+    _spare_the_compiler()
     parameters = [{"params": values, "share": share} for values, share in groups]
     # on a GPU, one kernel for many parameters
     fused = True if any(value.is_cuda for values, _ in groups for value in values) else None
@@ -398,6 +399,18 @@ def build_optimiser(groups: Sequence[Group], optimiser: Optimiser) -> torch.opti
     return torch.optim.SGD(
         parameters, lr=optimiser.lr, momentum=optimiser.momentum, weight_decay=optimiser.weight_decay, fused=fused
     )
+
+
+def _spare_the_compiler() -> None:
+    """Keep PyTorch from importing its compiler, which takes as long as all else that it imports.
+
+    Methods of optimisers ask it, when first called, for versions of themselves that it leaves alone. Nothing is
+    compiled here, so each may as well be such a version of itself.
+    """
+    for name in ("add_param_group", "load_state_dict", "state_dict", "zero_grad"):
+        method = getattr(getattr(torch.optim.Optimizer, name), "__wrapped__", None)
+        if method is not None:
+            method.__dynamo_disable = method
 
 
 def learning_rate(optimiser: Optimiser, iteration: int, total: int) -> float:
