@@ -1,10 +1,10 @@
 """Reading large photos: the manifest and a polar view, compared with a plain script that makes the view alone.
 
-    python bench/ingest.py [--images 12] [--runs 5]
+    python bench/ingest.py [--images 48] [--runs 5]
 
 The plain script decodes each photo with Pillow, shrinks it and turns it into polar coordinates with scikit-image. Ours
 decodes it twice, once for the manifest (facts, hashes, fingerprint) and once for the view, where the hash of its bytes
-shows whether the file is still the same. Photos are 2048 x 1536 JPEG, with colours or grey stored as colour.
+shows whether the file is still the same; with `shrink` it decodes it once, and keeps the pixels for the view. Photos are 2048 x 1536 JPEG, with colours or grey stored as colour.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from skimage.transform import warp_polar
 
 from gradewise.config.sources import Source
 from gradewise.config.views import View
+from gradewise.images.kept import keeping
 from gradewise.images.listing import list_images
 from gradewise.images.manifest import manifest
 from gradewise.images.read_images import inspect_images, read_images
@@ -70,8 +71,10 @@ def measure(images: int, runs: int) -> list[Sides]:
             listed = list_images(source)
 
             def ours(source=source, listed=listed, make_view=make_view, root=root) -> None:
-                inspect_images(listed, source, 1)
-                make_view(classes=CLASSES, seed=0, threads=1, output=root / "view.parquet")
+                with keeping(root / "kept.parquet") as keep:
+                    inspect_images(listed, source, 1, keep)
+                where = {"kept": root / "kept.parquet", "output": root / "view.parquet"}
+                make_view(classes=CLASSES, seed=0, threads=1, **where)
 
             work = f"{images} JPEG of 2048 x 1536 px, {kind}: manifest and polar view"
             work += f", shrink: {shrink}" if shrink else ""
@@ -82,7 +85,7 @@ def measure(images: int, runs: int) -> list[Sides]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=12)
+    parser.add_argument("--images", type=int, default=48)
     parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
     show(measure(arguments.images, arguments.runs))

@@ -12,6 +12,8 @@ checkpoint read_images:
         duplicates=f"{RESULTS}/read/duplicates.parquet",
         sides=f"{RESULTS}/read/sides.json",
         corrections=f"{RESULTS}/read/corrections.json",
+        kept=f"{RESULTS}/read/kept.parquet",
+        pixels=f"{RESULTS}/read/kept.bin",
     log:
         "logs/read_images/{dataset}.log",
     benchmark:

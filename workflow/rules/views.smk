@@ -4,6 +4,7 @@
 rule view:
     input:
         manifest=f"{RESULTS}/manifest.parquet",
+        kept=f"{RESULTS}/read/kept.parquet",
         shards=shards_of(f"{RESULTS}/views/{{view}}", IMAGES_OF_VIEW),
     output:
         samples=f"{RESULTS}/views/{{view}}.parquet",
@@ -36,6 +37,7 @@ rule view:
         " --classes {params.classes:q}"
         " --seed {params.seed}"
         " --reading {params.reading:q}"
+        " --kept {input.kept}"
         " --threads {threads}"
         " --output {output.samples}"
         " {params.tile_labels:q}"
@@ -46,6 +48,7 @@ rule view:
 use rule view as view_shard with:
     input:
         manifest=f"{RESULTS}/manifest.parquet",
+        kept=f"{RESULTS}/read/kept.parquet",
     output:
         samples=temp(f"{RESULTS}/views/{{view}}.{{shard}}.parquet"),
     log:

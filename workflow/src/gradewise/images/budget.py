@@ -1,4 +1,5 @@
-"""Bounds how many pixels all threads together decode at a time, since a few large images would exhaust the memory.
+"""Bounds how many pixels all threads together decode at a time, since a few large images would exhaust the memory, and
+how many results wait.
 
 Imports nothing heavy, because the workflow asks it for the memory of jobs.
 """
@@ -6,9 +7,15 @@ Imports nothing heavy, because the workflow asks it for the memory of jobs.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Condition, Lock
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 MOST = 200.0
 """Megapixels decoded at a time, unless a single image has more."""
@@ -28,6 +35,18 @@ def give_back_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+def map_few(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
+    """Map in order in so many threads; at most two items per thread are in hand or wait as results."""
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for item in items:
+            if len(waiting) == 2 * threads:
+                yield waiting.popleft().result()
+            waiting.append(pool.submit(work, item))
+        while waiting:
+            yield waiting.popleft().result()
 
 
 class PixelBudget:

@@ -7,10 +7,10 @@ split, so that they can share a group.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,11 +18,12 @@ import pyarrow as pa
 
 from gradewise import command, tables
 from gradewise.config.sources import Source
-from gradewise.images.budget import PixelBudget
+from gradewise.images.budget import PixelBudget, map_few
 from gradewise.images.decode import count_pixels, decode, header_size
 from gradewise.images.duplicates import find_duplicates
 from gradewise.images.files import UnreadableError
 from gradewise.images.fingerprints import SIDE, Facts, fingerprint, thumbnails_of, write_fingerprints
+from gradewise.images.kept import keeping
 from gradewise.images.listing import list_images, read_corrections
 from gradewise.images.masks import hash_mask, read_mask
 from gradewise.images.microscopes import read_micrograph
@@ -48,6 +49,15 @@ FACTS = {
 }
 
 
+class Inspected(NamedTuple):
+    """What is known of an image once it is read: its facts, among them why it cannot be used, and where it can, its
+    fingerprint, and its pixels if they are worth keeping."""
+
+    facts: Facts
+    small: Facts | None = None
+    pixels: np.ndarray | None = None
+
+
 def read_images(*, source: Source, threads: int, output: Path) -> None:
     """List and read a dataset's images.
 
@@ -59,8 +69,9 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
         How many images are read at a time.
     output : Path
         Folder for `images.parquet` (every listed file, with the reason if it cannot be used), `fingerprints.parquet`
-        and `duplicates.parquet` (for usable images), and `sides.json` (their number, their smallest side, and how many
-        megapixels the largest has), and `corrections.json` (the labels that a person decided about).
+        and `duplicates.parquet` (for usable images), `sides.json` (their number, their smallest side, and how many
+        megapixels the largest has), `corrections.json` (the labels that a person decided about), and `kept.parquet`
+        (pixels of those read at a part of their size).
 
     Raises
     ------
@@ -72,7 +83,8 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
     log.info("%d images of %d classes listed", len(listed), listed["label"].nunique())
     if corrections.file is not None:
         log.info("%s: %d labels corrected", corrections.file, len(corrections.changed))
-    images, prints, thumbnails = inspect_images(listed, source, threads)
+    with keeping(output / "kept.parquet") as keep:
+        images, prints, thumbnails = inspect_images(listed, source, threads, keep)
     usable = images.loc[images["reason"].isna()].reset_index(drop=True)
     copies = find_duplicates(usable, thumbnails, threads, source)
     log.info("%d pairs of images: %s", len(copies), copies["kind"].value_counts().to_dict())
@@ -86,7 +98,9 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
     write_json(output / "corrections.json", corrections)
 
 
-def inspect_images(listed: pd.DataFrame, source: Source, threads: int) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+def inspect_images(
+    listed: pd.DataFrame, source: Source, threads: int, keep: Callable[[str, np.ndarray], None] | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
     """Read images.
 
     Parameters
@@ -96,6 +110,8 @@ def inspect_images(listed: pd.DataFrame, source: Source, threads: int) -> tuple[
     source : Source
     threads : int
         How many images are read at a time.
+    keep : callable, optional
+        Called in order with the image_id and the pixels of images whose pixels are worth keeping.
 
     Returns
     -------
@@ -113,7 +129,7 @@ def inspect_images(listed: pd.DataFrame, source: Source, threads: int) -> tuple[
     """
     thumbnails = np.empty((len(listed), SIDE, SIDE), np.uint8)
     parts, measured, usable = [], [], 0
-    inspected = track(_inspect_all(listed, source, threads), len(listed), "images read")
+    inspected = track(_inspect_all(listed, source, threads, keep), len(listed), "images read")
     while part := list(islice(inspected, ROWS)):
         parts.append(pd.DataFrame([facts for facts, _ in part], columns=list(FACTS)).astype(FACTS))
         prints = pa.Table.from_pylist([small for _, small in part if small is not None], FINGERPRINTS)
@@ -128,49 +144,52 @@ def inspect_images(listed: pd.DataFrame, source: Source, threads: int) -> tuple[
     return images, pa.concat_tables(measured).to_pandas(), thumbnails[:usable]
 
 
-def _inspect_all(listed: pd.DataFrame, source: Source, threads: int) -> Iterator[tuple[Facts, Facts | None]]:
-    """What `_inspect` returns of each image, in order; fingerprints with the name of their image."""
+def _inspect_all(
+    listed: pd.DataFrame, source: Source, threads: int, keep: Callable[[str, np.ndarray], None] | None
+) -> Iterator[tuple[Facts, Facts | None]]:
+    """Facts and fingerprint of each image, in order; fingerprints with the name of their image."""
     budget = PixelBudget()
-    with ThreadPoolExecutor(threads) as pool:
-        for start in range(0, len(listed), ROWS):
-            rows = listed.iloc[start : start + ROWS]
-            inspected = pool.map(
-                lambda path, mask: _inspect(Path(path), mask, source, budget), rows["path"], rows["mask"]
-            )
-            for image_id, (facts, small) in zip(rows["image_id"], inspected, strict=True):
-                yield facts, None if small is None else small | {"image_id": image_id}
+
+    def inspect(files: tuple[str, str | None]) -> Inspected:
+        return _inspect(Path(files[0]), files[1], source, budget)
+
+    inspected = map_few(inspect, zip(listed["path"], listed["mask"], strict=True), threads)
+    for image_id, (facts, small, pixels) in zip(listed["image_id"], inspected, strict=True):
+        if keep is not None and pixels is not None:
+            keep(image_id, pixels)
+        yield facts, None if small is None else small | {"image_id": image_id}
 
 
-def _inspect(path: Path, mask: str | None, source: Source, budget: PixelBudget) -> tuple[Facts, Facts | None]:
-    """Facts of an image with the reason if it cannot be used, whatever it is, and its fingerprint if it can."""
+def _inspect(path: Path, mask: str | None, source: Source, budget: PixelBudget) -> Inspected:
+    """What is known of an image, whatever it is."""
     try:
         with budget.hold(count_pixels(path, source)):
             return _examine(path, mask, source)
     except UnreadableError as error:
-        return {"reason": str(error)}, None
+        return Inspected({"reason": str(error)})
     except Exception as error:
-        return {"reason": not_examined(path, error)}, None
+        return Inspected({"reason": not_examined(path, error)})
 
 
-def _examine(path: Path, mask: str | None, source: Source) -> tuple[Facts, Facts | None]:
+def _examine(path: Path, mask: str | None, source: Source) -> Inspected:
     decoded = decode(path, source, source.max_megapixels)
     height, width = decoded.pixels.shape[:2]
     facts: Facts = {"width": width, "height": height, "mode": decoded.mode, "bits": decoded.bits}
     if min(height, width) < source.min_side:
         shrunk = f" at shrink: {source.shrink}" if source.shrink else ""
-        return {**facts, "reason": f"{width} x {height} pixels{shrunk}; min_side is {source.min_side}"}, None
+        return Inspected({**facts, "reason": f"{width} x {height} pixels{shrunk}; min_side is {source.min_side}"})
     try:
         marked = _read_mask(Path(mask), (width, height)) if isinstance(mask, str) else None
     except UnreadableError as error:
-        return {**facts, "reason": f"its mask {mask}: {error}"}, None
+        return Inspected({**facts, "reason": f"its mask {mask}: {error}"})
     micrograph = read_micrograph(path, decoded)
     facts |= {"pixel_size_nm": micrograph.pixel_size_nm, "bar_rows": micrograph.bar_rows}
     facts |= {"mask_hash": None if marked is None else hash_mask(marked)}
     small = fingerprint(decoded, path) | {"masked_share": None if marked is None else float((marked > 0).mean())}
+    file_bytes, pixel_bytes = path.stat().st_size, decoded.pixels.nbytes
     # the file of one page of many is longer than the page
-    is_short = path.stat().st_size <= decoded.pixels.nbytes
-    facts |= {"pixel_hash": decoded.pixel_hash(), "file_hash": hash_file(path) if is_short else None}
-    return facts, small
+    facts |= {"pixel_hash": decoded.pixel_hash(), "file_hash": hash_file(path) if file_bytes <= pixel_bytes else None}
+    return Inspected(facts, small, decoded.pixels if decoded.shrink > 1 and pixel_bytes <= file_bytes else None)
 
 
 def _read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:

@@ -56,6 +56,17 @@ FINGERPRINTS = pa.schema(
 """One row per image of the manifest: a small grey picture (`thumbnail`, rows of a square) and facts that do not depend
 on its content; `masked_share` is that of its mask."""
 
+KEPT = pa.schema(
+    [
+        filled("image_id", pa.string()),
+        filled("start", pa.int64()),
+        filled("shape", pa.list_(pa.int32())),
+        filled("bits", pa.int8()),
+    ]
+)
+"""Where the pixels of an image begin [byte], how many rows, columns and, of colour, channels they have, and the bits of
+each number."""
+
 PRINTS = pa.schema([field for field in FINGERPRINTS if field.name != "thumbnail"])
 """The columns of fingerprints beside the small picture, which takes far more memory than all of them."""
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
@@ -19,9 +17,10 @@ import pyarrow.parquet as pq
 from gradewise import command, tables
 from gradewise.config.sources import Reading
 from gradewise.config.views import Positions, View
-from gradewise.images.budget import MOST
+from gradewise.images.budget import PixelBudget, map_few
 from gradewise.images.decode import PLAIN, decode, to_uint8
 from gradewise.images.files import read_before
+from gradewise.images.kept import KeptPixels
 from gradewise.images.masks import hash_mask, read_mask
 from gradewise.progress import track
 from gradewise.provenance import derive_seed, hash_file
@@ -41,6 +40,8 @@ class Image(Protocol):
     image_id: str
     path: str
     label: str
+    width: int
+    height: int
     pixel_hash: str
     file_hash: str | None
     bar_rows: int
@@ -60,6 +61,7 @@ def view(
     positive: str = "",
     mask_fraction: float | None = None,
     reading: Reading = PLAIN,
+    kept: Path | None = None,
     shard: str = "",
     shards: Sequence[Path] = (),
 ) -> None:
@@ -90,6 +92,8 @@ def view(
     reading : Reading
         Which page of files with several is read, what numbers are black and white, and at what part of their size
         images are read, as JSON.
+    kept : Path, optional
+        The images whose pixels `read_images` kept; the others are read again.
     shard : str
         Write the samples of a shard of the images alone, e.g. ``2-of-3``, and no array.
     shards : sequence of Path
@@ -118,14 +122,18 @@ def view(
     # All images use the depth of the deepest 16-bit image, so that grey levels stay comparable.
     bits = int(images["bits"].max())
     other = next((label for label in classes if label != positive), "")
+    budget, found = PixelBudget(), KeptPixels(kept)
 
     def samples_of(image: Image) -> pa.RecordBatch:
         rng = np.random.default_rng(derive_seed(seed, name, image.pixel_hash))
-        with read_before(f"{image.path} or its mask"):
-            decoded = decode(Path(image.path), reading)
-            if not _is_same_file(image) and decoded.pixel_hash() != image.pixel_hash:
-                raise _changed(image.path)
-            samples, positions = make_samples(to_uint8(decoded.pixels, bits), operations, rng, image.bar_rows)
+        with (
+            read_before(f"{image.path} or its mask"),
+            budget.hold(image.width * image.height * reading.factor**2),
+        ):
+            pixels = found.find(image.image_id)
+            if pixels is None:
+                pixels = _read_again(image, reading)
+            samples, positions = make_samples(to_uint8(pixels, bits), operations, rng, image.bar_rows)
             masked = _masked(image, operations, positions)
         if mask_fraction is None:
             labels: list[str | None] = [image.label] * len(samples)
@@ -154,10 +162,9 @@ def view(
         return
     cv2.setNumThreads(1)
     chosen = rows_of(shard, len(images))
-    with ThreadPoolExecutor(threads) as pool:
-        some = images.iloc[chosen.start : chosen.stop]
-        batches = track(_in_order(pool, samples_of, some, 2 * threads, reading.factor), len(some), "images")
-        _write(_row_groups(batches, schema), schema, shape, output, with_array=not shard)
+    some = images.iloc[chosen.start : chosen.stop].itertuples()
+    batches = track(map_few(samples_of, some, threads), len(chosen), "images")
+    _write(_row_groups(batches, schema), schema, shape, output, with_array=not shard)
 
 
 def _write(
@@ -175,25 +182,6 @@ def _write(
             if append_pixels is not None:
                 for chunk in table["pixels"].chunks:
                     append_pixels(chunk)
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, work: Callable[[Image], pa.RecordBatch], images: pd.DataFrame, most: int, shrink: int
-) -> Iterator[pa.RecordBatch]:
-    """Map in order. So many images are in hand at a time at most, with no more pixels than memory allows unless one
-    image has them."""
-    waiting: deque[tuple[Future[pa.RecordBatch], int]] = deque()
-    held = 0
-    for image in images.itertuples():
-        pixels = image.width * image.height * shrink**2
-        while waiting and (len(waiting) == most or held + pixels > MOST * 1e6):
-            first, freed = waiting.popleft()
-            yield first.result()
-            held -= freed
-        waiting.append((pool.submit(work, image), pixels))
-        held += pixels
-    for last, _ in waiting:
-        yield last.result()
 
 
 def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
@@ -223,9 +211,14 @@ def _masked(image: Image, operations: View, positions: Positions) -> np.ndarray 
     return masked_fractions(mask, operations, positions, image.bar_rows)
 
 
-def _is_same_file(image: Image) -> bool:
-    """Whether a file has the bytes it had; where not, a program may have rewritten its EXIF alone."""
-    return isinstance(image.file_hash, str) and hash_file(Path(image.path)) == image.file_hash
+def _read_again(image: Image, reading: Reading) -> np.ndarray:
+    """Pixels of an image, if it shows what it did when the manifest was made."""
+    decoded = decode(Path(image.path), reading)
+    # where the file has other bytes, a program may have rewritten its EXIF alone
+    is_same_file = isinstance(image.file_hash, str) and hash_file(Path(image.path)) == image.file_hash
+    if not is_same_file and decoded.pixel_hash() != image.pixel_hash:
+        raise _changed(image.path)
+    return decoded.pixels
 
 
 def _changed(path: str) -> command.UserError:

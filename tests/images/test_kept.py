@@ -1,0 +1,102 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from gradewise import tables
+from gradewise.config.sources import Source
+from gradewise.config.views import View
+from gradewise.images.decode import decode
+from gradewise.images.kept import KeptPixels, keeping
+from gradewise.images.manifest import manifest
+from gradewise.images.read_images import read_images
+from gradewise.views.view import view
+
+
+def write_photos(folder):
+    """Two detailed JPEG photos, whose files are longer than a sixteenth of their pixels, and two plain ones."""
+    rng = np.random.default_rng(0)
+    for name, label, noise in [("0", "a", 60), ("1", "b", 60), ("2", "a", 0), ("3", "b", 0)]:
+        levels = cv2.resize(rng.normal(128, 60, (6, 8, 3)).astype(np.float32), (320, 240)) + noise * rng.normal(
+            size=(240, 320, 3)
+        )
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8)).save(folder / label / f"{name}.jpg")
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Reads the photos at a part of their size; returns the folder of what was read and how."""
+
+    def read(shrink):
+        write_photos(tmp_path / "photos")
+        source = Source(images=str(tmp_path / "photos"), classes=("a", "b"), shrink=shrink)
+        read_images(source=source, threads=2, output=tmp_path / "read")
+        return tmp_path / "read", source
+
+    return read
+
+
+def make_view(read, source, output, **more):
+    folder = output.parent
+    where = {name: folder / f"{name}.parquet" for name in ("fingerprints", "duplicates")}
+    where |= {"output": folder / "manifest.parquet", "quarantine": folder / "quarantine.csv"}
+    manifest(read=read, min_side=1, join_duplicates=True, **where)
+    operations = View.model_validate(["rgb", {"resize": 24}])
+    reading = {"reading": source.reading, "classes": ["a", "b"], "seed": 0, "threads": 2}
+    view(manifest=folder / "manifest.parquet", operations=operations, name="v", output=output, **reading, **more)
+    return output.read_bytes()
+
+
+def test_pixels_are_kept_where_they_take_no_more_bytes_than_the_file(read):
+    folder, source = read(4)
+    kept, images = KeptPixels(folder / "kept.parquet"), tables.read(folder / "images.parquet")
+    is_short = [path.stat().st_size >= 60 * 80 * 3 for path in map(Path, images["path"])]
+    assert sorted(is_short) == [False, False, True, True]
+    for image_id, path, worth in zip(images["image_id"], images["path"], is_short, strict=True):
+        pixels = kept.find(image_id)
+        assert (pixels is not None) == worth
+        if worth:
+            np.testing.assert_array_equal(pixels, decode(Path(path), source.reading).pixels)
+
+
+def test_a_view_is_the_same_from_kept_pixels_and_needs_no_file_of_theirs(read, tmp_path):
+    folder, source = read(4)
+    again = make_view(folder, source, tmp_path / "again.parquet")
+    kept = KeptPixels(folder / "kept.parquet")
+    for path in (tmp_path / "photos").rglob("*.jpg"):
+        if kept.find(f"{path.parent.name}/{path.name}") is not None:
+            path.unlink()
+    assert len(list((tmp_path / "photos").rglob("*.jpg"))) == 2
+    assert make_view(folder, source, tmp_path / "kept.parquet", kept=folder / "kept.parquet") == again
+
+
+def test_images_read_at_their_size_are_not_kept(read):
+    folder, _ = read(None)
+    assert tables.read(folder / "kept.parquet").empty
+    assert (folder / "kept.bin").stat().st_size == 0
+    assert KeptPixels(folder / "kept.parquet").find("a/0.jpg") is None
+
+
+@pytest.mark.parametrize(("shape", "kind"), [((3, 5), np.uint8), ((3, 5), np.uint16), ((2, 4, 3), np.uint16)])
+def test_pixels_come_back_in_their_shape_and_depth(tmp_path, shape, kind):
+    pixels = np.random.default_rng(0).integers(0, np.iinfo(kind).max, shape, dtype=kind)
+    with keeping(tmp_path / "kept.parquet") as keep:
+        keep("odd", np.zeros((1, 3), np.uint8))
+        keep("one", pixels)
+    found = KeptPixels(tmp_path / "kept.parquet").find("one")
+    assert found.dtype == kind
+    np.testing.assert_array_equal(found, pixels)
+
+
+def test_nothing_is_left_where_reading_fails(tmp_path):
+    def fail():
+        with keeping(tmp_path / "kept.parquet") as keep:
+            keep("one", np.zeros((2, 2), np.uint8))
+            raise OSError("no more images")
+
+    with pytest.raises(OSError, match="no more images"):
+        fail()
+    assert list(tmp_path.iterdir()) == []
