@@ -12,7 +12,6 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
-from cleanlab.filter import find_label_issues
 
 
 def judges(choice: str | None, models: tuple[str, ...]) -> tuple[str, ...]:
@@ -57,6 +56,9 @@ def find_suspects(tested: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
         image_id, group, label, predicted, probability (of the class predicted), probability_of_label and tests, the
         least probable label first.
     """
+    # imported here, since reports only ask which models count
+    from cleanlab.filter import find_label_issues
+
     probabilities = tested[[f"p_{name}" for name in classes]].to_numpy(np.float64)
     labels = pd.Categorical(tested["label"], categories=list(classes)).codes.astype(np.int64)
     with warnings.catch_warnings():
