@@ -4,7 +4,8 @@
 
 The plain script decodes each photo with Pillow, shrinks it and turns it into polar coordinates with scikit-image. Ours
 decodes it twice, once for the manifest (facts, hashes, fingerprint) and once for the view, where the hash of its bytes
-shows whether the file is still the same; with `shrink` it decodes it once, and keeps the pixels for the view. Photos are 2048 x 1536 JPEG, with colours or grey stored as colour.
+shows whether the file is still the same; with `shrink` it decodes it once, and keeps the pixels for the view. Photos
+are 2048 x 1536 JPEG, with colours or grey stored as colour.
 """
 
 from __future__ import annotations

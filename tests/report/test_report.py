@@ -135,6 +135,13 @@ def test_sections_follow_the_order_of_the_questions(written):
     assert set(titles) - {*always, *in_use} <= {"The model to use", "Other thresholds"}
 
 
+@pytest.mark.parametrize("shrink", [None, 2])
+def test_the_page_says_at_what_part_of_their_size_images_are_read(make_grades, shrink):
+    made = make_grades(changed_settings={"shrink": shrink})
+    made.report()
+    assert ("Files are read at 1/2 of their width and height" in made.html) == (shrink == 2)
+
+
 def test_the_banner_stands_on_simulated_data_alone(fibres, grades):
     assert "These images are simulated." in fibres.html
     assert "simulated" not in grades.html

@@ -257,7 +257,9 @@ def _seen(evidence: Evidence, view: str, table: pd.DataFrame, images: list[str])
 
 def _views(evidence: Evidence) -> list[Text]:
     """What each view does to the images, what it leaves out and how it distorts them."""
-    texts = []
+    texts, shrink = [], evidence.settings.factor
+    if shrink > 1:
+        texts.append(Text(f"Files are read at 1/{shrink} of their width and height; sizes are those of what is read."))
     for name in evidence.views:
         view, sizes = evidence.view(name)
         texts.append(Text(" ".join([f"View {name}: {view.in_words()}.", *describe_view(view, sizes)])))
