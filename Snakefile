@@ -3,6 +3,7 @@ import sys
 
 from snakemake.utils import min_version
 
+from gradewise.scheduler import look_when_jobs_end
 from gradewise.terminal import Terminal, outcome
 
 min_version("9.27")
@@ -61,6 +62,10 @@ rule all:
             for name, dataset in CONFIG.datasets.items()
             if len(dataset.apply) > 1
         ],
+
+
+onstart:
+    look_when_jobs_end(workflow.scheduler)
 
 
 onsuccess:
