@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,7 @@ import pyarrow as pa
 
 from gradewise import command, tables
 from gradewise.config.sources import Source
-from gradewise.images.budget import PixelBudget, map_few
+from gradewise.images.budget import PixelBudget, map_ahead
 from gradewise.images.decode import count_pixels, decode, header_size
 from gradewise.images.duplicates import find_duplicates
 from gradewise.images.files import UnreadableError
@@ -153,11 +154,12 @@ def _inspect_all(
     def inspect(files: tuple[str, str | None]) -> Inspected:
         return _inspect(Path(files[0]), files[1], source, budget)
 
-    inspected = map_few(inspect, zip(listed["path"], listed["mask"], strict=True), threads)
-    for image_id, (facts, small, pixels) in zip(listed["image_id"], inspected, strict=True):
-        if keep is not None and pixels is not None:
-            keep(image_id, pixels)
-        yield facts, None if small is None else small | {"image_id": image_id}
+    with ThreadPoolExecutor(threads) as pool:
+        inspected = map_ahead(pool, inspect, zip(listed["path"], listed["mask"], strict=True), 2 * threads)
+        for image_id, (facts, small, pixels) in zip(listed["image_id"], inspected, strict=True):
+            if keep is not None and pixels is not None:
+                keep(image_id, pixels)
+            yield facts, None if small is None else small | {"image_id": image_id}
 
 
 def _inspect(path: Path, mask: str | None, source: Source, budget: PixelBudget) -> Inspected:

@@ -8,9 +8,8 @@ only a few are held in memory at a time.
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -23,6 +22,7 @@ from gradewise.config.views import Positions, View
 from gradewise.evaluation.blend import blend_probabilities
 from gradewise.families.backbones.embedded import EmbeddedClassifier
 from gradewise.families.classifier import Classifier
+from gradewise.images.budget import map_ahead
 from gradewise.images.decode import Decoded, decode, to_uint8
 from gradewise.images.files import UnreadableError
 from gradewise.images.microscopes import read_micrograph
@@ -172,7 +172,7 @@ class Predictor:
         cv2.setNumThreads(1)
         with ThreadPoolExecutor(threads) as pool:
             waiting: list[_Read] = []
-            for image in _read_ahead(pool, self._read, images, AHEAD * threads):
+            for image in map_ahead(pool, self._read, images, AHEAD * threads):
                 waiting.append(image)
                 if len(waiting) == BATCH_IMAGES or sum(read.size for read in waiting) >= BATCH_BYTES:
                     yield from self._classify(waiting)
@@ -337,16 +337,3 @@ class _Read:
 def available_threads() -> int:
     """Number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _read_ahead(
-    pool: ThreadPoolExecutor, read: Callable[[Path], _Read], images: Iterable[Path], ahead: int
-) -> Iterator[_Read]:
-    """Read images in order; while the caller works on one, the pool reads up to `ahead` more."""
-    pending: deque[Future[_Read]] = deque()
-    for path in images:
-        pending.append(pool.submit(read, path))
-        if len(pending) > ahead:
-            yield pending.popleft().result()
-    while pending:
-        yield pending.popleft().result()

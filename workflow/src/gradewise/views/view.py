@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 from gradewise import command, tables
 from gradewise.config.sources import Reading
 from gradewise.config.views import Positions, View
-from gradewise.images.budget import PixelBudget, map_few
+from gradewise.images.budget import PixelBudget, map_ahead
 from gradewise.images.decode import PLAIN, decode, to_uint8
 from gradewise.images.files import read_before
 from gradewise.images.kept import KeptPixels
@@ -67,7 +68,7 @@ def view(
 ) -> None:
     """Write a view's cache, or a shard of it.
 
-    Memory is bounded: at most two images per thread, `budget.MOST` megapixels and one row group of samples are held.
+    Memory is bounded: the samples of two images per thread, `budget.MOST` megapixels and one row group are held.
 
     Parameters
     ----------
@@ -163,8 +164,9 @@ def view(
     cv2.setNumThreads(1)
     chosen = rows_of(shard, len(images))
     some = images.iloc[chosen.start : chosen.stop].itertuples()
-    batches = track(map_few(samples_of, some, threads), len(chosen), "images")
-    _write(_row_groups(batches, schema), schema, shape, output, with_array=not shard)
+    with ThreadPoolExecutor(threads) as pool:
+        batches = track(map_ahead(pool, samples_of, some, 2 * threads), len(chosen), "images")
+        _write(_row_groups(batches, schema), schema, shape, output, with_array=not shard)
 
 
 def _write(
