@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gradewise.images.budget import MOST, PixelBudget, megapixels_in_flight
+from gradewise.images.budget import MOST, PixelBudget, map_ahead, megapixels_in_flight
 
 WHOLE = round(1e6 * MOST)
 
@@ -66,3 +66,19 @@ def test_pixels_of_an_image_that_fails_are_given_back() -> None:
 )
 def test_so_many_megapixels_are_decoded_at_a_time(threads: int, largest: float, expected: float) -> None:
     assert megapixels_in_flight(threads, largest) == expected
+
+
+@pytest.mark.parametrize(("pixels", "begun"), [(0, 4), (WHOLE // 3, 3), (WHOLE // 3 + 1, 2), (2 * WHOLE, 1)])
+def test_results_that_wait_count_until_they_are_taken(pixels: int, begun: int) -> None:
+    started: list[int] = []
+
+    def work(item: int) -> int:
+        started.append(item)
+        return item
+
+    with ThreadPoolExecutor(4) as pool:
+        results = map_ahead(pool, work, range(9), 3, lambda item: pixels)
+        assert next(results) == 0
+        time.sleep(0.05)
+        assert sorted(started) == list(range(begun))
+        assert list(results) == list(range(1, 9))

@@ -10,8 +10,8 @@ from __future__ import annotations
 from snakemake.scheduling.job_scheduler import JobScheduler
 
 DEFAULT = 100, 1
-"""Snakemake's own limit [jobs, s], which no machine here comes near: a job takes a second, and profiles of clusters run
-at most 100 jobs at a time."""
+"""Snakemake's own limit [jobs, s], which no run comes near: on one machine a job takes a second, and profiles of
+clusters run at most 100 jobs at a time."""
 
 
 def look_when_jobs_end(scheduler: JobScheduler) -> None:

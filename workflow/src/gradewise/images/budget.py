@@ -38,16 +38,32 @@ def give_back_memory() -> None:
 
 
 def map_ahead(
-    pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item], ahead: int
+    pool: ThreadPoolExecutor,
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    ahead: int,
+    pixels_of: Callable[[Item], int] = lambda item: 0,
 ) -> Iterator[Result]:
-    """Map in order; while the caller works on one result, the pool works on up to `ahead` more items."""
-    pending: deque[Future[Result]] = deque()
+    """Map in order; while the caller works on one result, the pool works on up to `ahead` more items.
+
+    Items in hand, those whose results wait among them, have at most `MOST` megapixels, unless a single one has more.
+    """
+    pending: deque[tuple[Future[Result], int]] = deque()
+    held = 0
     for item in items:
-        pending.append(pool.submit(work, item))
+        pixels = pixels_of(item)
+        while pending and held + pixels > 1e6 * MOST:
+            first, freed = pending.popleft()
+            yield first.result()
+            held -= freed
+        pending.append((pool.submit(work, item), pixels))
+        held += pixels
         if len(pending) > ahead:
-            yield pending.popleft().result()
+            first, freed = pending.popleft()
+            yield first.result()
+            held -= freed
     while pending:
-        yield pending.popleft().result()
+        yield pending.popleft()[0].result()
 
 
 class PixelBudget:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from gradewise import command, tables
 from gradewise.config.sources import Reading
 from gradewise.config.views import Positions, View
-from gradewise.images.budget import PixelBudget, map_ahead
+from gradewise.images.budget import map_ahead
 from gradewise.images.decode import PLAIN, decode, to_uint8
 from gradewise.images.files import read_before
 from gradewise.images.kept import KeptPixels
@@ -68,7 +68,7 @@ def view(
 ) -> None:
     """Write a view's cache, or a shard of it.
 
-    Memory is bounded: the samples of two images per thread, `budget.MOST` megapixels and one row group are held.
+    Memory is bounded: at most two images per thread, `budget.MOST` megapixels and one row group of samples are held.
 
     Parameters
     ----------
@@ -123,14 +123,11 @@ def view(
     # All images use the depth of the deepest 16-bit image, so that grey levels stay comparable.
     bits = int(images["bits"].max())
     other = next((label for label in classes if label != positive), "")
-    budget, found = PixelBudget(), KeptPixels(kept)
+    found = KeptPixels(kept)
 
     def samples_of(image: Image) -> pa.RecordBatch:
         rng = np.random.default_rng(derive_seed(seed, name, image.pixel_hash))
-        with (
-            read_before(f"{image.path} or its mask"),
-            budget.hold(image.width * image.height * reading.factor**2),
-        ):
+        with read_before(f"{image.path} or its mask"):
             pixels = found.find(image.image_id)
             if pixels is None:
                 pixels = _read_again(image, reading)
@@ -164,8 +161,13 @@ def view(
     cv2.setNumThreads(1)
     chosen = rows_of(shard, len(images))
     some = images.iloc[chosen.start : chosen.stop].itertuples()
+
+    def pixels_of(image: Image) -> int:
+        """Of its file, which is decoded at that size before it is shrunk."""
+        return image.width * image.height * reading.factor**2
+
     with ThreadPoolExecutor(threads) as pool:
-        batches = track(map_ahead(pool, samples_of, some, 2 * threads), len(chosen), "images")
+        batches = track(map_ahead(pool, samples_of, some, 2 * threads - 1, pixels_of), len(chosen), "images")
         _write(_row_groups(batches, schema), schema, shape, output, with_array=not shard)
 
 
