@@ -64,6 +64,7 @@ def section(evidence: Evidence) -> Section:
         ),
         contents={
             "basis": numbers.basis(len(manifest), manifest["group"].nunique(), "image"),
+            "shrink": evidence.settings.factor,
             "same": "all" if len(sizes) == 1 else f"{numbers.percent(sizes.iloc[0] / len(manifest))} of them",
             "size": "{} x {}".format(*sizes.index[0]),
             "classes": numbers.listed(evidence.classes)
@@ -257,9 +258,7 @@ def _seen(evidence: Evidence, view: str, table: pd.DataFrame, images: list[str])
 
 def _views(evidence: Evidence) -> list[Text]:
     """What each view does to the images, what it leaves out and how it distorts them."""
-    texts, shrink = [], evidence.settings.factor
-    if shrink > 1:
-        texts.append(Text(f"Files are read at 1/{shrink} of their width and height; sizes are those of what is read."))
+    texts = []
     for name in evidence.views:
         view, sizes = evidence.view(name)
         texts.append(Text(" ".join([f"View {name}: {view.in_words()}.", *describe_view(view, sizes)])))
