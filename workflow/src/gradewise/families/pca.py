@@ -15,9 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import scipy
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
-from scipy.linalg import eigh
-from scipy.linalg.blas import ssyrk
 
 from gradewise import tables
 from gradewise.command import UserError
@@ -182,7 +181,9 @@ def fit(pixels: np.ndarray, rows: np.ndarray, components: int) -> Pca:
     matrix = _gram(flat, rows, mean, scale) if n <= d else _scatter(flat, rows, mean, scale)
     total = float(np.trace(matrix))
     side = len(matrix)
-    values, vectors = eigh(matrix, subset_by_index=[side - limit, side - 1], overwrite_a=True, check_finite=False)
+    values, vectors = scipy.linalg.eigh(
+        matrix, subset_by_index=[side - limit, side - 1], overwrite_a=True, check_finite=False
+    )
     values, vectors = values[::-1], vectors[:, ::-1]
     kept = int((values > 10 * np.finfo(np.float32).eps * values[0]).sum())
     if kept < 1:
@@ -237,7 +238,7 @@ def _gram(flat: np.ndarray, rows: np.ndarray, mean: np.ndarray, scale: np.ndarra
     matrix = np.zeros((n, n), order="F")
     for part in track(parts, len(parts), "blocks of the Gram matrix"):
         centred = _centred(flat[rows, part], mean[part], None if scale is None else scale[part])
-        matrix += ssyrk(1.0, centred.T, trans=1, lower=1)
+        matrix += scipy.linalg.blas.ssyrk(1.0, centred.T, trans=1, lower=1)
     return matrix
 
 
@@ -247,7 +248,7 @@ def _scatter(flat: np.ndarray, rows: np.ndarray, mean: np.ndarray, scale: np.nda
     parts = list(_batches(n, d))
     matrix = np.zeros((d, d), order="F")
     for part in track(parts, len(parts), "blocks of the covariance matrix"):
-        matrix += ssyrk(1.0, _centred(flat[rows[part]], mean, scale).T, lower=1)
+        matrix += scipy.linalg.blas.ssyrk(1.0, _centred(flat[rows[part]], mean, scale).T, lower=1)
     return matrix
 
 

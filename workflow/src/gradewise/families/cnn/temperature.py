@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+import scipy
 from scipy.special import log_softmax, stdtrit
 
 LIMITS = (0.05, 20.0)
@@ -83,5 +83,7 @@ def fit_temperature(scores: np.ndarray, targets: np.ndarray) -> float:
     def loss(inverse: float) -> float:
         return -float((smoothed * log_softmax(scores * inverse, axis=1)).sum(axis=1).mean())
 
-    optimum = minimize_scalar(loss, bounds=(1 / LIMITS[1], 1 / LIMITS[0]), method="bounded", options={"xatol": 1e-6})
+    optimum = scipy.optimize.minimize_scalar(
+        loss, bounds=(1 / LIMITS[1], 1 / LIMITS[0]), method="bounded", options={"xatol": 1e-6}
+    )
     return 1 / float(optimum.x)

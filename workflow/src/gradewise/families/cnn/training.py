@@ -496,16 +496,17 @@ def _own_random_numbers() -> AbstractContextManager[None]:
 @contextmanager
 def _deterministic() -> Iterator[None]:
     """Use only deterministic algorithms on the CPU; on CUDA, some that networks need have no deterministic version."""
-    before = torch.are_deterministic_algorithms_enabled()
+    # the mode is set in this way because `use_deterministic_algorithms` imports the compiler as well
+    before = torch.get_deterministic_debug_mode()
     guard: Any = torch.utils.deterministic
     filled = guard.fill_uninitialized_memory
-    torch.use_deterministic_algorithms(not torch.cuda.is_available())
+    torch.set_deterministic_debug_mode("default" if torch.cuda.is_available() else "error")
     # PyTorch would otherwise fill every new tensor to guard against unset memory, which costs a tenth of the time.
     guard.fill_uninitialized_memory = False
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before)
+        torch.set_deterministic_debug_mode(before)
         guard.fill_uninitialized_memory = filled
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from scipy.special import softmax
-from sklearn.utils import gen_batches
 
 from gradewise.config.section import Section
 from gradewise.families.classifier import check_pixels
@@ -44,7 +43,9 @@ class LinearClassifier:
         check_pixels(pixels, self.shape)
         flat = pixels.reshape(len(pixels), -1)
         scores = np.empty((len(flat), len(self.classes)))
-        for part in gen_batches(len(flat), max(1, BLOCK_BYTES // (8 * flat.shape[1]))):
+        at_a_time = max(1, BLOCK_BYTES // (8 * flat.shape[1]))
+        for start in range(0, len(flat), at_a_time):
+            part = slice(start, start + at_a_time)
             scores[part] = flat[part].astype(np.float64) @ self.weights
         return np.asarray(softmax(scores + self.intercept, axis=1))
 

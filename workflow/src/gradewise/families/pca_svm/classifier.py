@@ -12,10 +12,9 @@ from pydantic import Field, FiniteFloat
 from gradewise.config.section import Section
 from gradewise.families.classifier import check_pixels
 from gradewise.families.pca import Pca, read_pca
-from gradewise.families.pca_svm.machine import Machine, read_machine
+from gradewise.families.pca_svm.machine import Machine, read_machine, scale
 from gradewise.families.pca_svm.pairwise import couple
 from gradewise.families.pca_svm.settings import SvmSettings
-from gradewise.families.pca_svm.svm import scale
 from gradewise.families.stored import Classes, read_record, require
 from gradewise.records import write_json
 

@@ -9,9 +9,9 @@ from gradewise.families.choose import choose
 from gradewise.families.family import Fitted
 from gradewise.families.folds import grouped_folds
 from gradewise.families.pca_svm.classifier import PcaSvmClassifier
-from gradewise.families.pca_svm.machine import Machine
+from gradewise.families.pca_svm.machine import Machine, scale
 from gradewise.families.pca_svm.settings import SvmSettings
-from gradewise.families.pca_svm.svm import calibrate, converged, scale
+from gradewise.families.pca_svm.svm import calibrate, converged
 from gradewise.families.pca_svm.svm_grid import validation_probabilities
 from gradewise.families.training_set import Components, TrainingSet
 

@@ -5,13 +5,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.svm import SVC
 
+from gradewise.families.pca_svm.settings import SvmSettings
 from gradewise.families.stored import read_tensors, require, write_tensors
 
+if TYPE_CHECKING:
+    # predicting needs no scikit-learn, which takes as long to import as all else
+    from sklearn.svm import SVC
+
 BLOCK_BYTES = 2**26
+
+
+def scale(scores: np.ndarray, explained_variance: np.ndarray, settings: SvmSettings) -> np.ndarray:
+    """The first components of the scores, scaled to unit variance if the settings say `whiten`.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n, k)
+    explained_variance : ndarray, shape (k,)
+    settings : SvmSettings
+
+    Returns
+    -------
+    ndarray of float64, shape (n, min(k, settings.components))
+    """
+    kept = scores[:, : settings.components].astype(np.float64)
+    return kept / np.sqrt(explained_variance[: settings.components]) if settings.whiten else kept
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 CERTAIN = 1e-7
 """Probabilities of pairs are limited to this distance from 0 and 1."""
@@ -37,6 +36,9 @@ def fit_sigmoids(decisions: np.ndarray, targets: np.ndarray, weights: np.ndarray
     ndarray, shape (pairs, 2)
         Slope, never below zero, and offset of the logarithm of the odds for the first class.
     """
+    # predicting needs no scikit-learn
+    from sklearn.linear_model import LogisticRegression
+
     sigmoids = []
     for column, (first, second) in zip(decisions.T, combinations(range(int(targets.max()) + 1), 2), strict=True):
         rows = (targets == first) | (targets == second)

@@ -18,23 +18,6 @@ from gradewise.families.pca_svm.pairwise import couple, fit_sigmoids
 from gradewise.families.pca_svm.settings import SvmSettings
 
 
-def scale(scores: np.ndarray, explained_variance: np.ndarray, settings: SvmSettings) -> np.ndarray:
-    """The first components of the scores, scaled to unit variance if the settings say `whiten`.
-
-    Parameters
-    ----------
-    scores : ndarray, shape (n, k)
-    explained_variance : ndarray, shape (k,)
-    settings : SvmSettings
-
-    Returns
-    -------
-    ndarray of float64, shape (n, min(k, settings.components))
-    """
-    kept = scores[:, : settings.components].astype(np.float64)
-    return kept / np.sqrt(explained_variance[: settings.components]) if settings.whiten else kept
-
-
 def gamma_as_number(scaled: np.ndarray, settings: SvmSettings) -> float:
     """Gamma of the rbf kernel; `scale` means 1 / (components x variance of all training values), as in scikit-learn."""
     return 1.0 / (scaled.shape[1] * float(scaled.var())) if settings.gamma == "scale" else settings.gamma

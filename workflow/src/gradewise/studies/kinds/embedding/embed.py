@@ -21,7 +21,7 @@ from gradewise import command, tables
 from gradewise.evaluation import intervals
 from gradewise.evaluation.estimates import Estimate, hit_rate, share
 from gradewise.families.pca_svm.classifier import read_pca_svm
-from gradewise.families.pca_svm.svm import scale
+from gradewise.families.pca_svm.machine import scale
 from gradewise.provenance import derive_seed
 from gradewise.studies.kinds.embedding.neighbours import vote
 from gradewise.studies.schemas import EMBEDDING, SEPARATION
