@@ -1,6 +1,6 @@
 """Looking for the images most like each of many: all pairs are compared, or those of the nearest lists.
 
-    python bench/look_alikes.py [--images 20000 100000] [--sample 256] [--runs 3]
+    python bench/look_alikes.py [--images 20000 100000 1000000] [--sample 256] [--runs 3]
 
 Pictures are 2,000 of smooth noise, each with many smooth patterns added to it, so that all have look-alikes. What takes
 place once (frequencies, lists) is measured for all images, the search for a few; the time for all follows from both.
@@ -62,7 +62,7 @@ def measure(images: int, sample: int, runs: int) -> Sides:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, nargs="+", default=[20_000, 100_000])
+    parser.add_argument("--images", type=int, nargs="+", default=[20_000, 100_000, 1_000_000])
     parser.add_argument("--sample", type=int, default=256)
     parser.add_argument("--runs", type=int, default=3)
     arguments = parser.parse_args()

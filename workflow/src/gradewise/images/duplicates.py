@@ -53,6 +53,10 @@ WINDOWS = [(before, after) for before in (0.013, 0.04, 0.067) for after in (0.01
 KEYS = 6
 """Number of cosines along each axis by which large sets of images are divided into lists."""
 
+PART = 1024
+"""Number of images whose vectors are computed at a time, into arrays for all: many small ones would leave holes in memory
+that take more of it than the vectors."""
+
 BLOCK = 32
 """Number of images of which all variants are held in memory at a time."""
 
@@ -260,14 +264,17 @@ def candidates(thumbnails: np.ndarray) -> Iterator[list[Match]]:
     n = len(thumbnails)
     permutations = torch.from_numpy(symmetry.permutations(SIDE))
     coarse, fine = _Frequencies(COARSE, FEW_WINDOWS), _Frequencies(FINE, WINDOWS)
-    wholes = [(coarse.of_wholes(part), fine.of_wholes(part)) for part in _pictures(thumbnails, 1024)]
-    coarse_wholes, fine_wholes = (torch.cat(parts) for parts in zip(*wholes, strict=True))
-    del wholes
+    coarse_wholes, fine_wholes = (torch.empty(n, order**2 - 1) for order in (COARSE, FINE))
+    for start, part in zip(range(0, n, PART), _pictures(thumbnails, PART), strict=True):
+        coarse_wholes[start : start + PART] = coarse.of_wholes(part)
+        fine_wholes[start : start + PART] = fine.of_wholes(part)
     lowest = _lowest(COARSE, KEYS)
     keys = _unit(coarse_wholes[:, lowest])
     whiten_coarse, whiten_fine, whiten_keys = (_Whitening(part) for part in (coarse_wholes, fine_wholes, keys))
-    coarse_wholes, fine_wholes = whiten_coarse(coarse_wholes), whiten_fine(fine_wholes)
-    nearest = AllPairs(coarse_wholes) if n <= FEW else Lists(coarse_wholes, whiten_keys(keys), seed=0)
+    for whiten, vectors in ((whiten_coarse, coarse_wholes), (whiten_fine, fine_wholes), (whiten_keys, keys)):
+        for part in torch.split(vectors, PART):
+            part.copy_(whiten(part))
+    nearest = AllPairs(coarse_wholes) if n <= FEW else Lists(coarse_wholes, keys, seed=0)
     blocks = track(_pictures(thumbnails, BLOCK), -(-n // BLOCK), "blocks of images searched for look-alikes")
     for start, pictures in zip(range(0, n, BLOCK), blocks, strict=True):
         turned = pictures[:, permutations]

@@ -93,7 +93,13 @@ class Lists:
         self._wholes = wholes[self._members]
 
     def _nearest_head(self, keys: Tensor) -> Tensor:
-        return torch.cat([(part @ self._heads.T).argmax(dim=1) for part in torch.split(keys, PART)])
+        nearest = torch.empty(len(keys), dtype=torch.int64)
+        # one array for all parts, since freed ones of this size would leave holes in memory
+        scores = torch.empty(PART, len(self._heads))
+        for start in range(0, len(keys), PART):
+            part = keys[start : start + PART]
+            torch.argmax(torch.mm(part, self._heads.T, out=scores[: len(part)]), dim=1, out=nearest[start : start + PART])
+        return nearest
 
     def __call__(self, variants: Tensor, keys: Tensor, own: int, most: int) -> Tensor:
         """As `AllPairs`, but only pictures in the lists of the heads most similar to each of `keys`, shape (v, k)."""
