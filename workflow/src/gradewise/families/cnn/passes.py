@@ -214,12 +214,15 @@ def gradient_sums(
 def _spread(pooled: np.ndarray, right: np.ndarray, wide: np.ndarray) -> None:
     """The gradient by pooled values of a part as that by the larger values of two rows each, twice as many columns."""
     pixels, channels = right.shape
-    of_pixels, pairs = pooled.reshape(pixels, channels), wide[: 2 * pixels * channels].reshape(pixels, 2, channels)
     for pixel in range(pixels):
+        own = pixel * channels
+        # a loop for each column, since one that sets both is not computed several channels at a time
         for channel in range(channels):
-            value, moved = _number(of_pixels[pixel, channel]), right[pixel, channel]
-            pairs[pixel, 0, channel] = np.float32(0) if moved else value
-            pairs[pixel, 1, channel] = value if moved else np.float32(0)
+            value = _number(pooled[own + channel])
+            wide[2 * own + channel] = np.float32(0) if right[pixel, channel] else value
+        for channel in range(channels):
+            value = _number(pooled[own + channel])
+            wide[2 * own + channels + channel] = value if right[pixel, channel] else np.float32(0)
 
 
 @njit(cache=True, nogil=True, fastmath=ARITHMETIC)
