@@ -8,24 +8,24 @@ from sklearn.svm import SVC
 from gradewise.command import UserError
 from gradewise.families.folds import grouped_folds
 from gradewise.families.pca_svm import svm
-from gradewise.families.pca_svm.machine import Machine, read_machine
+from gradewise.families.pca_svm.machine import Machine, read_machine, scale
 from gradewise.families.pca_svm.settings import SvmSettings
 
 
 def test_gamma_scale_is_that_of_scikit_learn(split):
     (train, validation), (target, _), variance = split
     settings = SvmSettings(components=5)
-    scaled = svm.scale(train, variance, settings)
+    scaled = scale(train, variance, settings)
     ours = svm.support_vector_classifier(scaled, settings).fit(scaled, target)
     theirs = SVC(gamma="scale", decision_function_shape="ovo").fit(scaled, target)
     assert ours.gamma == pytest.approx(theirs._gamma)
-    unseen = svm.scale(validation, variance, settings)
+    unseen = scale(validation, variance, settings)
     np.testing.assert_allclose(ours.decision_function(unseen), theirs.decision_function(unseen), atol=1e-9)
 
 
 def test_whitened_scores_have_unit_variance(split):
     (train, _), _, variance = split
-    scaled = svm.scale(train, variance, SvmSettings(components=4, whiten=True))
+    scaled = scale(train, variance, SvmSettings(components=4, whiten=True))
     centred = StandardScaler(with_mean=False).fit(scaled)
     np.testing.assert_allclose(centred.var_ * 90 / 89, 1, rtol=1e-5)
 
@@ -38,7 +38,7 @@ class TestCalibration:
     def test_probabilities_are_those_of_a_classifier_fitted_on_all_training_samples(self, split):
         (train, _), (target, _), variance = split
         settings = SvmSettings(components=5)
-        scaled = svm.scale(train, variance, settings)
+        scaled = scale(train, variance, settings)
         classifier, sigmoids = calibrate(scaled, target, np.arange(90) // 3, settings)
         alone = svm.support_vector_classifier(scaled, settings).fit(scaled, target)
         np.testing.assert_array_equal(classifier.support_, alone.support_)
@@ -50,9 +50,9 @@ class TestCalibration:
         (train, target), (unseen, truth) = draw_scores(300, 3), draw_scores(3000, 4)
         settings = SvmSettings(components=8, C=100.0)
         variance = train.var(axis=0, ddof=1)
-        scaled = svm.scale(train, variance, settings)
+        scaled = scale(train, variance, settings)
         calibrated = calibrate(scaled, target, np.arange(300), settings)
-        probabilities = svm.predict_proba(*calibrated, svm.scale(unseen, variance, settings))
+        probabilities = svm.predict_proba(*calibrated, scale(unseen, variance, settings))
         right = probabilities.argmax(axis=1) == truth
         assert probabilities.max(axis=1).mean() == pytest.approx(right.mean(), abs=0.06)
 
@@ -75,7 +75,7 @@ class TestCalibration:
     def test_the_number_of_threads_changes_nothing(self, split):
         (train, _), (target, _), variance = split
         settings = SvmSettings(components=5)
-        scaled = svm.scale(train, variance, settings)
+        scaled = scale(train, variance, settings)
         one, two = (calibrate(scaled, target, np.arange(90) // 2, settings, threads) for threads in (1, 2))
         np.testing.assert_array_equal(svm.predict_proba(*one, scaled), svm.predict_proba(*two, scaled))
 
@@ -98,7 +98,7 @@ class TestMachine:
 
     def test_blocks_of_rows_change_nothing(self, split, monkeypatch):
         (train, _), (target, _), variance = split
-        scaled = svm.scale(train, variance, SvmSettings(components=5))
+        scaled = scale(train, variance, SvmSettings(components=5))
         classifier = svm.support_vector_classifier(scaled, SvmSettings(components=5)).fit(scaled, target)
         machine = Machine.of(classifier, float(classifier.gamma))
         whole = machine.decide(scaled)

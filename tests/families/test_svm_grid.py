@@ -7,6 +7,7 @@ import pytest
 
 from gradewise.families.folds import grouped_folds
 from gradewise.families.pca_svm import svm, svm_grid
+from gradewise.families.pca_svm.machine import scale
 from gradewise.families.pca_svm.settings import SvmSettings
 
 GRID = [
@@ -29,7 +30,7 @@ class TestGrid:
         found = svm_grid.validation_probabilities(GRID, (train, validation), target, folds, variance, 2)
         assert set(found) == set(GRID)
         for settings in GRID:
-            scaled = [svm.scale(part, variance, settings) for part in (train, validation)]
+            scaled = [scale(part, variance, settings) for part in (train, validation)]
             direct = svm.predict_proba(*svm.calibrate(scaled[0], target, folds, settings, 1), scaled[1])
             np.testing.assert_allclose(found[settings], direct, atol=1e-3)
         assert len({float((chances.argmax(axis=1) == expected).mean()) for chances in found.values()}) > 5

@@ -54,8 +54,8 @@ KEYS = 6
 """Number of cosines along each axis by which large sets of images are divided into lists."""
 
 PART = 1024
-"""Number of images whose vectors are computed at a time, into arrays for all: many small ones would leave holes in memory
-that take more of it than the vectors."""
+"""Number of images whose vectors are computed at a time, into arrays for all: many small ones would leave holes in
+memory that take more of it than the vectors."""
 
 BLOCK = 32
 """Number of images of which all variants are held in memory at a time."""

@@ -98,7 +98,8 @@ class Lists:
         scores = torch.empty(PART, len(self._heads))
         for start in range(0, len(keys), PART):
             part = keys[start : start + PART]
-            torch.argmax(torch.mm(part, self._heads.T, out=scores[: len(part)]), dim=1, out=nearest[start : start + PART])
+            torch.mm(part, self._heads.T, out=scores[: len(part)])
+            nearest[start : start + PART] = scores[: len(part)].argmax(dim=1)
         return nearest
 
     def __call__(self, variants: Tensor, keys: Tensor, own: int, most: int) -> Tensor:

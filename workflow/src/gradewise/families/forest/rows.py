@@ -13,7 +13,7 @@ from gradewise import command, symmetry
 from gradewise.families.forest.bootstrap import Bags, bags_of_groups, bags_of_rows
 from gradewise.families.forest.byte_rows import ByteRows, byte_rows
 
-LARGE = 2**26
+LARGE = 2**21
 """Pixels of all rows from which on they stay bytes, and trees are grown by `byte_trees` instead of scikit-learn."""
 
 

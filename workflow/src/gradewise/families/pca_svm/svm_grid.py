@@ -21,6 +21,7 @@ from sklearn.svm import SVC
 from sklearn.utils import gen_batches
 
 from gradewise.families.folds import Folds
+from gradewise.families.pca_svm.machine import scale
 from gradewise.families.pca_svm.settings import SvmSettings
 from gradewise.families.pca_svm.svm import (
     converged,
@@ -28,7 +29,6 @@ from gradewise.families.pca_svm.svm import (
     gamma_as_number,
     ignore_early_stops,
     predict_proba,
-    scale,
     support_vector_classifier,
     unfitted,
 )
