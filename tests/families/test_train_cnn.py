@@ -149,13 +149,16 @@ def test_the_step_runs_from_the_shell(cache, tmp_path: Path) -> None:
     }
     words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
     done = subprocess.run(
-        [sys.executable, "-m", "gradewise.families.train", "--family=cnn", *words],
+        [sys.executable, "-X", "importtime", "-m", "gradewise.families.train", "--family=cnn", *words],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "epoch 3/3" in done.stderr
+    # PyTorch's compiler takes as long to import as all else
+    assert "torch.optim" in done.stderr
+    assert "torch._dynamo" not in done.stderr
     settings = json.loads((tmp_path / "run" / "run.json").read_text())["settings"]
     assert settings == CnnSettings.model_validate(candidate).model_dump(mode="json")
 

@@ -11,6 +11,7 @@ a GPU would cost more time than the computation.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import logging
 import math
 import time
@@ -275,7 +276,7 @@ class _Training(Generic[Kind]):
                 weight = mixture.share * weight + (1 - mixture.share) * other_weight
             self.optimiser.zero_grad()
             torch.autograd.backward(total / weight)
-            self.optimiser.step()
+            _step(self.optimiser)
             loss_sum += total.detach()
             weight_sum += weight
             right += (scores.detach().argmax(1) == targets).sum()
@@ -411,6 +412,12 @@ def _spare_the_compiler() -> None:
         method = getattr(getattr(torch.optim.Optimizer, name), "__wrapped__", None)
         if method is not None:
             method.__dynamo_disable = method
+
+
+def _step(optimiser: torch.optim.Optimizer) -> None:
+    """Change the parameters, as `optimiser.step` does, which imports the compiler as well."""
+    with torch.no_grad():
+        inspect.unwrap(type(optimiser).step)(optimiser)
 
 
 def learning_rate(optimiser: Optimiser, iteration: int, total: int) -> float:
