@@ -13,7 +13,7 @@ from gradewise import command, symmetry
 from gradewise.families.forest.bootstrap import Bags, bags_of_groups, bags_of_rows
 from gradewise.families.forest.byte_rows import ByteRows, byte_rows
 
-LARGE = 6_000_000
+LARGE = 2**23
 """Pixels of all rows from which on they stay bytes, and trees are grown by `byte_trees` instead of scikit-learn. Fewer
 take scikit-learn a few seconds, and `byte_trees` as long to be compiled when it is first used."""
 
