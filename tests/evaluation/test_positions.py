@@ -71,9 +71,10 @@ def test_verdicts_gathered_in_parts_are_those_gathered_at_once(tmp_path, aggrega
     images = np.repeat(names, 3)
     frame = tiles(np.random.default_rng(1).permutation(images) if shuffled else images)
     monkeypatch.setattr(positions, "BATCH", 7)
-    parts = list(Gathering(CLASSES, "bad", aggregate, None).in_parts(read(tmp_path, frame, known), known))
+    parts: list[pd.DataFrame] = []
+    made = Gathering(CLASSES, "bad", aggregate, None).gather(read(tmp_path, frame, known), known, parts.append)
     assert len(parts) > 5
-    made = pd.concat(parts)
+    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), made)
     labels = pd.Series(np.resize(CLASSES, 20), index=names)
     expected = gather(frame, labels, CLASSES, "bad", aggregate)
     assert known.names.take(made["image_id"].to_numpy()).to_pylist() == expected["image_id"].tolist()

@@ -246,4 +246,6 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 def _marked_below(ranks: np.ndarray, marked: np.ndarray, asked: np.ndarray) -> np.ndarray:
     """For each sample asked for, how many marked ones have a lower rank, those of equal rank half."""
     at_rank = np.bincount(ranks[marked], minlength=int(ranks.max(initial=0)) + 1)
-    return np.asarray((np.cumsum(at_rank) - at_rank / 2)[ranks[asked]])
+    below = np.cumsum(at_rank, dtype=np.float64)
+    below -= np.multiply(at_rank, 0.5)
+    return np.asarray(below[ranks[asked]])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -27,6 +27,7 @@ from gradewise.evaluation.positions import ROLES, Gathering, Images, read_images
 from gradewise.evaluation.schemas import CALIBRATION, METRICS, SUBGROUPS, verdicts_schema
 from gradewise.evaluation.subgroups import measure_subgroups
 from gradewise.evaluation.totals import Totals, add_up
+from gradewise.memory import give_back_memory
 from gradewise.progress import track
 from gradewise.results import Results, RunFolder
 from gradewise.verdicts import Level
@@ -93,41 +94,18 @@ def evaluate(
     runs = list(files.runs())
     known = read_images(Results(files.dataset).table("manifest"), classes)
     matrix = None if costs is None else np.array(costs)
-    decisive = matrix if least_cost else None
-    targets = target_classes(classes, positive or None)
-    rules = Gathering(classes, positive or None, aggregate, decisive)
+    rules = Gathering(classes, positive or None, aggregate, matrix if least_cost else None)
+    measures = _Measures(dataset, known, rules, level, ordered, matrix)
     measured: list[dict[str, Any]] = []
     curves: list[pd.DataFrame] = []
     shares: list[dict[str, Any]] = []
     with tables.appending(verdicts, verdicts_schema(classes)) as append:
         for model, of_model in groupby(track(runs, len(runs), "prediction files"), key=lambda run: run.model):
-            tested: list[pd.DataFrame] = []
-            parts: dict[tuple[str, str], list[_Part]] = defaultdict(list)
-            for run in of_model:
-                _check_classes(run.record, classes)
-                table = read_predictions(run.predictions, known, classes, decisive, level == "sample")
-                for where in LEVELS:
-                    if where == "image":
-                        table = _gathered(table, known, rules, run, append)
-                    if where == level:
-                        tested.append(table.loc[table["role"] == "test"].assign(repeat=run.repeat))
-                    for role in table["role"].unique():
-                        part = _part(table, table["role"] == role, classes, known, targets)
-                        measured += _rows(
-                            [part], run.repeat, classes, ordered, matrix, (dataset, model, str(role), where)
-                        )
-                        parts[str(role), where].append(part)
-                del table  # before that of the next run is read
-            for (role, at_level), repeats in parts.items():
-                measured += _rows(repeats, None, classes, ordered, matrix, (dataset, model, role, at_level))
-            of_test = pd.concat(tested, ignore_index=True)
-            curve, figures = _calibration(of_test, classes, {"dataset": dataset, "model": model, "level": level})
-            curves.append(curve)
-            measured += figures
-            of_test["group"] = known.rank[of_test["group"]]
-            shares += [
-                {"dataset": dataset, "model": model, **row} for row in measure_subgroups(of_test, known.described)
-            ]
+            give_back_memory()
+            found = measures.of_model(model, of_model, append)
+            measured += found.metrics
+            curves.append(found.curves)
+            shares += found.subgroups
     tables.write(pd.concat(curves), calibration, CALIBRATION)
     tables.write(pd.DataFrame(shares, columns=SUBGROUPS.names), subgroups, SUBGROUPS)
     frame = pd.DataFrame(measured)
@@ -146,6 +124,15 @@ def evaluate(
 
 
 @dataclass(frozen=True)
+class _Found:
+    """Rows of the tables about one model."""
+
+    metrics: list[dict[str, Any]]
+    curves: pd.DataFrame
+    subgroups: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class _Part:
     """Totals of one run in one role at one level, and a bit for each image of the dataset that they come from."""
 
@@ -153,29 +140,81 @@ class _Part:
     images: np.ndarray
 
 
-def _part(table: pd.DataFrame, chosen: pd.Series, classes: list[str], known: Images, targets: list[int]) -> _Part:
-    present = np.zeros(len(known.names), dtype=bool)
-    present[table["image_id"].to_numpy()[chosen]] = True
-    totals = add_up(
-        truth=table["label"].array.codes[chosen],
-        predicted=table["predicted"].array.codes[chosen],
-        probabilities=table.loc[chosen, [f"p_{name}" for name in classes]].to_numpy(),
-        group=table["group"].to_numpy()[chosen],
-        groups=len(known.groups),
-        targets=targets,
-    )
-    return _Part(totals, np.packbits(present))
+@dataclass(frozen=True)
+class _Measures:
+    """How the models of a dataset are measured; the attributes are arguments of `evaluate`."""
 
+    dataset: str
+    known: Images
+    rules: Gathering
+    level: Level
+    ordered: bool
+    costs: np.ndarray | None
 
-def _gathered(
-    samples: pd.DataFrame, known: Images, rules: Gathering, run: RunFolder, append: Callable[[pd.DataFrame], None]
-) -> pd.DataFrame:
-    """Verdicts on the images of a run, which are also appended to a file, under the names of their images."""
-    parts = []
-    for part in rules.in_parts(samples, known):
-        append(_named(part, known).assign(model=run.model, repeat=run.repeat))
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)
+    def of_model(self, model: str, runs: Iterable[RunFolder], append: Callable[[pd.DataFrame], None]) -> _Found:
+        """Measure a model in each of its runs and over all of them; verdicts on images are appended to a file."""
+        names = {"dataset": self.dataset, "model": model}
+        measured: list[dict[str, Any]] = []
+        tested: list[pd.DataFrame] = []
+        parts: dict[tuple[str, Level], list[_Part]] = defaultdict(list)
+        for run in runs:
+            _check_classes(run.record, self.rules.classes)
+            for level, table in self._tables(run, append):
+                if level == self.level:
+                    tested.append(table.loc[table["role"] == "test"].assign(repeat=run.repeat))
+                for role in table["role"].unique():
+                    part = self._part(table, table["role"] == role)
+                    measured += self._rows([part], {**names, "repeat": run.repeat, "role": role, "level": level})
+                    parts[role, level].append(part)
+        for (role, level), repeats in parts.items():
+            measured += self._rows(repeats, {**names, "repeat": None, "role": role, "level": level})
+        of_test = pd.concat(tested, ignore_index=True)
+        curves, figures = _calibration(of_test, self.rules.classes, {**names, "level": self.level})
+        of_test["group"] = self.known.rank[of_test["group"]]
+        subgroups = [{**names, **row} for row in measure_subgroups(of_test, self.known.described)]
+        return _Found(measured + figures, curves, subgroups)
+
+    def _tables(self, run: RunFolder, append: Callable[[pd.DataFrame], None]) -> Iterator[tuple[Level, pd.DataFrame]]:
+        """Verdicts on the samples of a run, then on its images; these are also appended, under their names."""
+        table = read_predictions(
+            run.predictions, self.known, self.rules.classes, self.rules.costs, self.level == "sample"
+        )
+        give_back_memory()
+        yield "sample", table
+        give_back_memory()
+        table = self.rules.gather(
+            table,
+            self.known,
+            lambda part: append(_named(part, self.known).assign(model=run.model, repeat=run.repeat)),
+        )
+        give_back_memory()
+        yield "image", table
+
+    def _part(self, table: pd.DataFrame, chosen: pd.Series) -> _Part:
+        present = np.zeros(len(self.known.names), dtype=bool)
+        present[table["image_id"].to_numpy()[chosen]] = True
+        totals = add_up(
+            truth=table["label"].array.codes[chosen],
+            predicted=table["predicted"].array.codes[chosen],
+            probabilities=table.loc[chosen, [f"p_{name}" for name in self.rules.classes]].to_numpy(),
+            group=table["group"].to_numpy()[chosen],
+            groups=len(self.known.groups),
+            targets=target_classes(self.rules.classes, self.rules.positive),
+        )
+        return _Part(totals, np.packbits(present))
+
+    def _rows(self, parts: list[_Part], names: dict[str, Any]) -> list[dict[str, Any]]:
+        """Every metric of some runs together."""
+        known = {
+            **names,
+            "images": int(np.bitwise_count(np.bitwise_or.reduce([part.images for part in parts])).sum()),
+            "groups": len(np.unique(np.concatenate([part.totals.present for part in parts]))),
+        }
+        measured = estimate([part.totals for part in parts], self.rules.classes, self.ordered, self.costs)
+        return [
+            {**known, "metric": name, "class": which, "value": found.value, "low": found.low, "high": found.high}
+            for (name, which), found in measured.items()
+        ]
 
 
 def _named(verdicts: pd.DataFrame, known: Images) -> pd.DataFrame:
@@ -227,30 +266,6 @@ def _calibration(
         for name, one in estimates.items()
     ]
     return found.curves.assign(dataset=names["dataset"], model=names["model"]), measured
-
-
-def _rows(
-    parts: list[_Part],
-    repeat: int | None,
-    classes: list[str],
-    ordered: bool,
-    costs: np.ndarray | None,
-    names: tuple[str, str, str, str],
-) -> list[dict[str, Any]]:
-    dataset, model, role, level = names
-    known = {
-        "dataset": dataset,
-        "model": model,
-        "repeat": repeat,
-        "role": role,
-        "level": level,
-        "images": int(np.bitwise_count(np.bitwise_or.reduce([part.images for part in parts])).sum()),
-        "groups": len(np.unique(np.concatenate([part.totals.present for part in parts]))),
-    }
-    return [
-        {**known, "metric": name, "class": which, "value": found.value, "low": found.low, "high": found.high}
-        for (name, which), found in estimate([part.totals for part in parts], classes, ordered, costs).items()
-    ]
 
 
 def target_classes(classes: list[str], positive: str | None) -> list[int]:

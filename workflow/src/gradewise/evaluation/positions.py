@@ -7,7 +7,7 @@ rows at a time, so that the names of a whole file are never in memory together.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,9 @@ from gradewise.verdicts import classify, combine, wrong_label
 ROLES = ["train", "validation", "test"]
 BATCH = 32768
 """Most rows that are in memory with their names."""
+
+KINDS = {"image_id": np.int32, "group": np.int32, "role": np.int8, "label": np.int16, "predicted": np.int16}
+"""Columns of samples and of verdicts on images beside probabilities: positions."""
 
 
 class Names:
@@ -184,8 +187,7 @@ def read_predictions(
         Where an image has no known class in the manifest.
     """
     rows, chances = tables.length(predictions), [f"p_{name}" for name in classes]
-    kinds = {"image_id": np.int32, "group": np.int32, "role": np.int8, "label": np.int16, "predicted": np.int16}
-    kinds |= {"sample_id": np.uint64} if samples else {}
+    kinds = KINDS | ({"sample_id": np.uint64} if samples else {})
     columns = {name: np.empty(rows, kind) for name, kind in kinds.items()}
     probabilities = np.empty((len(classes), rows), np.float32)
     start = 0
@@ -236,14 +238,16 @@ class Gathering:
     aggregate: Aggregate
     costs: np.ndarray | None
 
-    def in_parts(self, samples: pd.DataFrame, known: Images) -> Iterator[pd.DataFrame]:
-        """Verdicts on images, some images at a time, with positions in place of names.
+    def gather(self, samples: pd.DataFrame, known: Images, each: Callable[[pd.DataFrame], None]) -> pd.DataFrame:
+        """Verdicts on images, with positions in place of names.
 
         Parameters
         ----------
         samples : DataFrame
             As `read_predictions` has them.
         known : Images
+        each : callable
+            Is given the verdicts, some images at a time.
         """
         samples = _by_image(samples, len(known.names))
         image = samples["image_id"].to_numpy()
@@ -251,16 +255,26 @@ class Gathering:
         # the first image that begins at or after so many rows begins a part
         later = np.searchsorted(starts, np.arange(rows, len(image), rows))
         cuts = [0, *np.unique(starts[later[later < len(starts)]]), len(image)]
+        columns = {name: np.empty(len(starts), kind) for name, kind in KINDS.items()}
+        probabilities = np.empty((len(self.classes), len(starts)), np.float32)
+        done = 0
         for start, stop in itertools.pairwise(cuts):
             part = samples.iloc[start:stop]
             first = _starts(image[start:stop])
             place = np.repeat(np.arange(len(first)), np.diff(np.append(first, stop - start)))
             chances = part[[f"p_{name}" for name in self.classes]].to_numpy(dtype=np.float64)
             gathered, chosen = combine(place, chances, self.classes, self.positive, self.aggregate, self.costs)
-            columns = {name: part[name].to_numpy()[first] for name in ("image_id", "group")}
-            columns["role"] = part["role"].array.codes[first]
-            columns |= {"label": known.truth[columns["image_id"]], "predicted": chosen}
-            yield _frame(columns, self.classes, gathered.T.astype(np.float32))
+            images = slice(done, done + len(first))
+            for name in ("image_id", "group"):
+                columns[name][images] = part[name].to_numpy()[first]
+            columns["role"][images] = part["role"].array.codes[first]
+            columns["label"][images] = known.truth[columns["image_id"][images]]
+            columns["predicted"][images] = chosen
+            probabilities[:, images] = gathered.T
+            of_part = {name: values[images] for name, values in columns.items()}
+            each(_frame(of_part, self.classes, probabilities[:, images]))
+            done = images.stop
+        return _frame(columns, self.classes, probabilities)
 
 
 def _by_image(samples: pd.DataFrame, images: int) -> pd.DataFrame:

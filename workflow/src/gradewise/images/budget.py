@@ -6,7 +6,6 @@ Imports nothing heavy, because the workflow asks it for the memory of jobs.
 
 from __future__ import annotations
 
-import ctypes
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,14 +26,6 @@ BYTES_PER_PIXEL = 16
 def megapixels_in_flight(threads: int, largest: float) -> float:
     """Most megapixels decoded at a time by so many threads if no image has more than `largest` megapixels."""
     return min(threads * largest, max(largest, MOST))
-
-
-def give_back_memory() -> None:
-    """Give freed memory back to the operating system, where the C library can: temporary arrays of many sizes leave
-    holes that it would keep."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
 
 
 def map_ahead(

@@ -25,10 +25,11 @@ from torch.nn.functional import normalize
 
 from gradewise import symmetry
 from gradewise.config.sources import Reading
-from gradewise.images.budget import PixelBudget, give_back_memory
+from gradewise.images.budget import PixelBudget
 from gradewise.images.decode import PLAIN, count_pixels, decode, to_uint8
 from gradewise.images.fingerprints import SIDE, square
 from gradewise.images.nearest import FEW, AllPairs, Lists
+from gradewise.memory import give_back_memory
 from gradewise.progress import track
 
 Pair = tuple[int, int]

@@ -28,7 +28,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gradewise.command import UserError
-from gradewise.families.cnn.allocator import keep_freed_memory
 from gradewise.families.cnn.augment import Augmenter
 from gradewise.families.cnn.batches import batches_per_epoch, pixel_statistics, shuffled_batches
 from gradewise.families.cnn.checkpoint import optimiser_tensors, read_checkpoint, restore_optimiser, write_checkpoint
@@ -37,6 +36,7 @@ from gradewise.families.cnn.convnet import ConvNet
 from gradewise.families.cnn.pixels import PixelSource
 from gradewise.families.cnn.settings import CnnSettings, Optimiser
 from gradewise.families.targets import training_targets
+from gradewise.memory import keep_freed_memory
 from gradewise.progress import duration
 from gradewise.provenance import code_version, derive_seed
 from gradewise.views.samples import Samples

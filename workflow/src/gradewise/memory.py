@@ -1,4 +1,4 @@
-"""How a process that trains a network gets its memory."""
+"""What becomes of the memory that a process frees, where its C library (glibc) can be told."""
 
 from __future__ import annotations
 
@@ -22,3 +22,11 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         for setting, value in ((MMAP_MAX, 0), (TRIM_THRESHOLD, 2**31 - 1), (TOP_PAD, AHEAD)):
             mallopt(setting, value)
+
+
+def give_back_memory() -> None:
+    """Give freed memory back to the operating system: temporary arrays of many sizes leave holes that a process would
+    keep."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -7,7 +7,7 @@ import pytest
 
 FREED = """
 import numpy as np
-from gradewise.families.cnn.allocator import keep_freed_memory
+from gradewise.memory import keep_freed_memory
 
 def resident():
     return int(open("/proc/self/statm").read().split()[1])
