@@ -67,10 +67,13 @@ def test_photos_keep_the_roles_of_their_label_tables(source, tmp_path):
 
 def test_a_short_comparison_on_micrographs_runs_to_its_report(data, tmp_path):
     raw = yaml.safe_load((ROOT / "studies/nanotwice.yaml").read_text().replace("data/", f"{data}/"))
+    # fewer, larger tiles
+    raw["views"] = {f"tiles-{side}": ["grey", {"tile": 256}, {"resize": side}] for side in (256, 128, 64)}
     raw["datasets"]["nanotwice"]["evaluation"] = {"folds": 2, "repeats": 1}
     raw["models"]["cnn-tiles"].update(epochs=1)
     raw["models"]["svm-tiles"].update(components=20)
     raw["models"]["forest-tiles"].update(trees=10)
+    raw["models"]["patches-lite0"].update(enlarge=1, gaussians=1)
     (tmp_path / "short.yaml").write_text(yaml.safe_dump(raw))
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2", "--quiet"]
     command += ["all", "--directory", str(tmp_path), "--configfile", str(tmp_path / "short.yaml")]
