@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -60,3 +62,9 @@ def test_an_unknown_family_is_refused_by_name(run):
     (run / "run.json").write_text(json.dumps({**record, "family": "oracle"}))
     with pytest.raises(UserError, match=r"there is no family 'oracle'\. Families: cnn, pca_svm, forest"):
         load(run)
+
+
+@pytest.mark.parametrize("module", ["linear.classifier", "pca_svm.classifier", "cnn.classifier"])
+def test_prediction_needs_no_scikit_learn(module):
+    code = f"import sys, gradewise.families.{module}; print('sklearn' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

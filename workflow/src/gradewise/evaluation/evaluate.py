@@ -166,6 +166,7 @@ class _Measures:
                     part = self._part(table, table["role"] == role)
                     measured += self._rows([part], {**names, "repeat": run.repeat, "role": role, "level": level})
                     parts[role, level].append(part)
+            del table  # before that of the next run is read
         for (role, level), repeats in parts.items():
             measured += self._rows(repeats, {**names, "repeat": None, "role": role, "level": level})
         of_test = pd.concat(tested, ignore_index=True)
@@ -175,7 +176,10 @@ class _Measures:
         return _Found(measured + figures, curves, subgroups)
 
     def _tables(self, run: RunFolder, append: Callable[[pd.DataFrame], None]) -> Iterator[tuple[Level, pd.DataFrame]]:
-        """Verdicts on the samples of a run, then on its images; these are also appended, under their names."""
+        """Verdicts on the samples of a run, then on its images; these are also appended, under their names.
+
+        What making or measuring a table took is given back before the next is made, or the holes would add up.
+        """
         table = read_predictions(
             run.predictions, self.known, self.rules.classes, self.rules.costs, self.level == "sample"
         )
