@@ -72,7 +72,9 @@ def test_verdicts_gathered_in_parts_are_those_gathered_at_once(tmp_path, aggrega
     frame = tiles(np.random.default_rng(1).permutation(images) if shuffled else images)
     monkeypatch.setattr(positions, "BATCH", 7)
     parts: list[pd.DataFrame] = []
-    made = Gathering(CLASSES, "bad", aggregate, None).gather(read(tmp_path, frame, known), known, parts.append)
+    made = Gathering(CLASSES, "bad", aggregate, None).gather(
+        read(tmp_path, frame, known), known, lambda part: parts.append(part.copy())
+    )
     assert len(parts) > 5
     pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), made)
     labels = pd.Series(np.resize(CLASSES, 20), index=names)

@@ -9,7 +9,9 @@ import pytest
 
 from gradewise import tables
 from gradewise.command import UserError
+from gradewise.families import registry
 from gradewise.families.cnn.settings import CnnSettings
+from gradewise.families.fit_pca import fit_pca
 from gradewise.families.forest.settings import ForestSettings
 from gradewise.families.load import load
 from gradewise.families.train import train
@@ -64,7 +66,27 @@ def test_an_unknown_family_is_refused_by_name(run):
         load(run)
 
 
-@pytest.mark.parametrize("module", ["linear.classifier", "pca_svm.classifier", "cnn.classifier"])
-def test_prediction_needs_no_scikit_learn(module):
-    code = f"import sys, gradewise.families.{module}; print('sklearn' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+PREDICT = """
+import sys
+from pathlib import Path
+import numpy as np
+from gradewise.families.load import load
+load(Path(sys.argv[1])).predict_proba(np.zeros((2, 8, 8, 1), np.uint8))
+print("sklearn" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("family", ["cnn", "linear", "pca_svm"])
+def test_prediction_needs_no_scikit_learn(cache, tmp_path, family):
+    made, run = cache(groups=15), tmp_path / "run"
+    components = {}
+    if family == "pca_svm":
+        fit_pca(**made.inputs, repeat=0, components=5, threads=1, output=tmp_path)
+        components = {"features": tmp_path / "features.parquet", "pca": tmp_path / "pca.safetensors"}
+    settings = {"channels": [4], "epochs": 1} if family == "cnn" else {}
+    candidates = [registry.family(family).settings.model_validate(settings)]
+    names = {"dataset": "made-up", "model": "model", "view": "whole", "classes": made.classes}
+    inputs = made.inputs | components
+    train(family=family, **inputs, **names, repeat=0, candidates=candidates, seed=1, threads=1, output=run)
+    done = subprocess.run([sys.executable, "-c", PREDICT, str(run)], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -162,6 +162,8 @@ def test_lists_of_large_sets_lead_to_the_same_pairs(search, monkeypatch):
     assert len(of_all) == 9
     monkeypatch.setattr("gradewise.images.duplicates.FEW", len(given) - 1)
     monkeypatch.setattr("gradewise.images.duplicates.MANY", len(given))
+    monkeypatch.setattr("gradewise.images.duplicates.PART", 7)
+    monkeypatch.setattr("gradewise.images.nearest.PART", 11)
     pd.testing.assert_frame_equal(search(*given, kinds=["near", "alike"]), of_all)
 
 

@@ -10,7 +10,8 @@ __version__ = "0.1.0"
 # another process needs a core. The variable is read once, when a library that uses OpenMP is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# What is imported stays, but Python would look for garbage among it hundreds of times, which takes a sixth of the time.
-# Only a process that is a step (`python -m gradewise...`) is told to do so more rarely, not one that uses the package.
+# What is imported stays, but Python would look for garbage among it hundreds of times, which takes a sixth of the time
+# of imports. A step (`python -m gradewise...`) imports some of it where it is first needed, and so looks for garbage
+# more rarely throughout. Other processes that use the package are left alone.
 if sys.argv[:1] == ["-m"]:
     gc.set_threshold(10_000)

@@ -247,5 +247,5 @@ def _marked_below(ranks: np.ndarray, marked: np.ndarray, asked: np.ndarray) -> n
     """For each sample asked for, how many marked ones have a lower rank, those of equal rank half."""
     at_rank = np.bincount(ranks[marked], minlength=int(ranks.max(initial=0)) + 1)
     below = np.cumsum(at_rank, dtype=np.float64)
-    below -= np.multiply(at_rank, 0.5)
+    below -= at_rank / 2
     return np.asarray(below[ranks[asked]])

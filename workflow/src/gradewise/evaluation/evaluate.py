@@ -101,7 +101,6 @@ def evaluate(
     shares: list[dict[str, Any]] = []
     with tables.appending(verdicts, verdicts_schema(classes)) as append:
         for model, of_model in groupby(track(runs, len(runs), "prediction files"), key=lambda run: run.model):
-            give_back_memory()
             found = measures.of_model(model, of_model, append)
             measured += found.metrics
             curves.append(found.curves)
@@ -142,7 +141,16 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Measures:
-    """How the models of a dataset are measured; the attributes are arguments of `evaluate`."""
+    """How the models of a dataset are measured.
+
+    Attributes
+    ----------
+    dataset, level, ordered, costs
+        Arguments of `evaluate`; costs as an array.
+    known : Images
+    rules : Gathering
+        With costs only where the class of least expected cost is predicted.
+    """
 
     dataset: str
     known: Images
@@ -166,7 +174,7 @@ class _Measures:
                     part = self._part(table, table["role"] == role)
                     measured += self._rows([part], {**names, "repeat": run.repeat, "role": role, "level": level})
                     parts[role, level].append(part)
-            del table  # before that of the next run is read
+                del table  # before the next is made
         for (role, level), repeats in parts.items():
             measured += self._rows(repeats, {**names, "repeat": None, "role": role, "level": level})
         of_test = pd.concat(tested, ignore_index=True)
@@ -176,10 +184,13 @@ class _Measures:
         return _Found(measured + figures, curves, subgroups)
 
     def _tables(self, run: RunFolder, append: Callable[[pd.DataFrame], None]) -> Iterator[tuple[Level, pd.DataFrame]]:
-        """Verdicts on the samples of a run, then on its images; these are also appended, under their names.
+        """Verdicts on the samples of a run, then on its images; these are also appended, with the names of images and
+        groups.
 
-        What making or measuring a table took is given back before the next is made, or the holes would add up.
+        What it took to make or measure a table is given back before the next is made, since the holes that it leaves
+        are seldom filled.
         """
+        give_back_memory()
         table = read_predictions(
             run.predictions, self.known, self.rules.classes, self.rules.costs, self.level == "sample"
         )

@@ -247,7 +247,7 @@ class Gathering:
             As `read_predictions` has them.
         known : Images
         each : callable
-            Is given the verdicts, some images at a time.
+            Is given the verdicts, some images at a time; they share memory with those returned.
         """
         samples = _by_image(samples, len(known.names))
         image = samples["image_id"].to_numpy()

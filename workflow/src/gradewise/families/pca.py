@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import scipy
+import scipy  # loads its parts when they are first used
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from gradewise import tables

@@ -272,10 +272,12 @@ def candidates(thumbnails: np.ndarray) -> Iterator[list[Match]]:
     lowest = _lowest(COARSE, KEYS)
     keys = _unit(coarse_wholes[:, lowest])
     whiten_coarse, whiten_fine, whiten_keys = (_Whitening(part) for part in (coarse_wholes, fine_wholes, keys))
-    for whiten, vectors in ((whiten_coarse, coarse_wholes), (whiten_fine, fine_wholes), (whiten_keys, keys)):
-        for part in torch.split(vectors, PART):
-            part.copy_(whiten(part))
+    whiten_coarse.in_place(coarse_wholes)
+    whiten_fine.in_place(fine_wholes)
+    whiten_keys.in_place(keys)
     nearest = AllPairs(coarse_wholes) if n <= FEW else Lists(coarse_wholes, keys, seed=0)
+    # of which lists have a copy in their order
+    del coarse_wholes, keys
     blocks = track(_pictures(thumbnails, BLOCK), -(-n // BLOCK), "blocks of images searched for look-alikes")
     for start, pictures in zip(range(0, n, BLOCK), blocks, strict=True):
         turned = pictures[:, permutations]
@@ -357,6 +359,11 @@ class _Whitening:
 
     def __call__(self, vectors: Tensor) -> Tensor:
         return _unit((vectors - self.mean) * self.scale)
+
+    def in_place(self, vectors: Tensor) -> None:
+        """Replace the vectors, some at a time."""
+        for part in torch.split(vectors, PART):
+            part.copy_(self(part))
 
 
 def _unit(vectors: Tensor) -> Tensor:

@@ -94,7 +94,7 @@ class Lists:
 
     def _nearest_head(self, keys: Tensor) -> Tensor:
         nearest = torch.empty(len(keys), dtype=torch.int64)
-        # one array for all parts, since freed ones of this size would leave holes in memory
+        # one array for all parts, or the system would clear hundreds of megabytes for each
         scores = torch.empty(PART, len(self._heads))
         for start in range(0, len(keys), PART):
             part = keys[start : start + PART]

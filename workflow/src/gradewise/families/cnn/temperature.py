@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy
+import scipy  # loads its parts when they are first used
 from scipy.special import log_softmax, stdtrit
 
 LIMITS = (0.05, 20.0)

@@ -14,7 +14,7 @@ SAMPLES = 64
 
 @dataclass(frozen=True)
 class ByteRows:
-    """Training rows of a forest that are too many for floating-point numbers.
+    """Training rows of a forest that are many enough to stay bytes, see `rows.LARGE`.
 
     Attributes
     ----------

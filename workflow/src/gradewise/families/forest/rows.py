@@ -14,8 +14,9 @@ from gradewise.families.forest.bootstrap import Bags, bags_of_groups, bags_of_ro
 from gradewise.families.forest.byte_rows import ByteRows, byte_rows
 
 LARGE = 2**23
-"""Pixels of all rows from which on they stay bytes, and trees are grown by `byte_trees` instead of scikit-learn. Fewer
-take scikit-learn a few seconds, and `byte_trees` as long to be compiled when it is first used."""
+"""Pixels of all rows from which on they stay bytes, and trees are grown by `byte_trees` instead of scikit-learn. A
+hundred trees on fewer take scikit-learn a few seconds, and `byte_trees` takes as long to be compiled when it is first
+used."""
 
 
 class Projection(Protocol):

@@ -75,8 +75,8 @@ def fit_cells(cells: Sequence[Cell], task: Task) -> Iterator[FittedCell]:
     `seconds_fit` of a cell is its share of the time in which the forest that holds it grew, in proportion to the rows
     at the nodes that its own trees split, plus the time of the selection or components it rests on; a second forest for
     out-of-bag accuracy over groups does not count. `oob_rows` and `oob_groups` are accuracies over training rows,
-    rotations and flips included; `oob_hits` has them by group. Rows of one `augment` are in memory at a time: 4 bytes x
-    rows x values a sample, up to three times that with `select`.
+    rotations and flips included; `oob_hits` has them by group. Rows of one `augment` are in memory at a time, as
+    for `families.forest.fit.fit_best`.
 
     Raises
     ------
