@@ -12,6 +12,9 @@ import pandas as pd
 from gradewise.evaluation.intervals import Combine
 from gradewise.metrics import Counts
 
+MEMBERS = 2**16
+"""Samples of some groups that are ordered at a time."""
+
 
 @dataclass(frozen=True)
 class Confusions:
@@ -216,22 +219,37 @@ def pairs_won(
         Position 0 holds all groups, position 1 + g what is left without group g.
     """
     order = _ranks(scores)
-    of_positive, of_negative = group[positive], group[~positive]
-    positives = np.bincount(of_positive, minlength=groups).astype(np.float64)
-    negatives = np.bincount(of_negative, minlength=groups).astype(np.float64)
-    below = _marked_below(order, ~positive, positive)
-    above = positives.sum() - _marked_below(order, positive, ~positive)
-    # ordered by group first, so that what is below and in an earlier group can be taken away
-    order = _ranks(group.astype(np.int64) * (int(order.max(initial=0)) + 1) + order)
-    earlier = np.cumsum(negatives) - negatives
-    inside = _marked_below(order, ~positive, positive) - earlier[of_positive]
-    lost = np.bincount(of_positive, weights=below - inside, minlength=groups) + np.bincount(
-        of_negative, weights=above, minlength=groups
-    )
+    positives = np.bincount(group[positive], minlength=groups).astype(np.float64)
+    negatives = np.bincount(group[~positive], minlength=groups).astype(np.float64)
+    below = np.bincount(group[positive], weights=_marked_below(order, ~positive, positive), minlength=groups)
+    of_negatives = np.bincount(group[~positive], weights=_marked_below(order, positive, ~positive), minlength=groups)
+    above = positives.sum() * negatives - of_negatives
+    lost = below - _won_inside(order, positive, group, groups) + above
     won = below.sum() - np.concatenate([[0.0], lost])
     left_positive = positives.sum() - np.concatenate([[0.0], positives])
     left_negative = negatives.sum() - np.concatenate([[0.0], negatives])
     return won, left_positive * left_negative
+
+
+def _won_inside(order: np.ndarray, positive: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
+    """Pairs won of samples of the same group, shape (groups,); some groups at a time, which limits memory."""
+    members = np.argsort(group, kind="stable").astype(np.int32)
+    ends = np.cumsum(np.bincount(group, minlength=groups))
+    won = np.zeros(groups)
+    start = first = 0
+    while first < groups:
+        last = max(first + 1, int(np.searchsorted(ends, start + MEMBERS, side="right")))
+        rows = members[start : ends[last - 1]]
+        own, is_positive = group[rows] - first, positive[rows]
+        # ordered by group first, so that what is below and in an earlier group can be taken away
+        ranks = _ranks(own.astype(np.int64) * (len(order) + 1) + order[rows])
+        below = _marked_below(ranks, ~is_positive, is_positive)
+        negatives = np.bincount(own[~is_positive], minlength=last - first)
+        earlier = np.cumsum(negatives) - negatives
+        of_positive = own[is_positive]
+        won[first:last] = np.bincount(of_positive, weights=below - earlier[of_positive], minlength=last - first)
+        start, first = int(ends[last - 1]), last
+    return won
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
@@ -246,6 +264,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 def _marked_below(ranks: np.ndarray, marked: np.ndarray, asked: np.ndarray) -> np.ndarray:
     """For each sample asked for, how many marked ones have a lower rank, those of equal rank half."""
     at_rank = np.bincount(ranks[marked], minlength=int(ranks.max(initial=0)) + 1)
-    below = np.cumsum(at_rank, dtype=np.float64)
-    below -= at_rank / 2
-    return np.asarray(below[ranks[asked]])
+    twice = np.cumsum(at_rank)
+    twice *= 2
+    twice -= at_rank
+    return np.asarray(twice[ranks[asked]] / 2)
