@@ -5,13 +5,17 @@ import sys
 
 import pytest
 
-FREED = """
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+RESIDENT = """
 import numpy as np
-from gradewise.memory import keep_freed_memory
+from gradewise.memory import give_back_memory, keep_freed_memory
 
 def resident():
     return int(open("/proc/self/statm").read().split()[1])
+"""
 
+FREED = """
 if {keep}:
     keep_freed_memory()
 before = resident()
@@ -21,21 +25,7 @@ del block
 print((resident() - before) / (during - before))
 """
 
-
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("keep", [True, False])
-def test_freed_memory_is_kept_only_where_asked_for(keep):
-    done = subprocess.run([sys.executable, "-c", FREED.format(keep=keep)], capture_output=True, text=True, check=True)
-    assert (float(done.stdout) > 0.5) == keep
-
-
 HOLES = """
-import numpy as np
-from gradewise.memory import give_back_memory
-
-def resident():
-    return int(open("/proc/self/statm").read().split()[1])
-
 before = resident()
 blocks = [np.ones(2**10) for _ in range(2**14)]  # 128 MiB
 during = resident()
@@ -46,9 +36,19 @@ print((left - before) / (during - before), (resident() - before) / (during - bef
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def printed(code: str) -> list[float]:
+    """The numbers that code prints in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", RESIDENT + code], capture_output=True, text=True, check=True)
+    return [float(word) for word in done.stdout.split()]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_freed_memory_is_kept_only_where_asked_for(keep):
+    (left,) = printed(FREED.format(keep=keep))
+    assert (left > 0.5) == keep
+
+
 def test_holes_are_given_back():
-    done = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, check=True)
-    left, given_back = map(float, done.stdout.split())
+    left, given_back = printed(HOLES)
     assert left > 0.5
     assert given_back < 0.2

@@ -219,11 +219,12 @@ def pairs_won(
         Position 0 holds all groups, position 1 + g what is left without group g.
     """
     order = _ranks(scores)
-    positives = np.bincount(group[positive], minlength=groups).astype(np.float64)
-    negatives = np.bincount(group[~positive], minlength=groups).astype(np.float64)
-    below = np.bincount(group[positive], weights=_marked_below(order, ~positive, positive), minlength=groups)
-    of_negatives = np.bincount(group[~positive], weights=_marked_below(order, positive, ~positive), minlength=groups)
-    above = positives.sum() * negatives - of_negatives
+    of_positive, of_negative = group[positive], group[~positive]
+    positives = np.bincount(of_positive, minlength=groups).astype(np.float64)
+    negatives = np.bincount(of_negative, minlength=groups).astype(np.float64)
+    below = np.bincount(of_positive, _marked_below(order, ~positive, positive), minlength=groups)
+    above = positives.sum() * negatives
+    above -= np.bincount(of_negative, _marked_below(order, positive, ~positive), minlength=groups)
     lost = below - _won_inside(order, positive, group, groups) + above
     won = below.sum() - np.concatenate([[0.0], lost])
     left_positive = positives.sum() - np.concatenate([[0.0], positives])

@@ -43,16 +43,12 @@ def map_ahead(
     held = 0
     for item in items:
         pixels = pixels_of(item)
-        while pending and held + pixels > 1e6 * MOST:
+        while pending and (len(pending) > ahead or held + pixels > 1e6 * MOST):
             first, freed = pending.popleft()
             yield first.result()
             held -= freed
         pending.append((pool.submit(work, item), pixels))
         held += pixels
-        if len(pending) > ahead:
-            first, freed = pending.popleft()
-            yield first.result()
-            held -= freed
     while pending:
         yield pending.popleft()[0].result()
 

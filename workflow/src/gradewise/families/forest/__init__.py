@@ -29,7 +29,7 @@ class Forest(Family[ForestSettings]):
     def resources(self, candidates: Sequence[ForestSettings]) -> Resources:
         """Memory for the samples as bytes, with rotations and flips as 32-bit numbers where rows are few or reduced."""
         reduced = [settings.siblings for settings in candidates if settings.components is not None]
-        return Resources(mb_per_thread=10, memory_mb=1200, memory_per_mb=3 + 5 * max(reduced, default=0))
+        return Resources(mb_per_thread=10, memory_per_mb=3 + 5 * max(reduced, default=0))
 
     def fit(self, training: TrainingSet, settings: ForestSettings) -> Fitted:
         """Grow a forest, see `fit.fit_best`."""
