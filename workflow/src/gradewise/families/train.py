@@ -110,6 +110,7 @@ def train(
     section = kind.settings_with(backbone=pretrained is not None)
     options = [section.model_validate(settings) for settings in candidates]
     labels = tables.read(manifest, columns=["image_id", "label"]).set_index("image_id")["label"]
+    kind.import_libraries()
     with locked(output), threadpool_limits(threads):
         start = time.perf_counter()
         settings, fitted = fit_best(kind, training, options, choose_by or ChooseBy(), labels)

@@ -92,6 +92,7 @@ def fit_cells(cells: list[Cell], task: Task) -> Iterator[FittedCell]:
 def _one_by_one(cells: list[Cell], task: Task) -> Iterator[FittedCell]:
     """Each cell as a model of its own would be fitted."""
     family = registry.family(cells[0].family)
+    family.import_libraries()
     samples = read_samples(*task.inputs)
     for cell in cells:
         settings = family.settings.model_validate(cell.settings)

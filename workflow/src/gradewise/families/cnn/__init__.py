@@ -23,6 +23,7 @@ class Cnn(Family[TrainingSettings]):
     label = "convolutional network"
     colour = "#0072b2"
     settings = CnnSettings
+    fit_module = "gradewise.families.cnn.fit"
     fine_tuning = FineTuningSettings
     fine_tuning_module = "gradewise.families.cnn.fine_tune"
     files = ("model.safetensors", "model.json")

@@ -22,6 +22,7 @@ class Forest(Family[ForestSettings]):
     label = "random forest"
     colour = "#009e73"
     settings = ForestSettings
+    fit_module = "gradewise.families.forest.fit"
     files = ("forest.safetensors", "model.json")
     takes_features = True
     onnx_module = "gradewise.families.forest.onnx"

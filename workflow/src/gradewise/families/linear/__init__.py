@@ -33,6 +33,7 @@ class Linear(Family[LinearSettings]):
     label = "logistic regression"
     colour = "#6b4423"
     settings = LinearSettings
+    fit_module = "gradewise.families.linear.fit"
     files = ("linear.safetensors", "model.json")
     takes_features = True
     onnx_module = "gradewise.families.linear.onnx"

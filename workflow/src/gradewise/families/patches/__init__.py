@@ -25,6 +25,7 @@ class Patches(Family[CommonSettings]):
     label = "normal patches"
     colour = "#5e4fa2"
     settings = PatchesSettings
+    fit_module = "gradewise.families.patches.fit"
     fine_tuning = MapsSettings
     files = ("patches.safetensors", "model.json")
     one_class = True

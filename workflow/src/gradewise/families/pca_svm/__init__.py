@@ -21,6 +21,7 @@ class PcaSvm(Family[SvmSettings]):
     label = "principal components and a support vector machine"
     colour = "#d55e00"
     settings = SvmSettings
+    fit_module = "gradewise.families.pca_svm.fit"
     files = ("svm.safetensors", "pca.safetensors", "model.json")
     takes_features = True
     onnx_module = "gradewise.families.pca_svm.onnx"
