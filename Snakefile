@@ -3,18 +3,21 @@ import sys
 
 from snakemake.utils import min_version
 
+from gradewise.forkserver import start
 from gradewise.scheduler import look_when_jobs_end
 from gradewise.terminal import Terminal, outcome
 
 min_version("9.27")
 # Jobs use the package of this folder, also in conda environments, for which Snakemake removes PYTHONPATH, and import
 # nothing from the folder they run in, where a user may have a random.py.
+PACKAGE = f"{workflow.basedir}/workflow/src"
 shell.prefix(
-    "set -euo pipefail; export PYTHONSAFEPATH=1 PYTHONPATH="
-    + shlex.quote(f"{workflow.basedir}/workflow/src")
+    "set -euo pipefail; "
+    + (
+        f"export PYTHONSAFEPATH=1 PYTHONPATH={shlex.quote(PACKAGE)}${{PYTHONPATH:+:$PYTHONPATH}}; {start.SHELL}"
+    )
     .replace("{", "{{")
     .replace("}", "}}")
-    + "${{PYTHONPATH:+:$PYTHONPATH}}; "
 )
 terminal = Terminal(
     brief=workflow.is_main_process
@@ -66,6 +69,7 @@ rule all:
 
 onstart:
     look_when_jobs_end(workflow.scheduler)
+    start.start(workflow, PACKAGE)
 
 
 onsuccess:

@@ -1,6 +1,7 @@
 """Runs that nothing disturbs, and whether a disturbed one has their results."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -21,15 +22,19 @@ reproducible."""
 
 @pytest.fixture(scope="session")
 def start():
-    """Start Snakemake on the tiny configuration in a folder; what it prints goes to `printed.txt` there."""
+    """Start Snakemake on the tiny configuration in a folder, with variables of the environment; what it prints goes to
+    `printed.txt` there."""
     processes = []
 
-    def start(folder, *arguments):
+    def start(folder, *arguments, **variables):
         words = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
         command = [str(word) for word in (*words, "--configfile", TINY, *arguments)]
         with (folder / "printed.txt").open("a") as printed:
-            processes.append(subprocess.Popen(command, stdout=printed, stderr=printed, start_new_session=True))
-        return processes[-1]
+            process = subprocess.Popen(
+                command, stdout=printed, stderr=printed, env=os.environ | variables, start_new_session=True
+            )
+        processes.append(process)
+        return process
 
     yield start
     for process in processes:

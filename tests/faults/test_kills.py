@@ -1,6 +1,7 @@
 """Snakemake is killed again and again at random moments; run to the end, it finds what an undisturbed run finds.
 
-GRADEWISE_KILLS says how often, twice if it is not set. A run that ends before its turn gives way to a new one.
+GRADEWISE_KILLS says how often, twice if it is not set. A run that ends before its turn gives way to a new one. Jobs of
+the undisturbed run are started by Python, those of the others are forked.
 """
 
 import itertools
@@ -12,6 +13,8 @@ import time
 
 import pytest
 
+from gradewise.forkserver.start import SWITCH
+
 pytestmark = pytest.mark.slow
 
 KILLS = int(os.environ.get("GRADEWISE_KILLS", "2"))
@@ -20,6 +23,7 @@ WAYS = {
     "Snakemake and its jobs, at once": (os.killpg, signal.SIGKILL),
     "Snakemake alone, orderly": (os.kill, signal.SIGTERM),  # it waits for its jobs
     "Snakemake and its jobs, orderly": (os.killpg, signal.SIGTERM),
+    "Ctrl-C": (os.killpg, signal.SIGINT),
 }
 
 
@@ -29,7 +33,7 @@ def test_a_run_that_is_killed_again_and_again_ends_in_the_results_of_an_undistur
     undisturbed = tmp_path / "undisturbed"
     undisturbed.mkdir()
     begin = time.monotonic()
-    finish(start(undisturbed, "--cores", 2), undisturbed)
+    finish(start(undisturbed, "--cores", 2, **{SWITCH: "no"}), undisturbed)
     duration = time.monotonic() - begin
     moments = random.Random(1)
     runs = (tmp_path / f"run{number}" for number in itertools.count())

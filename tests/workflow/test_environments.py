@@ -57,7 +57,7 @@ def test_conda_pins_agree_with_the_constraints(file):
 
 @pytest.mark.parametrize("file", CONDA)
 def test_conda_environments_hold_what_the_steps_import(file):
-    only_for_the_workflow = {"snakemake", "pygments"}
+    only_for_the_workflow = {"snakemake", "psutil", "pygments"}
     needed = set(requirement_lines(PROJECT["dependencies"])) - only_for_the_workflow
     assert needed <= set(pip_part(CONDA[file]))
 
