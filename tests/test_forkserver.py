@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -17,6 +16,8 @@ import pytest
 
 from gradewise.forkserver import client, start, usage
 from gradewise.forkserver.server import SETS
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="jobs are forked on Linux")
 
 PROBE = """
 import json, os, sys, threadpoolctl, numpy
@@ -71,20 +72,15 @@ def modules(tmp_path):
     return folder
 
 
-@contextmanager
-def serving(folder, modules):
-    """Start the server, and end it as the end of Snakemake does."""
-    folder.mkdir()
-    with start.launch(folder, os.pathsep.join([str(modules), *filter(None, sys.path)])) as server:
-        yield server
-    assert server.returncode == 0
-    assert not folder.exists()
-
-
 @pytest.fixture
 def server(tmp_path, modules):
-    with serving(tmp_path / "sockets", modules) as process:
+    """Start the server, and end it as the end of Snakemake does."""
+    folder = tmp_path / "sockets"
+    folder.mkdir()
+    with start.launch(folder, os.pathsep.join([str(modules), *filter(None, sys.path)])) as process:
         yield process
+    assert process.returncode == 0
+    assert not folder.exists()
 
 
 def wait_for(condition):
@@ -194,9 +190,8 @@ def test_jobs_are_forked_with_the_heavy_libraries_that_the_first_of_their_kind_i
     assert [probe("--family", "b")["loaded"] for _ in range(2)] == [[], []]
 
 
-def test_a_job_waits_for_a_server_that_is_starting(tmp_path, modules, probe):
-    with serving(tmp_path / "sockets", modules):
-        assert probe()["forked"]
+def test_a_job_waits_for_a_server_that_is_starting(server, probe):
+    assert probe()["forked"]
 
 
 def test_jobs_run_where_the_server_was_killed(tmp_path, modules, probe, begin):
@@ -235,24 +230,22 @@ def test_a_step_ends_in_order_when_its_client_is_killed(server, begin, tmp_path)
     wait_for(lambda: not step.is_running())
 
 
-def test_a_signal_to_all_reaches_a_step_once(begin, modules, tmp_path):
-    with serving(tmp_path / "sockets", modules) as server:
-        process = begin("patient")
-        assert process.stdout.readline() == "begun\n"
-        forked = usage.ShellOfJob(tmp_path / "sockets", os.getpid()).children(recursive=True)
-        for each in {*forked, psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)}:
-            each.terminate()
-        assert process.stdout.read() == "in order\n"
+def test_a_signal_to_all_reaches_a_step_once(server, begin, tmp_path):
+    process = begin("patient")
+    assert process.stdout.readline() == "begun\n"
+    forked = usage.ShellOfJob(tmp_path / "sockets", os.getpid()).children(recursive=True)
+    for each in {*forked, psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)}:
+        each.terminate()
+    assert process.stdout.read() == "in order\n"
 
 
-def test_the_server_ends_with_snakemake_once_no_job_is_running(begin, modules, tmp_path):
-    with serving(tmp_path / "sockets", modules) as server:
-        process = begin("patient")
-        assert process.stdout.readline() == "begun\n"
-        server.stdin.close()
-        time.sleep(0.5)
-        assert server.poll() is None
-        process.kill()
+def test_the_server_ends_with_snakemake_once_no_job_is_running(server, begin):
+    process = begin("patient")
+    assert process.stdout.readline() == "begun\n"
+    server.stdin.close()
+    time.sleep(0.5)
+    assert server.poll() is None
+    process.kill()
 
 
 def test_a_benchmark_counts_the_process_of_a_step(server, begin, tmp_path):

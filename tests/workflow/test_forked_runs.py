@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -42,7 +41,7 @@ def test_jobs_are_forked(snakemake, tmp_path, monkeypatch, switch):
     steps = ("read_images", "manifest", "split")
     arguments = ("--cores", 2, "--directory", tmp_path / "run", "--configfile", configuration, "--until", *steps)
     snakemake(*arguments)
-    forked = Counter((tmp_path / "parents").read_text().split())
+    forked = (tmp_path / "parents").read_text().split()
     assert set(forked) == {str(switch == "yes")}
-    assert sum(forked.values()) >= 6
+    assert len(forked) >= 6
     assert not list((tmp_path / "t").iterdir())

@@ -183,6 +183,8 @@ class Server:
 
         If the server is killed, the process is told to end. `ps` and `top` show the name of the step.
         """
+        import numpy as np
+
         system = ctypes.CDLL(None)
         system.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         system.prctl(PR_SET_NAME, kind(job.arguments).rpartition(".")[2].encode())
@@ -202,7 +204,7 @@ class Server:
         os.environ.clear()
         os.environ.update(added | job.environment)
         tempfile.tempdir = None
-        import_module("numpy").random.seed()  # the generator of functions that are given none
+        np.random.seed()  # noqa: NPY002 - the generator of those who use none of their own
         read(self.pages)
         # libraries that are loaded already have not seen the variable
         threadpool_limits(int(job.environment.get("OMP_NUM_THREADS", 0)) or None)
