@@ -10,7 +10,7 @@ import pytest
 from gradewise import tables
 from gradewise.command import UserError
 from gradewise.evaluation import positions
-from gradewise.evaluation.positions import Gathering, Images, Names, read_images, read_predictions
+from gradewise.evaluation.positions import Gathering, Images, Names, Predictions, read_images, read_predictions
 from gradewise.families.schemas import predictions_schema
 from gradewise.images.schemas import MANIFEST
 from gradewise.verdicts import gather
@@ -38,7 +38,7 @@ def tiles(images: np.ndarray, seed: int = 0) -> pd.DataFrame:
     return frame.assign(**{f"p_{name}": chances[:, place] for place, name in enumerate(CLASSES)})
 
 
-def read(folder: Path, frame: pd.DataFrame, known: Images) -> pd.DataFrame:
+def read(folder: Path, frame: pd.DataFrame, known: Images) -> Predictions:
     path = folder / "predictions.parquet"
     tables.write(frame.astype({"row": "int32", "column": "int32"}), path, predictions_schema(CLASSES))
     return read_predictions(path, known, CLASSES, None, samples=True)
@@ -75,6 +75,7 @@ def test_verdicts_gathered_in_parts_are_those_gathered_at_once(tmp_path, aggrega
     made = Gathering(CLASSES, "bad", aggregate, None).gather(
         read(tmp_path, frame, known), known, lambda part: parts.append(part.copy())
     )
+    made = made.table()
     assert len(parts) > 5
     pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), made)
     labels = pd.Series(np.resize(CLASSES, 20), index=names)

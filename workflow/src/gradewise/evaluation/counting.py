@@ -143,9 +143,15 @@ def confusions(truth: np.ndarray, predicted: np.ndarray, part: np.ndarray, parts
     parts, classes : int
         How many there are.
     """
-    cells, samples = np.unique((part.astype(np.int64) * classes + truth) * classes + predicted, return_counts=True)
+    # counted in blocks first, which takes a fraction of the memory
+    counted = [
+        np.unique((part[rows].astype(np.int64) * classes + truth[rows]) * classes + predicted[rows], return_counts=True)
+        for rows in blocks(len(part), 1)
+    ]
+    cells, place = np.unique(np.concatenate([cells for cells, _ in counted]), return_inverse=True)
+    samples = np.bincount(place, np.concatenate([counts for _, counts in counted]), len(cells))
     of_part, inside = np.divmod(cells, classes**2)
-    return Confusions(of_part, *np.divmod(inside, classes), samples.astype(np.float64), parts, classes)
+    return Confusions(of_part, *np.divmod(inside, classes), samples, parts, classes)
 
 
 def hits_and_trials(test: pd.DataFrame, groups: pd.Index) -> np.ndarray:
@@ -255,17 +261,20 @@ def _won_inside(order: np.ndarray, positive: np.ndarray, group: np.ndarray, grou
 
 def _ranks(values: np.ndarray) -> np.ndarray:
     """Ranks 0, 1, .. of values, int32; equal values have the same."""
-    order = np.argsort(values)
+    order = np.argsort(values).astype(np.int32)
     ordered = values[order]
+    higher = np.zeros(len(values), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=higher[1:])
+    del ordered
     ranks = np.empty(len(values), np.int32)
-    ranks[order] = np.cumsum(np.append(False, ordered[1:] != ordered[:-1])[: len(values)], dtype=np.int32)
+    ranks[order] = np.cumsum(higher, dtype=np.int32)
     return ranks
 
 
 def _marked_below(ranks: np.ndarray, marked: np.ndarray, asked: np.ndarray) -> np.ndarray:
     """For each sample asked for, how many marked ones have a lower rank, those of equal rank half."""
-    at_rank = np.bincount(ranks[marked], minlength=int(ranks.max(initial=0)) + 1)
-    twice = np.cumsum(at_rank)
-    twice *= 2
-    twice -= at_rank
-    return np.asarray(twice[ranks[asked]] / 2)
+    at_rank = np.bincount(ranks[marked], minlength=int(ranks.max(initial=0)) + 1).astype(np.int32)
+    asked_ranks = ranks[asked]
+    below: np.ndarray = at_rank[asked_ranks] * -0.5
+    below += np.cumsum(at_rank, out=at_rank)[asked_ranks]
+    return below

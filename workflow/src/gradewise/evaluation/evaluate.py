@@ -187,23 +187,23 @@ class _Measures:
         """Verdicts on the samples of a run, then on its images; these are also appended, with the names of images and
         groups.
 
-        What it took to make or measure a table is given back before the next is made, since the holes that it leaves
-        are seldom filled.
+        The second table lies in the memory of the first, which is gone then. What it took to make or measure a table is
+        given back before the next is made, since the holes that it leaves are seldom filled.
         """
         give_back_memory()
-        table = read_predictions(
+        predictions = read_predictions(
             run.predictions, self.known, self.rules.classes, self.rules.costs, self.level == "sample"
         )
         give_back_memory()
-        yield "sample", table
+        yield "sample", predictions.table()
         give_back_memory()
-        table = self.rules.gather(
-            table,
+        verdicts = self.rules.gather(
+            predictions,
             self.known,
             lambda part: append(_named(part, self.known).assign(model=run.model, repeat=run.repeat)),
         )
         give_back_memory()
-        yield "image", table
+        yield "image", verdicts.table()
 
     def _part(self, table: pd.DataFrame, chosen: pd.Series) -> _Part:
         present = np.zeros(len(self.known.names), dtype=bool)

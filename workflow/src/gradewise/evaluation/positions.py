@@ -26,8 +26,8 @@ ROLES = ["train", "validation", "test"]
 BATCH = 32768
 """Most rows that are in memory with their names."""
 
-KINDS = {"image_id": np.int32, "group": np.int32, "role": np.int8, "label": np.int16, "predicted": np.int16}
-"""Columns of samples and of verdicts on images beside probabilities: positions."""
+POSITIONS = ("image_id", "group", "role", "label", "predicted")
+"""Columns of samples and of verdicts on images beside probabilities."""
 
 
 class Names:
@@ -160,10 +160,57 @@ def _codes(column: pa.DictionaryArray, names: list[str]) -> np.ndarray:
     return np.asarray(_places(names, column.dictionary)[column.indices.to_numpy()])
 
 
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions of samples, or verdicts on images, with positions in place of names.
+
+    Attributes
+    ----------
+    classes : list of str
+    columns : dict of str to ndarray, shape (n,)
+        `POSITIONS`; sample_id, a number, where samples are told apart.
+    probabilities : ndarray of float32, shape (k, n)
+    """
+
+    classes: list[str]
+    columns: dict[str, np.ndarray]
+    probabilities: np.ndarray
+
+    @staticmethod
+    def empty(rows: int, classes: list[str], samples: bool) -> Predictions:
+        """Room for so many rows."""
+        of_class = np.min_scalar_type(-len(classes))
+        kinds = dict(zip(POSITIONS, (np.int32, np.int32, np.int8, of_class, of_class), strict=True))
+        kinds |= {"sample_id": np.uint64} if samples else {}
+        columns = {name: np.empty(rows, kind) for name, kind in kinds.items()}
+        return Predictions(classes, columns, np.empty((len(classes), rows), np.float32))
+
+    def __len__(self) -> int:
+        return len(self.columns["image_id"])
+
+    def __getitem__(self, rows: slice) -> Predictions:
+        """Some rows, which share memory with all."""
+        columns = {name: values[rows] for name, values in self.columns.items()}
+        return Predictions(self.classes, columns, self.probabilities[:, rows])
+
+    def table(self) -> pd.DataFrame:
+        """A table with the columns and a column ``p_<class>`` for each class; role, label and predicted are categories.
+
+        It shares memory with the predictions.
+        """
+        categories = {"role": ROLES, "label": self.classes, "predicted": self.classes}
+        named = {
+            name: pd.Categorical.from_codes(values, categories[name]) if name in categories else values
+            for name, values in self.columns.items()
+        }
+        chances = pd.DataFrame(self.probabilities.T, columns=[f"p_{name}" for name in self.classes], copy=False)
+        return pd.concat([pd.DataFrame(named, copy=False), chances], axis=1)
+
+
 def read_predictions(
     predictions: Path, known: Images, classes: list[str], costs: np.ndarray | None, samples: bool
-) -> pd.DataFrame:
-    """Predictions of samples, with positions in place of names.
+) -> Predictions:
+    """Read predictions of samples.
 
     Parameters
     ----------
@@ -176,57 +223,38 @@ def read_predictions(
     samples : bool
         Whether samples are told apart, by a number in the column sample_id.
 
-    Returns
-    -------
-    DataFrame
-        image_id, group (positions), role, label, predicted (categorical), ``p_<class>``.
-
     Raises
     ------
     UserError
         Where an image has no known class in the manifest.
     """
-    rows, chances = tables.length(predictions), [f"p_{name}" for name in classes]
-    kinds = KINDS | ({"sample_id": np.uint64} if samples else {})
-    columns = {name: np.empty(rows, kind) for name, kind in kinds.items()}
-    probabilities = np.empty((len(classes), rows), np.float32)
+    read = Predictions.empty(tables.length(predictions), classes, samples)
+    chances = [f"p_{name}" for name in classes]
     start = 0
     named = ["group", "role", "label", "predicted"]
-    for batch in tables.batches(predictions, [*columns, *chances], named, batch_rows(len(classes))):
-        part = slice(start, start + len(batch))
+    for batch in tables.batches(predictions, [*read.columns, *chances], named, batch_rows(len(classes))):
+        part = read[start : start + len(batch)]
+        columns = part.columns
         image = known.names.positions(batch["image_id"])
-        columns["image_id"][part] = image
+        columns["image_id"][:] = image
         wrong = np.flatnonzero((image < 0) | (known.truth[image] < 0))
         if len(wrong):
             place = int(wrong[0])
             label = known.label[image[place]] if image[place] >= 0 else np.nan
             raise wrong_label(predictions, batch["image_id"][place].as_py(), label, classes)
-        columns["group"][part] = known.groups.positions(batch["group"].dictionary)[batch["group"].indices.to_numpy()]
-        columns["role"][part] = _codes(batch["role"], ROLES)
-        columns["label"][part] = _codes(batch["label"], classes)
+        columns["group"][:] = known.groups.positions(batch["group"].dictionary)[batch["group"].indices.to_numpy()]
+        columns["role"][:] = _codes(batch["role"], ROLES)
+        columns["label"][:] = _codes(batch["label"], classes)
         for place, name in enumerate(chances):
-            probabilities[place, part] = batch[name].to_numpy()
+            part.probabilities[place] = batch[name].to_numpy()
         if costs is None:
-            columns["predicted"][part] = _codes(batch["predicted"], classes)
+            columns["predicted"][:] = _codes(batch["predicted"], classes)
         else:
-            columns["predicted"][part] = classify(probabilities[:, part].T.astype(np.float64), costs)
+            columns["predicted"][:] = classify(part.probabilities.T.astype(np.float64), costs)
         if samples:
-            columns["sample_id"][part] = hash_names(batch["sample_id"])
-        start = part.stop
-    return _frame(columns, classes, probabilities)
-
-
-def _frame(columns: dict[str, np.ndarray], classes: list[str], probabilities: np.ndarray) -> pd.DataFrame:
-    """A table of columns; probabilities have shape (k, n)."""
-    categories = {"role": ROLES, "label": classes, "predicted": classes}
-    named = {
-        name: pd.Categorical.from_codes(values, categories[name]) if name in categories else values
-        for name, values in columns.items()
-    }
-    frame = pd.DataFrame(named, copy=False)
-    return pd.concat(
-        [frame, pd.DataFrame(probabilities.T, columns=[f"p_{name}" for name in classes], copy=False)], axis=1
-    )
+            columns["sample_id"][:] = hash_names(batch["sample_id"])
+        start += len(batch)
+    return read
 
 
 @dataclass(frozen=True)
@@ -238,53 +266,52 @@ class Gathering:
     aggregate: Aggregate
     costs: np.ndarray | None
 
-    def gather(self, samples: pd.DataFrame, known: Images, each: Callable[[pd.DataFrame], None]) -> pd.DataFrame:
-        """Verdicts on images, with positions in place of names.
+    def gather(self, samples: Predictions, known: Images, each: Callable[[pd.DataFrame], None]) -> Predictions:
+        """Verdicts on images, in the memory of their samples: those are gone afterwards.
 
         Parameters
         ----------
-        samples : DataFrame
-            As `read_predictions` has them.
+        samples : Predictions
         known : Images
         each : callable
-            Is given the verdicts, some images at a time; they share memory with those returned.
+            Is given the verdicts as tables, some images at a time; they share memory with those returned.
         """
         samples = _by_image(samples, len(known.names))
-        image = samples["image_id"].to_numpy()
-        starts, rows = _starts(image), batch_rows(len(self.classes))
+        starts, rows = _starts(samples.columns["image_id"]), batch_rows(len(self.classes))
         # the first image that begins at or after so many rows begins a part
-        later = np.searchsorted(starts, np.arange(rows, len(image), rows))
-        cuts = [0, *np.unique(starts[later[later < len(starts)]]), len(image)]
-        columns = {name: np.empty(len(starts), kind) for name, kind in KINDS.items()}
-        probabilities = np.empty((len(self.classes), len(starts)), np.float32)
+        later = np.searchsorted(starts, np.arange(rows, len(samples), rows))
+        cuts = [0, *np.unique(starts[later[later < len(starts)]]), len(samples)]
         done = 0
         for start, stop in itertools.pairwise(cuts):
-            part = samples.iloc[start:stop]
-            first = _starts(image[start:stop])
-            place = np.repeat(np.arange(len(first)), np.diff(np.append(first, stop - start)))
-            chances = part[[f"p_{name}" for name in self.classes]].to_numpy(dtype=np.float64)
+            part = samples[start:stop]
+            first = _starts(part.columns["image_id"])
+            place = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(part))))
+            chances = part.probabilities.T.astype(np.float64)
             gathered, chosen = combine(place, chances, self.classes, self.positive, self.aggregate, self.costs)
-            images = slice(done, done + len(first))
-            for name in ("image_id", "group"):
-                columns[name][images] = part[name].to_numpy()[first]
-            columns["role"][images] = part["role"].array.codes[first]
-            columns["label"][images] = known.truth[columns["image_id"][images]]
-            columns["predicted"][images] = chosen
-            probabilities[:, images] = gathered.T
-            of_part = {name: values[images] for name, values in columns.items()}
-            each(_frame(of_part, self.classes, probabilities[:, images]))
-            done = images.stop
-        return _frame(columns, self.classes, probabilities)
+            # there are no more images than samples, so that no sample is overwritten before it is read
+            images = samples[done : done + len(first)]
+            for name in ("image_id", "group", "role"):
+                images.columns[name][:] = part.columns[name][first]
+            images.columns["label"][:] = known.truth[images.columns["image_id"]]
+            images.columns["predicted"][:] = chosen
+            images.probabilities[:] = gathered.T
+            each(images.table())
+            done += len(first)
+        return samples[:done]
 
 
-def _by_image(samples: pd.DataFrame, images: int) -> pd.DataFrame:
-    """Samples with those of each image in a row, images in order of first appearance."""
-    image = samples["image_id"].to_numpy()
-    if np.bincount(image[_starts(image)], minlength=1).max() <= 1:
-        return samples
-    first = np.full(images, len(image))
-    first[image[::-1]] = np.arange(len(image))[::-1]
-    return samples.iloc[np.argsort(first[image], kind="stable")]
+def _by_image(samples: Predictions, images: int) -> Predictions:
+    """Samples with those of each image in a row, images in order of first appearance; what tells samples apart is left
+    out."""
+    columns = {name: samples.columns[name] for name in POSITIONS}
+    image = columns["image_id"]
+    if np.bincount(image[_starts(image)], minlength=1).max() > 1:
+        first = np.full(images, len(image))
+        first[image[::-1]] = np.arange(len(image))[::-1]
+        order = np.argsort(first[image], kind="stable")
+        columns = {name: values[order] for name, values in columns.items()}
+        return Predictions(samples.classes, columns, samples.probabilities[:, order])
+    return Predictions(samples.classes, columns, samples.probabilities)
 
 
 def batch_rows(columns: int) -> int:
@@ -294,4 +321,6 @@ def batch_rows(columns: int) -> int:
 
 def _starts(image: np.ndarray) -> np.ndarray:
     """Where the samples of each image begin."""
-    return np.flatnonzero(np.append(True, image[1:] != image[:-1])[: len(image)])
+    begins = np.ones(len(image), dtype=bool)
+    np.not_equal(image[1:], image[:-1], out=begins[1:])
+    return np.flatnonzero(begins)
