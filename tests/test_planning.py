@@ -34,6 +34,13 @@ def planned(**section):
 OWN = SimpleNamespace(dataset="own")
 
 
+class Named(dict):
+    """Wildcards of a job of the dataset `own`."""
+
+    dataset = "own"
+    name = "may"
+
+
 class Input(SimpleNamespace):
     """What a job reads: how much, and the files of a name."""
 
@@ -66,6 +73,16 @@ def test_a_shard_requests_its_share_of_the_time_and_putting_shards_together_litt
     assert plan.minutes_to_extract(shard, whole, 1) == 20 + 240
     assert plan.minutes_to_extract(features, Input(size_mb=8000, shards=["a", "b"]), 2) == 40
     assert plan.memory_to_view(OWN, Input(size_mb=10**6, shards=["a", "b"]), 2, 1) == 500
+
+
+def test_classifying_requests_time_by_the_number_of_new_images_of_a_shard(tmp_path):
+    for number in range(100):
+        (tmp_path / f"{number}.png").touch()
+    plan = planned(apply={"may": str(tmp_path)})
+    whole, shard = Named(), Named(shard="1-of-4")
+    assert plan.minutes_to_classify(whole, Input(), 1) == 30 + 2
+    assert plan.minutes_to_classify(shard, Input(), 2) == 2 * 30 + 1
+    assert plan.minutes_to_classify(whole, Input(shards=["a", "b"]), 1) == 30
 
 
 def test_reading_requests_memory_for_the_largest_image_allowed_for_threads_and_for_the_number_of_files(tmp_path):

@@ -18,6 +18,7 @@ from gradewise.locks import writing
 from gradewise.predict import predict_files
 from gradewise.predict.predict import find_images, predict, read_verdicts
 from gradewise.verdicts import gather, reclassify
+from gradewise.views.shards import shard_names
 
 CLASSES = ["good", "bad"]
 
@@ -245,6 +246,59 @@ def test_an_interrupted_command_continues_and_tries_errors_again(run, tmp_path, 
     assert seen == [f"{number:02d}.png" for number in range(4, 12)]
     pd.testing.assert_frame_equal(read(output), read(tmp_path / "whole.csv"))
     assert not partial.exists()
+
+
+def shards_of(run, photos, folder, count):
+    """Tables of the shards of a folder, each made as a job of its own makes it."""
+    made = [folder / f"{name}.csv" for name in shard_names(count)]
+    for name, table in zip(shard_names(count), made, strict=True):
+        predict(run, [str(photos)], table, threads=1, shard=name)
+    return made
+
+
+@pytest.mark.parametrize("count", [1, 5, 13])
+def test_shards_put_together_are_the_whole_and_nothing_is_classified_again(run, tmp_path, monkeypatch, count):
+    photos = tmp_path / "photos"
+    (photos / "03.png").write_bytes(b"")
+    predict(run, [str(photos)], tmp_path / "whole.csv")
+    made = shards_of(run, photos, tmp_path, count)
+    assert sum(len(read(table)) for table in made) == 12
+    from gradewise.predict.predictor import Predictor
+
+    monkeypatch.setattr(Predictor, "samples_of", lambda self, path: pytest.fail(f"{path} is classified again"))
+    predict(run, [str(photos)], tmp_path / "joined.csv", threads=1, shards=made)
+    assert (tmp_path / "joined.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_images_that_come_while_shards_are_classified_are_classified_in_the_end(run, tmp_path):
+    photos = tmp_path / "photos"
+    made = shards_of(run, photos, tmp_path, 3)
+    shutil.copy(photos / "00.png", photos / "00-again.png")
+    predict(run, [str(photos)], tmp_path / "joined.csv", threads=1, shards=made)
+    written = read(tmp_path / "joined.csv")
+    assert len(written) == 13
+    same = written.loc[[str(photos / "00.png"), str(photos / "00-again.png")], ["class", "p_good"]]
+    assert same.nunique().tolist() == [1, 1]
+
+
+def test_only_where_no_file_of_all_shards_can_be_classified_the_command_fails(run, tmp_path):
+    photos = tmp_path / "photos"
+    for photo in sorted(photos.iterdir())[:6]:
+        photo.write_bytes(b"")
+    made = shards_of(run, photos, tmp_path, 2)
+    assert (read(made[0])["error"] != "").all()
+    predict(run, [str(photos)], tmp_path / "half.csv", threads=1, shards=made)
+    with pytest.raises(UserError, match=r"none of 6 files can be classified, see .*none.csv; .*05.png: "):
+        predict(run, [str(tmp_path / "photos/0[0-5].png")], tmp_path / "none.csv", threads=1, shards=made[:1])
+
+
+def test_shards_of_another_model_are_not_put_together(run, tmp_path):
+    made = shards_of(run, tmp_path / "photos", tmp_path, 2)
+    fingerprint = read(made[1])["model"].iloc[0]
+    made[1].write_text(made[1].read_text().replace(fingerprint, "0123456789ab"))
+    with pytest.raises(UserError, match=r"2-of-2.csv: begun with another model"):
+        predict(run, [str(tmp_path / "photos")], tmp_path / "joined.csv", threads=1, shards=made)
+    assert not (tmp_path / "joined.csv").exists()
 
 
 def test_a_table_begun_by_another_model_is_not_continued(run, tmp_path):

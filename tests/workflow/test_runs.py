@@ -19,6 +19,7 @@ from gradewise import tables
 from gradewise.command import UserError
 from gradewise.config.sources import Source
 from gradewise.deployment.apply import apply
+from gradewise.deployment.classify import classify
 from gradewise.deployment.export import export
 from gradewise.deployment.external import external
 from gradewise.deployment.verdict_page import write_page
@@ -241,7 +242,8 @@ def test_a_folder_of_new_images_gets_a_table_and_a_page(finished, monkeypatch, t
     paths = {"output": tmp_path / "may.parquet", "table": tmp_path / "may.csv", "page": tmp_path / "may.html"}
     paths |= {"statistics": tmp_path / "may-images.parquet"}
     model = Path("results/fibres/deployed")
-    apply(dataset="fibres", name="may", model=model, images=new, threads=1, **paths)
+    classify(model=model, images=new, threads=1, output=paths["table"])
+    apply(dataset="fibres", name="may", model=model, threads=1, **paths)
     verdicts = tables.read(paths["output"])
     assert len(verdicts) == 33
     assert list(verdicts.loc[verdicts["class"].isna(), "path"]) == [str(new / "broken.png")]

@@ -17,6 +17,7 @@ from gradewise.plan import planned_runs
 from gradewise.planning import (
     CARELESS,
     DEPLOYED,
+    IMAGES_OF_CLASSIFY,
     IMAGES_OF_FEATURES,
     IMAGES_OF_VIEW,
     RESULTS,
@@ -110,6 +111,14 @@ def shards_of(cache, images_of_job):
         return [f"{cache}.{name}.parquet" for name in names]
 
     return paths
+
+
+def shards_of_new_images(wildcards):
+    """The tables of the shards of new images, none where one job classifies all."""
+    names = PLAN.shards_of(
+        wildcards, IMAGES_OF_CLASSIFY, lambda: PLAN.new_folder(wildcards).files
+    )
+    return [f"{RESULTS}/applied/{{name}}.{shard}.csv" for shard in names]
 
 
 def threads_of_cache(mb_per_thread):

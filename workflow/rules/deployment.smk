@@ -1,6 +1,6 @@
 # Needs the comparison of a dataset's models. Makes the folder and the zip file of the model that is handed over, fitted on
-# all images unless the configuration says otherwise, its verdicts on folders of new images, its test on labelled
-# ones, and how all these change over time.
+# all images unless the configuration says otherwise, its verdicts on folders of new images, of many as shards that are
+# put together, its test on labelled ones, and how all these change over time.
 
 
 rule deploy:
@@ -57,13 +57,57 @@ rule deploy:
         " 2>&1 | tee {log}"
 
 
+rule classify:
+    input:
+        model=f"{RESULTS}/deployed",
+        shards=shards_of_new_images,
+    output:
+        table=f"{RESULTS}/applied/{{name}}.csv",
+    log:
+        "logs/classify/{dataset}/{name}.log",
+    benchmark:
+        "benchmarks/classify/{dataset}/{name}.jsonl"
+    wildcard_constraints:
+        name=named_images(labelled=False),
+    conda:
+        "../../envs/gradewise.yaml"
+    threads: lambda wildcards, input: 1 if input.get("shards") else MOST_THREADS
+    resources:
+        mem_mb=memory(2500, 2),
+        runtime=PLAN.minutes_to_classify,
+    params:
+        images=lambda wildcards: PLAN.new_folder(wildcards).path,
+        state=lambda wildcards: PLAN.new_folder(wildcards).state,
+        shard=shard_flags,
+        code=code_version("gradewise.deployment.classify"),
+    shell:
+        "python -m gradewise.deployment.classify"
+        " --model {input.model}"
+        " --images {params.images:q}"
+        " --threads {threads}"
+        " --output {output.table}"
+        " {params.shard:q}"
+        " 2>&1 | tee {log}"
+
+
+use rule classify as classify_shard with:
+    input:
+        model=f"{RESULTS}/deployed",
+    output:
+        table=temp(f"{RESULTS}/applied/{{name}}.{{shard}}.csv"),
+    log:
+        "logs/classify_shard/{dataset}/{name}/{shard}.log",
+    benchmark:
+        "benchmarks/classify_shard/{dataset}/{name}/{shard}.jsonl"
+
+
 rule apply:
     input:
         model=f"{RESULTS}/deployed",
+        table=f"{RESULTS}/applied/{{name}}.csv",
         templates=TEMPLATES,
     output:
         verdicts=f"{RESULTS}/applied/{{name}}.parquet",
-        table=f"{RESULTS}/applied/{{name}}.csv",
         statistics=f"{RESULTS}/applied/{{name}}-images.parquet",
         page=report(
             "reports/{dataset}-{name}.html",
@@ -84,20 +128,15 @@ rule apply:
         mem_mb=memory(2500, 2),
         runtime=minutes(60, 0),
     params:
-        images=lambda wildcards: dataset_of(wildcards).apply[wildcards.name],
-        state=lambda wildcards: files_state(
-            [dataset_of(wildcards).apply[wildcards.name]]
-        ),
         code=code_version("gradewise.deployment.apply"),
     shell:
         "python -m gradewise.deployment.apply"
         " --dataset {wildcards.dataset}"
         " --name {wildcards.name}"
         " --model {input.model}"
-        " --images {params.images:q}"
+        " --table {input.table}"
         " --threads {threads}"
         " --output {output.verdicts}"
-        " --table {output.table}"
         " --statistics {output.statistics}"
         " --page {output.page}"
         " 2>&1 | tee {log}"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -52,8 +54,12 @@ LOCATING_MB = 2000
 VIEW_MB, VIEW_MB_PER_MB = 500, 20
 """Memory for cutting samples beside decoding: in any case, and per MB of the manifest."""
 
-IMAGES_OF_VIEW, IMAGES_OF_FEATURES = 20_000, 2_000
-"""Images of one job that cuts samples, and of one that computes features; both take some minutes."""
+CLASSIFY_MINUTES, CLASSIFY_MINUTES_PER_1000 = 30, 20
+"""Time for classifying new images: in any case, and per 1,000 images."""
+
+IMAGES_OF_VIEW, IMAGES_OF_FEATURES, IMAGES_OF_CLASSIFY = 20_000, 2_000, 5_000
+"""Images of one job that cuts samples, of one that computes features, and of one that classifies new images; each takes
+some minutes."""
 
 MOST_SHARDS = 500
 """So that jobs are planned in seconds, and the names of all shards fit into a command."""
@@ -73,6 +79,30 @@ class Wildcards(Protocol):
     def get(self, name: str, default: str) -> str:
         """A wildcard that not every rule has."""
         ...
+
+
+@dataclass(frozen=True)
+class NewFolder:
+    """A folder of new images as it is while jobs are planned.
+
+    Attributes
+    ----------
+    path : str
+    files : int
+        How many there are.
+    state : str
+        See `files_state`.
+    """
+
+    path: str
+    files: int
+    state: str
+
+
+@cache
+def _look_at(folder: str) -> NewFolder:
+    # once, since the job of each shard asks, and there may be a million files
+    return NewFolder(folder, count_files([folder]), files_state([folder]))
 
 
 def variant_folder(name: str) -> str:
@@ -177,6 +207,12 @@ class Plan:
         """The labelled new images that the wildcard `name` names."""
         return self.dataset_of(wildcards).labelled[wildcards.name]
 
+    def new_folder(self, wildcards: Wildcards) -> NewFolder:
+        """The folder of new images without labels that the wildcard `name` names."""
+        folder = self.dataset_of(wildcards).apply[wildcards.name]
+        assert isinstance(folder, str), "labelled images are read and tested by the rule external"
+        return _look_at(folder)
+
     def memory_to_read_new(self, wildcards: Wildcards, threads: int, attempt: int) -> int:
         """Memory for reading labelled new images and comparing them with the dataset's [MB]."""
         new = READING_KB_PER_IMAGE / 1000 * count_files(self.new_images_of(wildcards).folders)
@@ -279,9 +315,13 @@ class Plan:
 
     def minutes_to_extract(self, wildcards: Wildcards, input: InputFiles, attempt: int) -> int:
         """Time for computing features of all samples of a view, or of a shard of them [min]."""
-        shards = int(wildcards.get("shard", "1-of-1").rpartition("-")[2])
-        work = 0.0 if input.get("shards", ()) else input.size_mb / 1000 / shards
-        return int((EXTRACT_MINUTES + EXTRACT_MINUTES_PER_GB * work) * attempt)
+        gigabytes = input.size_mb / 1000 * _share(wildcards, input)
+        return int((EXTRACT_MINUTES + EXTRACT_MINUTES_PER_GB * gigabytes) * attempt)
+
+    def minutes_to_classify(self, wildcards: Wildcards, input: InputFiles, attempt: int) -> int:
+        """Time for classifying all new images of a name, or a shard of them [min]."""
+        thousands = self.new_folder(wildcards).files / 1000 * _share(wildcards, input)
+        return int((CLASSIFY_MINUTES + CLASSIFY_MINUTES_PER_1000 * thousands) * attempt)
 
     def caches(self) -> list[str]:
         """Names of all caches that models may learn from: views, and views with backbones."""
@@ -532,6 +572,11 @@ class Plan:
         """The caches of all views that a dataset's list of models uses."""
         views = {model.view for model in self.config.fitted(wildcards.dataset).values()}
         return [f"{RESULTS}/views/{view}.parquet" for view in sorted(views)]
+
+
+def _share(wildcards: Wildcards, input: InputFiles) -> float:
+    """How much of the work a job does: all of it, that of a shard, or none where it puts shards together."""
+    return 0.0 if input.get("shards", ()) else 1 / int(wildcards.get("shard", "1-of-1").rpartition("-")[2])
 
 
 def _components(model: FittedModel) -> list[int]:

@@ -1,4 +1,4 @@
-"""The step `apply` classifies a folder of new images with the model that is handed over."""
+"""The step `apply` shows what the model that is handed over makes of a folder of new images, from their verdicts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gradewise import command, tables
 from gradewise.deployment.new_images import measure_some, write_statistics
 from gradewise.deployment.verdict_page import write_page
 from gradewise.predict.loading import load_predictor
-from gradewise.predict.predict import CHUNK, predict, read_verdicts
+from gradewise.predict.predict import CHUNK, read_verdicts
 from gradewise.tables import filled, nullable
 
 
@@ -19,14 +19,13 @@ def apply(
     dataset: str,
     name: str,
     model: Path,
-    images: Path,
+    table: Path,
     threads: int,
     output: Path,
-    table: Path,
     statistics: Path,
     page: Path,
 ) -> None:
-    """Classify all images below a folder.
+    """Write verdicts on new images as parquet, their statistics, and a page.
 
     Parameters
     ----------
@@ -34,13 +33,12 @@ def apply(
         Names of the dataset and of the folder in the configuration.
     model : Path
         Folder of the model that is handed over.
-    images : Path
-        Folder of images, searched to the bottom.
+    table : Path
+        The verdicts, as `classify` wrote them.
     threads : int
+        For reading some of the images once more.
     output : Path
         The verdicts as parquet, one row per file.
-    table : Path
-        The same as CSV. Where an earlier job was interrupted, it is continued.
     statistics : Path
         Brightness, sharpness and size of some of the images, drawn at random.
     page : Path
@@ -49,10 +47,9 @@ def apply(
     Raises
     ------
     UserError
-        If there is no such folder, or no image in it could be classified.
+        If the table was not written with this model.
     """
     predictor = load_predictor(model)
-    predict(predictor, [str(images)], table, threads, discard_others=True)
     description = predictor.description
     schema = pa.schema(
         [

@@ -9,8 +9,9 @@ from __future__ import annotations
 import csv
 import logging
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import glob
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from gradewise.predict.loading import load_predictor
 from gradewise.predict.predictor import Predictor, Verdict, available_threads
 from gradewise.progress import track
 from gradewise.spreadsheets import original, without_formula
+from gradewise.views.shards import rows_of
 
 CHUNK = 100_000
 """Rows of a table that are read at a time."""
@@ -41,6 +43,8 @@ def predict(
     threads: int | None = None,
     discard_others: bool = False,
     coverage: float | None = None,
+    shard: str = "",
+    shards: Sequence[Path] = (),
 ) -> None:
     """Classify image files.
 
@@ -63,15 +67,20 @@ def predict(
     coverage : float, optional
         Adds the column `set` after `class`: the classes that the image can have, joined by ``|``, of which this share
         of sets holds the true one (see `judgement.sets`).
+    shard : str
+        Classify a shard of the files alone, e.g. ``2-of-3``; it may hold no image that can be classified.
+    shards : sequence of Path
+        Tables of all shards, in order, with which `output` begins; files that they lack are classified.
 
     Raises
     ------
     UserError
-        If the folder holds no model, `output` exists, another model has begun it, another command is writing it, the
-        model has no threshold for the coverage, or no image could be classified.
+        If the folder holds no model, `output` exists, another model has begun it or made a shard, another command is
+        writing it, the model has no threshold for the coverage, there is no such shard, or no image could be
+        classified.
     """
     with writing(output):
-        _predict(model, images, output, threads or available_threads(), discard_others, coverage)
+        _predict(model, images, output, threads or available_threads(), discard_others, coverage, shard, shards)
 
 
 def _predict(
@@ -81,6 +90,8 @@ def _predict(
     threads: int,
     discard_others: bool,
     coverage: float | None,
+    shard: str,
+    shards: Sequence[Path],
 ) -> None:
     if output.exists():
         raise UserError(f"{output}: exists; delete it or give another --output")
@@ -89,19 +100,24 @@ def _predict(
     partial = output.with_name(f"{output.name}.partial")
     if discard_others and not _is_begun_with(partial, table):
         partial.unlink(missing_ok=True)
-    done = _continue(partial, table)
+    begun = _begin(partial, table, shards)
     left_out = {output.resolve(), partial.resolve()}
+    # found again each time instead of being kept, since there may be millions
+    rows = rows_of(shard, sum(1 for _ in find_images(images))) if shard else None
 
     def remaining() -> Iterator[Path]:
-        return (path for path in find_images(images) if _text(path) not in done and path.resolve() not in left_out)
+        found = find_images(images) if rows is None else islice(find_images(images), rows.start, rows.stop)
+        return (path for path in found if _text(path) not in begun.paths and path.resolve() not in left_out)
 
-    # found twice instead of being kept, since there may be millions
     total = sum(1 for _ in remaining())
-    if total + len(done) == 0:
+    files = len(begun.paths) + total
+    if files == 0 and not shard:
         raise UserError(f"{', '.join(images)}: no files in there")
-    if done:
-        log.info("%s: continued after %d images", partial, len(done))
-    failed, example = 0, ""
+    if shards:
+        log.info("%d shards put together: %d images", len(shards), len(begun.paths))
+    elif begun.paths:
+        log.info("%s: continued after %d images", partial, len(begun.paths))
+    failed, example = begun.failed, begun.example
     with partial.open("a", newline="", encoding="utf-8", buffering=1) as stream, threadpool_limits(threads):
         writer = csv.writer(stream)
         for verdict in track(predictor.predict(remaining(), threads), total, "images"):
@@ -110,10 +126,9 @@ def _predict(
                 failed += 1
                 example = example or f"{verdict.path}: {verdict.error}"
     partial.replace(output)
-    classified = len(done) + total - failed
-    if classified == 0:
-        raise UserError(f"none of {total} files can be classified, see {output}; {example}")
-    log.info("%d images classified, %d files set aside: %s", classified, failed, output)
+    if failed == files and not shard:
+        raise UserError(f"none of {files} files can be classified, see {output}; {example}")
+    log.info("%d images classified, %d files set aside: %s", files - failed, failed, output)
 
 
 def find_images(names: Sequence[str]) -> Iterator[Path]:
@@ -256,29 +271,45 @@ def _cell(text: str) -> str:
     return without_formula(text.replace("\r", "\\r").replace("\n", "\\n"))
 
 
-def _continue(partial: Path, table: _Table) -> set[str]:
-    """Start the table, or keep the images classified by an interrupted command; returns their paths as written.
+@dataclass(frozen=True)
+class _Begun:
+    """What a table holds before anything is classified: paths as written, how many could not be used, and why one of
+    these could not."""
 
-    A row that was cut off is dropped, and so are images with an error, which are tried again.
+    paths: set[str]
+    failed: int
+    example: str
+
+
+def _begin(partial: Path, table: _Table, shards: Sequence[Path]) -> _Begun:
+    """Start the table with the rows of shards, or keep the images classified by an interrupted command.
+
+    A row that was cut off is dropped. Images with an error are tried again, unless they come from shards.
     """
     header = table.header
-    done = set()
+    begun = _Begun(set(), 0, "")
     partial.touch()
-    with (
-        tables.replacing(partial) as kept,
-        kept.open("w", newline="", encoding="utf-8") as stream,
-        partial.open(newline="", encoding="utf-8") as begun,
-    ):
+    with tables.replacing(partial) as kept, kept.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, header)
         writer.writeheader()
-        rows = csv.DictReader(line for line in begun if line.endswith("\n"))
+        for path in shards or [partial]:
+            for row in _rows_of_this_model(path, table):
+                if shards and row["error"]:
+                    begun = replace(begun, failed=begun.failed + 1, example=f"{row['path']}: {row['error']}")
+                if shards or not row["error"]:
+                    writer.writerow(table.kept(row))
+                    begun.paths.add(row["path"])
+    return begun
+
+
+def _rows_of_this_model(path: Path, table: _Table) -> Iterator[dict[str, str]]:
+    """The whole rows of a table that the same model has begun."""
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = csv.DictReader(line for line in stream if line.endswith("\n"))
         for row in rows:
             if row["model"] != table.predictor.fingerprint:
-                raise UserError(f"{partial}: begun with another model; delete it or give another --output")
-            if rows.fieldnames != header:
+                raise UserError(f"{path}: begun with another model; delete it or give another --output")
+            if rows.fieldnames != table.header:
                 said = "with" if "set" in (rows.fieldnames or ()) else "without"
-                raise UserError(f"{partial}: begun {said} --coverage; continue so, delete it or give another --output")
-            if not row["error"]:
-                writer.writerow(table.kept(row))
-                done.add(row["path"])
-    return done
+                raise UserError(f"{path}: begun {said} --coverage; continue so, delete it or give another --output")
+            yield row
