@@ -72,6 +72,19 @@ def test_shards_of_features_put_together_are_the_whole(extracted, weights, tmp_p
     assert seconds[2] == pytest.approx(seconds[0] + seconds[1])
 
 
+@pytest.mark.parametrize("changed", ["view", "backbone"])
+def test_features_of_another_view_or_backbone_are_not_put_together(extracted, write, weights, tmp_path, changed):
+    made, _ = extracted
+    step = {"samples": made.samples, "name": "lite0", "backbone": section(weights), "weights": weights, "threads": 1}
+    extract(**step, shard="1-of-1", output=tmp_path / "1-of-1.parquet")
+    if changed == "view":
+        step["samples"] = write(tmp_path / "other", groups=15, shape=SHAPE, seed=1).samples
+    else:
+        step["backbone"] = section(weights, symmetries="flip")
+    with pytest.raises(UserError, match=r"1-of-1.parquet: was made with other settings or of other images"):
+        extract(**step, shards=[tmp_path / "1-of-1.parquet"], output=tmp_path / "joined.parquet")
+
+
 @pytest.fixture
 def train(extracted, tmp_path):
     """Trains a model of a family on the features, or on pixels; returns the run's folder."""

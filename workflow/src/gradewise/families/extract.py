@@ -5,6 +5,8 @@ The file has the columns of the view's cache, with features in place of pixels, 
 
 from __future__ import annotations
 
+import hashlib
+import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -71,11 +73,12 @@ def extract(
     length = embedding.features
     metadata = {
         "shape": [1, 1, length],
-        "view_hash": hash_file(samples),
         "parameters": embedding.parameters,
         "backbone": {"name": name, **backbone.model_dump(mode="json")},
     }
-    schema = extracted_schema(length, metadata)
+    # each of many shards would take longer to hash the view than to compute its features
+    of_shard = extracted_schema(length, metadata | {"view": hash_footer(samples)})
+    schema = of_shard if shard else extracted_schema(length, metadata | {"view_hash": hash_file(samples)})
 
     def computed() -> Iterator[pa.Table]:
         groups = rows_of(shard, cache.num_row_groups)
@@ -91,11 +94,21 @@ def extract(
         pq.ParquetWriter(partial, schema, compression="none", use_dictionary=False) as writer,
     ):
         rows = 0
-        for table in tables.row_groups(shards, schema) if shards else computed():
+        for table in tables.row_groups(shards, of_shard) if shards else computed():
             writer.write_table(table, row_group_size=len(table))
             rows += len(table)
         seconds = sum(map(_seconds, shards)) if shards else time.perf_counter() - start
         writer.add_key_value_metadata({"seconds": repr(seconds), "seconds_per_sample": repr(seconds / max(rows, 1))})
+
+
+def hash_footer(table: Path) -> str:
+    """SHA-256 of the end of a parquet file, which tells its schema, where its parts are and what ranges they hold."""
+    with table.open("rb") as file:
+        # its length and four letters come last
+        file.seek(-8, os.SEEK_END)
+        length = int.from_bytes(file.read(4), "little")
+        file.seek(-8 - length, os.SEEK_END)
+        return hashlib.sha256(file.read(length)).hexdigest()
 
 
 def _seconds(shard: Path) -> float:
