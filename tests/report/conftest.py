@@ -45,6 +45,7 @@ from gradewise.judgement.thresholds import thresholds
 from gradewise.judgement.unknown import unknown
 from gradewise.localisation.schemas import ATTRIBUTIONS
 from gradewise.predict.verification import Verification
+from gradewise.report import drawing
 from gradewise.report.report import report
 from gradewise.results import Results
 from gradewise.views.schemas import samples_schema
@@ -441,9 +442,10 @@ def _metrics(verdicts: pd.DataFrame, world: World) -> pd.DataFrame:
     for model, role, level in itertools.product(world.models, ("validation", "test"), levels):
         mine = verdicts.loc[(verdicts["model"] == model) & (verdicts["role"] == role)]
         for repeat, part in [(None, mine), *mine.groupby("repeat")]:
+            known = {"images": part["image_id"].nunique(), "groups": part["group"].nunique()}
             rows += [
                 {"model": model, "repeat": repeat, "role": role, "level": level, "metric": metric, "class": of_class}
-                | {"images": part["image_id"].nunique(), "groups": part["group"].nunique()}
+                | known
                 | _interval(value, len(part), world.null_metrics and metric == "roc_auc")
                 for metric, of_class, value in _values(part, world)
             ]
@@ -487,7 +489,7 @@ def _further(verdicts: pd.DataFrame, manifest: pd.DataFrame, world: World, resul
 
 def _values(part: pd.DataFrame, world: World) -> list[tuple[str, str | None, float]]:
     hit = part["label"] == part["predicted"]
-    recalls = {name: float(hit[part["label"] == name].mean()) for name in world.classes}
+    recalls = hit.groupby(part["label"]).mean().reindex(world.classes).to_dict()
     values: list[tuple[str, str | None, float]] = [
         ("accuracy", None, float(hit.mean())),
         ("balanced_accuracy", None, float(np.mean(list(recalls.values())))),
@@ -581,19 +583,26 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Written:
     models = tuple(f"{name}-{number}" for number in range(14) for name in FAMILIES)[:40]
     settings = GRADES.settings | {"classes": list(classes), "ordered": False}
     many = {"dataset": "crowded", "classes": classes, "models": models, "settings": settings}
-    results = make(tmp_path_factory.mktemp("crowded"), replace(GRADES, **many, images=600, repeats=1, duplicates=False))
+    results = make(tmp_path_factory.mktemp("crowded"), replace(GRADES, **many, images=400, repeats=1, duplicates=False))
     results.report()
     return results
 
 
 @pytest.fixture
-def make_fibres(tmp_path: Path) -> Callable[..., Written]:
+def words_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures stay empty: drawing them takes most of the time of a page."""
+    empty = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"></svg>'
+    monkeypatch.setattr(drawing, "to_svg", lambda figure, model="": empty)
+
+
+@pytest.fixture
+def make_fibres(tmp_path: Path, words_alone: None) -> Callable[..., Written]:
     """Makes results like those of `fibres`, changed in the fields of `World` that are given."""
     return lambda **changes: make(tmp_path, replace(FIBRES, **changes))
 
 
 @pytest.fixture
-def make_grades(tmp_path: Path) -> Callable[..., Written]:
+def make_grades(tmp_path: Path, words_alone: None) -> Callable[..., Written]:
     """Makes results like those of `grades`, changed in the fields of `World` that are given."""
     return lambda **changes: make(tmp_path, replace(GRADES, **changes))
 

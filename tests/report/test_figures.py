@@ -133,6 +133,11 @@ def test_panels_that_are_drawn_each_by_itself_have_one_axis():
     assert len(ticks[0]) > 2
 
 
+@pytest.fixture
+def words_alone() -> None:
+    """Here, figures are drawn."""
+
+
 def test_sizes_of_images_are_drawn_where_they_differ(make_grades):
     made = make_grades()
     evidence = read(**made.known)
