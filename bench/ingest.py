@@ -3,9 +3,8 @@
     python bench/ingest.py [--images 48] [--runs 5]
 
 The plain script decodes each photo with Pillow, shrinks it and turns it into polar coordinates with scikit-image. Ours
-decodes it twice, once for the manifest (facts, hashes, fingerprint) and once for the view, where the hash of its bytes
-shows whether the file is still the same; with `shrink` it decodes it once, and keeps the pixels for the view. Photos
-are 2048 x 1536 JPEG, with colours or grey stored as colour.
+decodes it once as well, for facts, hashes and a fingerprint, and keeps what the view makes of it; with `shrink` it
+keeps the pixels, for all views. Photos are 2048 x 1536 JPEG, with colours or grey stored as colour.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from skimage.transform import warp_polar
 
 from gradewise.config.sources import Source
 from gradewise.config.views import View
-from gradewise.images.kept import keeping
+from gradewise.images.kept import keeping, name_of
 from gradewise.images.listing import list_images
 from gradewise.images.manifest import manifest
 from gradewise.images.read_images import inspect_images, read_images
@@ -71,9 +70,9 @@ def measure(images: int, runs: int) -> list[Sides]:
             make_view = partial(make_view, reading=source.reading)
             listed = list_images(source)
 
-            def ours(source=source, listed=listed, make_view=make_view, root=root) -> None:
+            def ours(source=source, listed=listed, operations=operations, make_view=make_view, root=root) -> None:
                 with keeping(root / "kept.parquet") as keep:
-                    inspect_images(listed, source, 1, keep)
+                    inspect_images(listed, source, 1, {name_of(operations): operations}, keep)
                 where = {"kept": root / "kept.parquet", "output": root / "view.parquet"}
                 make_view(classes=CLASSES, seed=0, threads=1, **where)
 

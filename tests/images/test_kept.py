@@ -8,11 +8,14 @@ from PIL import Image
 from gradewise import tables
 from gradewise.config.sources import Source
 from gradewise.config.views import View
-from gradewise.images.decode import decode
-from gradewise.images.kept import KeptPixels, keeping
+from gradewise.images import kept
+from gradewise.images.decode import Decoded, decode
+from gradewise.images.kept import KeptPixels, keeping, worth_keeping
 from gradewise.images.manifest import manifest
 from gradewise.images.read_images import read_images
 from gradewise.views.view import view
+
+VIEW = View.model_validate(["rgb", {"resize": 24}])
 
 
 def write_photos(folder):
@@ -30,21 +33,20 @@ def write_photos(folder):
 def read(tmp_path):
     """Reads the photos at a part of their size; returns the folder of what was read and how."""
 
-    def read(shrink):
+    def read(shrink, *views):
         write_photos(tmp_path / "photos")
         source = Source(images=str(tmp_path / "photos"), classes=("a", "b"), shrink=shrink)
-        read_images(source=source, threads=2, output=tmp_path / "read")
+        read_images(source=source, threads=2, output=tmp_path / "read", views=views)
         return tmp_path / "read", source
 
     return read
 
 
-def make_view(read, source, output, **more):
+def make_view(read, source, output, operations=VIEW, **more):
     folder = output.parent
     where = {name: folder / f"{name}.parquet" for name in ("fingerprints", "duplicates")}
     where |= {"output": folder / "manifest.parquet", "quarantine": folder / "quarantine.csv"}
     manifest(read=read, min_side=1, join_duplicates=True, **where)
-    operations = View.model_validate(["rgb", {"resize": 24}])
     reading = {"reading": source.reading, "classes": ["a", "b"], "seed": 0, "threads": 2}
     view(manifest=folder / "manifest.parquet", operations=operations, name="v", output=output, **reading, **more)
     return output.read_bytes()
@@ -80,12 +82,63 @@ def test_images_read_at_their_size_are_not_kept(read):
     assert KeptPixels(folder / "kept.parquet").find("a/0.jpg") is None
 
 
+VIEWS = {
+    "whole": VIEW,
+    "turned": View.model_validate(
+        ["grey", {"resize": 24}, "polar", {"crop": {"top": 4, "left": 0, "height": 16, "width": 24}}]
+    ),
+    "tiles": View.model_validate(["grey", {"resize": [24, 32]}, {"tile": 16, "keep": "random", "count": 2}]),
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_views_are_the_same_from_what_was_kept_of_them_and_need_no_file(read, tmp_path, name):
+    folder, source = read(None, *VIEWS.values())
+    again = make_view(folder, source, tmp_path / "again.parquet", VIEWS[name])
+    begun = KeptPixels(folder / "kept.parquet", VIEWS[name])
+    photos = sorted((tmp_path / "photos").rglob("*.jpg"))
+    small = [path for path in photos if begun.find(f"{path.parent.name}/{path.name}") is not None]
+    assert small
+    assert all(path.stat().st_size >= 4 * np.prod(VIEWS[name].shape_begun((240, 320))) for path in small)
+    for path in small:
+        path.unlink()
+    kept = {"kept": folder / "kept.parquet"}
+    assert make_view(folder, source, tmp_path / "kept.parquet", VIEWS[name], **kept) == again
+
+
+def test_what_a_view_needs_is_kept_where_it_takes_a_quarter_of_the_file_at_most():
+    decoded = Decoded(np.zeros((240, 320, 3), np.uint8), "RGB")
+    size = 24 * 24 * 3
+    assert worth_keeping(decoded, 0, 4 * size, {"v": VIEW})["v"].shape == (24, 24, 3)
+    assert worth_keeping(decoded, 0, 4 * size - 1, {"v": VIEW}) == {}
+
+
+def test_images_of_16_bits_and_those_too_small_for_a_view_are_not_kept():
+    deep = Decoded(np.zeros((240, 320), np.uint16), "I;16")
+    assert worth_keeping(deep, 0, 10**9, {"v": VIEW}) == {}
+    crop = {"crop": {"top": 0, "left": 0, "height": 32, "width": 32}}
+    view = View.model_validate(["grey", crop])
+    decoded = Decoded(np.zeros((40, 40), np.uint8), "L")
+    assert set(worth_keeping(decoded, 8, 10**9, {"v": view})) == {"v"}
+    assert worth_keeping(decoded, 9, 10**9, {"v": view}) == {}
+
+
+def test_what_another_view_or_other_code_made_is_not_used(read, monkeypatch):
+    folder, _ = read(None, VIEW)
+    name = "a/0.jpg"
+    assert KeptPixels(folder / "kept.parquet", VIEW).find(name) is not None
+    other = View.model_validate(["rgb", {"resize": 25}])
+    assert KeptPixels(folder / "kept.parquet", other).find(name) is None
+    monkeypatch.setattr(kept, "code_version", lambda *modules: "edited")
+    assert KeptPixels(folder / "kept.parquet", VIEW).find(name) is None
+
+
 @pytest.mark.parametrize(("shape", "kind"), [((3, 5), np.uint8), ((3, 5), np.uint16), ((2, 4, 3), np.uint16)])
 def test_pixels_come_back_in_their_shape_and_depth(tmp_path, shape, kind):
     pixels = np.random.default_rng(0).integers(0, np.iinfo(kind).max, shape, dtype=kind)
     with keeping(tmp_path / "kept.parquet") as keep:
-        keep("odd", np.zeros((1, 3), np.uint8))
-        keep("one", pixels)
+        keep("odd", {"": np.zeros((1, 3), np.uint8)})
+        keep("one", {"": pixels})
     found = KeptPixels(tmp_path / "kept.parquet").find("one")
     assert found.dtype == kind
     np.testing.assert_array_equal(found, pixels)
@@ -94,7 +147,7 @@ def test_pixels_come_back_in_their_shape_and_depth(tmp_path, shape, kind):
 def test_nothing_is_left_where_reading_fails(tmp_path):
     def fail():
         with keeping(tmp_path / "kept.parquet") as keep:
-            keep("one", np.zeros((2, 2), np.uint8))
+            keep("one", {"": np.zeros((2, 2), np.uint8)})
             raise OSError("no more images")
 
     with pytest.raises(OSError, match="no more images"):

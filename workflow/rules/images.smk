@@ -26,6 +26,8 @@ checkpoint read_images:
     resources:
         mem_mb=PLAN.memory_to_read,
         runtime=minutes(30, 0),
+        # no param: other views read no image again, but are made from the files
+        views=PLAN.views_to_make,
     params:
         source=lambda wildcards: to_json(PLAN.source_of(wildcards)),
         state=PLAN.images_state,
@@ -34,6 +36,7 @@ checkpoint read_images:
     shell:
         "python -m gradewise.images.read_images"
         " --source {params.source:q}"
+        " --views {resources.views:q}"
         " --threads {threads}"
         " --output {params.folder}"
         " 2>&1 | tee {log}"

@@ -260,6 +260,10 @@ class Plan:
             return []
         return [f"--positive={dataset.positive}", "--mask_fraction", str(dataset.mask_fraction)]
 
+    def views_to_make(self, wildcards: Wildcards) -> str:
+        """The views that the models of a dataset use, as JSON."""
+        return to_json([self.config.views[name] for name in sorted(self.used_views(wildcards.dataset))])
+
     def used_views(self, dataset: str) -> set[str]:
         """Views that the models of a dataset use."""
         return {model.view for model in self.config.trained(dataset).values()}

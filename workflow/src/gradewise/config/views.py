@@ -308,6 +308,32 @@ class View(Section):
             return self.operations, ()
         return self.operations[:place], self.operations[place + 1 :]
 
+    def begin(self, pixels: np.ndarray, bar_rows: int = 0) -> np.ndarray:
+        """What the operations before the tiling make of an image; without one, its sample.
+
+        Parameters
+        ----------
+        pixels : ndarray of uint8, shape (height, width) or (height, width, 3)
+        bar_rows : int
+            Height of the image's data bar [px], left off if the view asks for it.
+
+        Returns
+        -------
+        ndarray of uint8, shape (height, width, channels)
+        """
+        begun = pixels[: len(pixels) - bar_rows] if self.cuts_data_bar else pixels
+        for operation in self.around_tiles[0]:
+            assert isinstance(operation, Transform), "what cuts several samples is the tiling"
+            begun = operation.apply(begun)
+        return begun
+
+    def shape_begun(self, size: Size) -> tuple[int, int, int]:
+        """Shape of what `begin` makes of an image of a size."""
+        colour, begun = self.operations[0], self._sizes(size)[len(self.around_tiles[0])]
+        assert isinstance(colour, Colour), "check_order refuses views without a colour"
+        assert begun is not None, "sizes follow from the size of an image"
+        return (*begun, colour.channels)
+
     @property
     def window(self) -> int:
         """Smaller side of what one sample shows of an image as it is cut, before it is resized once more [px]."""

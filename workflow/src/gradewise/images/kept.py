@@ -1,12 +1,15 @@
-"""Pixels of images that are read at a part of their size, kept so that views need not decode the files again.
+"""Pixels kept while images are read, so that views need not decode the files again.
 
-An image is kept where its pixels take no more bytes than its file. They lie one after the other in one file, which jobs
-map into memory; a table says where each begins.
+Of an image that is read at a part of its size, all pixels are kept where they take no more bytes than its file. Of
+other images, what the views make of them before they cut tiles is kept, where that takes no more than `SHARE` of the
+bytes of the file. Pixels lie one after the other in one file, which jobs map into memory; a table says where each image
+begins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +17,48 @@ import numpy as np
 import pandas as pd
 
 from gradewise import tables
+from gradewise.config.section import to_json
+from gradewise.config.views import View
+from gradewise.images.decode import Decoded
 from gradewise.images.schemas import KEPT
+from gradewise.provenance import code_version
+
+SHARE = 0.25
+
+
+def name_of(view: View) -> str:
+    """What the pixels depend on that a view makes of an image before it cuts tiles: its operations and their code."""
+    before, _ = view.around_tiles
+    modules = sorted({type(operation).__module__ for operation in before})
+    return f"{to_json(before)} {code_version(*modules)}"
+
+
+def worth_keeping(decoded: Decoded, bar_rows: int, file_bytes: int, views: Mapping[str, View]) -> dict[str, np.ndarray]:
+    """Pixels of an image that are kept, by the name of a view; under an empty name, those of the image itself.
+
+    Parameters
+    ----------
+    decoded : Decoded
+    bar_rows : int
+        Height of its data bar [px].
+    file_bytes : int
+        Size of its file.
+    views : mapping of str to View
+        Views that are to be made of it, by `name_of`.
+    """
+    pixels = decoded.pixels
+    if decoded.shrink > 1 and pixels.nbytes <= file_bytes:
+        return {"": pixels}
+    if pixels.dtype != np.uint8:
+        # the deepest of all images decides what becomes of its levels
+        return {}
+    height, width = pixels.shape[:2]
+    size = (height - bar_rows, width)
+    return {
+        name: view.begin(pixels, bar_rows)
+        for name, view in views.items()
+        if min(size) >= view.minimum_side and math.prod(view.shape_begun(size)) <= SHARE * file_bytes
+    }
 
 
 def pixels_beside(table: Path) -> Path:
@@ -23,16 +67,18 @@ def pixels_beside(table: Path) -> Path:
 
 
 @contextmanager
-def keeping(table: Path) -> Iterator[Callable[[str, np.ndarray], None]]:
-    """Function that keeps an image, given its image_id and its pixels; both files appear when the block succeeds."""
+def keeping(table: Path) -> Iterator[Callable[[str, dict[str, np.ndarray]], None]]:
+    """Function that keeps what is worth keeping of an image, given its image_id; both files appear when the block
+    succeeds."""
     rows: list[dict[str, object]] = []
     with tables.replacing(pixels_beside(table)) as partial:
         with partial.open("wb") as file:
 
-            def keep(image_id: str, pixels: np.ndarray) -> None:
-                place = {"image_id": image_id, "start": file.tell(), "shape": list(pixels.shape)}
-                rows.append({**place, "bits": 8 * pixels.itemsize})
-                file.write(np.ascontiguousarray(pixels).data)
+            def keep(image_id: str, kept: dict[str, np.ndarray]) -> None:
+                for view, pixels in kept.items():
+                    place = {"image_id": image_id, "view": view, "start": file.tell(), "shape": list(pixels.shape)}
+                    rows.append({**place, "bits": 8 * pixels.itemsize})
+                    file.write(np.ascontiguousarray(pixels).data)
 
             yield keep
         tables.write(pd.DataFrame(rows, columns=KEPT.names), table, KEPT)
@@ -45,15 +91,18 @@ class KeptPixels:
     ----------
     table : Path, optional
         Without it, no image is kept.
+    view : View, optional
+        Keeps what this view makes of images before it cuts tiles; without it, the images themselves.
     """
 
-    def __init__(self, table: Path | None) -> None:
-        rows = pd.DataFrame(columns=KEPT.names) if table is None else tables.read(table)
+    def __init__(self, table: Path | None, view: View | None = None) -> None:
+        name = "" if view is None else name_of(view)
+        rows = pd.DataFrame(columns=KEPT.names) if table is None else tables.read(table, view=name)
         self._places = {row.image_id: row for row in rows.itertuples(index=False)}
         self._pixels = np.memmap(pixels_beside(table), mode="r") if table is not None and self._places else None
 
     def find(self, image_id: str) -> np.ndarray | None:
-        """Pixels as `Decoded` has them, read-only; None where they are not kept."""
+        """Pixels as `Decoded` or `View.begin` has them, read-only; None where they are not kept."""
         place = self._places.get(image_id)
         if place is None or self._pixels is None:
             return None

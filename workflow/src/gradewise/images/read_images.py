@@ -7,10 +7,11 @@ split, so that they can share a group.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -19,12 +20,13 @@ import pyarrow as pa
 
 from gradewise import command, tables
 from gradewise.config.sources import Source
+from gradewise.config.views import View
 from gradewise.images.budget import PixelBudget, map_ahead
 from gradewise.images.decode import count_pixels, decode, header_size
 from gradewise.images.duplicates import find_duplicates
 from gradewise.images.files import UnreadableError
 from gradewise.images.fingerprints import SIDE, Facts, fingerprint, thumbnails_of, write_fingerprints
-from gradewise.images.kept import keeping
+from gradewise.images.kept import keeping, name_of, worth_keeping
 from gradewise.images.listing import list_images, read_corrections
 from gradewise.images.masks import hash_mask, read_mask
 from gradewise.images.microscopes import read_micrograph
@@ -33,6 +35,8 @@ from gradewise.images.schemas import DUPLICATES, FINGERPRINTS, IMAGES, PRINTS, R
 from gradewise.progress import track
 from gradewise.provenance import hash_file
 from gradewise.records import write_json
+
+Keep = Callable[[str, dict[str, np.ndarray]], None]
 
 log = logging.getLogger(__name__)
 
@@ -52,14 +56,14 @@ FACTS = {
 
 class Inspected(NamedTuple):
     """What is known of an image once it is read: its facts, among them why it cannot be used, and where it can, its
-    fingerprint, and its pixels if they are worth keeping."""
+    fingerprint and what pixels are worth keeping, see `worth_keeping`."""
 
     facts: Facts
     small: Facts | None = None
-    pixels: np.ndarray | None = None
+    kept: dict[str, np.ndarray] | None = None
 
 
-def read_images(*, source: Source, threads: int, output: Path) -> None:
+def read_images(*, source: Source, threads: int, output: Path, views: Sequence[View] = ()) -> None:
     """List and read a dataset's images.
 
     Parameters
@@ -72,7 +76,9 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
         Folder for `images.parquet` (every listed file, with the reason if it cannot be used), `fingerprints.parquet`
         and `duplicates.parquet` (for usable images), `sides.json` (their number, their smallest side, and how many
         megapixels the largest has), `corrections.json` (the labels that a person decided about), and `kept.parquet`
-        (pixels of those read at a part of their size).
+        (pixels that views need, where they take little room).
+    views : sequence of View
+        Views that are to be made, as JSON. Nothing but `kept.parquet` depends on them.
 
     Raises
     ------
@@ -85,7 +91,8 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
     if corrections.file is not None:
         log.info("%s: %d labels corrected", corrections.file, len(corrections.changed))
     with keeping(output / "kept.parquet") as keep:
-        images, prints, thumbnails = inspect_images(listed, source, threads, keep)
+        named = {name_of(view): view for view in views}
+        images, prints, thumbnails = inspect_images(listed, source, threads, named, keep)
     usable = images.loc[images["reason"].isna()].reset_index(drop=True)
     copies = find_duplicates(usable, thumbnails, threads, source)
     log.info("%d pairs of images: %s", len(copies), copies["kind"].value_counts().to_dict())
@@ -100,7 +107,11 @@ def read_images(*, source: Source, threads: int, output: Path) -> None:
 
 
 def inspect_images(
-    listed: pd.DataFrame, source: Source, threads: int, keep: Callable[[str, np.ndarray], None] | None = None
+    listed: pd.DataFrame,
+    source: Source,
+    threads: int,
+    views: Mapping[str, View] = MappingProxyType({}),
+    keep: Keep | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
     """Read images.
 
@@ -111,8 +122,11 @@ def inspect_images(
     source : Source
     threads : int
         How many images are read at a time.
+    views : mapping of str to View
+        Views that are to be made of the images, by `kept.name_of`.
     keep : callable, optional
-        Called in order with the image_id and the pixels of images whose pixels are worth keeping.
+        Called in order with the image_id of each image that can be used and the pixels that are worth keeping for
+        these views, see `worth_keeping`.
 
     Returns
     -------
@@ -130,7 +144,7 @@ def inspect_images(
     """
     thumbnails = np.empty((len(listed), SIDE, SIDE), np.uint8)
     parts, measured, usable = [], [], 0
-    inspected = track(_inspect_all(listed, source, threads, keep), len(listed), "images read")
+    inspected = track(_inspect_all(listed, source, threads, views, keep), len(listed), "images read")
     while part := list(islice(inspected, ROWS)):
         parts.append(pd.DataFrame([facts for facts, _ in part], columns=list(FACTS)).astype(FACTS))
         prints = pa.Table.from_pylist([small for _, small in part if small is not None], FINGERPRINTS)
@@ -146,34 +160,34 @@ def inspect_images(
 
 
 def _inspect_all(
-    listed: pd.DataFrame, source: Source, threads: int, keep: Callable[[str, np.ndarray], None] | None
+    listed: pd.DataFrame, source: Source, threads: int, views: Mapping[str, View], keep: Keep | None
 ) -> Iterator[tuple[Facts, Facts | None]]:
     """Facts and fingerprint of each image, in order; fingerprints with the name of their image."""
     budget = PixelBudget()
 
     def inspect(files: tuple[str, str | None]) -> Inspected:
-        return _inspect(Path(files[0]), files[1], source, budget)
+        return _inspect(Path(files[0]), files[1], source, budget, views)
 
     with ThreadPoolExecutor(threads) as pool:
         inspected = map_ahead(pool, inspect, zip(listed["path"], listed["mask"], strict=True), 2 * threads)
-        for image_id, (facts, small, pixels) in zip(listed["image_id"], inspected, strict=True):
-            if keep is not None and pixels is not None:
-                keep(image_id, pixels)
+        for image_id, (facts, small, kept) in zip(listed["image_id"], inspected, strict=True):
+            if keep is not None and kept is not None:
+                keep(image_id, kept)
             yield facts, None if small is None else small | {"image_id": image_id}
 
 
-def _inspect(path: Path, mask: str | None, source: Source, budget: PixelBudget) -> Inspected:
+def _inspect(path: Path, mask: str | None, source: Source, budget: PixelBudget, views: Mapping[str, View]) -> Inspected:
     """What is known of an image, whatever it is."""
     try:
         with budget.hold(count_pixels(path, source)):
-            return _examine(path, mask, source)
+            return _examine(path, mask, source, views)
     except UnreadableError as error:
         return Inspected({"reason": str(error)})
     except Exception as error:
         return Inspected({"reason": not_examined(path, error)})
 
 
-def _examine(path: Path, mask: str | None, source: Source) -> Inspected:
+def _examine(path: Path, mask: str | None, source: Source, views: Mapping[str, View]) -> Inspected:
     decoded = decode(path, source, source.max_megapixels)
     height, width = decoded.pixels.shape[:2]
     facts: Facts = {"width": width, "height": height, "mode": decoded.mode, "bits": decoded.bits}
@@ -188,10 +202,11 @@ def _examine(path: Path, mask: str | None, source: Source) -> Inspected:
     facts |= {"pixel_size_nm": micrograph.pixel_size_nm, "bar_rows": micrograph.bar_rows}
     facts |= {"mask_hash": None if marked is None else hash_mask(marked)}
     small = fingerprint(decoded, path) | {"masked_share": None if marked is None else float((marked > 0).mean())}
-    file_bytes, pixel_bytes = path.stat().st_size, decoded.pixels.nbytes
+    file_bytes = path.stat().st_size
     # the file of one page of many is longer than the page
-    facts |= {"pixel_hash": decoded.pixel_hash(), "file_hash": hash_file(path) if file_bytes <= pixel_bytes else None}
-    return Inspected(facts, small, decoded.pixels if decoded.shrink > 1 and pixel_bytes <= file_bytes else None)
+    is_short = file_bytes <= decoded.pixels.nbytes
+    facts |= {"pixel_hash": decoded.pixel_hash(), "file_hash": hash_file(path) if is_short else None}
+    return Inspected(facts, small, worth_keeping(decoded, micrograph.bar_rows, file_bytes, views))
 
 
 def _read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:

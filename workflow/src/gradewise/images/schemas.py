@@ -59,13 +59,14 @@ on its content; `masked_share` is that of its mask."""
 KEPT = pa.schema(
     [
         filled("image_id", pa.string()),
+        filled("view", pa.string()),
         filled("start", pa.int64()),
         filled("shape", pa.list_(pa.int32())),
         filled("bits", pa.int8()),
     ]
 )
-"""Where the pixels of an image begin [byte], how many rows, columns and, of colour, channels they have, and the bits of
-each number."""
+"""Which view made the pixels of an image (`kept.name_of`; empty where they are its own), where they begin [byte], how
+many rows, columns and, of colour, channels they have, and the bits of each number."""
 
 PRINTS = pa.schema([field for field in FINGERPRINTS if field.name != "thumbnail"])
 """The columns of fingerprints beside the small picture, which takes far more memory than all of them."""

@@ -27,20 +27,21 @@ def make_samples(
     positions : list of (row, column)
         Position of each sample in the grid of tiles; (0, 0) without tiles.
     """
-    batch, positions = _above_bar(pixels, view, bar_rows)[None], [(0, 0)]
-    for operation in view.operations:
-        if isinstance(operation, Tiling):
-            positions = operation.choose(batch[0], rng)
-            batch = operation.take(batch[0], positions)
-        elif isinstance(operation, Transform):
-            # a single image is not copied
-            samples = [operation.apply(sample) for sample in batch]
-            batch = samples[0][None] if len(samples) == 1 else np.stack(samples)
+    return finish(view.begin(pixels, bar_rows), view, rng)
+
+
+def finish(begun: np.ndarray, view: View, rng: np.random.Generator) -> tuple[np.ndarray, Positions]:
+    """Samples of one image from what `View.begin` made of it; the rest is that of `make_samples`."""
+    if view.tiling is None:
+        return begun[None], [(0, 0)]
+    positions = view.tiling.choose(begun, rng)
+    batch = view.tiling.take(begun, positions)
+    for operation in view.around_tiles[1]:
+        assert isinstance(operation, Transform), "a view tiles at most once"
+        # a single sample is not copied
+        samples = [operation.apply(sample) for sample in batch]
+        batch = samples[0][None] if len(samples) == 1 else np.stack(samples)
     return batch, positions
-
-
-def _above_bar(pixels: np.ndarray, view: View, bar_rows: int) -> np.ndarray:
-    return pixels[: len(pixels) - bar_rows] if view.cuts_data_bar else pixels
 
 
 def masked_fractions(mask: np.ndarray, view: View, positions: Positions, bar_rows: int = 0) -> np.ndarray:
@@ -66,7 +67,8 @@ def mask_samples(mask: np.ndarray, view: View, positions: Positions, bar_rows: i
     ndarray of uint8, shape (n, height, width)
         255 where a pixel is entirely masked, 0 where it is not masked at all.
     """
-    batch = np.where(_above_bar(mask, view, bar_rows) > 127, 255, 0).astype(np.uint8)[None, ..., None]
+    above_bar = mask[: len(mask) - bar_rows] if view.cuts_data_bar else mask
+    batch = np.where(above_bar > 127, 255, 0).astype(np.uint8)[None, ..., None]
     for operation in view.operations:
         if isinstance(operation, Tiling):
             batch = operation.take(batch[0], positions)

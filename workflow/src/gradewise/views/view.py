@@ -25,7 +25,7 @@ from gradewise.images.kept import KeptPixels
 from gradewise.images.masks import hash_mask, read_mask
 from gradewise.progress import track
 from gradewise.provenance import derive_seed, hash_file
-from gradewise.views.apply import make_samples, masked_fractions
+from gradewise.views.apply import finish, masked_fractions
 from gradewise.views.samples import pixels_file, writing_pixels
 from gradewise.views.schemas import samples_schema
 from gradewise.views.shards import rows_of
@@ -94,7 +94,8 @@ def view(
         Which page of files with several is read, what numbers are black and white, and at what part of their size
         images are read, as JSON.
     kept : Path, optional
-        The images whose pixels `read_images` kept; the others are read again.
+        The images whose pixels `read_images` kept, their own or what this view makes of them before it cuts tiles; the
+        others are read again.
     shard : str
         Write the samples of a shard of the images alone, e.g. ``2-of-3``, and no array.
     shards : sequence of Path
@@ -123,15 +124,18 @@ def view(
     # All images use the depth of the deepest 16-bit image, so that grey levels stay comparable.
     bits = int(images["bits"].max())
     other = next((label for label in classes if label != positive), "")
-    found = KeptPixels(kept)
+    found, begun = KeptPixels(kept), KeptPixels(kept, operations)
 
     def samples_of(image: Image) -> pa.RecordBatch:
         rng = np.random.default_rng(derive_seed(seed, name, image.pixel_hash))
         with read_before(f"{image.path} or its mask"):
-            pixels = found.find(image.image_id)
-            if pixels is None:
-                pixels = _read_again(image, reading)
-            samples, positions = make_samples(to_uint8(pixels, bits), operations, rng, image.bar_rows)
+            before_tiles = begun.find(image.image_id)
+            if before_tiles is None:
+                pixels = found.find(image.image_id)
+                if pixels is None:
+                    pixels = _read_again(image, reading)
+                before_tiles = operations.begin(to_uint8(pixels, bits), image.bar_rows)
+            samples, positions = finish(before_tiles, operations, rng)
             masked = _masked(image, operations, positions)
         if mask_fraction is None:
             labels: list[str | None] = [image.label] * len(samples)
