@@ -20,7 +20,7 @@ from gradewise import tables
 from gradewise.config.section import to_json
 from gradewise.config.views import View
 from gradewise.images.decode import Decoded
-from gradewise.images.schemas import KEPT
+from gradewise.images.schemas import KEPT, ROWS
 from gradewise.provenance import code_version
 
 SHARE = 0.25
@@ -71,17 +71,26 @@ def keeping(table: Path) -> Iterator[Callable[[str, dict[str, np.ndarray]], None
     """Function that keeps what is worth keeping of an image, given its image_id; both files appear when the block
     succeeds."""
     rows: list[dict[str, object]] = []
-    with tables.replacing(pixels_beside(table)) as partial:
-        with partial.open("wb") as file:
+    with (
+        tables.replacing(pixels_beside(table)) as partial,
+        partial.open("wb") as file,
+        tables.appending(table, KEPT) as append,
+    ):
 
-            def keep(image_id: str, kept: dict[str, np.ndarray]) -> None:
-                for view, pixels in kept.items():
-                    place = {"image_id": image_id, "view": view, "start": file.tell(), "shape": list(pixels.shape)}
-                    rows.append({**place, "bits": 8 * pixels.itemsize})
-                    file.write(np.ascontiguousarray(pixels).data)
+        def keep(image_id: str, kept: dict[str, np.ndarray]) -> None:
+            for view, pixels in kept.items():
+                place = {"image_id": image_id, "view": view, "start": file.tell(), "shape": list(pixels.shape)}
+                rows.append({**place, "bits": 8 * pixels.itemsize})
+                file.write(np.ascontiguousarray(pixels).data)
+            if len(rows) >= ROWS:
+                write_rows()
 
-            yield keep
-        tables.write(pd.DataFrame(rows, columns=KEPT.names), table, KEPT)
+        def write_rows() -> None:
+            append(pd.DataFrame(rows, columns=KEPT.names))
+            rows.clear()
+
+        yield keep
+        write_rows()
 
 
 class KeptPixels:
@@ -98,14 +107,18 @@ class KeptPixels:
     def __init__(self, table: Path | None, view: View | None = None) -> None:
         name = "" if view is None else name_of(view)
         rows = pd.DataFrame(columns=KEPT.names) if table is None else tables.read(table, view=name)
-        self._places = {row.image_id: row for row in rows.itertuples(index=False)}
-        self._pixels = np.memmap(pixels_beside(table), mode="r") if table is not None and self._places else None
+        self._images = pd.Index(rows["image_id"])
+        self._places = rows.drop(columns=["image_id", "view"])
+        # makes what `find` looks up, before threads do
+        if not self._images.is_unique:
+            raise ValueError(f"{table}: an image is kept twice")
+        self._pixels = np.memmap(pixels_beside(table), mode="r") if table is not None and len(rows) else None
 
     def find(self, image_id: str) -> np.ndarray | None:
         """Pixels as `Decoded` or `View.begin` has them, read-only; None where they are not kept."""
-        place = self._places.get(image_id)
-        if place is None or self._pixels is None:
+        if self._pixels is None or image_id not in self._images:
             return None
-        shape, kind = tuple(place.shape), np.dtype(f"uint{place.bits}")
-        size = int(np.prod(shape)) * kind.itemsize
-        return np.asarray(self._pixels[place.start : place.start + size]).view(kind).reshape(shape)
+        start, shape, bits = self._places.iloc[self._images.get_loc(image_id)]
+        kind = np.dtype(f"uint{bits}")
+        size = math.prod(shape) * kind.itemsize
+        return np.asarray(self._pixels[start : start + size]).view(kind).reshape(shape)
