@@ -75,6 +75,14 @@ def test_a_shard_requests_its_share_of_the_time_and_putting_shards_together_litt
     assert plan.memory_to_view(OWN, Input(size_mb=10**6, shards=["a", "b"]), 2, 1) == 500
 
 
+@pytest.mark.parametrize(("files", "count"), [(5000, 0), (5001, 2), (10_001, 3)])
+def test_more_than_5000_new_images_are_shards_however_many_those_of_the_dataset_are(tmp_path, files, count):
+    for number in range(files):
+        (tmp_path / str(number)).touch()
+    plan = planned(apply={"may": str(tmp_path)}, shards=8)
+    assert plan.shards_of_new_images(Named()) == [f"{number}-of-{count}" for number in range(1, count + 1)]
+
+
 def test_classifying_requests_time_by_the_number_of_new_images_of_a_shard(tmp_path):
     for number in range(100):
         (tmp_path / f"{number}.png").touch()

@@ -13,6 +13,7 @@ from sklearn import metrics as reference
 
 from gradewise import tables
 from gradewise.command import UserError
+from gradewise.evaluation.calibration import calibrate
 from gradewise.evaluation.evaluate import evaluate
 from gradewise.families.schemas import predictions_schema
 from gradewise.images.schemas import MANIFEST
@@ -97,6 +98,16 @@ def test_verdicts_have_one_row_a_model_repeat_and_image(written: tuple[pd.DataFr
 def test_a_better_model_scores_higher(written: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     where = {"repeat": None, "role": "test", "level": "image", "metric": "accuracy"}
     assert value(written[0], model="good", **where)["low"] > value(written[0], model="poor", **where)["high"]
+
+
+def test_calibration_is_of_samples_where_all_are_tested(make: Callable[..., Any], tmp_path: Path) -> None:
+    """As those of a blend over repeats."""
+    made = make({"good": 1.0}, repeats=1, tiles=4)
+    samples = tables.read(made.predictions[0]).assign(role="test")
+    tables.write(samples, made.predictions[0], predictions_schema(CLASSES))
+    metrics, _ = run(made, tmp_path, level="sample")
+    known = {"repeat": None, "role": "test", "level": "sample", "metric": "calibration_error"}
+    assert value(metrics, **known)["value"] == pytest.approx(calibrate(samples.assign(repeat=0), CLASSES).error.value)
 
 
 def test_calibration_is_of_samples_where_those_decide(graded: Any, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from gradewise import tables
 from gradewise.config.sources import Source
-from gradewise.config.views import View
+from gradewise.config.views import Transform, View
 from gradewise.images import kept
 from gradewise.images.decode import Decoded, decode
 from gradewise.images.kept import KeptPixels, keeping, worth_keeping
@@ -118,9 +118,65 @@ def test_images_of_16_bits_and_those_too_small_for_a_view_are_not_kept():
     assert worth_keeping(deep, 0, 10**9, {"v": VIEW}) == {}
     crop = {"crop": {"top": 0, "left": 0, "height": 32, "width": 32}}
     view = View.model_validate(["grey", crop])
+    assert set(worth_keeping(Decoded(np.zeros((32, 40), np.uint8), "L"), 0, 10**9, {"v": view})) == {"v"}
+    assert worth_keeping(Decoded(np.zeros((31, 40), np.uint8), "L"), 0, 10**9, {"v": view}) == {}
+
+
+def test_the_data_bar_counts_only_for_views_that_cut_it_off():
     decoded = Decoded(np.zeros((40, 40), np.uint8), "L")
-    assert set(worth_keeping(decoded, 8, 10**9, {"v": view})) == {"v"}
-    assert worth_keeping(decoded, 9, 10**9, {"v": view}) == {}
+    views = {"all": ["grey", {"tile": 16}], "above": ["grey", {"crop": {"below_data_bar": True}}, {"tile": 16}]}
+    views = {name: View.model_validate(operations) for name, operations in views.items()}
+    kept = worth_keeping(decoded, 8, 4 * 40 * 40, views)
+    assert {name: pixels.shape for name, pixels in kept.items()} == {"all": (40, 40, 1), "above": (32, 40, 1)}
+    assert set(worth_keeping(decoded, 8, 4 * 40 * 40 - 1, views)) == {"above"}
+
+
+def test_what_is_kept_holds_no_other_pixels_in_memory():
+    decoded = Decoded(np.zeros((40, 40), np.uint8), "L")
+    view = View.model_validate(["grey", {"crop": {"top": 0, "left": 0, "height": 32, "width": 40}}])
+    kept = worth_keeping(decoded, 0, 10**9, {"v": view})["v"]
+    assert not np.shares_memory(kept, decoded.pixels)
+
+
+class Faulty(Transform):
+    """An operation of somebody else's."""
+
+    key = "faulty"
+    effect = "values"
+
+    def apply(self, pixels):
+        raise ValueError("cannot do this")
+
+    def in_words(self):
+        return "changed"
+
+
+class InPlace(Faulty):
+    key = "in_place"
+
+    def apply(self, pixels):
+        pixels[:] = 0
+        return pixels
+
+
+class Trimmed(Faulty):
+    """Its size depends on what is in the image."""
+
+    key = "trimmed"
+    effect = "part"
+
+    def size_after(self, size):
+        return None
+
+
+@pytest.mark.parametrize("operation", [Faulty(), InPlace(), Trimmed()])
+def test_an_operation_that_fails_or_cannot_tell_costs_no_image(operation):
+    decoded = Decoded(np.full((240, 320, 3), 200, np.uint8), "RGB")
+    colour, resize = VIEW.operations
+    view = View.model_construct(operations=(colour, operation, resize))
+    kept = worth_keeping(decoded, 0, 10**9, {"theirs": view, "ours": VIEW})
+    assert set(kept) == {"ours"}
+    assert (kept["ours"] == 200).all()
 
 
 def test_what_another_view_or_other_code_made_is_not_used(read, monkeypatch):

@@ -13,7 +13,7 @@ from gradewise.families.cnn.classifier import CnnClassifier
 from gradewise.families.cnn.convnet import ConvNet
 from gradewise.families.cnn.settings import CnnSettings
 from gradewise.localisation import maps
-from gradewise.localisation.frames import Frame, frame_mask, frame_of, frame_pixels
+from gradewise.localisation.frames import Frame, frame_mask, frame_of
 from gradewise.localisation.maps import HeatMap, map_image
 
 
@@ -107,7 +107,7 @@ def test_pixels_are_interpolated_between_cells_a_strip_at_a_time():
 )
 def test_a_frame_knows_where_it_lies_in_its_image(operations, expected):
     assert frame_of((100, 200), view(*operations), 10) == expected
-    pixels = frame_pixels(noise(100, 200), view(*operations), 10)
+    pixels = view(*operations).begin(noise(100, 200), 10)
     assert pixels.shape == (expected.height, expected.width, 1)
 
 

@@ -281,6 +281,19 @@ def test_images_that_come_while_shards_are_classified_are_classified_in_the_end(
     assert same.nunique().tolist() == [1, 1]
 
 
+def test_an_image_that_two_shards_saw_is_listed_once(run, tmp_path):
+    photos = tmp_path / "photos"
+    first, second = shard_names(2)
+    predict(run, [str(photos)], tmp_path / "1.csv", threads=1, shard=first)
+    # comes first, so that the last file of the first shard is now the first one of the second
+    shutil.copy(photos / "00.png", photos / "-.png")
+    predict(run, [str(photos)], tmp_path / "2.csv", threads=1, shard=second)
+    made = [tmp_path / "1.csv", tmp_path / "2.csv"]
+    assert len(set(read(made[0]).index) & set(read(made[1]).index)) == 1
+    predict(run, [str(photos)], tmp_path / "joined.csv", threads=1, shards=made)
+    assert sorted(read(tmp_path / "joined.csv").index) == sorted(map(str, photos.iterdir()))
+
+
 def test_only_where_no_file_of_all_shards_can_be_classified_the_command_fails(run, tmp_path):
     photos = tmp_path / "photos"
     for photo in sorted(photos.iterdir())[:6]:

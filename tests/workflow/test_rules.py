@@ -11,6 +11,7 @@ import yaml
 from jsonargparse import ArgumentParser, capture_parser
 
 from gradewise import command
+from gradewise.planning import IMAGES_OF_CLASSIFY
 
 pytestmark = pytest.mark.slow
 
@@ -49,6 +50,8 @@ def jobs(snakemake, tmp_path_factory):
     folder = tmp_path_factory.mktemp("plans")
     studies = yaml.safe_load(Path(__file__).with_name("studies.yaml").read_text())
     (folder / "photos").mkdir()
+    for number in range(IMAGES_OF_CLASSIFY + 1):
+        (folder / f"photos/{number}.png").touch()
     (folder / "labelled/A").mkdir(parents=True)
     (folder / "labelled/A/1.png").touch()
     new = {"new": "photos", "labelled": {"images": "labelled"}}

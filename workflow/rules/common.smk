@@ -17,7 +17,6 @@ from gradewise.plan import planned_runs
 from gradewise.planning import (
     CARELESS,
     DEPLOYED,
-    IMAGES_OF_CLASSIFY,
     IMAGES_OF_FEATURES,
     IMAGES_OF_VIEW,
     RESULTS,
@@ -115,10 +114,8 @@ def shards_of(cache, images_of_job):
 
 def shards_of_new_images(wildcards):
     """The tables of the shards of new images, none where one job classifies all."""
-    names = PLAN.shards_of(
-        wildcards, IMAGES_OF_CLASSIFY, lambda: PLAN.new_folder(wildcards).files
-    )
-    return [f"{RESULTS}/applied/{{name}}.{shard}.csv" for shard in names]
+    names = PLAN.shards_of_new_images(wildcards)
+    return [f"{RESULTS}/applied/{{name}}/{shard}.csv" for shard in names]
 
 
 def threads_of_cache(mb_per_thread):

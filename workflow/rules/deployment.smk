@@ -94,7 +94,7 @@ use rule classify as classify_shard with:
     input:
         model=f"{RESULTS}/deployed",
     output:
-        table=temp(f"{RESULTS}/applied/{{name}}.{{shard}}.csv"),
+        table=temp(f"{RESULTS}/applied/{{name}}/{{shard}}.csv"),
     log:
         "logs/classify_shard/{dataset}/{name}/{shard}.log",
     benchmark:

@@ -229,8 +229,11 @@ class Plan:
         images : callable
             Tells how many images the dataset has; asked only where this matters.
         """
-        shards = self.dataset_of(wildcards).shards or min(MOST_SHARDS, -(-images() // images_of_job))
-        return shard_names(shards) if shards > 1 else []
+        return _shards(self.dataset_of(wildcards).shards or -(-images() // images_of_job))
+
+    def shards_of_new_images(self, wildcards: Wildcards) -> list[str]:
+        """Shards of a folder of new images; none where one job classifies all."""
+        return _shards(-(-self.new_folder(wildcards).files // IMAGES_OF_CLASSIFY))
 
     def memory_to_view(self, wildcards: Wildcards, input: InputFiles, threads: int, attempt: int) -> int:
         """Memory for cutting samples [MB]: by the largest image, of which a thread may hold two."""
@@ -576,6 +579,11 @@ class Plan:
         """The caches of all views that a dataset's list of models uses."""
         views = {model.view for model in self.config.fitted(wildcards.dataset).values()}
         return [f"{RESULTS}/views/{view}.parquet" for view in sorted(views)]
+
+
+def _shards(count: int) -> list[str]:
+    """Names of so many shards, but of `MOST_SHARDS` at most; none where one job does all."""
+    return shard_names(min(MOST_SHARDS, count)) if count > 1 else []
 
 
 def _share(wildcards: Wildcards, input: InputFiles) -> float:

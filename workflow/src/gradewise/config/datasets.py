@@ -107,9 +107,8 @@ class Dataset(Source):
         None,
         ge=1,
         le=500,
-        description="jobs that cut the samples of a view, that compute features of them, and that classify new images, "
-        "side by side; null: one for 20,000 images, for features one for 2,000, for new images one for 5,000; another "
-        "number makes all of them again",
+        description="jobs that cut the samples of a view, and that compute features of them, side by side; null: one "
+        "for 20,000 images, for features one for 2,000; another number makes both again",
     )
     labels: dict[str, Annotated[str, Field(min_length=1)]] = Field(
         default_factory=dict,

@@ -327,12 +327,11 @@ class View(Section):
             begun = operation.apply(begun)
         return begun
 
-    def shape_begun(self, size: Size) -> tuple[int, int, int]:
-        """Shape of what `begin` makes of an image of a size."""
+    def shape_begun(self, size: Size) -> tuple[int, int, int] | None:
+        """Shape of what `begin` makes of an image of a size; None where an operation does not tell."""
         colour, begun = self.operations[0], self._sizes(size)[len(self.around_tiles[0])]
         assert isinstance(colour, Colour), "check_order refuses views without a colour"
-        assert begun is not None, "sizes follow from the size of an image"
-        return (*begun, colour.channels)
+        return None if begun is None else (*begun, colour.channels)
 
     @property
     def window(self) -> int:

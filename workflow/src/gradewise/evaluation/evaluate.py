@@ -169,7 +169,8 @@ class _Measures:
             _check_classes(run.record, self.rules.classes)
             for level, table in self._tables(run, append):
                 if level == self.level:
-                    tested.append(table.loc[table["role"] == "test"].assign(repeat=run.repeat))
+                    # a copy, since verdicts on images will lie in the memory of samples
+                    tested.append(table.loc[table["role"] == "test"].copy().assign(repeat=run.repeat))
                 for role in table["role"].unique():
                     part = self._part(table, table["role"] == role)
                     measured += self._rows([part], {**names, "repeat": run.repeat, "role": role, "level": level})

@@ -46,19 +46,31 @@ def worth_keeping(decoded: Decoded, bar_rows: int, file_bytes: int, views: Mappi
     views : mapping of str to View
         Views that are to be made of it, by `name_of`.
     """
-    pixels = decoded.pixels
-    if decoded.shrink > 1 and pixels.nbytes <= file_bytes:
-        return {"": pixels}
-    if pixels.dtype != np.uint8:
+    if decoded.shrink > 1 and decoded.pixels.nbytes <= file_bytes:
+        return {"": decoded.pixels}
+    if decoded.pixels.dtype != np.uint8:
         # the deepest of all images decides what becomes of its levels
         return {}
-    height, width = pixels.shape[:2]
-    size = (height - bar_rows, width)
-    return {
-        name: view.begin(pixels, bar_rows)
-        for name, view in views.items()
-        if min(size) >= view.minimum_side and math.prod(view.shape_begun(size)) <= SHARE * file_bytes
-    }
+    # no operation changes what the next view is given
+    pixels = decoded.pixels.view()
+    pixels.flags.writeable = False
+    begun = {name: _begin(view, pixels, bar_rows, SHARE * file_bytes) for name, view in views.items()}
+    return {name: made for name, made in begun.items() if made is not None}
+
+
+def _begin(view: View, pixels: np.ndarray, bar_rows: int, most: float) -> np.ndarray | None:
+    """What a view makes of an image before it cuts tiles; None where that takes more than so many bytes, and where the
+    view cannot tell or cannot do it."""
+    try:
+        size = (len(pixels) - bar_rows * view.cuts_data_bar, pixels.shape[1])
+        shape = view.shape_begun(size)
+        if shape is None or math.prod(shape) > most or min(size) < view.minimum_side:
+            return None
+        # a copy, since a part of the pixels would hold all of them in memory
+        return np.array(view.begin(pixels, bar_rows))
+    except Exception:
+        # `view` decodes the file, meets the same error and tells it
+        return None
 
 
 def pixels_beside(table: Path) -> Path:
@@ -79,8 +91,9 @@ def keeping(table: Path) -> Iterator[Callable[[str, dict[str, np.ndarray]], None
 
         def keep(image_id: str, kept: dict[str, np.ndarray]) -> None:
             for view, pixels in kept.items():
-                place = {"image_id": image_id, "view": view, "start": file.tell(), "shape": list(pixels.shape)}
-                rows.append({**place, "bits": 8 * pixels.itemsize})
+                height, width, *channels = pixels.shape
+                place = {"image_id": image_id, "view": view, "start": file.tell(), "bits": 8 * pixels.itemsize}
+                rows.append({**place, "height": height, "width": width, "channels": channels[0] if channels else 0})
                 file.write(np.ascontiguousarray(pixels).data)
             if len(rows) >= ROWS:
                 write_rows()
@@ -106,9 +119,9 @@ class KeptPixels:
 
     def __init__(self, table: Path | None, view: View | None = None) -> None:
         name = "" if view is None else name_of(view)
-        rows = pd.DataFrame(columns=KEPT.names) if table is None else tables.read(table, view=name)
-        self._images = pd.Index(rows["image_id"])
-        self._places = rows.drop(columns=["image_id", "view"])
+        columns = [column for column in KEPT.names if column != "view"]
+        rows = pd.DataFrame(columns=columns) if table is None else tables.read(table, columns, view=name)
+        self._images, self._places = pd.Index(rows.pop("image_id")), rows
         # makes what `find` looks up, before threads do
         if not self._images.is_unique:
             raise ValueError(f"{table}: an image is kept twice")
@@ -118,7 +131,8 @@ class KeptPixels:
         """Pixels as `Decoded` or `View.begin` has them, read-only; None where they are not kept."""
         if self._pixels is None or image_id not in self._images:
             return None
-        start, shape, bits = self._places.iloc[self._images.get_loc(image_id)]
-        kind = np.dtype(f"uint{bits}")
-        size = math.prod(shape) * kind.itemsize
-        return np.asarray(self._pixels[start : start + size]).view(kind).reshape(shape)
+        place = self._places.iloc[self._images.get_loc(image_id)]
+        shape = (place["height"], place["width"], *([place["channels"]] if place["channels"] else []))
+        kind = np.dtype(f"uint{place['bits']}")
+        stop = place["start"] + math.prod(shape) * kind.itemsize
+        return np.asarray(self._pixels[place["start"] : stop]).view(kind).reshape(shape)

@@ -1,7 +1,7 @@
 """Reads every image of a dataset once, recording facts, a small picture and why a file is unusable; finds copies.
 
-Nothing here depends on views or models, so changing them does not read images again. Copies are found before any
-split, so that they can share a group.
+Nothing but what is kept for views depends on these, and nothing on models, so changing them does not read images again.
+Copies are found before any split, so that they can share a group.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -85,6 +86,7 @@ def read_images(*, source: Source, threads: int, output: Path, views: Sequence[V
     UserError
         If folders, tables or corrections contradict the configuration, or no image can be used.
     """
+    cv2.setNumThreads(1)
     corrections = read_corrections(source)
     listed = list_images(source)
     log.info("%d images of %d classes listed", len(listed), listed["label"].nunique())

@@ -61,12 +61,14 @@ KEPT = pa.schema(
         filled("image_id", pa.string()),
         filled("view", pa.string()),
         filled("start", pa.int64()),
-        filled("shape", pa.list_(pa.int32())),
+        filled("height", pa.int32()),
+        filled("width", pa.int32()),
+        filled("channels", pa.int32()),
         filled("bits", pa.int8()),
     ]
 )
 """Which view made the pixels of an image (`kept.name_of`; empty where they are its own), where they begin [byte], how
-many rows, columns and, of colour, channels they have, and the bits of each number."""
+many rows, columns and channels they have (0: grey levels without an axis for them), and the bits of each number."""
 
 PRINTS = pa.schema([field for field in FINGERPRINTS if field.name != "thumbnail"])
 """The columns of fingerprints beside the small picture, which takes far more memory than all of them."""

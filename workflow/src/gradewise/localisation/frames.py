@@ -32,23 +32,6 @@ class Frame:
     scale_x: float = 1.0
 
 
-def frame_pixels(pixels: np.ndarray, view: View, bar_rows: int = 0) -> np.ndarray:
-    """The frame of an image, uint8 (height, width, channels).
-
-    Parameters
-    ----------
-    pixels : ndarray of uint8, shape (height, width) or (height, width, 3)
-    view : View
-    bar_rows : int
-        Height of the data bar of the image [px].
-    """
-    frame = pixels[: len(pixels) - bar_rows] if view.cuts_data_bar else pixels
-    for operation in view.around_tiles[0]:
-        if isinstance(operation, Transform):
-            frame = operation.apply(frame)
-    return frame
-
-
 def frame_mask(mask: np.ndarray, view: View, bar_rows: int = 0) -> np.ndarray:
     """What a mask marks in the frame of its image, bool (height, width).
 

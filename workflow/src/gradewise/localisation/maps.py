@@ -16,7 +16,7 @@ import numpy as np
 
 from gradewise.config.views import Size, Transform, View
 from gradewise.families.classifier import Classifier, Locator, maps_of
-from gradewise.localisation.frames import Frame, frame_of, frame_pixels, window_of, window_starts
+from gradewise.localisation.frames import Frame, frame_of, window_of, window_starts
 
 PART = 1024
 """Side of the parts that a locator is given, at least four times its reach [px]."""
@@ -100,7 +100,7 @@ def map_image(
         How many batches of tiles are worked on at a time.
     """
     frame = frame_of((pixels.shape[0], pixels.shape[1]), view, bar_rows)
-    inside = frame_pixels(pixels, view, bar_rows)
+    inside = view.begin(pixels, bar_rows)
     if isinstance(classifier, Locator) and not view.around_tiles[1]:
         return HeatMap(_map_parts(inside, classifier, label, window_of(view, frame)), classifier.stride, frame)
     cell = stride or default_stride(view, frame)

@@ -16,7 +16,6 @@ from threadpoolctl import threadpool_limits
 from gradewise.command import UserError
 from gradewise.images.files import UnreadableError, escaped
 from gradewise.images.microscopes import read_micrograph
-from gradewise.localisation.frames import frame_pixels
 from gradewise.localisation.maps import HeatMap, map_image
 from gradewise.localisation.record import Localisation
 from gradewise.localisation.regions import marked_strips, regions_of
@@ -77,7 +76,7 @@ def map_file(predictor: Predictor, path: Path, threads: int = 1) -> Mapped:
         pixels, view, member.classifier, known.label, stride=known.stride, bar_rows=bar_rows, threads=threads
     )
     size = (pixels.shape[0], pixels.shape[1])
-    return Mapped(frame_pixels(pixels, view, bar_rows), heat, size, read_micrograph(path, decoded).pixel_size_nm)
+    return Mapped(view.begin(pixels, bar_rows), heat, size, read_micrograph(path, decoded).pixel_size_nm)
 
 
 def mask_of(mapped: Mapped, threshold: float) -> np.ndarray:

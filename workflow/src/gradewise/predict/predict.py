@@ -294,6 +294,9 @@ def _begin(partial: Path, table: _Table, shards: Sequence[Path]) -> _Begun:
         writer.writeheader()
         for path in shards or [partial]:
             for row in _rows_of_this_model(path, table):
+                if row["path"] in begun.paths:
+                    # shards overlap where files came while they were made
+                    continue
                 if shards and row["error"]:
                     begun = replace(begun, failed=begun.failed + 1, example=f"{row['path']}: {row['error']}")
                 if shards or not row["error"]:

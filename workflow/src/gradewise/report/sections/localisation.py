@@ -14,7 +14,7 @@ from gradewise.images.decode import decode, to_uint8
 from gradewise.images.files import read_before
 from gradewise.images.masks import read_mask
 from gradewise.localisation.counted import MISSED
-from gradewise.localisation.frames import frame_mask, frame_pixels
+from gradewise.localisation.frames import frame_mask
 from gradewise.localisation.maps import HeatMap
 from gradewise.localisation.stored import maps_file, read_maps
 from gradewise.report import numbers
@@ -236,7 +236,7 @@ def _picture(evidence: Evidence, image: pd.Series, row: Any, heat: HeatMap, view
     if not pd.isna(image["mask"]):
         with read_before(image["mask"]):
             mask = frame_mask(read_mask(Path(image["mask"])), view, bar_rows)
-    frame = frame_pixels(pixels, view, bar_rows)
+    frame = view.begin(pixels, bar_rows)
     lines = [row.image_id, row.why]
     if row.regions:
         lines.append(f"{numbers.percent(row.covered)} of a defect on average, {row.missed} of {row.regions} missed")
