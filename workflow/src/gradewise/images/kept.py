@@ -24,6 +24,7 @@ from gradewise.images.schemas import KEPT, ROWS
 from gradewise.provenance import code_version
 
 SHARE = 0.25
+"""Of the bytes of a file, for each view."""
 
 
 def name_of(view: View) -> str:

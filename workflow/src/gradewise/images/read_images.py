@@ -1,6 +1,6 @@
 """Reads every image of a dataset once, recording facts, a small picture and why a file is unusable; finds copies.
 
-Nothing but what is kept for views depends on these, and nothing on models, so changing them does not read images again.
+Views decide which pixels are kept for them and nothing else, so that a change of views or models reads no image again.
 Copies are found before any split, so that they can share a group.
 """
 
