@@ -36,7 +36,7 @@ def load(path: Path, name: str) -> ModuleType:
 
 
 _report = load(TESTS / "report" / "conftest.py", "conftest_of_report")
-grades, make_grades, bare = _report.grades, _report.make_grades, _report.bare
+grades, make_grades, bare, words_alone = _report.grades, _report.make_grades, _report.bare, _report.words_alone
 
 
 @pytest.fixture

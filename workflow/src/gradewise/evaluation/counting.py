@@ -143,10 +143,10 @@ def confusions(truth: np.ndarray, predicted: np.ndarray, part: np.ndarray, parts
     parts, classes : int
         How many there are.
     """
-    # counted in blocks first, which takes a fraction of the memory
+    # counted in blocks first, which takes a fraction of the memory; of no samples, there is an empty one
     counted = [
         np.unique((part[rows].astype(np.int64) * classes + truth[rows]) * classes + predicted[rows], return_counts=True)
-        for rows in blocks(len(part), 1)
+        for rows in blocks(max(1, len(part)), 1)
     ]
     cells, place = np.unique(np.concatenate([cells for cells, _ in counted]), return_inverse=True)
     samples = np.bincount(place, np.concatenate([counts for _, counts in counted]), len(cells))
