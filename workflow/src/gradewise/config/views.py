@@ -308,6 +308,10 @@ class View(Section):
             return self.operations, ()
         return self.operations[:place], self.operations[place + 1 :]
 
+    def above_bar(self, pixels: np.ndarray, bar_rows: int) -> np.ndarray:
+        """An image or a mask without the data bar of so many rows, if the view asks for it."""
+        return pixels[: len(pixels) - bar_rows] if self.cuts_data_bar else pixels
+
     def begin(self, pixels: np.ndarray, bar_rows: int = 0) -> np.ndarray:
         """What the operations before the tiling make of an image; without one, its sample.
 
@@ -321,7 +325,7 @@ class View(Section):
         -------
         ndarray of uint8, shape (height, width, channels)
         """
-        begun = pixels[: len(pixels) - bar_rows] if self.cuts_data_bar else pixels
+        begun = self.above_bar(pixels, bar_rows)
         for operation in self.around_tiles[0]:
             assert isinstance(operation, Transform), "what cuts several samples is the tiling"
             begun = operation.apply(begun)

@@ -77,7 +77,7 @@ def extract(
         "backbone": {"name": name, **backbone.model_dump(mode="json")},
     }
     # each of many shards would take longer to hash the view than to compute its features
-    of_shard = extracted_schema(length, metadata | {"view": hash_footer(samples)})
+    of_shard = extracted_schema(length, metadata | {"view": _hash_footer(samples)})
     schema = of_shard if shard else extracted_schema(length, metadata | {"view_hash": hash_file(samples)})
 
     def computed() -> Iterator[pa.Table]:
@@ -101,7 +101,7 @@ def extract(
         writer.add_key_value_metadata({"seconds": repr(seconds), "seconds_per_sample": repr(seconds / max(rows, 1))})
 
 
-def hash_footer(table: Path) -> str:
+def _hash_footer(table: Path) -> str:
     """SHA-256 of the end of a parquet file, which tells its schema, where its parts are and what ranges they hold."""
     with table.open("rb") as file:
         # its length and four letters come last

@@ -63,9 +63,9 @@ def _begin(view: View, pixels: np.ndarray, bar_rows: int, most: float) -> np.nda
     """What a view makes of an image before it cuts tiles; None where that takes more than so many bytes, and where the
     view cannot tell or cannot do it."""
     try:
-        size = (len(pixels) - bar_rows * view.cuts_data_bar, pixels.shape[1])
-        shape = view.shape_begun(size)
-        if shape is None or math.prod(shape) > most or min(size) < view.minimum_side:
+        height, width = view.above_bar(pixels, bar_rows).shape[:2]
+        shape = view.shape_begun((height, width))
+        if shape is None or math.prod(shape) > most or min(height, width) < view.minimum_side:
             return None
         # a copy, since a part of the pixels would hold all of them in memory
         return np.array(view.begin(pixels, bar_rows))

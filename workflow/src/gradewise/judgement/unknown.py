@@ -246,7 +246,7 @@ def _spoil(
         for kind, spoil in KINDS.items():
             row: dict[str, Any] = {"image_id": image.Index, "group": image.group}
             for view, operations in views.items():
-                above_bar = pixels[: len(pixels) - image.bar_rows] if operations.cuts_data_bar else pixels
+                above_bar = operations.above_bar(pixels, image.bar_rows)
                 bad = np.ascontiguousarray(spoil(above_bar))
                 names = [view, *(name for name in backbones if view_of(name) == view)]
                 if min(bad.shape[:2]) < operations.minimum_side:

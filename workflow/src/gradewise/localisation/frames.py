@@ -43,7 +43,7 @@ def frame_mask(mask: np.ndarray, view: View, bar_rows: int = 0) -> np.ndarray:
     bar_rows : int
         Height of the data bar of the image [px].
     """
-    frame = mask[: len(mask) - bar_rows, :, None] if view.cuts_data_bar else mask[..., None]
+    frame = view.above_bar(mask, bar_rows)[..., None]
     for operation in view.around_tiles[0]:
         if isinstance(operation, Transform) and operation.effect != "values":
             frame = operation.apply(np.ascontiguousarray(frame))

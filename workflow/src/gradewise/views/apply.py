@@ -67,8 +67,7 @@ def mask_samples(mask: np.ndarray, view: View, positions: Positions, bar_rows: i
     ndarray of uint8, shape (n, height, width)
         255 where a pixel is entirely masked, 0 where it is not masked at all.
     """
-    above_bar = mask[: len(mask) - bar_rows] if view.cuts_data_bar else mask
-    batch = np.where(above_bar > 127, 255, 0).astype(np.uint8)[None, ..., None]
+    batch = np.where(view.above_bar(mask, bar_rows) > 127, 255, 0).astype(np.uint8)[None, ..., None]
     for operation in view.operations:
         if isinstance(operation, Tiling):
             batch = operation.take(batch[0], positions)
